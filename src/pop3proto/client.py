@@ -1,0 +1,409 @@
+"""The client's half of the protocol, without any input or output."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from ._collectors import COLLECTORS, Collector
+from ._engine import Engine, stls_injection
+from ._parsing import (
+    SINGLE_LINE_PARSERS,
+    Faults,
+    decode,
+    decode_base64,
+    explain_greeting,
+    parse_challenge,
+    parse_error_reply,
+    split_status_line,
+)
+from ._wire import BodyReader
+from .capabilities import Capabilities
+from .commands import (
+    Auth,
+    AuthCancel,
+    AuthResponse,
+    Capa,
+    Command,
+    Dele,
+    Quit,
+    Rset,
+    Stls,
+    Utf8,
+)
+from .deviations import LENIENT, Deviation, Fault, Leniency
+from .errors import (
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+    printable,
+)
+from .events import ClientEvent, ConnectionClosed
+from .limits import DEFAULT_LIMITS, Limits
+from .replies import (
+    CapaReply,
+    Challenge,
+    ErrorReply,
+    Greeting,
+    MessageData,
+    MessageEnd,
+    MessageStart,
+    Ok,
+)
+from .states import ReplyShape, Signal, State
+
+__all__ = ["ClientConnection"]
+
+_STATUS_INDICATORS = frozenset({b"+OK", b"-ERR"})
+_NO_MORE_COMMANDS = frozenset({State.UPDATE, State.CLOSED})
+
+
+class ClientConnection(Engine[ClientEvent]):
+    """A POP3 session as the client sees it: commands to octets, octets to events.
+
+    ``secure`` says whether the stream is under TLS from the start. ``limits`` bounds what is
+    collected from the server and ``leniency`` says which of its faults are forgiven.
+
+    The engine never waits and never reads a clock. Send what ``send()`` returns; hand in what
+    arrives with ``receive_data()``; call ``next_event()`` until it returns a ``Signal``. State
+    moves only when an event is returned.
+    """
+
+    def __init__(
+        self,
+        *,
+        secure: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        leniency: Leniency = LENIENT,
+    ) -> None:
+        super().__init__(secure, limits, leniency)
+        self.capabilities: Capabilities | None = None
+        """What the server announced last; ``None`` as long as it was not asked, or refused to say.
+        Forgotten when TLS begins (RFC 2595 section 4)."""
+        self.timestamp: str | None = None
+        """The APOP timestamp of the greeting, with its angle brackets (RFC 1939 section 7).
+        Forgotten when TLS begins."""
+        self.pending_deletions = 0
+        """How many messages are marked as deleted and not yet gone."""
+        self._queue: deque[Command[Any]] = deque()
+        self._body: BodyReader | None = None
+        self._collector: Collector | None = None
+        self._auth: Auth | None = None
+        # The state that the session is in once all that is in flight has succeeded.
+        self._projected = State.GREETING
+        # How many octets came before there was a command that they could answer.
+        self._unasked = 0
+        # Whether the answer read last was a dot-terminated text.
+        self._after_body = False
+
+    def __repr__(self) -> str:
+        secure = ", secure" if self.secure else ""
+        return f"<ClientConnection: {self.state.value}{secure}, {len(self._queue)} in flight>"
+
+    @property
+    def in_flight(self) -> tuple[Command[Any], ...]:
+        """The commands whose answers are not complete yet, oldest first."""
+        return tuple(self._queue)
+
+    def send(self, command: Command[Any]) -> bytes:
+        """The octets to send for ``command``, which is from now on in flight.
+
+        Commands may be sent ahead of the answers to earlier ones. Whether the server can take
+        that (PIPELINING, RFC 2449 section 6.6) is for the caller to know. Raises
+        ``LocalProtocolError``, and changes nothing, if the command is not legal in the state that
+        the session will be in when all that is in flight has succeeded, or if a barrier (AUTH,
+        STLS, QUIT) forbids it.
+        """
+        if self._failure is not None:
+            raise self._dead(command)
+        queue = self._queue
+        if queue:
+            if queue[-1].barrier:
+                raise LocalProtocolError(
+                    f"nothing may be sent behind {queue[-1]!r} before it is answered",
+                    command=command,
+                )
+            if command.alone:
+                raise LocalProtocolError("other commands are still in flight", command=command)
+            if len(queue) >= self.limits.commands_in_flight:
+                raise LocalProtocolError(
+                    f"{len(queue)} commands are in flight already", command=command
+                )
+        if self._projected not in command.legal_states:
+            raise LocalProtocolError(
+                f"not possible in the state {self._projected.value!r}", command=command
+            )
+        if type(command) is Stls:
+            self._check_stls(command)
+        line = command.to_bytes()
+        if not queue and self._buffer.start != len(self._buffer.data):
+            # What is here already answers nothing that is about to be sent.
+            self._unasked = len(self._buffer)
+        queue.append(command)
+        if command.next_state is not None:
+            self._projected = command.next_state
+        if type(command) is Auth:
+            self._auth = command
+        return line
+
+    def _check_stls(self, command: Command[Any]) -> None:
+        if self.secure:
+            raise LocalProtocolError("the connection is already under TLS", command=command)
+        if len(self._buffer):
+            raise LocalProtocolError("unread data came before STLS", command=command)
+
+    def next_event(self) -> ClientEvent | Signal:
+        """The next event, or ``NEED_DATA``, or ``PAUSED`` while TLS has to be established.
+
+        Raises, once and in its turn, ``RemoteProtocolError`` for what the server may not send,
+        ``LimitExceeded`` and ``StlsInjectionError`` among it, and ``ConnectionLost`` when the
+        stream ends where it may not. From then on the connection is dead and every call raises
+        ``DeadConnectionError``.
+        """
+        if self._failure is not None:
+            raise self._dead(None)
+        try:
+            event = self._ready.popleft() if self._ready else self._read()
+        except (RemoteProtocolError, ConnectionLost) as error:
+            if error.command is None and self._queue:
+                error.command = self._queue[0]
+            raise self._killed_by(error) from None
+        if not isinstance(event, Signal | MessageData):
+            self._advance(event)
+        return event
+
+    def tls_established(self) -> None:
+        """Say that the TLS handshake that STLS led to has succeeded.
+
+        What was learnt in the clear, capabilities and timestamp, is forgotten. Raises
+        ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if
+        octets came in the clear behind it (RFC 2595 section 4).
+        """
+        super().tls_established()
+        self._projected = State.AUTHORIZATION
+        self.capabilities = None
+        self.timestamp = None
+
+    def _read(self) -> ClientEvent | Signal:
+        """Parse the next event; where it comes with deviations, the first of these."""
+        event = self._read_line() if self._body is None else self._read_body(self._body)
+        if not self._ready:
+            return event
+        if not isinstance(event, Signal):
+            self._ready.append(event)
+        return self._ready.popleft()
+
+    def _read_line(self) -> ClientEvent | Signal:
+        buffer = self._buffer
+        if self.state is State.TLS_NEGOTIATION:
+            if len(buffer):
+                raise stls_injection()
+            return self._end_of_stream() if buffer.eof else Signal.PAUSED
+        line = buffer.next_line(self._line_limit(), "status_line")
+        if line is None:
+            return self._end_of_stream() if buffer.eof else Signal.NEED_DATA
+        if not line:
+            self._unasked = max(self._unasked - len(buffer.newline), 0)
+            self._forgive_here(Fault.BLANK_LINE, line)
+            return self._ready.popleft()
+        if buffer.newline == b"\n":
+            self._forgive_here(Fault.BARE_LF, line)
+        return self._read_status(line)
+
+    def _line_limit(self) -> int:
+        if self._queue and self._queue[0].shape is ReplyShape.AUTHENTICATION:
+            # Twice the challenge leaves room for base64, and for the caller to cancel one that
+            # is too long but came to an end.
+            return max(self.limits.status_line, 2 * self.limits.challenge)
+        return self.limits.status_line
+
+    def _forgive_here(self, fault: Fault, line: bytes, count: int = 1) -> None:
+        self._forgive(fault, self._queue[0] if self._queue else None, line, count)
+
+    def _read_status(self, line: bytes) -> ClientEvent | Signal:
+        if b"\0" in line:
+            raise RemoteProtocolError(f"a status line holds a NUL: {printable(line)}")
+        indicator, text = split_status_line(line)
+        status = indicator.upper()
+        if status != indicator:
+            self._forgive_here(Fault.STATUS_INDICATOR_CASE, line)
+        if self.state is State.GREETING:
+            return self._read_greeting(status, text, line)
+        if not self._queue or self._unasked:
+            raise self._unsolicited(line)
+        command = self._queue[0]
+        if status in _STATUS_INDICATORS:
+            self._after_body = False
+        if status == b"+OK":
+            return self._read_success(command, text)
+        if status == b"-ERR":
+            return parse_error_reply(self._answered(command), text)
+        if status == b"+" and command.shape is ReplyShape.AUTHENTICATION:
+            return self._read_challenge(command, text)
+        raise RemoteProtocolError(
+            f"neither +OK nor -ERR: {printable(line)}{self._stuffing_hint()}", command=command
+        )
+
+    def _answered(self, command: Command[Any]) -> Command[Any]:
+        # All answers within an AUTH exchange carry the command that opened it.
+        if command.shape is ReplyShape.AUTHENTICATION and self._auth is not None:
+            return self._auth
+        return command
+
+    def _read_greeting(self, status: bytes, text: bytes, line: bytes) -> ClientEvent:
+        if status == b"-ERR":
+            return parse_error_reply(None, text)
+        if status != b"+OK":
+            raise RemoteProtocolError(f"{explain_greeting(line)}; it said: {printable(line)}")
+        greeting = Greeting(decode(text))
+        if greeting.timestamp is None and b"<" in text and b">" in text:
+            self._forgive_here(Fault.MALFORMED_TIMESTAMP, line)
+        return greeting
+
+    def _read_success(self, command: Command[Any], text: bytes) -> ClientEvent | Signal:
+        shape = command.shape
+        if shape is ReplyShape.STATUS:
+            if type(command) is Stls and len(self._buffer):
+                raise stls_injection()
+            return Ok(command, decode(text))
+        if shape is ReplyShape.AUTHENTICATION:
+            return self._read_auth_success(command, text)
+        if shape is ReplyShape.MESSAGE:
+            self._body = BodyReader(self._buffer)
+            return MessageStart(command, decode(text))
+        if shape.multiline:
+            self._body = BodyReader(self._buffer)
+            self._collector = COLLECTORS[shape](command, decode(text), self._body, self.limits)
+            return self._collect(self._collector, self._body)
+        faults: Faults = {}
+        reply = SINGLE_LINE_PARSERS[shape](command, text, faults)
+        self._forgive_all(faults)
+        return reply
+
+    def _read_auth_success(self, command: Command[Any], text: bytes) -> ClientEvent:
+        if isinstance(command, AuthCancel):
+            raise RemoteProtocolError("the server accepts a login that was cancelled")
+        expects_more = isinstance(command, Auth | AuthResponse) and not command.complete
+        if expects_more and text and decode_base64(text) is not None:
+            self._forgive_here(Fault.OK_CHALLENGE, text)
+            return self._read_challenge(command, text)
+        return Ok(self._answered(command), decode(text))
+
+    def _read_challenge(self, command: Command[Any], text: bytes) -> ClientEvent:
+        faults: Faults = {}
+        challenge = parse_challenge(self._answered(command), text, faults)
+        self._forgive_all(faults)
+        return challenge
+
+    def _forgive_all(self, faults: Faults) -> None:
+        for fault, (count, line) in faults.items():
+            self._forgive_here(fault, line, count)
+
+    def _read_body(self, body: BodyReader) -> ClientEvent | Signal:
+        if self._collector is not None:
+            return self._collect(self._collector, body)
+        data = body.read()
+        if data:
+            return MessageData(data)
+        if not body.complete:
+            return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+        self._end_body(body)
+        return MessageEnd(self._queue[0], body.octets)
+
+    def _collect(self, collector: Collector, body: BodyReader) -> ClientEvent | Signal:
+        if not collector.collect():
+            return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+        reply = collector.reply()
+        self._end_body(body)
+        self._forgive_all(collector.faults)
+        self._collector = None
+        return reply
+
+    def _end_body(self, body: BodyReader) -> None:
+        self._body = None
+        self._after_body = True
+        if body.unstuffed:
+            # No sample: the line belongs to somebody's mail.
+            self._forgive_here(Fault.UNSTUFFED_DOT, b"", body.unstuffed)
+
+    def _advance(self, event: ClientEvent) -> None:
+        """Move the state: ``event`` is about to be returned."""
+        if isinstance(event, MessageStart | Deviation):
+            return
+        if isinstance(event, ConnectionClosed):
+            self.state = self._projected = State.CLOSED
+        elif isinstance(event, Greeting):
+            self.state = self._projected = State.AUTHORIZATION
+            self.timestamp = event.timestamp
+        elif self.state is State.GREETING:
+            # RFC 1939 section 4 knows no refusal here, but servers send one, and close.
+            self.state = self._projected = State.CLOSED
+        else:
+            command = self._queue.popleft()
+            if isinstance(event, Challenge):
+                self.state = self._projected = State.AUTHENTICATING
+            elif isinstance(command, Quit):
+                self._quit_answered(succeeded=isinstance(event, Ok))
+            elif isinstance(event, ErrorReply):
+                self._failed(command)
+            else:
+                self._succeeded(command, event)
+
+    def _quit_answered(self, *, succeeded: bool) -> None:
+        # RFC 1939 section 6: whatever the answer, the server closes the connection.
+        in_transaction = self.state is State.TRANSACTION
+        self.state = self._projected = State.UPDATE if in_transaction else State.CLOSED
+        if succeeded:
+            self.pending_deletions = 0
+
+    def _failed(self, command: Command[Any]) -> None:
+        if self.state is State.AUTHENTICATING:
+            self.state = self._projected = State.AUTHORIZATION
+        if isinstance(command, Capa):
+            self.capabilities = None
+        if command.next_state is not None:
+            # What was sent ahead counted on success: take the state that remains without it.
+            ahead = (queued.next_state for queued in self._queue)
+            self._projected = next((state for state in ahead if state), self.state)
+
+    def _succeeded(self, command: Command[Any], event: ClientEvent) -> None:
+        if command.next_state is not None:
+            self.state = command.next_state
+        elif isinstance(event, CapaReply):
+            self.capabilities = event.capabilities
+        elif isinstance(command, Dele):
+            self.pending_deletions += 1
+        elif isinstance(command, Rset):
+            self.pending_deletions = 0
+        elif isinstance(command, Utf8):
+            self.utf8 = True
+
+    def _end_of_stream(self) -> ConnectionClosed:
+        """The event for an end of stream, where it is allowed."""
+        if self.state in _NO_MORE_COMMANDS and not len(self._buffer):
+            return ConnectionClosed()
+        octets = self._body.octets if self._body is not None and self._collector is None else 0
+        message = f"the stream ended in the state {self.state.value!r}"
+        if self._body is not None:
+            message = f"the stream ended within an answer, {self._body.octets} octets into it"
+        elif self.state is State.GREETING and len(self._buffer):
+            rest = self._buffer.data[self._buffer.start :]
+            message += f": {explain_greeting(rest)}; it said: {printable(rest)}"
+        if self.pending_deletions:
+            message += f"; {self.pending_deletions} messages marked as deleted were kept"
+        raise ConnectionLost(
+            message,
+            command=self._queue[0] if self._queue else None,
+            octets_received=octets,
+            pending_deletions=self.pending_deletions,
+        )
+
+    def _unsolicited(self, line: bytes) -> RemoteProtocolError:
+        return RemoteProtocolError(
+            f"a line that answers nothing: {printable(line)}{self._stuffing_hint()}"
+        )
+
+    def _stuffing_hint(self) -> str:
+        if not self._after_body:
+            return ""
+        return " (behind a message: the server seems not to double dots at the start of lines)"

@@ -1,0 +1,261 @@
+"""Every exception of pop3proto, below one base.
+
+A caller learns four things from each of them: what failed (the class and the message), at which
+command (``command``), whether the session can go on (``session_usable``), and what can be done
+about it (``hint``). No message, repr or attribute holds a secret, and text that came from the
+peer is escaped before it is put into a message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from .commands import Command
+    from .deviations import Fault
+    from .replies import ErrorReply, ResponseCode
+
+__all__ = [
+    "AuthenticationFailed",
+    "BusyError",
+    "CommandFailed",
+    "ConnectFailed",
+    "ConnectionLost",
+    "DeadConnectionError",
+    "DeadlineExceeded",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "MaildropError",
+    "MaildropInUse",
+    "PlaintextAuthRefused",
+    "Pop3Error",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "StlsInjectionError",
+    "TlsError",
+    "TlsUnavailable",
+    "TranscriptError",
+    "printable",
+]
+
+
+def printable(text: str | bytes, limit: int = 200) -> str:
+    """``text`` with everything a terminal might act upon escaped, cut after ``limit`` characters.
+
+    Octets are read as UTF-8; whatever is not UTF-8, is a control, or changes the direction of
+    writing comes out as a backslash escape.
+    """
+    if isinstance(text, bytes):
+        # An escape needs at most one octet of input a character, so this cut loses nothing shown.
+        text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
+    if len(text) > limit:
+        text = text[:limit] + "..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+class Pop3Error(Exception):
+    """The base of every exception that pop3proto raises."""
+
+    session_usable: ClassVar[bool] = True
+    """Whether the same connection may be used for the next command."""
+    hint: str = ""
+    """What the caller can do, in a sentence; empty where the message says it all."""
+
+    def __init__(
+        self, message: str = "", *, command: Command[Any] | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.command = command
+        """The command at which it happened, or ``None`` where none was concerned."""
+        if hint is not None:
+            self.hint = hint
+
+    def __str__(self) -> str:
+        message = str(self.args[0]) if self.args else ""
+        return f"{message} (at {self.command!r})" if self.command is not None else message
+
+
+class ProtocolError(Pop3Error):
+    """One of the two sides broke the protocol."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side asked for something that the protocol forbids; nothing was sent or changed."""
+
+    hint = "nothing was sent; the call itself has to be corrected"
+
+
+class DeadConnectionError(LocalProtocolError):
+    """The connection was declared dead by an earlier error, which is the ``__cause__``."""
+
+    session_usable = False
+    hint = "open a new connection; deletions of the old one were not made"
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent something that no reading of the protocol allows; the connection is dead."""
+
+    session_usable = False
+    hint = "open a new connection; deletions of the old one were not made"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        hint: str | None = None,
+        fault: Fault | None = None,
+    ) -> None:
+        super().__init__(message, command=command, hint=hint)
+        self.fault = fault
+        """The fault that would have been tolerated under another ``Leniency``, if it is one."""
+
+
+class LimitExceeded(RemoteProtocolError):
+    """The peer passed one of the ``Limits``; the connection is dead."""
+
+    hint = "raise the limit that is named, if the peer is to be trusted with it"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        limit: str = "",
+        value: int = 0,
+    ) -> None:
+        super().__init__(message, command=command)
+        self.limit = limit
+        """The name of the limit, as ``Limits`` spells it."""
+        self.value = value
+        """What it was set to."""
+
+
+class StlsInjectionError(RemoteProtocolError):
+    """Octets came behind STLS in the clear: somebody writes into the stream (RFC 2595).
+
+    They were not parsed and never will be. The connection is dead.
+    """
+
+    hint = "do not retry on this network; use implicit TLS"
+
+
+class ConnectionLost(Pop3Error, ConnectionError):
+    """The stream ended, or failed, before the session was over; the connection is dead."""
+
+    session_usable = False
+    hint = "connect again; messages marked as deleted are still in the maildrop"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        octets_received: int = 0,
+        pending_deletions: int = 0,
+    ) -> None:
+        super().__init__(message, command=command)
+        self.octets_received = octets_received
+        """Octets of the unfinished message body that had been handed out when it broke off."""
+        self.pending_deletions = pending_deletions
+        """Messages that were marked as deleted and stay, because QUIT was not confirmed."""
+
+
+class ConnectFailed(Pop3Error, ConnectionError):
+    """No connection to the server could be made."""
+
+    session_usable = False
+    hint = "check host, port and network"
+
+
+class TlsError(Pop3Error, ConnectionError):
+    """TLS could not be established or broke: the handshake, or the server's certificate."""
+
+    session_usable = False
+    hint = "check the host name, the server's certificate and the SSLContext"
+
+
+class TlsUnavailable(TlsError):
+    """STLS was demanded and the server does not offer it, or refused it (RFC 8314)."""
+
+    hint = "use implicit TLS; a missing STLS can also be the work of an attacker"
+
+
+class DeadlineExceeded(Pop3Error, TimeoutError):
+    """The peer let a deadline pass; the connection is dead."""
+
+    session_usable = False
+    hint = "connect again, or give the phase that is named more time"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        phase: str = "",
+        seconds: float = 0.0,
+    ) -> None:
+        super().__init__(message, command=command)
+        self.phase = phase
+        """The phase, as ``Timeouts`` names it: ``connect``, ``tls``, ``greeting``, ..."""
+        self.seconds = seconds
+        """How long was waited, in seconds."""
+
+
+class BusyError(Pop3Error):
+    """A second call was made while another one of the same client was still running."""
+
+    hint = "finish or close the running call first, or open a second connection"
+
+
+class PlaintextAuthRefused(LocalProtocolError):
+    """A login that shows the password to the network was asked for without TLS (RFC 8314)."""
+
+    hint = "use security=TLS or STLS; allow_plaintext_auth=True sends the password in the clear"
+
+
+class CommandFailed(Pop3Error):
+    """The server answered ``-ERR``; the session goes on unless the server closes it."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        reply: ErrorReply | None = None,
+    ) -> None:
+        super().__init__(message, command=command)
+        self.reply = reply
+        """The answer itself."""
+
+    @property
+    def code(self) -> ResponseCode | None:
+        """The response code of the answer (RFC 2449 section 8), if it had one."""
+        return self.reply.code if self.reply is not None else None
+
+    @property
+    def text(self) -> str:
+        """What the server wrote behind ``-ERR``, unescaped, without the response code."""
+        return self.reply.text if self.reply is not None else ""
+
+
+class AuthenticationFailed(CommandFailed):
+    """The server refused a login."""
+
+    hint = "check the user name and the secret; the response code, if any, says more"
+
+
+class MaildropError(Pop3Error):
+    """A maildrop could not be opened, read or updated (the server's role)."""
+
+
+class MaildropInUse(MaildropError):
+    """Another session holds the maildrop (RFC 1939 section 4, RFC 2449 section 8.1.1)."""
+
+    hint = "try again when the other session has ended"
+
+
+class TranscriptError(Pop3Error, ValueError):
+    """A transcript is malformed, or does not fit the conversation that it claims to be."""

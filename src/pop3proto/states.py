@@ -1,0 +1,75 @@
+"""The states of a POP3 session, and the signals an engine gives instead of an event."""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+__all__ = ["ReplyShape", "Signal", "State"]
+
+
+@unique
+class State(Enum):
+    """Where a session stands (RFC 1939 section 3, and what later RFCs add to it)."""
+
+    GREETING = "greeting"
+    """The connection is open; the server's greeting has not been read (or sent) yet."""
+    AUTHORIZATION = "authorization"
+    """The server wants to know who is there (RFC 1939 section 4)."""
+    AUTHENTICATING = "authenticating"
+    """The server has sent an AUTH challenge that waits for its answer (RFC 5034 section 4)."""
+    TLS_NEGOTIATION = "tls negotiation"
+    """STLS was accepted; the next octets belong to TLS (RFC 2595 section 4)."""
+    TRANSACTION = "transaction"
+    """The maildrop is open (RFC 1939 section 5)."""
+    UPDATE = "update"
+    """QUIT was answered in TRANSACTION; the server closes next (RFC 1939 section 6)."""
+    CLOSED = "closed"
+    """The session is over, in an orderly way."""
+    DEAD = "dead"
+    """The peer broke the protocol or the stream was cut; nothing more can be learnt from it."""
+
+
+@unique
+class Signal(Enum):
+    """What ``next_event()`` returns when there is no event to return."""
+
+    NEED_DATA = "need data"
+    """Hand in more octets with ``receive_data()``, then ask again."""
+    PAUSED = "paused"
+    """The caller has to act first: finish the TLS handshake and call ``tls_established()``, or,
+    in the server's role, answer the command that was returned last."""
+
+
+@unique
+class ReplyShape(Enum):
+    """What the positive answer to a command looks like on the wire."""
+
+    STATUS = "status"
+    DROP_LISTING = "drop listing"
+    SCAN_LISTING = "scan listing"
+    UNIQUE_ID_LISTING = "unique-id listing"
+    LAST_MESSAGE = "last message"
+    AUTHENTICATION = "authentication exchange"
+    SCAN_LISTINGS = "scan listings"
+    UNIQUE_ID_LISTINGS = "unique-id listings"
+    CAPABILITIES = "capabilities"
+    LANGUAGES = "languages"
+    MECHANISMS = "mechanisms"
+    MESSAGE = "message"
+
+    @property
+    def multiline(self) -> bool:
+        """Whether a dot-terminated body follows the status line (RFC 1939 section 3)."""
+        return self in _MULTILINE
+
+
+_MULTILINE = frozenset(
+    {
+        ReplyShape.SCAN_LISTINGS,
+        ReplyShape.UNIQUE_ID_LISTINGS,
+        ReplyShape.CAPABILITIES,
+        ReplyShape.LANGUAGES,
+        ReplyShape.MECHANISMS,
+        ReplyShape.MESSAGE,
+    }
+)
