@@ -143,6 +143,8 @@ class BodyReader:
 
     def read(self) -> bytes:
         """The next octets of the content; none if more input is needed or ``complete`` is set."""
+        if self.complete:
+            return b""
         while True:
             chunk = self._next_chunk()
             if chunk or self.complete or not self._buffer.merge():

@@ -19,6 +19,7 @@ from .errors import LocalProtocolError
 from .numbers import MAX_MESSAGE_NUMBER
 from .replies import (
     CapaReply,
+    Challenge,
     LanguagesReply,
     LastReply,
     ListOneReply,
@@ -222,10 +223,21 @@ class Apop(Command[Ok]):
 
     @classmethod
     def respond(cls, name: str | bytes, timestamp: str, password: str | bytes) -> Apop:
-        """The command that proves knowledge of ``password`` for a greeting's ``timestamp``."""
-        digest = md5(timestamp.encode("ascii") + _octets(password), usedforsecurity=False)
+        """The command that proves knowledge of ``password`` for a greeting's ``timestamp``.
+
+        Raises ``LocalProtocolError`` for a password that is no text, or a timestamp that is not
+        ASCII.
+        """
+        problem = _problem("the password", password, _MAX_SECRET_LINE, empty=True)
+        if problem is None and not timestamp.isascii():
+            problem = "the timestamp is not ASCII"
+        secret = b"" if problem is not None else _octets(password)
         del password
-        return cls(name, digest.hexdigest())
+        if problem is not None:
+            raise LocalProtocolError(problem)
+        digest = md5(timestamp.encode("ascii") + secret, usedforsecurity=False).hexdigest()
+        del secret
+        return cls(name, digest)
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
@@ -412,7 +424,7 @@ class Stls(Command[Ok]):
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Auth(Command[Ok]):
+class Auth(Command[Ok | Challenge]):
     """AUTH: log in with a SASL mechanism (RFC 5034)."""
 
     verb = "AUTH"
@@ -474,7 +486,7 @@ class Auth(Command[Ok]):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class AuthResponse(Command[Ok]):
+class AuthResponse(Command[Ok | Challenge]):
     """The answer to a ``Challenge`` within AUTH (RFC 5034 section 4)."""
 
     verb = ""

@@ -23,6 +23,7 @@ __all__ = [
     "ConnectionLost",
     "DeadConnectionError",
     "DeadlineExceeded",
+    "GreetingRefused",
     "LimitExceeded",
     "LocalProtocolError",
     "MaildropError",
@@ -239,6 +240,13 @@ class CommandFailed(Pop3Error):
     def text(self) -> str:
         """What the server wrote behind ``-ERR``, unescaped, without the response code."""
         return self.reply.text if self.reply is not None else ""
+
+
+class GreetingRefused(CommandFailed):
+    """The server greeted with ``-ERR``: it does not want to talk now."""
+
+    session_usable = False
+    hint = "try again later"
 
 
 class AuthenticationFailed(CommandFailed):

@@ -1,0 +1,168 @@
+"""Many commands, sent ahead of their answers where the server can take that."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+from ..commands import Command
+from ..errors import CommandFailed
+from ..replies import ErrorReply, MessageStart
+from ._exchange import Exchange
+from ._message import collect, refused
+
+__all__ = ["Batch", "Outcome"]
+
+R_co = TypeVar("R_co", covariant=True)
+
+# Octets of commands that may be unanswered: some three thousand RETRs. It has to be many, or a
+# distant server is idle most of the time (with a hundred, ten times as long), and fewer than a
+# stream takes without waiting, or both ends could wait for each other to read.
+WINDOW_OCTETS = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[R_co]):
+    """What became of one command of a batch: a result, or the server's refusal."""
+
+    command: Command[R_co]
+    result: R_co | None = None
+    error: CommandFailed | None = None
+
+    def unwrap(self) -> R_co:
+        """The result; raises the ``CommandFailed`` if the server refused."""
+        if self.error is not None:
+            raise self.error
+        return cast(R_co, self.result)
+
+
+class Batch(Generic[R_co]):
+    """Runs commands one behind the other and gives each its own ``Outcome``, in their order.
+
+    Nothing is sent before the first outcome is asked for::
+
+        async with client.retr_many(range(1, 101)) as batch:
+            async for outcome in batch:
+                ...
+
+    A command that the server refuses fails alone. Commands go out as far ahead as the window
+    allows, and answers are read no faster than outcomes are taken, so that a slow caller holds
+    back the server. Until the last outcome is taken the client can do nothing else. Leaving the
+    ``async with`` earlier sends nothing more and skips the answers on their way; leaving it by an
+    exception closes the connection.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        commands: Iterable[Command[R_co]],
+        *,
+        pipelining: bool,
+        max_octets: int | None,
+    ) -> None:
+        self._exchange = exchange
+        self._commands = iter(commands)
+        self._window = WINDOW_OCTETS if pipelining else 1
+        self._max_octets = max_octets
+        self._lengths: deque[int] = deque()
+        self._unanswered = 0
+        self._exhausted = False
+        self._error: Exception | None = None
+        self._started = False
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            await self.aclose()
+        else:
+            self._end(error)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome[R_co]:
+        """The next outcome.
+
+        Raises what ends a connection; behind the last outcome, also what was wrong with a command
+        that could not be sent.
+        """
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            if not self._started:
+                self._exchange.__enter__()
+                self._started = True
+            outcome = await self._next()
+        except BaseException as error:
+            self._end(error)
+            raise
+        if outcome is not None:
+            return outcome
+        self._end(None)
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Send nothing more and skip the answers on their way, so that the client can go on."""
+        self._exhausted = True
+        if self._started:
+            async for _ in self:
+                pass
+        self._ended = True
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._started and not self._ended:
+            self._exchange.__exit__(type(error) if error else None, error, None)
+        self._ended = True
+
+    async def _next(self) -> Outcome[R_co] | None:
+        exchange = self._exchange
+        await self._refill()
+        if not self._lengths:
+            return None
+        command: Command[Any] = exchange.engine.in_flight[0]
+        event: Any = await exchange.next_event("reply", exchange.timeouts.reply, command)
+        self._unanswered -= self._lengths.popleft()
+        if isinstance(event, ErrorReply):
+            return Outcome(command, error=refused(event, command))
+        if isinstance(event, MessageStart):
+            event = await collect(exchange, event, self._max_octets)
+        return Outcome(command, event)
+
+    async def _refill(self) -> None:
+        """Send on, half a window or more at a time, so that few packets carry many commands."""
+        if self._exhausted or 2 * self._unanswered > self._window:
+            return
+        lines: list[bytes] = []
+        first: Command[Any] | None = None
+        while self._unanswered < self._window:
+            try:
+                command = next(self._commands, None)
+                if command is None:
+                    self._exhausted = True
+                    break
+                self._exchange.check(command)
+                line = self._exchange.engine.send(command)
+            except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
+                # What was sent before has its answers first; then the caller learns of it.
+                self._exhausted = True
+                self._error = error
+                break
+            first = first or command
+            lines.append(line)
+            self._lengths.append(len(line))
+            self._unanswered += len(line)
+        if first is not None:
+            await self._exchange.send(b"".join(lines), first)

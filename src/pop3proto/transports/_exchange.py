@@ -1,0 +1,242 @@
+"""One stream, one engine, one exchange at a time: what every flow of a client is built from."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from ..client import ClientConnection
+from ..commands import Auth, Command, Pass
+from ..deviations import Deviation
+from ..errors import (
+    BusyError,
+    CommandFailed,
+    ConnectionLost,
+    DeadConnectionError,
+    DeadlineExceeded,
+    LocalProtocolError,
+    PlaintextAuthRefused,
+    Pop3Error,
+    printable,
+)
+from ..events import ClientEvent
+from ..states import Signal
+from ._options import Timeouts
+from ._stream import RecordingStream, Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from ..transcript import Recorder
+    from ._tls import TlsStream
+
+__all__ = ["Exchange"]
+
+# A body makes progress while this many octets arrive within the deadline: a server that sends an
+# octet now and then would otherwise hold a client for ever.
+_PROGRESS = 1024
+# Deviations are kept for the user to look at; a server that deviates in every line is known by
+# its first thousand.
+_KEPT_DEVIATIONS = 1000
+# Mechanisms that hand the server, and who listens, something that opens the maildrop again.
+_PLAINTEXT_MECHANISMS = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
+
+
+class Exchange:
+    """Drives a ``ClientConnection`` over a ``Stream``.
+
+    As a context manager it is one turn: entering it a second time raises ``BusyError``, and
+    leaving it with anything but a refused command closes the stream for good, because nobody
+    knows any more which answer belongs to which command.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        engine: ClientConnection,
+        timeouts: Timeouts,
+        *,
+        allow_plaintext_auth: bool = False,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.engine = engine
+        self.timeouts = timeouts
+        self.deviations: deque[Deviation] = deque(maxlen=_KEPT_DEVIATIONS)
+        self.login_failure: CommandFailed | None = None
+        self.tls: TlsStream | None = None
+        self._allow_plaintext_auth = allow_plaintext_auth
+        self._recorder = recorder
+        self._use(stream)
+        self._busy = False
+        self._cause_of_death: BaseException | None = None
+        self.closed = False
+        self._phase = ""
+        # How long the peer has been waited for since the last sign of progress, and how many
+        # octets have come since. The caller's own time between two receives does not count.
+        self._waited = 0.0
+        self._octets = 0
+
+    def __enter__(self) -> Self:
+        if self._busy:
+            raise BusyError("another call is still running, or a stream or batch was left open")
+        if self.closed:
+            error = DeadConnectionError("the connection is closed")
+            if self._cause_of_death is not None:
+                error = DeadConnectionError(f"the connection was given up: {self._cause_of_death}")
+            raise error from self._cause_of_death
+        self._busy = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._busy = False
+        if error is not None and not _in_step(error):
+            self.abort(error)
+
+    def check(self, command: Command[Any]) -> None:
+        """Raise ``PlaintextAuthRefused`` if ``command`` would show a password to the network."""
+        if self.engine.secure or self._allow_plaintext_auth:
+            return
+        mechanism = command.mechanism if isinstance(command, Auth) else ""
+        if isinstance(command, Pass) or mechanism in _PLAINTEXT_MECHANISMS:
+            raise PlaintextAuthRefused(
+                "this login shows the password to the network", command=command
+            )
+
+    async def send(self, data: bytes, command: Command[Any]) -> None:
+        """Hand ``data``, which begins with ``command``, to the stream."""
+        seconds = self.timeouts.reply
+        try:
+            await self._stream.send(data, seconds)
+        except OSError as error:
+            # The frames below hold what was sent, which can be a password.
+            del data
+            error.__traceback__ = None
+            raise self._failed(error, "reply", seconds, command) from error
+
+    async def next_event(
+        self, phase: str, seconds: float | None, command: Command[Any] | None
+    ) -> ClientEvent:
+        """The next event that is no deviation.
+
+        ``seconds`` bounds the time until it is complete; within a body, the time in which 1,024
+        octets have to come.
+        """
+        if phase != "body" or self._phase != "body":
+            self._begin(phase)
+        while True:
+            event = self._parsed()
+            if event is Signal.NEED_DATA:
+                await self._receive(seconds, command)
+                if phase == "reply" and command is not None and command.shape.multiline:
+                    # The answer has begun; from now on it may take its time, but not stand still.
+                    phase, seconds = "body", self.timeouts.body
+                    self._begin(phase)
+            elif isinstance(event, Deviation):
+                self.deviations.append(event)
+            else:
+                # Never PAUSED: STLS is completed within its own turn.
+                return cast(ClientEvent, event)
+
+    def _begin(self, phase: str) -> None:
+        self._phase = phase
+        self._waited = 0.0
+        self._octets = 0
+
+    def _parsed(self) -> ClientEvent | Signal:
+        try:
+            return self.engine.next_event()
+        except ConnectionLost as error:
+            # A server may close upon a failed login; what was lost then is the login.
+            if self.login_failure is None:
+                raise
+            raise error from self.login_failure
+
+    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> None:
+        left = None if seconds is None else max(seconds - self._waited, 0.0)
+        started = monotonic()
+        try:
+            data = await self._stream.receive(left)
+        except OSError as error:
+            raise self._failed(error, self._phase, seconds, command) from error
+        self._waited += monotonic() - started
+        self.engine.receive_data(data)
+        if self._phase == "body":
+            self._octets += len(data)
+            if self._octets >= _PROGRESS:
+                self._begin("body")
+
+    def _failed(
+        self,
+        error: OSError,
+        phase: str,
+        seconds: float | None,
+        command: Command[Any] | None,
+    ) -> Pop3Error:
+        """What an error of the stream means to the session."""
+        if isinstance(error, Pop3Error):
+            return error
+        pending = self.engine.pending_deletions
+        kept = f"; {pending} messages marked as deleted were kept" if pending else ""
+        # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
+        if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
+            return DeadlineExceeded(
+                f"nothing came for {seconds:g} s ({phase}){kept}",
+                command=command,
+                phase=phase,
+                seconds=seconds,
+            )
+        message = f"the connection broke: {printable(str(error))}{kept}"
+        return ConnectionLost(message, command=command, pending_deletions=pending)
+
+    async def start_tls(self, context: SSLContext, server_hostname: str | None) -> None:
+        """Put TLS on the stream; the engine is told by the caller. Raises ``TlsError``."""
+        # Imported here so that who uses no TLS does not load OpenSSL.
+        from ._tls import TlsStream
+
+        seconds = self.timeouts.tls
+        self.tls = TlsStream(self._transport, context, server_hostname)
+        try:
+            await self.tls.handshake(seconds)
+        except OSError as error:
+            raise self._failed(error, "tls", seconds, None) from error
+        self._use(self.tls)
+        if self._recorder is not None:
+            self._recorder.tls_established()
+
+    def _use(self, transport: Stream) -> None:
+        self._transport = self._stream = transport
+        if self._recorder is not None:
+            self._stream = RecordingStream(transport, self._recorder)
+
+    async def aclose(self) -> None:
+        """Close the stream in an orderly way. Never raises for what the network does."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            await self._stream.aclose()
+        except OSError:
+            # It is gone already, which is all that was wanted.
+            self._stream.abort()
+        except BaseException:
+            self._stream.abort()
+            raise
+
+    def abort(self, cause: BaseException | None = None) -> None:
+        """Close the stream at once, for ``cause``."""
+        if not self.closed:
+            self.closed = True
+            self._cause_of_death = cause
+        self._stream.abort()
+
+
+def _in_step(error: BaseException) -> bool:
+    """Whether client and server still agree on what comes next, in spite of ``error``."""
+    return isinstance(error, CommandFailed | LocalProtocolError) and error.session_usable

@@ -1,0 +1,391 @@
+"""The client for blocking code.
+
+``Client`` runs the coroutines of ``AsyncClient`` over a stream whose methods never suspend, so
+that both are one implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from ..capabilities import Capabilities
+from ..commands import Command
+from ..deviations import Deviation
+from ..listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from ..replies import Greeting, Language, Message, Ok, StatReply
+from ..states import State
+from ._batch import Batch, Outcome
+from ._message import MessageStream
+from ._options import Security
+from ._session import AsyncClient, ClientOptions, QuitResult
+from ._stream import Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = ["Client", "ClientBatch", "ClientMessageStream", "run"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The value of a coroutine over a stream that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise AssertionError("a blocking stream suspended")
+
+
+class Client:
+    """A POP3 client over blocking sockets; ``connect()`` makes it.
+
+    Every method does what the method of the same name of ``AsyncClient`` does, and raises what
+    that one raises.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    @classmethod
+    def start(
+        cls,
+        stream: Stream,
+        *,
+        security: Security = Security.TLS,
+        ssl_context: SSLContext | None = None,
+        server_hostname: str | None = None,
+        options: ClientOptions | None = None,
+    ) -> Self:
+        """A client over ``stream``, whose coroutines must never suspend."""
+        return cls(
+            run(
+                AsyncClient.start(
+                    stream,
+                    security=security,
+                    ssl_context=ssl_context,
+                    server_hostname=server_hostname,
+                    options=options,
+                )
+            )
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """QUIT, or after an error close the connection, so that nothing gets deleted.
+
+        Raises if messages were marked as deleted and the server did not confirm QUIT.
+        """
+        run(self._client.__aexit__(kind, error, traceback))
+
+    def __repr__(self) -> str:
+        return repr(self._client).replace("AsyncClient", "Client", 1)
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._client.state
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed, by whichever side."""
+        return self._client.closed
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is under TLS."""
+        return self._client.secure
+
+    @property
+    def greeting(self) -> Greeting:
+        """The server's greeting."""
+        return self._client.greeting
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the server announced last; ``None`` if it was not asked, or does not know CAPA."""
+        return self._client.capabilities
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The server's faults that were forgiven, oldest first; the last thousand are kept."""
+        return self._client.deviations
+
+    @property
+    def pending_deletions(self) -> int:
+        """How many messages are marked as deleted; ``quit()`` makes it so."""
+        return self._client.pending_deletions
+
+    def call(self, command: Command[R], *, max_octets: int | None = None) -> R:
+        """Run any command and return its typed reply.
+
+        A message is collected in memory, ``max_octets`` at most (1 GiB if not given). Raises
+        ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
+        ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
+        """
+        return run(self._client.call(command, max_octets=max_octets))
+
+    def start_tls(
+        self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
+    ) -> None:
+        """STLS, and the TLS handshake behind it (RFC 2595 section 4).
+
+        It is asked for whether the server announces it or not. Capabilities have to be asked for
+        again afterwards. Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the
+        handshake fails, ``StlsInjectionError``, and what ends a connection: it is closed after
+        each of these.
+        """
+        run(self._client.start_tls(ssl_context, server_hostname))
+
+    def capa(self) -> Capabilities:
+        """Ask what the server can do (RFC 2449 section 5)."""
+        return run(self._client.capa())
+
+    def login(self, user: str | bytes, password: str | bytes) -> Ok:
+        """Log in with USER and PASS (RFC 1939 section 7), then ask the capabilities again.
+
+        Raises ``AuthenticationFailed`` and, on a connection without TLS, before anything is sent,
+        ``PlaintextAuthRefused``.
+        """
+        login = self._client.login(user, password)
+        del password
+        return run(login)
+
+    def apop(self, user: str | bytes, password: str | bytes) -> Ok:
+        """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
+
+        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Raises
+        ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no timestamp.
+        """
+        login = self._client.apop(user, password)
+        del password
+        return run(login)
+
+    def rpop(self, user: str | bytes, remote_user: str | bytes) -> Ok:
+        """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
+        return run(self._client.rpop(user, remote_user))
+
+    def utf8(self) -> Ok:
+        """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
+        return run(self._client.utf8())
+
+    def lang(self, tag: str) -> Ok:
+        """Choose the language of the server's texts (RFC 6856 section 3)."""
+        return run(self._client.lang(tag))
+
+    def languages(self) -> tuple[Language, ...]:
+        """The languages that the server speaks (RFC 6856 section 3)."""
+        return run(self._client.languages())
+
+    def stat(self) -> StatReply:
+        """How many messages there are, and their octets together (RFC 1939 section 5)."""
+        return run(self._client.stat())
+
+    @overload
+    def list(self, message: None = None) -> ScanListings: ...
+    @overload
+    def list(self, message: int | str) -> ScanListing: ...
+    def list(self, message: int | str | None = None) -> ScanListings | ScanListing:
+        """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
+        if message is None:
+            return run(self._client.list())
+        return run(self._client.list(message))
+
+    @overload
+    def uidl(self, message: None = None) -> UniqueIdListings: ...
+    @overload
+    def uidl(self, message: int | str) -> UniqueIdListing: ...
+    def uidl(self, message: int | str | None = None) -> UniqueIdListings | UniqueIdListing:
+        """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
+        if message is None:
+            return run(self._client.uidl())
+        return run(self._client.uidl(message))
+
+    def retr(self, message: int | str, *, max_octets: int | None = None) -> Message:
+        """A whole message (any), collected in memory (RFC 1939 section 5).
+
+        Raises ``LimitExceeded`` beyond ``max_octets``, 1 GiB if not given.
+        """
+        return run(self._client.retr(message, max_octets=max_octets))
+
+    def top(self, message: int | str, lines: int = 0, *, max_octets: int | None = None) -> Message:
+        """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
+
+        Some servers cut it short or alter it: no substitute for ``retr()``.
+        """
+        return run(self._client.top(message, lines, max_octets=max_octets))
+
+    def retr_stream(
+        self, message: int | str, *, max_octets: int | None = None
+    ) -> ClientMessageStream:
+        """A message (any) as it comes, in bounded memory and without a limit of its own."""
+        return ClientMessageStream(self._client.retr_stream(message, max_octets=max_octets))
+
+    def top_stream(
+        self, message: int | str, lines: int = 0, *, max_octets: int | None = None
+    ) -> ClientMessageStream:
+        """The same for TOP."""
+        return ClientMessageStream(self._client.top_stream(message, lines, max_octets=max_octets))
+
+    def stream(
+        self, command: Command[Message], *, max_octets: int | None = None
+    ) -> ClientMessageStream:
+        """The text that answers ``command``, as it comes."""
+        return ClientMessageStream(self._client.stream(command, max_octets=max_octets))
+
+    def dele(self, message: int | str) -> Ok:
+        """Mark a message (any) as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
+        return run(self._client.dele(message))
+
+    def rset(self) -> Ok:
+        """Unmark all messages marked as deleted (RFC 1939 section 5)."""
+        return run(self._client.rset())
+
+    def noop(self) -> Ok:
+        """Show the server that the client is alive (RFC 1939 section 5)."""
+        return run(self._client.noop())
+
+    def last(self) -> int:
+        """The highest message number accessed, or 0 (RFC 1460). Obsolete."""
+        return run(self._client.last())
+
+    def batch(
+        self, commands: Iterable[Command[R]], *, max_octets: int | None = None
+    ) -> ClientBatch[R]:
+        """Run many commands, each with its own outcome, ahead of their answers if possible.
+
+        Messages are collected one at a time, ``max_octets`` each at most (1 GiB if not given).
+        """
+        return ClientBatch(self._client.batch(commands, max_octets=max_octets))
+
+    def retr_many(
+        self, messages: Iterable[int | str], *, max_octets: int | None = None
+    ) -> ClientBatch[Message]:
+        """RETR of each of ``messages``."""
+        return ClientBatch(self._client.retr_many(messages, max_octets=max_octets))
+
+    def top_many(
+        self, messages: Iterable[int | str], lines: int = 0, *, max_octets: int | None = None
+    ) -> ClientBatch[Message]:
+        """TOP of each of ``messages``."""
+        return ClientBatch(self._client.top_many(messages, lines, max_octets=max_octets))
+
+    def dele_many(self, messages: Iterable[int | str]) -> ClientBatch[Ok]:
+        """DELE of each of ``messages``."""
+        return ClientBatch(self._client.dele_many(messages))
+
+    def quit(self) -> QuitResult:
+        """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
+
+        That the server refuses, or does not answer in time, raises nothing but is told by the
+        result: only if it is ``confirmed`` are the messages gone.
+        """
+        return run(self._client.quit())
+
+    def close(self) -> None:
+        """Close the connection without QUIT: nothing is deleted."""
+        run(self._client.aclose())
+
+    def abort(self) -> None:
+        """Close the connection at once, without QUIT, whatever is going on."""
+        self._client.abort()
+
+
+class ClientMessageStream:
+    """``MessageStream`` for blocking code: ``for chunk in client.retr_stream(1): ...``."""
+
+    def __init__(self, stream: MessageStream) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run(self._stream.__aexit__(kind, error, traceback))
+
+    @property
+    def command(self) -> Command[Message]:
+        """The command that asks for the text."""
+        return self._stream.command
+
+    @property
+    def text(self) -> str:
+        """What the server wrote behind ``+OK``."""
+        return self._stream.text
+
+    @property
+    def octets(self) -> int:
+        """How many octets have been handed out."""
+        return self._stream.octets
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end has come."""
+        return self._stream.complete
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next octets; raises as ``MessageStream.__anext__``."""
+        try:
+            return run(self._stream.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def read(self) -> Message:
+        """All that has not been handed out yet, collected in memory."""
+        return run(self._stream.read())
+
+    def close(self) -> None:
+        """Skip what has not been read, so that the client can go on."""
+        run(self._stream.aclose())
+
+
+class ClientBatch(Generic[R_co]):
+    """``Batch`` for blocking code: ``for outcome in client.retr_many(...): ...``."""
+
+    def __init__(self, batch: Batch[R_co]) -> None:
+        self._batch = batch
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run(self._batch.__aexit__(kind, error, traceback))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Outcome[R_co]:
+        """The next outcome; raises as ``Batch.__anext__``."""
+        try:
+            return run(self._batch.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """Send nothing more and skip the answers on their way."""
+        run(self._batch.aclose())

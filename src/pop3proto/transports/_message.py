@@ -1,0 +1,163 @@
+"""A message that is being received."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Self, cast
+
+from ..commands import Command
+from ..errors import CommandFailed, LimitExceeded, printable
+from ..events import ClientEvent
+from ..replies import ErrorReply, Message, MessageData, MessageStart
+from ._exchange import Exchange
+
+__all__ = ["MAX_COLLECTED_OCTETS", "MessageStream", "collect", "opened", "refused"]
+
+MAX_COLLECTED_OCTETS = 1024 * 1024 * 1024
+"""How many octets a message may have that is collected in memory, unless the caller says more."""
+
+
+class MessageStream:
+    """A dot-terminated text, octets as they come (RETR, TOP, and extensions of that shape).
+
+    Nothing is sent before the first octet is asked for::
+
+        async with client.retr_stream(1) as message:
+            async for chunk in message:
+                file.write(chunk)
+
+    The pieces are ``bytes`` of any length but none, with CRLF line ends and dot-stuffing undone.
+    Until the last of them has come the client can do nothing else. Leaving the ``async with``
+    earlier skips the rest; leaving it by an exception closes the connection.
+    """
+
+    def __init__(
+        self, exchange: Exchange, command: Command[Message], max_octets: int | None = None
+    ) -> None:
+        self.command = command
+        """The command that asks for the text."""
+        self.text = ""
+        """What the server wrote behind ``+OK``."""
+        self.octets = 0
+        """How many octets have been handed out."""
+        self.complete = False
+        """Whether the end has come."""
+        self._exchange = exchange
+        self._max_octets = max_octets
+        self._started = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            await self.aclose()
+        elif self._started and not self.complete:
+            self._end(error)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next octets.
+
+        Raises ``CommandFailed`` if the server answers ``-ERR``, ``LimitExceeded`` if the text is
+        longer than ``max_octets``, and what ends a connection.
+        """
+        if self.complete:
+            raise StopAsyncIteration
+        try:
+            if not self._started:
+                await self._start()
+            event = await self._exchange.next_event(
+                "body", self._exchange.timeouts.body, self.command
+            )
+            if isinstance(event, MessageData):
+                self.octets += len(event.data)
+                _check(self.command, self.octets, self._max_octets)
+                return event.data
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+        raise StopAsyncIteration
+
+    async def read(self) -> Message:
+        """All that has not been handed out yet, collected in memory; raises as ``__anext__``."""
+        content = BytesIO()
+        async for chunk in self:
+            content.write(chunk)
+        return Message(self.command, content.getvalue(), self.text)
+
+    async def aclose(self) -> None:
+        """Skip what has not been read, so that the client can go on; raises as ``__anext__``."""
+        if self._started:
+            self._max_octets = None
+            async for _ in self:
+                pass
+        self.complete = True
+
+    async def _start(self) -> None:
+        exchange = self._exchange
+        exchange.__enter__()
+        self._started = True
+        line = exchange.engine.send(self.command)
+        await exchange.send(line, self.command)
+        event = await exchange.next_event("reply", exchange.timeouts.reply, self.command)
+        self.text = opened(event, self.command).text
+
+    def _end(self, error: BaseException | None) -> None:
+        self.complete = True
+        if self._started:
+            self._exchange.__exit__(type(error) if error else None, error, None)
+
+
+def opened(event: ClientEvent, command: Command[Any]) -> MessageStart:
+    """``event`` as the start of a text; raises ``CommandFailed`` if it is an ``-ERR``."""
+    if isinstance(event, ErrorReply):
+        raise refused(event, command)
+    return cast(MessageStart, event)
+
+
+def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandFailed:
+    """The exception for an ``-ERR``."""
+    code = f"[{reply.code}] " if reply.code else ""
+    said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
+    return CommandFailed(f"the server refused: {said}", command=command, reply=reply)
+
+
+async def collect(exchange: Exchange, start: MessageStart, max_octets: int | None) -> Message:
+    """The text that ``start`` opened, collected in memory."""
+    command, seconds = start.command, exchange.timeouts.body
+    octets = 0
+    first = b""
+    content: BytesIO | None = None
+    while True:
+        event = await exchange.next_event("body", seconds, command)
+        if not isinstance(event, MessageData):
+            # getvalue() hands out the buffer itself: a large message is in memory once.
+            return Message(command, content.getvalue() if content else first, start.text)
+        octets += len(event.data)
+        _check(command, octets, max_octets)
+        if content is not None:
+            content.write(event.data)
+        elif first:
+            content = BytesIO()
+            content.write(first)
+            content.write(event.data)
+            first = b""
+        else:
+            # Most messages come in one piece, which is handed on as it is.
+            first = event.data
+
+
+def _check(command: Command[Any], octets: int, limit: int | None) -> None:
+    if limit is not None and octets > limit:
+        message = f"the message is longer than {limit} octets"
+        raise LimitExceeded(message, command=command, limit="max_octets", value=limit)

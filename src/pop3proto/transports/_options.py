@@ -1,0 +1,62 @@
+"""What a caller says about a connection: how it is secured, and how long each phase may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum, unique
+
+__all__ = ["DEFAULT_TIMEOUTS", "Security", "Timeouts"]
+
+_POP3_PORT = 110
+_POP3S_PORT = 995
+
+
+@unique
+class Security(Enum):
+    """How a connection is secured. None of them ever falls back to a weaker one."""
+
+    TLS = "tls"
+    """TLS from the first octet, port 995 (RFC 8314 section 3)."""
+    STLS = "stls"
+    """Begin in the clear, port 110, and demand STLS before anything else (RFC 2595 section 4)."""
+    PLAINTEXT = "plaintext"
+    """No TLS. Logins that show the password have to be allowed one by one."""
+
+    @property
+    def default_port(self) -> int:
+        """The port registered for it."""
+        return _POP3S_PORT if self is Security.TLS else _POP3_PORT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How many seconds each phase may take; ``None`` waits for ever.
+
+    A phase that takes longer ends in ``DeadlineExceeded``, which names it by the name that it has
+    here, and the connection is given up.
+    """
+
+    connect: float | None = 30.0
+    """Until the connection stands, over all addresses of the host."""
+    tls: float | None = 30.0
+    """Until the TLS handshake is done."""
+    greeting: float | None = 60.0
+    """Until the greeting is complete."""
+    reply: float | None = 60.0
+    """Until the status line of an answer is complete."""
+    login: float | None = 120.0
+    """The same for an answer to a login: servers let wrong passwords, and what comes after them,
+    wait for many seconds."""
+    body: float | None = 60.0
+    """Within a body, until 1,024 octets more, or its end, have come."""
+    quit: float | None = 10.0
+    """Until QUIT is answered."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            seconds = getattr(self, field.name)
+            if seconds is not None and not seconds > 0:
+                raise ValueError(f"timeout {field.name} must be positive or None, not {seconds!r}")
+
+
+DEFAULT_TIMEOUTS = Timeouts()
