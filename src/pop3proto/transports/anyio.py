@@ -1,0 +1,170 @@
+"""POP3 over anyio, on asyncio or trio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from socket import SO_ERROR, SOCK_STREAM, SOL_SOCKET, socket
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anyio
+
+from ._batch import Outcome
+from ._connect import connecting
+from ._options import Security, Timeouts
+from ._session import AsyncClient, ClientOptions, QuitResult
+from ._sockets import SocketStream
+from ._stream import Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = [
+    "AnyioStream",
+    "AsyncClient",
+    "ClientOptions",
+    "Outcome",
+    "QuitResult",
+    "Security",
+    "Timeouts",
+    "connect",
+]
+
+_Address: TypeAlias = tuple[Any, Any, int, str, Any]
+
+# Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
+_HAPPY_EYEBALLS_DELAY = 0.25
+
+
+class AnyioStream(SocketStream):
+    """A ``Stream`` on a connected socket, which it owns."""
+
+    async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
+        """Wait until the socket can be read or written; whether it can be read."""
+        with anyio.move_on_after(seconds) as scope:
+            if not (read and write):
+                wait = anyio.wait_readable if read else anyio.wait_writable
+                await wait(self.sock)
+                return read
+            return await self._wait_for_either()
+        assert scope.cancelled_caught  # noqa: S101 - there is no other way here
+        raise TimeoutError
+
+    async def _wait_for_either(self) -> bool:
+        readable = False
+
+        async def reading() -> None:
+            nonlocal readable
+            await anyio.wait_readable(self.sock)
+            readable = True
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(reading)
+            await anyio.wait_writable(self.sock)
+            group.cancel_scope.cancel()
+        return readable
+
+    def abort(self) -> None:
+        """Close the socket."""
+        if self.sock.fileno() >= 0:
+            anyio.notify_closing(self.sock)
+        super().abort()
+
+
+async def connect(
+    host: str,
+    port: int | None = None,
+    *,
+    security: Security = Security.TLS,
+    ssl_context: SSLContext | None = None,
+    server_hostname: str | None = None,
+    source_address: tuple[str, int] | None = None,
+    opener: Callable[[str, int], Awaitable[Stream]] | None = None,
+    options: ClientOptions | None = None,
+) -> AsyncClient:
+    """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
+
+    ``port`` is 995 for implicit TLS and 110 otherwise if it is not given. The connection is
+    secured as ``security`` says, or not made at all. ``ssl_context`` is
+    ``ssl.create_default_context()`` if none is given: the certificate is verified and has to show
+    ``server_hostname``, which is ``host`` if not given. ``opener`` opens the byte stream to a host
+    and port in place of a TCP connection, as for a proxy; ``source_address`` is not used then.
+
+    Raises ``ConnectFailed``, ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``,
+    ``GreetingRefused``, ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed
+    then.
+    """
+    options = options or ClientOptions()
+    number = security.default_port if port is None else port
+    seconds = options.timeouts.connect
+
+    async def tcp(host: str, port: int) -> Stream:
+        return AnyioStream(await _connected(host, port, source_address))
+
+    with connecting(f"{host} port {number}", seconds):
+        with anyio.fail_after(seconds):
+            stream = await (opener or tcp)(host, number)
+    return await AsyncClient.start(
+        stream,
+        security=security,
+        ssl_context=ssl_context,
+        server_hostname=server_hostname or host,
+        options=options,
+    )
+
+
+async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:
+    """A connection to whichever address of ``host`` answers first (RFC 8305).
+
+    anyio's own ``connect_tcp()`` gives a stream that reads ahead on asyncio, and whose socket
+    cannot be taken out of it.
+    """
+    addresses = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
+    connected: list[socket] = []
+    failures: list[OSError] = []
+
+    async def attempt(address: _Address, failed: anyio.Event) -> None:
+        try:
+            connected.append(await _connected_to(address, source))
+            group.cancel_scope.cancel()
+        except OSError as error:
+            failures.append(error)
+            failed.set()
+
+    try:
+        async with anyio.create_task_group() as group:
+            for address in addresses:
+                failed = anyio.Event()
+                group.start_soon(attempt, address, failed)
+                with anyio.move_on_after(_HAPPY_EYEBALLS_DELAY):
+                    await failed.wait()
+    except BaseException:
+        for sock in connected:
+            sock.close()
+        raise
+    if not connected:
+        raise failures[0]
+    for late in connected[1:]:
+        late.close()
+    return connected[0]
+
+
+async def _connected_to(address: _Address, source: tuple[str, int] | None) -> socket:
+    family, kind, protocol, _, name = address
+    sock = socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if source is not None:
+            sock.bind(source)
+        try:
+            sock.connect(name)
+        except BlockingIOError:
+            await anyio.wait_writable(sock)
+            failure = sock.getsockopt(SOL_SOCKET, SO_ERROR)
+            if failure:
+                raise OSError(failure, os.strerror(failure)) from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,203 @@
+"""POP3 over asyncio, on a protocol of its own; works on uvloop too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from ._batch import Outcome
+from ._connect import connecting
+from ._options import Security, Timeouts
+from ._session import AsyncClient, ClientOptions, QuitResult
+from ._stream import CHUNK, SEND_BUFFER, Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = [
+    "AsyncClient",
+    "AsyncioStream",
+    "ClientOptions",
+    "Outcome",
+    "QuitResult",
+    "Security",
+    "Timeouts",
+    "connect",
+]
+
+# Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
+_HAPPY_EYEBALLS_DELAY = 0.25
+# Seconds that closing waits for what is still to be sent.
+_CLOSING = 1.0
+
+
+class AsyncioStream(asyncio.Protocol):
+    """A ``Stream`` that is its own asyncio protocol: pass the class to ``create_connection()``.
+
+    Reading is paused while more than a chunk waits for the client, so that a slow client holds
+    back the server.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._received: deque[bytes] = deque()
+        self._waiting = 0
+        self._reading_paused = False
+        self._writing_paused = False
+        self._ended = False
+        self._lost = False
+        self._error: Exception | None = None
+        # What receive(), send() or aclose() is waiting for; a stream serves one task at a time.
+        self._wakeup: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is there (called by asyncio)."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's own promise
+        self._transport = transport
+        transport.set_write_buffer_limits(high=SEND_BUFFER)
+
+    def data_received(self, data: bytes) -> None:
+        """Octets have come (called by asyncio)."""
+        self._received.append(data)
+        self._waiting += len(data)
+        if self._waiting > CHUNK and not self._reading_paused and self._transport is not None:
+            self._transport.pause_reading()
+            self._reading_paused = True
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more (called by asyncio)."""
+        self._ended = True
+        self._wake()
+        # Closing is for the client to do, which may have QUIT to send still.
+        return True
+
+    def pause_writing(self) -> None:
+        """The peer is slow to read (called by asyncio)."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The peer has read (called by asyncio)."""
+        self._writing_paused = False
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is no more (called by asyncio)."""
+        self._ended = self._lost = True
+        self._error = exc
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+    async def _sleep(self, timeout: float | None) -> None:
+        """Wait until asyncio has called one of the methods above."""
+        wakeup = self._wakeup = self._loop.create_future()
+        # One timer on the future is a good deal cheaper than asyncio.timeout() around it.
+        timer = None if timeout is None else self._loop.call_later(timeout, _expire, wakeup)
+        try:
+            await wakeup
+        finally:
+            self._wakeup = None
+            if timer is not None:
+                timer.cancel()
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Hand ``data`` to the transport, and wait only while that holds too much."""
+        if self._transport is None or self._transport.is_closing():
+            raise self._error or ConnectionResetError("the connection is closed")
+        self._transport.write(data)
+        deadline = None if timeout is None else self._loop.time() + timeout
+        while self._writing_paused and not self._lost:
+            await self._sleep(None if deadline is None else deadline - self._loop.time())
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """The next octets."""
+        deadline = None if timeout is None else self._loop.time() + timeout
+        while not self._received:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return b""
+            await self._sleep(None if deadline is None else deadline - self._loop.time())
+        data = self._received.popleft()
+        self._waiting -= len(data)
+        if self._reading_paused and self._waiting <= CHUNK and self._transport is not None:
+            self._transport.resume_reading()
+            self._reading_paused = False
+        return data
+
+    async def aclose(self) -> None:
+        """Close when all is sent, within a second, and let asyncio clean up."""
+        if self._transport is None:
+            return
+        self._transport.close()
+        deadline = self._loop.time() + _CLOSING
+        try:
+            while not self._lost:
+                await self._sleep(deadline - self._loop.time())
+        except TimeoutError:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _expire(wakeup: asyncio.Future[None]) -> None:
+    if not wakeup.done():
+        wakeup.set_exception(TimeoutError())
+
+
+async def connect(
+    host: str,
+    port: int | None = None,
+    *,
+    security: Security = Security.TLS,
+    ssl_context: SSLContext | None = None,
+    server_hostname: str | None = None,
+    source_address: tuple[str, int] | None = None,
+    opener: Callable[[str, int], Awaitable[Stream]] | None = None,
+    options: ClientOptions | None = None,
+) -> AsyncClient:
+    """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
+
+    ``port`` is 995 for implicit TLS and 110 otherwise if it is not given. The connection is
+    secured as ``security`` says, or not made at all. ``ssl_context`` is
+    ``ssl.create_default_context()`` if none is given: the certificate is verified and has to show
+    ``server_hostname``, which is ``host`` if not given. ``opener`` opens the byte stream to a host
+    and port in place of a TCP connection, as for a proxy; ``source_address`` is not used then.
+
+    Raises ``ConnectFailed``, ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``,
+    ``GreetingRefused``, ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed
+    then.
+    """
+    options = options or ClientOptions()
+    number = security.default_port if port is None else port
+    seconds = options.timeouts.connect
+
+    async def tcp(host: str, port: int) -> Stream:
+        _, stream = await asyncio.get_running_loop().create_connection(
+            AsyncioStream,
+            host,
+            port,
+            local_addr=source_address,
+            happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY,
+        )
+        return stream
+
+    with connecting(f"{host} port {number}", seconds):
+        async with asyncio.timeout(seconds):
+            stream = await (opener or tcp)(host, number)
+    return await AsyncClient.start(
+        stream,
+        security=security,
+        ssl_context=ssl_context,
+        server_hostname=server_hostname or host,
+        options=options,
+    )
