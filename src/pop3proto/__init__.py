@@ -59,7 +59,14 @@ from .errors import (
 )
 from .events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
 from .limits import DEFAULT_LIMITS, Limits
-from .listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from .listings import (
+    MessageListing,
+    MessageListings,
+    ScanListing,
+    ScanListings,
+    UniqueIdListing,
+    UniqueIdListings,
+)
 from .replies import (
     CapaReply,
     Challenge,
@@ -139,6 +146,8 @@ __all__ = [
     "Message",
     "MessageData",
     "MessageEnd",
+    "MessageListing",
+    "MessageListings",
     "MessageStart",
     "Noop",
     "Ok",

@@ -14,7 +14,15 @@ from typing import NamedTuple, overload
 from .errors import LocalProtocolError
 from .numbers import MAX_MESSAGE_NUMBER, MAX_SIZE
 
-__all__ = ["NO_SIZE", "ScanListing", "ScanListings", "UniqueIdListing", "UniqueIdListings"]
+__all__ = [
+    "NO_SIZE",
+    "MessageListing",
+    "MessageListings",
+    "ScanListing",
+    "ScanListings",
+    "UniqueIdListing",
+    "UniqueIdListings",
+]
 
 NO_SIZE = -1
 """What stands in the column of sizes for a size that was no number."""
@@ -37,6 +45,17 @@ class UniqueIdListing(NamedTuple):
     """The message number, from 1."""
     unique_id: bytes | None
     """The unique-id, octet for octet, or ``None`` if the server left it out."""
+
+
+class MessageListing(NamedTuple):
+    """What LIST and UIDL say of a message, in one row."""
+
+    number: int
+    """The message number, from 1."""
+    octets: int | None
+    """The size that the server claims, or ``None``. A hint."""
+    unique_id: bytes | None
+    """The unique-id, octet for octet, or ``None`` if the server has none for it."""
 
 
 class _Listings:
@@ -212,3 +231,42 @@ class UniqueIdListings(_Listings, Sequence[UniqueIdListing]):
 
     def __repr__(self) -> str:
         return f"<UniqueIdListings: {len(self)} messages>"
+
+
+class MessageListings(Sequence[MessageListing]):
+    """LIST and UIDL joined by message number, in the order of LIST."""
+
+    __slots__ = ("scan_listings", "unique_id_listings")
+
+    def __init__(
+        self, scan_listings: ScanListings, unique_id_listings: UniqueIdListings | None = None
+    ) -> None:
+        self.scan_listings = scan_listings
+        """What LIST said."""
+        self.unique_id_listings = unique_id_listings
+        """What UIDL said; ``None`` if the server does not know it."""
+
+    def __len__(self) -> int:
+        return len(self.scan_listings)
+
+    @overload
+    def __getitem__(self, index: int) -> MessageListing: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[MessageListing]: ...
+    def __getitem__(self, index: int | slice) -> MessageListing | Sequence[MessageListing]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        number, octets = self.scan_listings[index]
+        return MessageListing(number, octets, self._unique_id(number))
+
+    def _unique_id(self, number: int) -> bytes | None:
+        if self.unique_id_listings is None:
+            return None
+        try:
+            return self.unique_id_listings.unique_id(number)
+        except KeyError:
+            # It arrived, or went, between the two commands.
+            return None
+
+    def __repr__(self) -> str:
+        return f"<MessageListings: {len(self)} messages>"

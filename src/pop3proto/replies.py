@@ -19,6 +19,8 @@ from .errors import LocalProtocolError
 from .listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from .commands import Command
 
 __all__ = [
@@ -354,6 +356,14 @@ class Message:
     def __len__(self) -> int:
         """The length of ``content`` in octets."""
         return len(self.content)
+
+    def as_email(self) -> EmailMessage:
+        """The message parsed by the standard library, with ``email.policy.default``."""
+        # The email package takes longer to load than all of this one.
+        from email import message_from_bytes
+        from email.policy import default
+
+        return message_from_bytes(self.content, policy=default)
 
 
 def _size(octets: int | None) -> int:

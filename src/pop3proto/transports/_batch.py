@@ -61,7 +61,7 @@ class Batch(Generic[R_co]):
         commands: Iterable[Command[R_co]],
         *,
         pipelining: bool,
-        max_octets: int | None,
+        max_octets: int,
     ) -> None:
         self._exchange = exchange
         self._commands = iter(commands)

@@ -7,19 +7,20 @@ that both are one implementation.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from ..capabilities import Capabilities
 from ..commands import Command
 from ..deviations import Deviation
-from ..listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from ..listings import MessageListings, ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
 from ..replies import Greeting, Language, Message, Ok, StatReply
 from ..states import State
 from ._batch import Batch, Outcome
-from ._message import MessageStream
-from ._options import Security
-from ._session import AsyncClient, ClientOptions, QuitResult
+from ._client import AsyncClient
+from ._message import MAX_COLLECTED_OCTETS, MessageStream, Progress, SupportsWrite
+from ._options import ClientOptions, QuitResult, Security
 from ._stream import Stream
 
 if TYPE_CHECKING:
@@ -128,17 +129,26 @@ class Client:
         """How many messages are marked as deleted; ``quit()`` makes it so."""
         return self._client.pending_deletions
 
-    def call(self, command: Command[R], *, max_octets: int | None = None) -> R:
+    def call(
+        self,
+        command: Command[R],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> R:
         """Run any command and return its typed reply.
 
-        A message is collected in memory, ``max_octets`` at most (1 GiB if not given). Raises
+        A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
+        comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
         """
-        return run(self._client.call(command, max_octets=max_octets))
+        return run(self._client.call(command, max_octets=max_octets, progress=progress))
 
     def start_tls(
-        self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
+        self,
+        ssl_context: SSLContext | None = None,
+        server_hostname: str | None = None,
     ) -> None:
         """STLS, and the TLS handshake behind it (RFC 2595 section 4).
 
@@ -149,10 +159,6 @@ class Client:
         """
         run(self._client.start_tls(ssl_context, server_hostname))
 
-    def capa(self) -> Capabilities:
-        """Ask what the server can do (RFC 2449 section 5)."""
-        return run(self._client.capa())
-
     def login(self, user: str | bytes, password: str | bytes) -> Ok:
         """Log in with USER and PASS (RFC 1939 section 7), then ask the capabilities again.
 
@@ -160,6 +166,7 @@ class Client:
         ``PlaintextAuthRefused``.
         """
         login = self._client.login(user, password)
+        # A traceback shows the locals of this frame.
         del password
         return run(login)
 
@@ -170,12 +177,57 @@ class Client:
         ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no timestamp.
         """
         login = self._client.apop(user, password)
+        # A traceback shows the locals of this frame.
         del password
         return run(login)
 
     def rpop(self, user: str | bytes, remote_user: str | bytes) -> Ok:
         """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
         return run(self._client.rpop(user, remote_user))
+
+    def stream(
+        self,
+        command: Command[Message],
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> ClientMessageStream:
+        """The text that answers ``command``, as it comes."""
+        return ClientMessageStream(
+            self._client.stream(command, max_octets=max_octets, progress=progress)
+        )
+
+    def batch(
+        self,
+        commands: Iterable[Command[R]],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+    ) -> ClientBatch[R]:
+        """Run many commands, each with its own outcome, ahead of their answers if possible.
+
+        Messages are collected one at a time, ``max_octets`` each at most.
+        """
+        return ClientBatch(self._client.batch(commands, max_octets=max_octets))
+
+    def quit(self) -> QuitResult:
+        """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
+
+        That the server refuses, or does not answer in time, raises nothing but is told by the
+        result: only if it is ``confirmed`` are the messages gone.
+        """
+        return run(self._client.quit())
+
+    def close(self) -> None:
+        """Close the connection without QUIT: nothing is deleted."""
+        run(self._client.aclose())
+
+    def abort(self) -> None:
+        """Close the connection at once, without QUIT, whatever is going on."""
+        self._client.abort()
+
+    def capa(self) -> Capabilities:
+        """Ask what the server can do (RFC 2449 section 5)."""
+        return run(self._client.capa())
 
     def utf8(self) -> Ok:
         """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
@@ -213,14 +265,33 @@ class Client:
             return run(self._client.uidl())
         return run(self._client.uidl(message))
 
-    def retr(self, message: int | str, *, max_octets: int | None = None) -> Message:
+    def messages(self) -> MessageListings:
+        """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
+
+        On a server without UIDL every unique-id is ``None``.
+        """
+        return run(self._client.messages())
+
+    def retr(
+        self,
+        message: int | str,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Message:
         """A whole message (any), collected in memory (RFC 1939 section 5).
 
-        Raises ``LimitExceeded`` beyond ``max_octets``, 1 GiB if not given.
+        Raises ``LimitExceeded`` beyond ``max_octets``.
         """
-        return run(self._client.retr(message, max_octets=max_octets))
+        return run(self._client.retr(message, max_octets=max_octets, progress=progress))
 
-    def top(self, message: int | str, lines: int = 0, *, max_octets: int | None = None) -> Message:
+    def top(
+        self,
+        message: int | str,
+        lines: int = 0,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+    ) -> Message:
         """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
         Some servers cut it short or alter it: no substitute for ``retr()``.
@@ -228,22 +299,41 @@ class Client:
         return run(self._client.top(message, lines, max_octets=max_octets))
 
     def retr_stream(
-        self, message: int | str, *, max_octets: int | None = None
+        self,
+        message: int | str,
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
     ) -> ClientMessageStream:
         """A message (any) as it comes, in bounded memory and without a limit of its own."""
-        return ClientMessageStream(self._client.retr_stream(message, max_octets=max_octets))
+        return ClientMessageStream(
+            self._client.retr_stream(message, max_octets=max_octets, progress=progress)
+        )
 
     def top_stream(
-        self, message: int | str, lines: int = 0, *, max_octets: int | None = None
+        self,
+        message: int | str,
+        lines: int = 0,
+        *,
+        max_octets: int | None = None,
     ) -> ClientMessageStream:
         """The same for TOP."""
         return ClientMessageStream(self._client.top_stream(message, lines, max_octets=max_octets))
 
-    def stream(
-        self, command: Command[Message], *, max_octets: int | None = None
-    ) -> ClientMessageStream:
-        """The text that answers ``command``, as it comes."""
-        return ClientMessageStream(self._client.stream(command, max_octets=max_octets))
+    def save(
+        self,
+        message: int | str,
+        file: SupportsWrite | PathLike[str] | str,
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write a message (any) to a file object or to a path; return its octets.
+
+        It is never in memory as a whole. A path gets the file only when it is complete: until
+        then it is written beside it, and what was there stays. Raises ``OSError`` too.
+        """
+        return run(self._client.save(message, file, max_octets=max_octets, progress=progress))
 
     def dele(self, message: int | str) -> Ok:
         """Mark a message (any) as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
@@ -261,23 +351,21 @@ class Client:
         """The highest message number accessed, or 0 (RFC 1460). Obsolete."""
         return run(self._client.last())
 
-    def batch(
-        self, commands: Iterable[Command[R]], *, max_octets: int | None = None
-    ) -> ClientBatch[R]:
-        """Run many commands, each with its own outcome, ahead of their answers if possible.
-
-        Messages are collected one at a time, ``max_octets`` each at most (1 GiB if not given).
-        """
-        return ClientBatch(self._client.batch(commands, max_octets=max_octets))
-
     def retr_many(
-        self, messages: Iterable[int | str], *, max_octets: int | None = None
+        self,
+        messages: Iterable[int | str],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
     ) -> ClientBatch[Message]:
         """RETR of each of ``messages``."""
         return ClientBatch(self._client.retr_many(messages, max_octets=max_octets))
 
     def top_many(
-        self, messages: Iterable[int | str], lines: int = 0, *, max_octets: int | None = None
+        self,
+        messages: Iterable[int | str],
+        lines: int = 0,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
     ) -> ClientBatch[Message]:
         """TOP of each of ``messages``."""
         return ClientBatch(self._client.top_many(messages, lines, max_octets=max_octets))
@@ -285,22 +373,6 @@ class Client:
     def dele_many(self, messages: Iterable[int | str]) -> ClientBatch[Ok]:
         """DELE of each of ``messages``."""
         return ClientBatch(self._client.dele_many(messages))
-
-    def quit(self) -> QuitResult:
-        """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
-
-        That the server refuses, or does not answer in time, raises nothing but is told by the
-        result: only if it is ``confirmed`` are the messages gone.
-        """
-        return run(self._client.quit())
-
-    def close(self) -> None:
-        """Close the connection without QUIT: nothing is deleted."""
-        run(self._client.aclose())
-
-    def abort(self) -> None:
-        """Close the connection at once, without QUIT, whatever is going on."""
-        self._client.abort()
 
 
 class ClientMessageStream:
@@ -336,6 +408,11 @@ class ClientMessageStream:
         return self._stream.octets
 
     @property
+    def expected(self) -> int | None:
+        """How many octets the server said there would be, or ``None``. A hint."""
+        return self._stream.expected
+
+    @property
     def complete(self) -> bool:
         """Whether the end has come."""
         return self._stream.complete
@@ -350,13 +427,17 @@ class ClientMessageStream:
         except StopAsyncIteration:
             raise StopIteration from None
 
+    def save(self, file: SupportsWrite) -> int:
+        """Write all that has not been handed out yet to a file object; return its octets."""
+        return run(self._stream.save(file))
+
     def read(self) -> Message:
         """All that has not been handed out yet, collected in memory."""
         return run(self._stream.read())
 
-    def close(self) -> None:
-        """Skip what has not been read, so that the client can go on."""
-        run(self._stream.aclose())
+    def skip(self) -> None:
+        """Read on to the end, keeping nothing, so that the client can go on."""
+        run(self._stream.skip())
 
 
 class ClientBatch(Generic[R_co]):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Protocol, Self, TypeAlias, cast
 
 from ..commands import Command
 from ..errors import CommandFailed, LimitExceeded, printable
@@ -12,10 +14,32 @@ from ..events import ClientEvent
 from ..replies import ErrorReply, Message, MessageData, MessageStart
 from ._exchange import Exchange
 
-__all__ = ["MAX_COLLECTED_OCTETS", "MessageStream", "collect", "opened", "refused"]
+__all__ = [
+    "MAX_COLLECTED_OCTETS",
+    "MessageStream",
+    "Progress",
+    "SupportsWrite",
+    "collect",
+    "opened",
+    "refused",
+]
+
+Progress: TypeAlias = Callable[[int, int | None], object]
+"""Called with the octets so far and the octets expected, which are a hint or ``None``."""
+
+# At most 19 digits: see the numbers of the core.
+_ANNOUNCED = re.compile(r"([0-9]{1,19}) octets\b", re.IGNORECASE | re.ASCII)
 
 MAX_COLLECTED_OCTETS = 1024 * 1024 * 1024
 """How many octets a message may have that is collected in memory, unless the caller says more."""
+
+
+class SupportsWrite(Protocol):
+    """Anything that takes octets, such as a file open for binary writing."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next octets."""
+        ...
 
 
 class MessageStream:
@@ -33,7 +57,13 @@ class MessageStream:
     """
 
     def __init__(
-        self, exchange: Exchange, command: Command[Message], max_octets: int | None = None
+        self,
+        exchange: Exchange,
+        command: Command[Message],
+        *,
+        expected: int | None = None,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.command = command
         """The command that asks for the text."""
@@ -41,10 +71,13 @@ class MessageStream:
         """What the server wrote behind ``+OK``."""
         self.octets = 0
         """How many octets have been handed out."""
+        self.expected = expected
+        """How many the server said there would be, or ``None``. A hint."""
         self.complete = False
         """Whether the end has come."""
         self._exchange = exchange
         self._max_octets = max_octets
+        self._progress = progress
         self._started = False
 
     async def __aenter__(self) -> Self:
@@ -57,7 +90,7 @@ class MessageStream:
         traceback: TracebackType | None,
     ) -> None:
         if error is None:
-            await self.aclose()
+            await self.skip()
         elif self._started and not self.complete:
             self._end(error)
 
@@ -80,7 +113,7 @@ class MessageStream:
             )
             if isinstance(event, MessageData):
                 self.octets += len(event.data)
-                _check(self.command, self.octets, self._max_octets)
+                self._check()
                 return event.data
         except BaseException as error:
             self._end(error)
@@ -95,13 +128,31 @@ class MessageStream:
             content.write(chunk)
         return Message(self.command, content.getvalue(), self.text)
 
-    async def aclose(self) -> None:
-        """Skip what has not been read, so that the client can go on; raises as ``__anext__``."""
+    async def save(self, file: SupportsWrite) -> int:
+        """Write all that has not been handed out yet to a file object, as it comes.
+
+        Returns how many octets that were; raises as ``__anext__``, and what ``file`` raises.
+        """
+        before = self.octets
+        async for chunk in self:
+            file.write(chunk)
+        return self.octets - before
+
+    async def skip(self) -> None:
+        """Read on to the end, keeping nothing, so that the client can go on.
+
+        Raises as ``__anext__``, but not ``LimitExceeded``.
+        """
         if self._started:
             self._max_octets = None
             async for _ in self:
                 pass
         self.complete = True
+
+    def _check(self) -> None:
+        check_length(self.command, self.octets, self._max_octets)
+        if self._progress is not None:
+            self._progress(self.octets, self.expected)
 
     async def _start(self) -> None:
         exchange = self._exchange
@@ -111,6 +162,8 @@ class MessageStream:
         await exchange.send(line, self.command)
         event = await exchange.next_event("reply", exchange.timeouts.reply, self.command)
         self.text = opened(event, self.command).text
+        if self.expected is None:
+            self.expected = announced_octets(self.text)
 
     def _end(self, error: BaseException | None) -> None:
         self.complete = True
@@ -132,7 +185,20 @@ def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandFailed:
     return CommandFailed(f"the server refused: {said}", command=command, reply=reply)
 
 
-async def collect(exchange: Exchange, start: MessageStart, max_octets: int | None) -> Message:
+def announced_octets(text: str) -> int | None:
+    """The size in a text such as "120 octets", as most servers answer RETR, or ``None``."""
+    match = _ANNOUNCED.match(text)
+    return int(match[1]) if match else None
+
+
+async def collect(
+    exchange: Exchange,
+    start: MessageStart,
+    max_octets: int,
+    *,
+    expected: int | None = None,
+    progress: Progress | None = None,
+) -> Message:
     """The text that ``start`` opened, collected in memory."""
     command, seconds = start.command, exchange.timeouts.body
     octets = 0
@@ -144,7 +210,9 @@ async def collect(exchange: Exchange, start: MessageStart, max_octets: int | Non
             # getvalue() hands out the buffer itself: a large message is in memory once.
             return Message(command, content.getvalue() if content else first, start.text)
         octets += len(event.data)
-        _check(command, octets, max_octets)
+        check_length(command, octets, max_octets)
+        if progress is not None:
+            progress(octets, announced_octets(start.text) if expected is None else expected)
         if content is not None:
             content.write(event.data)
         elif first:
@@ -157,7 +225,8 @@ async def collect(exchange: Exchange, start: MessageStart, max_octets: int | Non
             first = event.data
 
 
-def _check(command: Command[Any], octets: int, limit: int | None) -> None:
+def check_length(command: Command[Any], octets: int, limit: int | None) -> None:
+    """Raise ``LimitExceeded`` if ``octets`` are more than the caller wants."""
     if limit is not None and octets > limit:
         message = f"the message is longer than {limit} octets"
         raise LimitExceeded(message, command=command, limit="max_octets", value=limit)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import Enum, unique
+from typing import TYPE_CHECKING
 
-__all__ = ["DEFAULT_TIMEOUTS", "Security", "Timeouts"]
+from ..deviations import LENIENT, Leniency
+from ..errors import Pop3Error
+from ..limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from ..transcript import Recorder
+
+__all__ = ["DEFAULT_TIMEOUTS", "ClientOptions", "QuitResult", "Security", "Timeouts"]
 
 _POP3_PORT = 110
 _POP3S_PORT = 995
@@ -60,3 +68,39 @@ class Timeouts:
 
 
 DEFAULT_TIMEOUTS = Timeouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """What a client does beyond connecting; every adapter's ``connect()`` takes the same."""
+
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    """How long each phase may take."""
+    limits: Limits = DEFAULT_LIMITS
+    """How much is collected from the server."""
+    leniency: Leniency = LENIENT
+    """Which faults of the server are forgiven."""
+    capabilities: bool = True
+    """Whether to ask CAPA after connecting and after the login; some servers close upon it."""
+    pipelining: bool = True
+    """Whether batches send ahead, if the server announces PIPELINING (RFC 2449 section 6.6)."""
+    allow_plaintext_auth: bool = False
+    """Whether a login may show its password to the network on a connection without TLS."""
+    utf8: bool = False
+    """Whether to send UTF8 before the login, if the server announces it (RFC 6856)."""
+    recorder: Recorder | None = None
+    """What is shown all that passes, with secrets taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuitResult:
+    """How a session ended."""
+
+    confirmed: bool
+    """Whether the server answered ``+OK``: the deletions were made."""
+    deletions: int
+    """How many messages were marked as deleted when QUIT was sent."""
+    text: str = ""
+    """What the server wrote."""
+    error: Pop3Error | None = None
+    """Why it was not confirmed."""

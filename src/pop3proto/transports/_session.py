@@ -7,9 +7,8 @@ the blocking adapter can run the same coroutines without an event loop.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ..capabilities import Capabilities
 from ..client import ClientConnection
@@ -20,27 +19,15 @@ from ..commands import (
     AuthResponse,
     Capa,
     Command,
-    Dele,
-    Lang,
-    Languages,
-    Last,
-    List,
-    ListOne,
-    Noop,
     Pass,
     Quit,
     Retr,
     Rpop,
-    Rset,
-    Stat,
     Stls,
-    Top,
-    Uidl,
-    UidlOne,
     User,
     Utf8,
 )
-from ..deviations import LENIENT, Deviation, Leniency
+from ..deviations import Deviation
 from ..errors import (
     AuthenticationFailed,
     CommandFailed,
@@ -48,79 +35,36 @@ from ..errors import (
     DeadlineExceeded,
     GreetingRefused,
     LocalProtocolError,
-    Pop3Error,
     TlsUnavailable,
 )
-from ..limits import DEFAULT_LIMITS, Limits
-from ..listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
-from ..replies import ErrorReply, Greeting, Language, Message, MessageStart, Ok, StatReply
+from ..listings import ScanListings
+from ..replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..states import State
 from ._batch import Batch
 from ._exchange import Exchange
-from ._message import MAX_COLLECTED_OCTETS, MessageStream, collect, refused
-from ._options import DEFAULT_TIMEOUTS, Security, Timeouts
+from ._message import (
+    MAX_COLLECTED_OCTETS,
+    MessageStream,
+    Progress,
+    collect,
+    refused,
+)
+from ._options import ClientOptions, QuitResult, Security
 from ._stream import Stream
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from ..transcript import Recorder
 
-__all__ = ["AsyncClient", "ClientOptions", "QuitResult"]
+__all__ = ["Session"]
 
 R = TypeVar("R")
 
 _LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientOptions:
-    """What a client does beyond connecting; every adapter's ``connect()`` takes the same."""
-
-    timeouts: Timeouts = DEFAULT_TIMEOUTS
-    """How long each phase may take."""
-    limits: Limits = DEFAULT_LIMITS
-    """How much is collected from the server."""
-    leniency: Leniency = LENIENT
-    """Which faults of the server are forgiven."""
-    capabilities: bool = True
-    """Whether to ask CAPA after connecting and after the login; some servers close upon it."""
-    pipelining: bool = True
-    """Whether batches send ahead, if the server announces PIPELINING (RFC 2449 section 6.6)."""
-    allow_plaintext_auth: bool = False
-    """Whether a login may show its password to the network on a connection without TLS."""
-    utf8: bool = False
-    """Whether to send UTF8 before the login, if the server announces it (RFC 6856)."""
-    recorder: Recorder | None = None
-    """What is shown all that passes, with secrets taken out."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuitResult:
-    """How a session ended."""
-
-    confirmed: bool
-    """Whether the server answered ``+OK``: the deletions were made."""
-    deletions: int
-    """How many messages were marked as deleted when QUIT was sent."""
-    text: str = ""
-    """What the server wrote."""
-    error: Pop3Error | None = None
-    """Why it was not confirmed."""
-
-
-class AsyncClient:
-    """A POP3 client over any ``Stream``; the adapters' ``connect()`` make it.
-
-    Every method but ``abort()`` runs one exchange to its end; a second call while one is running
-    raises ``BusyError``. A server's ``-ERR`` raises ``CommandFailed`` and the session goes on.
-    Everything else that goes wrong (``ConnectionLost``, ``DeadlineExceeded``,
-    ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
-    deleted: that takes a ``quit()``, which leaving ``async with`` without an error calls.
-
-    Messages are numbered from 1 within a session. Where a method says "any", text is taken
-    instead of a number, for servers that know other names.
-    """
+class Session:
+    """The life of a connection: greeting, TLS, login, any command, QUIT."""
 
     def __init__(self, stream: Stream, *, secure: bool, options: ClientOptions) -> None:
         engine = ClientConnection(secure=secure, limits=options.limits, leniency=options.leniency)
@@ -134,6 +78,8 @@ class AsyncClient:
             recorder=options.recorder,
         )
         self._greeting = Greeting()
+        # What LIST said last, for what progress has to expect.
+        self._listings: ScanListings | None = None
 
     @classmethod
     async def start(
@@ -164,7 +110,7 @@ class AsyncClient:
             if options.capabilities:
                 await client._ask_capabilities()
             if options.utf8 and client.capabilities and client.capabilities.utf8:
-                await client.utf8()
+                await client.call(Utf8())
         except BaseException as error:
             client._exchange.abort(error)
             raise
@@ -232,10 +178,17 @@ class AsyncClient:
         """How many messages are marked as deleted; ``quit()`` makes it so."""
         return self._engine.pending_deletions
 
-    async def call(self, command: Command[R], *, max_octets: int | None = None) -> R:
+    async def call(
+        self,
+        command: Command[R],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> R:
         """Run any command and return its typed reply.
 
-        A message is collected in memory, ``max_octets`` at most (1 GiB if not given). Raises
+        A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
+        comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
         """
@@ -249,8 +202,10 @@ class AsyncClient:
                 seconds = exchange.timeouts.login
             event: Any = await exchange.next_event("reply", seconds, command)
             if isinstance(event, MessageStart):
-                limit = MAX_COLLECTED_OCTETS if max_octets is None else max_octets
-                event = await collect(exchange, event, limit)
+                expected = self._expected(command)
+                event = await collect(
+                    exchange, event, max_octets, expected=expected, progress=progress
+                )
         if isinstance(event, ErrorReply):
             raise self._refused(event, command)
         return cast(R, event)
@@ -261,6 +216,16 @@ class AsyncClient:
             error = AuthenticationFailed(str(error.args[0]), command=command, reply=reply)
             self._exchange.login_failure = error
         return error
+
+    def _expected(self, command: Command[Any]) -> int | None:
+        """How many octets LIST promised of the message that ``command`` asks for."""
+        number = command.message if isinstance(command, Retr) else None
+        if self._listings is None or not isinstance(number, int):
+            return None
+        try:
+            return self._listings.octets(number)
+        except KeyError:
+            return None
 
     async def _read_greeting(self) -> None:
         seconds = self._options.timeouts.greeting
@@ -298,10 +263,6 @@ class AsyncClient:
             exchange.engine.next_event()
             await exchange.start_tls(_context(ssl_context), server_hostname)
             exchange.engine.tls_established()
-
-    async def capa(self) -> Capabilities:
-        """Ask what the server can do (RFC 2449 section 5)."""
-        return (await self.call(Capa())).capabilities
 
     async def login(self, user: str | bytes, password: str | bytes) -> Ok:
         """Log in with USER and PASS (RFC 1939 section 7), then ask the capabilities again.
@@ -345,117 +306,32 @@ class AsyncClient:
             await self._ask_capabilities()
         return reply
 
-    async def utf8(self) -> Ok:
-        """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
-        return await self.call(Utf8())
-
-    async def lang(self, tag: str) -> Ok:
-        """Choose the language of the server's texts (RFC 6856 section 3)."""
-        return await self.call(Lang(tag))
-
-    async def languages(self) -> tuple[Language, ...]:
-        """The languages that the server speaks (RFC 6856 section 3)."""
-        return (await self.call(Languages())).languages
-
-    async def stat(self) -> StatReply:
-        """How many messages there are, and their octets together (RFC 1939 section 5)."""
-        return await self.call(Stat())
-
-    @overload
-    async def list(self, message: None = None) -> ScanListings: ...
-    @overload
-    async def list(self, message: int | str) -> ScanListing: ...
-    async def list(self, message: int | str | None = None) -> ScanListings | ScanListing:
-        """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
-        if message is None:
-            return (await self.call(List())).listings
-        return (await self.call(ListOne(message))).listing
-
-    @overload
-    async def uidl(self, message: None = None) -> UniqueIdListings: ...
-    @overload
-    async def uidl(self, message: int | str) -> UniqueIdListing: ...
-    async def uidl(self, message: int | str | None = None) -> UniqueIdListings | UniqueIdListing:
-        """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
-        if message is None:
-            return (await self.call(Uidl())).listings
-        return (await self.call(UidlOne(message))).listing
-
-    async def retr(self, message: int | str, *, max_octets: int | None = None) -> Message:
-        """A whole message (any), collected in memory (RFC 1939 section 5).
-
-        Raises ``LimitExceeded`` beyond ``max_octets``, 1 GiB if not given.
-        """
-        return await self.call(Retr(message), max_octets=max_octets)
-
-    async def top(
-        self, message: int | str, lines: int = 0, *, max_octets: int | None = None
-    ) -> Message:
-        """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
-
-        Some servers cut it short or alter it: no substitute for ``retr()``.
-        """
-        return await self.call(Top(message, lines), max_octets=max_octets)
-
-    def retr_stream(self, message: int | str, *, max_octets: int | None = None) -> MessageStream:
-        """A message (any) as it comes, in bounded memory and without a limit of its own."""
-        return self.stream(Retr(message), max_octets=max_octets)
-
-    def top_stream(
-        self, message: int | str, lines: int = 0, *, max_octets: int | None = None
+    def stream(
+        self,
+        command: Command[Message],
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
     ) -> MessageStream:
-        """The same for TOP."""
-        return self.stream(Top(message, lines), max_octets=max_octets)
-
-    def stream(self, command: Command[Message], *, max_octets: int | None = None) -> MessageStream:
         """The text that answers ``command``, as it comes."""
-        return MessageStream(self._exchange, command, max_octets)
-
-    async def dele(self, message: int | str) -> Ok:
-        """Mark a message (any) as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
-        return await self.call(Dele(message))
-
-    async def rset(self) -> Ok:
-        """Unmark all messages marked as deleted (RFC 1939 section 5)."""
-        return await self.call(Rset())
-
-    async def noop(self) -> Ok:
-        """Show the server that the client is alive (RFC 1939 section 5)."""
-        return await self.call(Noop())
-
-    async def last(self) -> int:
-        """The highest message number accessed, or 0 (RFC 1460). Obsolete."""
-        return (await self.call(Last())).number
-
-    def batch(self, commands: Iterable[Command[R]], *, max_octets: int | None = None) -> Batch[R]:
-        """Run many commands, each with its own outcome, ahead of their answers if possible.
-
-        Messages are collected one at a time, ``max_octets`` each at most (1 GiB if not given).
-        """
-        limit = MAX_COLLECTED_OCTETS if max_octets is None else max_octets
-        offered = self.capabilities is not None and self.capabilities.pipelining
-        return Batch(
+        return MessageStream(
             self._exchange,
-            commands,
-            pipelining=offered and self._options.pipelining,
-            max_octets=limit,
+            command,
+            expected=self._expected(command),
+            max_octets=max_octets,
+            progress=progress,
         )
 
-    def retr_many(
-        self, messages: Iterable[int | str], *, max_octets: int | None = None
-    ) -> Batch[Message]:
-        """RETR of each of ``messages``."""
-        return self.batch(map(Retr, messages), max_octets=max_octets)
+    def batch(
+        self, commands: Iterable[Command[R]], *, max_octets: int = MAX_COLLECTED_OCTETS
+    ) -> Batch[R]:
+        """Run many commands, each with its own outcome, ahead of their answers if possible.
 
-    def top_many(
-        self, messages: Iterable[int | str], lines: int = 0, *, max_octets: int | None = None
-    ) -> Batch[Message]:
-        """TOP of each of ``messages``."""
-        return self.batch((Top(message, lines) for message in messages), max_octets=max_octets)
-
-    def dele_many(self, messages: Iterable[int | str]) -> Batch[Ok]:
-        """DELE of each of ``messages``."""
-        return self.batch(map(Dele, messages))
+        Messages are collected one at a time, ``max_octets`` each at most.
+        """
+        offered = self.capabilities is not None and self.capabilities.pipelining
+        pipelining = offered and self._options.pipelining
+        return Batch(self._exchange, commands, pipelining=pipelining, max_octets=max_octets)
 
     async def quit(self) -> QuitResult:
         """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import anyio
 
 from ._batch import Outcome
+from ._client import AsyncClient
 from ._connect import connecting
-from ._options import Security, Timeouts
-from ._session import AsyncClient, ClientOptions, QuitResult
+from ._options import ClientOptions, QuitResult, Security, Timeouts
 from ._sockets import SocketStream
 from ._stream import Stream
 

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ._batch import Outcome
+from ._client import AsyncClient
 from ._connect import connecting
-from ._options import Security, Timeouts
-from ._session import AsyncClient, ClientOptions, QuitResult
+from ._options import ClientOptions, QuitResult, Security, Timeouts
 from ._stream import CHUNK, SEND_BUFFER, Stream
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._batch import Outcome
 from ._connect import connecting
 from ._facade import Client, ClientBatch, ClientMessageStream
-from ._options import Security, Timeouts
-from ._session import ClientOptions, QuitResult
+from ._options import ClientOptions, QuitResult, Security, Timeouts
 from ._sockets import SocketStream
 
 if TYPE_CHECKING:
