@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -12,7 +12,7 @@ from ..commands import Command
 from ..errors import CommandFailed
 from ..replies import ErrorReply, MessageStart
 from ._exchange import Exchange
-from ._message import collect, refused
+from ._message import Progress, collect, refused
 
 __all__ = ["Batch", "Outcome"]
 
@@ -62,11 +62,15 @@ class Batch(Generic[R_co]):
         *,
         pipelining: bool,
         max_octets: int,
+        expected: Callable[[Command[Any]], int | None],
+        progress: Progress | None,
     ) -> None:
         self._exchange = exchange
         self._commands = iter(commands)
         self._window = WINDOW_OCTETS if pipelining else 1
         self._max_octets = max_octets
+        self._expected = expected
+        self._progress = progress
         self._lengths: deque[int] = deque()
         self._unanswered = 0
         self._exhausted = False
@@ -138,7 +142,13 @@ class Batch(Generic[R_co]):
         if isinstance(event, ErrorReply):
             return Outcome(command, error=refused(event, command))
         if isinstance(event, MessageStart):
-            event = await collect(exchange, event, self._max_octets)
+            event = await collect(
+                exchange,
+                event,
+                self._max_octets,
+                expected=self._expected(command),
+                progress=self._progress,
+            )
         return Outcome(command, event)
 
     async def _refill(self) -> None:

@@ -178,10 +178,14 @@ class AsyncClient(Session):
         return (await self.call(Last())).number
 
     def retr_many(
-        self, messages: Iterable[int | str], *, max_octets: int = MAX_COLLECTED_OCTETS
+        self,
+        messages: Iterable[int | str],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> Batch[Message]:
-        """RETR of each of ``messages``."""
-        return self.batch(map(Retr, messages), max_octets=max_octets)
+        """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
+        return self.batch(map(Retr, messages), max_octets=max_octets, progress=progress)
 
     def top_many(
         self,

@@ -202,12 +202,14 @@ class Client:
         commands: Iterable[Command[R]],
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> ClientBatch[R]:
         """Run many commands, each with its own outcome, ahead of their answers if possible.
 
-        Messages are collected one at a time, ``max_octets`` each at most.
+        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
+        as each of them comes, with its octets so far and its octets expected.
         """
-        return ClientBatch(self._client.batch(commands, max_octets=max_octets))
+        return ClientBatch(self._client.batch(commands, max_octets=max_octets, progress=progress))
 
     def quit(self) -> QuitResult:
         """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
@@ -356,9 +358,12 @@ class Client:
         messages: Iterable[int | str],
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> ClientBatch[Message]:
-        """RETR of each of ``messages``."""
-        return ClientBatch(self._client.retr_many(messages, max_octets=max_octets))
+        """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
+        return ClientBatch(
+            self._client.retr_many(messages, max_octets=max_octets, progress=progress)
+        )
 
     def top_many(
         self,

@@ -323,15 +323,26 @@ class Session:
         )
 
     def batch(
-        self, commands: Iterable[Command[R]], *, max_octets: int = MAX_COLLECTED_OCTETS
+        self,
+        commands: Iterable[Command[R]],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> Batch[R]:
         """Run many commands, each with its own outcome, ahead of their answers if possible.
 
-        Messages are collected one at a time, ``max_octets`` each at most.
+        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
+        as each of them comes, with its octets so far and its octets expected.
         """
         offered = self.capabilities is not None and self.capabilities.pipelining
-        pipelining = offered and self._options.pipelining
-        return Batch(self._exchange, commands, pipelining=pipelining, max_octets=max_octets)
+        return Batch(
+            self._exchange,
+            commands,
+            pipelining=offered and self._options.pipelining,
+            max_octets=max_octets,
+            expected=self._expected,
+            progress=progress,
+        )
 
     async def quit(self) -> QuitResult:
         """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
