@@ -48,6 +48,8 @@ class AsyncClient(Session):
     instead of a number, for servers that know other names.
     """
 
+    __slots__ = ()
+
     async def capa(self) -> Capabilities:
         """Ask what the server can do (RFC 2449 section 5)."""
         return (await self.call(Capa())).capabilities

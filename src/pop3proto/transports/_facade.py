@@ -121,7 +121,7 @@ class Client:
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """The server's faults that were forgiven, oldest first; the last thousand are kept."""
+        """The server's faults that were forgiven, oldest first; a thousand are kept."""
         return self._client.deviations
 
     @property

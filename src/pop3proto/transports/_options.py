@@ -13,7 +13,14 @@ from ..limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from ..transcript import Recorder
 
-__all__ = ["DEFAULT_TIMEOUTS", "ClientOptions", "QuitResult", "Security", "Timeouts"]
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "DEFAULT_TIMEOUTS",
+    "ClientOptions",
+    "QuitResult",
+    "Security",
+    "Timeouts",
+]
 
 _POP3_PORT = 110
 _POP3S_PORT = 995
@@ -90,6 +97,9 @@ class ClientOptions:
     """Whether to send UTF8 before the login, if the server announces it (RFC 6856)."""
     recorder: Recorder | None = None
     """What is shown all that passes, with secrets taken out."""
+
+
+DEFAULT_OPTIONS = ClientOptions()
 
 
 @dataclass(frozen=True, slots=True)

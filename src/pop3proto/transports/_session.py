@@ -49,7 +49,7 @@ from ._message import (
     collect,
     refused,
 )
-from ._options import ClientOptions, QuitResult, Security
+from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security
 from ._stream import Stream
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ _LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
 
 class Session:
     """The life of a connection: greeting, TLS, login, any command, QUIT."""
+
+    __slots__ = ("_engine", "_exchange", "_greeting", "_listings", "_options")
 
     def __init__(self, stream: Stream, *, secure: bool, options: ClientOptions) -> None:
         engine = ClientConnection(secure=secure, limits=options.limits, leniency=options.leniency)
@@ -98,7 +100,7 @@ class Session:
         ``TlsUnavailable``, ``GreetingRefused``, and what ends a connection; the stream is closed
         then.
         """
-        options = options or ClientOptions()
+        options = options or DEFAULT_OPTIONS
         client = cls(stream, secure=security is Security.TLS, options=options)
         try:
             if security is Security.TLS:
@@ -170,7 +172,7 @@ class Session:
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """The server's faults that were forgiven, oldest first; the last thousand are kept."""
+        """The server's faults that were forgiven, oldest first; a thousand are kept."""
         return tuple(self._exchange.deviations)
 
     @property

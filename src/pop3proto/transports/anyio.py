@@ -12,7 +12,7 @@ import anyio
 from ._batch import Outcome
 from ._client import AsyncClient
 from ._connect import connecting
-from ._options import ClientOptions, QuitResult, Security, Timeouts
+from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
 from ._sockets import SocketStream
 from ._stream import Stream
 
@@ -95,7 +95,7 @@ async def connect(
     ``GreetingRefused``, ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed
     then.
     """
-    options = options or ClientOptions()
+    options = options or DEFAULT_OPTIONS
     number = security.default_port if port is None else port
     seconds = options.timeouts.connect
 

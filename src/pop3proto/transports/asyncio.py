@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ._batch import Outcome
 from ._client import AsyncClient
 from ._connect import connecting
-from ._options import ClientOptions, QuitResult, Security, Timeouts
+from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
 from ._stream import CHUNK, SEND_BUFFER, Stream
 
 if TYPE_CHECKING:
@@ -40,10 +39,23 @@ class AsyncioStream(asyncio.Protocol):
     back the server.
     """
 
+    __slots__ = (
+        "_ended",
+        "_error",
+        "_loop",
+        "_lost",
+        "_reading_paused",
+        "_received",
+        "_transport",
+        "_waiting",
+        "_wakeup",
+        "_writing_paused",
+    )
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._received: deque[bytes] = deque()
+        self._received: list[bytes] = []
         self._waiting = 0
         self._reading_paused = False
         self._writing_paused = False
@@ -124,9 +136,10 @@ class AsyncioStream(asyncio.Protocol):
             if self._ended:
                 return b""
             await self._sleep(None if deadline is None else deadline - self._loop.time())
-        data = self._received.popleft()
-        self._waiting -= len(data)
-        if self._reading_paused and self._waiting <= CHUNK and self._transport is not None:
+        data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
+        self._received.clear()
+        self._waiting = 0
+        if self._reading_paused and self._transport is not None:
             self._transport.resume_reading()
             self._reading_paused = False
         return data
@@ -177,7 +190,7 @@ async def connect(
     ``GreetingRefused``, ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed
     then.
     """
-    options = options or ClientOptions()
+    options = options or DEFAULT_OPTIONS
     number = security.default_port if port is None else port
     seconds = options.timeouts.connect
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._batch import Outcome
 from ._connect import connecting
 from ._facade import Client, ClientBatch, ClientMessageStream
-from ._options import ClientOptions, QuitResult, Security, Timeouts
+from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
 from ._sockets import SocketStream
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def connect(
     ...     client.login("user", "password")
     ...     message = client.retr(1)
     """
-    options = options or ClientOptions()
+    options = options or DEFAULT_OPTIONS
     number = security.default_port if port is None else port
     seconds = options.timeouts.connect
     with connecting(f"{host} port {number}", seconds):
