@@ -24,7 +24,7 @@ from ._options import ClientOptions, QuitResult, Security
 from ._stream import Stream
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
+    from ssl import SSLContext, SSLObject
 
 __all__ = ["Client", "ClientBatch", "ClientMessageStream", "run"]
 
@@ -108,6 +108,11 @@ class Client:
     def secure(self) -> bool:
         """Whether the connection is under TLS."""
         return self._client.secure
+
+    @property
+    def tls(self) -> SSLObject | None:
+        """The TLS state: protocol version, cipher, certificates; ``None`` without TLS."""
+        return self._client.tls
 
     @property
     def greeting(self) -> Greeting:

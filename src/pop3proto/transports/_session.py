@@ -53,7 +53,7 @@ from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security
 from ._stream import Stream
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
+    from ssl import SSLContext, SSLObject
 
 
 __all__ = ["Session"]
@@ -159,6 +159,11 @@ class Session:
     def secure(self) -> bool:
         """Whether the connection is under TLS."""
         return self._engine.secure
+
+    @property
+    def tls(self) -> SSLObject | None:
+        """The TLS state: protocol version, cipher, certificates; ``None`` without TLS."""
+        return self._exchange.tls.ssl_object if self._exchange.tls is not None else None
 
     @property
     def greeting(self) -> Greeting:
