@@ -18,7 +18,7 @@ from ._command import (
     octets,
     problem_with,
 )
-from .errors import LocalProtocolError
+from .errors import LocalProtocolError, printable
 from .replies import Challenge, MechanismsReply, Ok
 from .states import ReplyShape, State
 
@@ -164,7 +164,7 @@ class Auth(Command[Ok | Challenge]):
         object.__setattr__(self, "complete", complete)
         del initial_response
         if not _MECHANISM.fullmatch(mechanism):
-            raise LocalProtocolError(f"no name of a SASL mechanism: {mechanism!r}")
+            raise LocalProtocolError(f"no name of a SASL mechanism: {printable(mechanism, 40)}")
 
     @property
     def fits_line(self) -> bool:

@@ -52,7 +52,8 @@ def parse_command(line: bytes) -> Command[Any]:
     verb, blank, argument = line.partition(b" ")
     parser = _PARSERS.get(verb.upper())
     if parser is None:
-        return Extension[Any](_text(line))
+        extension: Extension[Any] = Extension(_text(line))
+        return extension
     return parser(argument if blank else None)
 
 

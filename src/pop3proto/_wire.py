@@ -14,6 +14,13 @@ __all__ = ["BodyReader", "BodyWriter", "ReceiveBuffer"]
 # back to memchr. Mail in base64 has hardly a full stop, so most of it is only ever seen by
 # memchr; prose has one every few dozen octets, so that the next window covers many at once.
 _WINDOW = 4096
+# Where lines are stuffed, the first block that is undone at once, and the largest. It grows, so
+# that a small message does not pay for a search through all that comes behind it.
+_FIRST_BLOCK = 4 * 1024
+_LAST_BLOCK = 64 * 1024
+# Octets a line below which lines count as short.
+_DENSE = 16
+_DOT = 0x2E
 
 
 class ReceiveBuffer:
@@ -123,17 +130,28 @@ class BodyReader:
     lines doubles the dot at the start of every one of them.
     """
 
-    __slots__ = ("_buffer", "_opening", "_skip", "complete", "newline", "octets", "unstuffed")
+    __slots__ = (
+        "_block",
+        "_buffer",
+        "_dense",
+        "_skip",
+        "complete",
+        "newline",
+        "octets",
+        "unstuffed",
+    )
 
     def __init__(self, buffer: ReceiveBuffer) -> None:
         self._buffer = buffer
         self.newline = buffer.newline
         """What ends a line of this body."""
-        self._opening = buffer.newline + b"."
         # The status line's own end opens the search, so that a dot in the first line is found
         # like any other: give it back to the buffer, and leave it out of the first chunk.
         self._skip = len(buffer.newline)
         buffer.give_back_newline()
+        # How many octets are searched at once for stuffed lines; 0 where none is expected.
+        self._block = 0
+        self._dense = False
         self.complete = False
         """Whether the terminator was consumed."""
         self.octets = 0
@@ -143,67 +161,133 @@ class BodyReader:
 
     def read(self) -> bytes:
         """The next octets of the content; none if more input is needed or ``complete`` is set."""
-        if self.complete:
-            return b""
-        while True:
-            chunk = self._next_chunk()
-            if chunk or self.complete or not self._buffer.merge():
+        while not self.complete:
+            chunk = self._read_block() if self._block else self._read_chunk()
+            if chunk:
                 self.octets += len(chunk)
                 return chunk
+            if self._is_starved():
+                break
+        return b""
 
-    def _next_chunk(self) -> bytes:
-        buffer, opening = self._buffer, self._opening
+    def _is_starved(self) -> bool:
+        return not (self.complete or self._block or self._buffer.merge())
+
+    def _read_chunk(self) -> bytes:
+        """Content up to the end of the body, of the buffer, or to the next stuffed line.
+
+        Full stops are found at the speed of memchr. Where there is one, a window behind it is
+        searched for a line that opens with a dot: mail in base64 has hardly a full stop, and in
+        prose one window takes care of many.
+        """
+        buffer, newline = self._buffer, self.newline
         data, start = buffer.data, buffer.start
+        opening = newline + b"."
         width = len(opening)
         position = start
-        end = resume = len(data)
-        stuffed = False
         while True:
             dot = data.find(b".", position)
             if dot < 0:
-                end = resume = len(data) - self._held_back()
-                break
+                end = len(data) - _held_back(data, start, newline)
+                return self._take(start, end, end)
             window = dot + _WINDOW
-            found = data.find(opening, max(dot + 1 - width, start), window)
+            first = dot + 1 - width if dot >= start + width else start
+            # From the right, because that search is faster where there is nothing to be found,
+            # which is nearly everywhere; and what it finds is nearly always the only one.
+            found = data.rfind(opening, first, window)
             if found < 0:
                 position = window
                 continue
+            if data.rfind(opening, first, found) >= 0:
+                found = data.find(opening, first, found)
             position = found + width
-            after = data[position : position + 2]
-            if after == b"\r\n" or after.startswith(self.newline):
+            ending = _ending(data, position, newline)
+            if ending > 0:
                 self.complete = True
-                end = position - 1
-                resume = position + (1 if after[0] == 10 else 2)
-                break
-            if after in (b"", b"\r"):
-                end = resume = found
-                break
-            if after.startswith(b"."):
-                stuffed = True
-                position += 1
-            else:
-                self.unstuffed += 1
-        buffer.start = resume
-        skip = self._skip
-        if end - start < skip:
+                return self._take(start, position - 1, position + ending)
+            if ending == 0:
+                return self._take(start, found, found)
+            if data[position] == _DOT:
+                self._block = _FIRST_BLOCK
+                return self._take(start, found, found)
+            self.unstuffed += 1
+
+    def _take(self, start: int, end: int, resume: int) -> bytes:
+        """Hand out what lies between, and go on at ``resume``."""
+        start += self._skip
+        if end < start:
             return b""
         self._skip = 0
-        if stuffed:
-            return _unstuffed(data[start:end], opening)[skip:]
-        return data[start + skip : end]
+        self._buffer.start = resume
+        return self._buffer.data[start:end]
 
-    def _held_back(self) -> int:
-        """How many octets at the end of the buffer can be the beginning of a terminator."""
-        data = self._buffer.data
-        available = len(data) - self._buffer.start
-        width = len(self.newline)
-        if available >= width and data.endswith(self.newline):
-            return width
-        return 1 if width == 2 and available and data.endswith(b"\r") else 0
+    def _read_block(self) -> bytes:
+        """Content where lines are stuffed, undone many at a time.
+
+        Between two openings of lines (CRLF dot) stands the rest of a line. If each of these rests
+        begins with the second dot, no line is unstuffed and none is the terminator, and joining
+        them by CRLF alone takes one dot from every line.
+        """
+        newline, start = self.newline, self._buffer.start
+        opening = newline + b"."
+        block = self._buffer.data[start : start + self._block]
+        end = len(block) - _held_back(block, 0, opening)
+        block = block[:end]
+        if self._dense:
+            # Many short lines: a list of them would cost more than a second look.
+            openings = block.count(opening)
+            undone = block.replace(opening + b".", opening)
+            if openings and end - len(undone) == openings:
+                return self._emit(undone, start + end)
+        head, *rests = block.split(opening)
+        if not rests:
+            self._block = 0
+            return self._emit(head, start + end)
+        if min(rests)[:1] == b"." == max(rests)[:1]:
+            self._block = min(2 * self._block, _LAST_BLOCK)
+            self._dense = end < _DENSE * len(rests)
+            return self._emit(newline.join([head, *rests]), start + end)
+        # Up to the first line that is the terminator, or not stuffed.
+        count = next(i for i, rest in enumerate(rests) if not rest.startswith(b"."))
+        done = [head, *rests[:count]]
+        position = start + sum(map(len, done)) + len(opening) * len(done)
+        ending = _ending(self._buffer.data, position, newline)
+        if ending > 0:
+            self.complete = True
+            return self._emit(newline.join([*done, b""]), position + ending)
+        self._block = 0
+        return self._emit(newline.join(done), position - len(opening))
+
+    def _emit(self, content: bytes, resume: int) -> bytes:
+        """Hand out ``content``, which stands before ``resume`` in the buffer."""
+        self._buffer.start = resume
+        skip, self._skip = self._skip, 0
+        return content[skip:]
 
 
-def _unstuffed(chunk: bytes, opening: bytes) -> bytes:
-    return chunk.replace(opening + b".", opening)
+def _ending(data: bytes, position: int, newline: bytes) -> int:
+    """What follows the dot that opens a line, at ``position``.
+
+    The octets of the line end if the line is the terminator, 0 if that is not decided yet, and -1
+    if there is more to the line.
+    """
+    after = data[position : position + 2]
+    if after == b"\r\n":
+        return 2
+    if after.startswith(newline):
+        return 1
+    return 0 if after in (b"", b"\r") else -1
+
+
+def _held_back(data: bytes, start: int, pattern: bytes) -> int:
+    """How many octets at the end of ``data``, from ``start`` on, can be the start of ``pattern``.
+
+    The whole of it counts too.
+    """
+    for size in range(min(len(pattern), len(data) - start), 0, -1):
+        if data.endswith(pattern[:size]):
+            return size
+    return 0
 
 
 class BodyWriter:

@@ -9,7 +9,7 @@ what may not stand on a command line never gets near one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ._command import (
     AUTHORIZATION,
@@ -298,12 +298,12 @@ class Extension(Command[R_co]):
     @classmethod
     def single(cls, line: str | bytes) -> Extension[Ok]:
         """A command that is answered by a status line alone."""
-        return Extension[Ok](line)
+        return cast(Extension[Ok], cls(line))
 
     @classmethod
     def multi(cls, line: str | bytes) -> Extension[Message]:
         """A command that is answered by a status line and a dot-terminated text."""
-        return Extension[Message](line, ReplyShape.MESSAGE)
+        return cast(Extension[Message], cls(line, ReplyShape.MESSAGE))
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""

@@ -165,8 +165,8 @@ class _Entry:
 class MemoryMaildrops:
     """Maildrops in memory, for tests and demonstrations; any name has one. Safe between threads.
 
-    >>> maildrops = MemoryMaildrops({"alice": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
-    >>> maildrops.add("alice", b"Subject: two\\n\\nText.\\n")
+    >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
+    >>> maildrops.add("user", b"Subject: two\\n\\nText.\\n")
     b'message-2'
     """
 

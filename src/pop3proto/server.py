@@ -170,7 +170,8 @@ class ServerConnection(Engine[ServerEvent]):
         self._upload_allowed = False
         if self._auth is not None:
             self._auth = None
-            self.state = State.AUTHORIZATION
+            if self.state is State.AUTHENTICATING:
+                self.state = State.AUTHORIZATION
         elif isinstance(awaiting, Quit):
             self._over()
 

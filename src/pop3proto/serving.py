@@ -45,7 +45,7 @@ from .commands import (
     Utf8,
 )
 from .deviations import LENIENT, Deviation, Fault, Leniency
-from .errors import MaildropError, MaildropInUse, Pop3Error, printable
+from .errors import MaildropError, MaildropInUse, Pop3Error, StlsInjectionError, printable
 from .events import ConnectionClosed, InvalidCommand, ServerReply
 from .limits import DEFAULT_LIMITS, Limits
 from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateFailed
@@ -187,7 +187,11 @@ class ServerSession:
         Raises ``LocalProtocolError`` if nothing asked for it, and ``StlsInjectionError`` if
         octets came in the clear meanwhile.
         """
-        self._connection.tls_established()
+        try:
+            self._connection.tls_established()
+        except StlsInjectionError as error:
+            self._fail(error)
+            raise
 
     def next_action(self) -> Action:
         """What is to be done next. Once it is ``Close``, it stays that.

@@ -27,6 +27,8 @@ class Channel:
         self._socket = sock
         self._idle_timeout = idle_timeout
         self._deadline = monotonic() + idle_timeout
+        self._waiting: list[bytes] = []
+        self._waiting_octets = 0
         self._tls: ssl.SSLObject | None = None
         # TLS goes through memory, so that another thread can shut the socket down at any time.
         self._incoming = ssl.MemoryBIO()
@@ -60,7 +62,8 @@ class Channel:
             self._incoming.write_eof()
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Shake hands. Only what arrives from now on belongs to TLS."""
+        """Shake hands, behind what waits to be sent. Only what arrives now belongs to TLS."""
+        self.flush()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         try:
             while True:
@@ -75,7 +78,8 @@ class Channel:
         self._tls = tls
 
     def receive(self) -> bytes:
-        """The next octets; none at all at the end of the stream."""
+        """Send what waits; then the next octets, none at all at the end of the stream."""
+        self.flush()
         if self._tls is None:
             return self._receive_octets()
         while True:
@@ -87,7 +91,19 @@ class Channel:
                 return b""
 
     def send(self, data: bytes) -> None:
-        """Send all of ``data``."""
+        """Take ``data`` for sending. Small pieces wait until they are 64 KiB, or for more to do."""
+        self._waiting.append(data)
+        self._waiting_octets += len(data)
+        if self._waiting_octets >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits to be sent."""
+        if not self._waiting:
+            return
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_octets = 0
         if self._tls is None:
             self._send_octets(data)
         else:
@@ -95,11 +111,12 @@ class Channel:
             self._flush_tls()
 
     def close(self) -> None:
-        """Say that nothing more follows, and wait a moment for the client to close.
+        """Send what waits, say that nothing follows, and wait a moment for the client to close.
 
         Never fails: the session is over by then.
         """
         with suppress(OSError):
+            self.flush()
             if self._tls is not None:
                 with suppress(ssl.SSLError):
                     # Writes our close_notify, then complains that the client's is not there yet.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..deviations import LENIENT, Leniency
 from ..limits import DEFAULT_LIMITS, Limits
-from ..maildrop import CHUNK, MaildropProvider
+from ..maildrop import MaildropProvider
 from ..serving import (
     DEFAULT_OPTIONS,
     Authenticator,
@@ -173,22 +173,11 @@ class LoopbackServer:
         """Do what the session asks for until it is over."""
         if self.security is Security.TLS:
             self._start_tls(channel)
-        waiting: list[bytes] = []
-        octets = 0
         while True:
-            action = session.next_action()
-            if isinstance(action, Send):
-                # Small answers that come one upon the other go out together.
-                waiting.append(action.data)
-                octets += len(action.data)
-                if octets < CHUNK:
-                    continue
-            if waiting:
-                with _connection_faults():
-                    channel.send(b"".join(waiting))
-                waiting.clear()
-                octets = 0
-            match action:
+            match session.next_action():
+                case Send(data):
+                    with _connection_faults():
+                        channel.send(data)
                 case NeedData():
                     with _connection_faults():
                         data = channel.receive()
@@ -196,13 +185,13 @@ class LoopbackServer:
                 case StartTls():
                     self._start_tls(channel)
                     session.tls_established()
-                case Delay():
-                    self._closing.wait(action.seconds)
+                case Delay(seconds):
+                    with _connection_faults():
+                        channel.flush()
+                    self._closing.wait(seconds)
                 case Close():
                     channel.close()
                     return
-                case Send():
-                    pass
 
     def _start_tls(self, channel: Channel) -> None:
         if self.tls_context is None:
@@ -227,8 +216,8 @@ def serve(
     """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
 
     >>> from pop3proto.maildrop import MemoryMaildrops
-    >>> maildrops = MemoryMaildrops({"alice": [b"Subject: one\r\n\r\nText.\r\n"]})
-    >>> with serve(maildrops, users={"alice": "secret"}) as server:
+    >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
+    >>> with serve(maildrops, users={"user": "secret"}) as server:
     ...     address = server.host, server.port
 
     ``users`` says who may log in. ``Security.TLS`` and ``STLS`` use a certificate that is made on
