@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ._command import AUTHORIZATION_OR_TRANSACTION
 from ._parsing import decode_base64
 from ._requests import parse_command
-from .commands import AuthCancel, AuthResponse, Command, Extension
+from .commands import Auth, AuthCancel, AuthResponse, Command, Extension
 from .errors import LocalProtocolError, printable
 from .states import ReplyShape
 
@@ -118,10 +119,19 @@ def recorded_command(line: bytes, multiline: Verbs) -> Command[Any]:
     try:
         command = parse_command(line)
     except LocalProtocolError:
-        return RecordedLine(line, _SHAPES.get(line.split(b" ", 1)[0].upper(), ReplyShape.STATUS))
+        return _odd_command(line)
     if isinstance(command, Extension) and _begins(line, multiline):
         return Extension.multi(command.line)
     return command
+
+
+def _odd_command(line: bytes) -> Command[Any]:
+    verb, *words = line.split() or [b""]
+    if verb.upper() == b"AUTH" and len(words) > 1:
+        # As in auth_line(): an initial response that is no base64.
+        with suppress(LocalProtocolError):
+            return Auth(words[0].decode("latin-1"), b" ".join(words[1:]))
+    return RecordedLine(line, _SHAPES.get(verb.upper(), ReplyShape.STATUS))
 
 
 def auth_line(line: bytes) -> AuthCancel | AuthResponse:

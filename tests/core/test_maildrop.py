@@ -144,7 +144,7 @@ def test_large_messages_come_in_chunks(store: Store) -> None:
 
 
 def test_a_user_without_messages_has_an_empty_maildrop(store: Store) -> None:
-    maildrop = store.provider.open("bob")
+    maildrop = store.provider.open("other")
     assert list(maildrop.messages) == []
     maildrop.commit([])
     maildrop.close()
@@ -166,7 +166,7 @@ def test_one_session_at_a_time(store: Store) -> None:
     first = store.provider.open("user")
     with pytest.raises(MaildropInUse):
         store.provider.open("user")
-    store.provider.open("bob").close()
+    store.provider.open("other").close()
     first.close()
     second = store.provider.open("user")
     # Closing again must not let a third session in.
@@ -218,10 +218,10 @@ def test_an_update_that_failed_says_what_is_left() -> None:
 
 
 def test_memory_from_a_mapping_and_looked_into() -> None:
-    maildrops = MemoryMaildrops({"user": [b"one", b"two"], "bob": [b"three"]})
+    maildrops = MemoryMaildrops({"user": [b"one", b"two"], "other": [b"three"]})
     assert maildrops.contents("user") == [b"one", b"two"]
     assert maildrops.unique_ids("user") == [b"message-1", b"message-2"]
-    assert maildrops.unique_ids("bob") == [b"message-3"]
+    assert maildrops.unique_ids("other") == [b"message-3"]
     assert maildrops.contents("nobody") == maildrops.unique_ids("nobody") == []
 
 
@@ -267,9 +267,9 @@ def test_memory_with_messages_that_cannot_be_deleted() -> None:
 
 def test_maildirs_are_private(tmp_path: Path) -> None:
     maildrops = MaildirMaildrops(os.fspath(tmp_path / "mail"))
-    maildrops.open("Alice").close()
-    folder = maildrops.folder("Alice")
-    assert folder == tmp_path / "mail" / "%41lice"
+    maildrops.open("User").close()
+    folder = maildrops.folder("User")
+    assert folder == tmp_path / "mail" / "%55ser"
     assert sorted(path.name for path in folder.iterdir()) == ["cur", "new", "pop3proto.lock", "tmp"]
     assert S_IMODE((folder / "new").stat().st_mode) == 0o700
 

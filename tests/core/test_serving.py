@@ -82,7 +82,7 @@ from pop3proto.serving import (
 
 ONE = b"Subject: one\r\n\r\nFirst.\r\n.dot\r\nThird.\r\n"
 TWO = b"Subject: two\n\nText."
-USERS = {"user": "secret", "bob": "geheim"}
+USERS = {"user": "secret", "other": "geheim"}
 CLEARTEXT = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0)
 
 
@@ -372,7 +372,7 @@ def test_a_response_to_a_challenge_logs_in() -> None:
     assert talk.ask(Auth("PLAIN")) == Challenge(Auth("PLAIN"), b"")
     assert talk.session.state is State.AUTHENTICATING
     assert isinstance(talk.ask(AuthResponse(b"\0bob\0geheim")), Ok)
-    assert talk.session.user == "bob"
+    assert talk.session.user == "other"
 
 
 def test_a_wrong_response_is_answered_late() -> None:
