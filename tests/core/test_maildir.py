@@ -33,7 +33,7 @@ from pop3proto._maildir import (
         ("/etc/passwd", "%2fetc%2fpasswd"),
         ("a\\b:c", "a%5cb%3ac"),
         ("nul\0nul", "nul%00nul"),
-        ("%55ser", "%2541lice"),
+        ("%55ser", "%2555ser"),
         ("~root", "%7eroot"),
     ],
 )

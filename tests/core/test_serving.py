@@ -350,7 +350,7 @@ def test_rpop_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [User("user"), Pass("secret"), Auth("PLAIN", b"\0alice\0secret")]
+    "command", [User("user"), Pass("secret"), Auth("PLAIN", b"\0user\0secret")]
 )
 def test_passwords_are_only_taken_under_tls(command: Command[Any]) -> None:
     talk = Talk(secure=False, offer_stls=True)
@@ -361,7 +361,7 @@ def test_passwords_are_only_taken_under_tls(command: Command[Any]) -> None:
 
 def test_an_initial_response_logs_in() -> None:
     talk = Talk()
-    auth = Auth("PLAIN", b"\0alice\0secret")
+    auth = Auth("PLAIN", b"\0user\0secret")
     assert isinstance(talk.ask(auth), Ok)
     assert talk.session.user == "user"
     assert isinstance(talk.ask(Stat()), StatReply)
@@ -378,7 +378,7 @@ def test_a_response_to_a_challenge_logs_in() -> None:
 def test_a_wrong_response_is_answered_late() -> None:
     talk = Talk()
     talk.ask(Auth("PLAIN"))
-    reply = talk.ask(AuthResponse(b"\0alice\0wrong"))
+    reply = talk.ask(AuthResponse(b"\0user\0wrong"))
     assert reply == refusal(Auth("PLAIN"), "the login failed", WRONG)
     assert talk.actions == [Delay(2.0), NeedData()]
     assert talk.session.state is State.AUTHORIZATION
@@ -454,7 +454,7 @@ def test_a_maildrop_in_use() -> None:
     assert second.session.user is None
     # That was no wrong password, so there is no delay; and the same in an AUTH exchange.
     assert second.actions == [NeedData()]
-    auth = Auth("PLAIN", b"\0alice\0secret")
+    auth = Auth("PLAIN", b"\0user\0secret")
     assert second.ask(auth) == refusal(auth, text, ResponseCode.IN_USE)
     first.ask(Quit())
     second.log_in()
