@@ -96,7 +96,7 @@ class _RecordedServer(ServerConnection):
     def take_as(self, command: Command[Any]) -> None:
         """Wait with ``command`` for the answer to a line that is none for this engine.
 
-        The recorded server made sense of it: or whoever took out the secrets by hand.
+        To the recorded server it was one, or somebody took a secret out of it by hand.
         """
         self._awaiting = command
         if isinstance(command, Auth):
@@ -111,15 +111,16 @@ class _RecordedServer(ServerConnection):
         awaiting = self._awaiting
         if isinstance(reply, Deviation | MessageStart | MessageData):
             return False
-        if awaiting is None:
+        if not isinstance(awaiting, Command):
             self.send(ErrorReply(None) if isinstance(reply, ErrorReply) else Greeting())
             return True
-        command = self._answer_to(awaiting)
+        # All answers within an AUTH exchange are to the command that opened it.
+        command = self._auth or awaiting
         if isinstance(reply, ErrorReply):
             self.send(ErrorReply(command))
-        elif isinstance(reply, Challenge) and command is not None:
+        elif isinstance(reply, Challenge):
             self.send(Challenge(command))
-        elif command is not None:
+        else:
             self.send(Ok(command))
             if isinstance(awaiting, Extension) and offers_upload(_line(awaiting)):
                 self.expect_upload()

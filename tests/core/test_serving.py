@@ -371,7 +371,7 @@ def test_a_response_to_a_challenge_logs_in() -> None:
     talk = Talk()
     assert talk.ask(Auth("PLAIN")) == Challenge(Auth("PLAIN"), b"")
     assert talk.session.state is State.AUTHENTICATING
-    assert isinstance(talk.ask(AuthResponse(b"\0bob\0geheim")), Ok)
+    assert isinstance(talk.ask(AuthResponse(b"\0other\0geheim")), Ok)
     assert talk.session.user == "other"
 
 
