@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Generic, TypeVar
 
 from ._wire import ReceiveBuffer
@@ -40,7 +39,7 @@ class Engine(Generic[EventT]):
         """Whether UTF8 was asked for and granted (RFC 6856 section 2)."""
         self._buffer = ReceiveBuffer()
         # Events that were parsed together: deviations, and what they belong to.
-        self._ready: deque[EventT | Deviation] = deque()
+        self._ready: list[EventT | Deviation] = []
         self._failure: Pop3Error | None = None
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:

@@ -66,6 +66,9 @@ def split_status_line(line: bytes) -> tuple[bytes, bytes]:
     The indicator keeps the case it came in. What begins like one and goes on with letters is
     none: ``+ERR`` and ``+OKAY`` leave the caller with no indicator.
     """
+    if line == b"+OK" or line.startswith(b"+OK "):
+        # Nearly every line of every server is of this form.
+        return b"+OK", line[4:].rstrip(b" \t")
     if line.startswith(b"+ ") or line == b"+":
         return b"+", line[2:]
     for indicator in (b"+OK", b"-ERR"):

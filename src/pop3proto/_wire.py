@@ -21,6 +21,7 @@ _LAST_BLOCK = 64 * 1024
 # Octets a line below which lines count as short.
 _DENSE = 16
 _DOT = 0x2E
+_CR = 0x0D
 
 
 class ReceiveBuffer:
@@ -46,14 +47,16 @@ class ReceiveBuffer:
         """Take the next octets; none at all is the end of the stream."""
         if self.eof and data:
             raise LocalProtocolError("data was received behind the end of the stream")
-        if not data:
+        # A whole chunk is kept as it is, and handed on as it is: this is where nothing gets
+        # copied, unless the caller will write into it again.
+        octets = data if type(data) is bytes else bytes(data)
+        if not octets:
             self.eof = True
         elif self.start == len(self.data) and not self._pending:
-            # bytes() of bytes is the object itself: this is where nothing gets copied.
-            self.data = bytes(data)
+            self.data = octets
             self.start = self._scanned = 0
         else:
-            self._pending.append(bytes(data))
+            self._pending.append(octets)
 
     def merge(self) -> bool:
         """Join what came later to what is unconsumed; whether there was anything.
@@ -75,24 +78,27 @@ class ReceiveBuffer:
 
         Raises ``LimitExceeded`` as soon as a line is known to be longer than ``limit`` octets.
         """
-        while True:
-            found = self.data.find(newline, max(self._scanned, self.start))
-            if found >= 0:
-                break
-            if len(self.data) - self.start >= limit:
+        data, start = self.data, self.start
+        found = data.find(newline, self._scanned if self._scanned > start else start)
+        while found < 0:
+            if len(data) - start >= limit:
                 raise _too_long(limit, limit_name)
             # The last octet is looked at again: it can be the CR of a CRLF.
-            self._scanned = max(len(self.data) - 1, self.start)
+            self._scanned = max(len(data) - 1, start)
             if not self.merge():
                 return None
-        start, end = self.start, found + len(newline)
+            data, start = self.data, self.start
+            found = data.find(newline, self._scanned)
+        end = found + len(newline)
         if end - start > limit:
             raise _too_long(limit, limit_name)
         self.start = end
-        if newline == b"\n" and found > start and self.data[found - 1] == 13:
+        if newline == b"\n" and found > start and data[found - 1] == _CR:
             found -= 1
-        self.newline = self.data[found:end]
-        return self.data[start:found]
+            self.newline = b"\r\n"
+        else:
+            self.newline = newline
+        return data[start:found]
 
     def give_back_newline(self) -> None:
         """Make the end of the line returned last the first of the octets that are waiting."""

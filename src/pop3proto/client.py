@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from ._collectors import COLLECTORS, Collector
 from ._engine import Engine, stls_injection
@@ -20,13 +20,16 @@ from ._parsing import (
 from ._wire import BodyReader
 from .capabilities import Capabilities
 from .commands import (
+    Apop,
     Auth,
     AuthCancel,
     AuthResponse,
     Capa,
     Command,
     Dele,
+    Pass,
     Quit,
+    Rpop,
     Rset,
     Stls,
     Utf8,
@@ -54,7 +57,10 @@ from .states import ReplyShape, Signal, State
 
 __all__ = ["ClientConnection"]
 
-_STATUS_INDICATORS = frozenset({b"+OK", b"-ERR"})
+# The commands whose success changes something; all of those with a next state among them.
+_MOVING = frozenset({Apop, Auth, AuthResponse, Capa, Dele, Pass, Quit, Rpop, Rset, Stls, Utf8})
+# What is returned without a change of state.
+_UNMOVING = frozenset({Signal, MessageStart, MessageData, Deviation})
 _NO_MORE_COMMANDS = frozenset({State.UPDATE, State.CLOSED})
 
 
@@ -85,7 +91,10 @@ class ClientConnection(Engine[ClientEvent]):
         Forgotten when TLS begins."""
         self.pending_deletions = 0
         """How many messages are marked as deleted and not yet gone."""
-        self._queue: deque[Command[Any]] = deque()
+        # What is in flight: the oldest command apart from the others, because most sessions
+        # never have more than one, and thousands of empty queues take their room.
+        self._current: Command[Any] | None = None
+        self._ahead: deque[Command[Any]] | None = None
         self._body: BodyReader | None = None
         self._collector: Collector | None = None
         self._auth: Auth | None = None
@@ -98,12 +107,14 @@ class ClientConnection(Engine[ClientEvent]):
 
     def __repr__(self) -> str:
         secure = ", secure" if self.secure else ""
-        return f"<ClientConnection: {self.state.value}{secure}, {len(self._queue)} in flight>"
+        return f"<ClientConnection: {self.state.value}{secure}, {len(self.in_flight)} in flight>"
 
     @property
     def in_flight(self) -> tuple[Command[Any], ...]:
         """The commands whose answers are not complete yet, oldest first."""
-        return tuple(self._queue)
+        if self._current is None:
+            return ()
+        return (self._current, *(self._ahead or ()))
 
     def send(self, command: Command[Any]) -> bytes:
         """The octets to send for ``command``, which is from now on in flight.
@@ -116,19 +127,8 @@ class ClientConnection(Engine[ClientEvent]):
         """
         if self._failure is not None:
             raise self._dead(command)
-        queue = self._queue
-        if queue:
-            if queue[-1].barrier:
-                raise LocalProtocolError(
-                    f"nothing may be sent behind {queue[-1]!r} before it is answered",
-                    command=command,
-                )
-            if command.alone:
-                raise LocalProtocolError("other commands are still in flight", command=command)
-            if len(queue) >= self.limits.commands_in_flight:
-                raise LocalProtocolError(
-                    f"{len(queue)} commands are in flight already", command=command
-                )
+        if self._current is not None:
+            self._check_ahead(command, self._current)
         if self._projected not in command.legal_states:
             raise LocalProtocolError(
                 f"not possible in the state {self._projected.value!r}", command=command
@@ -136,15 +136,33 @@ class ClientConnection(Engine[ClientEvent]):
         if type(command) is Stls:
             self._check_stls(command)
         line = command.to_bytes()
-        if not queue and self._buffer.start != len(self._buffer.data):
-            # What is here already answers nothing that is about to be sent.
-            self._unasked = len(self._buffer)
-        queue.append(command)
+        if self._current is not None:
+            if self._ahead is None:
+                self._ahead = deque()
+            self._ahead.append(command)
+        else:
+            self._current = command
+            if self._buffer.start != len(self._buffer.data):
+                # What is here already answers nothing that is about to be sent.
+                self._unasked = len(self._buffer)
         if command.next_state is not None:
             self._projected = command.next_state
         if type(command) is Auth:
             self._auth = command
         return line
+
+    def _check_ahead(self, command: Command[Any], current: Command[Any]) -> None:
+        """Raise if ``command`` may not be sent behind what is in flight."""
+        last = self._ahead[-1] if self._ahead else current
+        if last.barrier:
+            raise LocalProtocolError(
+                f"nothing may be sent behind {last!r} before it is answered", command=command
+            )
+        if command.alone:
+            raise LocalProtocolError("other commands are still in flight", command=command)
+        in_flight = 1 + len(self._ahead or ())
+        if in_flight >= self.limits.commands_in_flight:
+            raise LocalProtocolError(f"{in_flight} commands are in flight already", command=command)
 
     def _check_stls(self, command: Command[Any]) -> None:
         if self.secure:
@@ -163,12 +181,21 @@ class ClientConnection(Engine[ClientEvent]):
         if self._failure is not None:
             raise self._dead(None)
         try:
-            event = self._ready.popleft() if self._ready else self._read()
+            event: ClientEvent | Signal
+            if self._ready:
+                event = self._ready.pop(0)
+            else:
+                event = self._read_line() if self._body is None else self._read_body(self._body)
+                if self._ready:
+                    # The faults of this reply come first; a signal has no place in the line.
+                    if not isinstance(event, Signal):
+                        self._ready.append(event)
+                    event = self._ready.pop(0)
         except (RemoteProtocolError, ConnectionLost) as error:
-            if error.command is None and self._queue:
-                error.command = self._queue[0]
+            if error.command is None:
+                error.command = self._current
             raise self._killed_by(error) from None
-        if not isinstance(event, Signal | MessageData):
+        if type(event) not in _UNMOVING:
             self._advance(event)
         return event
 
@@ -184,15 +211,6 @@ class ClientConnection(Engine[ClientEvent]):
         self.capabilities = None
         self.timestamp = None
 
-    def _read(self) -> ClientEvent | Signal:
-        """Parse the next event; where it comes with deviations, the first of these."""
-        event = self._read_line() if self._body is None else self._read_body(self._body)
-        if not self._ready:
-            return event
-        if not isinstance(event, Signal):
-            self._ready.append(event)
-        return self._ready.popleft()
-
     def _read_line(self) -> ClientEvent | Signal:
         buffer = self._buffer
         if self.state is State.TLS_NEGOTIATION:
@@ -205,35 +223,35 @@ class ClientConnection(Engine[ClientEvent]):
         if not line:
             self._unasked = max(self._unasked - len(buffer.newline), 0)
             self._forgive_here(Fault.BLANK_LINE, line)
-            return self._ready.popleft()
+            return self._ready.pop(0)
         if buffer.newline == b"\n":
             self._forgive_here(Fault.BARE_LF, line)
         return self._read_status(line)
 
     def _line_limit(self) -> int:
-        if self._queue and self._queue[0].shape is ReplyShape.AUTHENTICATION:
+        if self._current is not None and self._current.shape is ReplyShape.AUTHENTICATION:
             # Twice the challenge leaves room for base64, and for the caller to cancel one that
             # is too long but came to an end.
             return max(self.limits.status_line, 2 * self.limits.challenge)
         return self.limits.status_line
 
     def _forgive_here(self, fault: Fault, line: bytes, count: int = 1) -> None:
-        self._forgive(fault, self._queue[0] if self._queue else None, line, count)
+        self._forgive(fault, self._current, line, count)
 
     def _read_status(self, line: bytes) -> ClientEvent | Signal:
         if b"\0" in line:
             raise RemoteProtocolError(f"a status line holds a NUL: {printable(line)}")
         indicator, text = split_status_line(line)
+        command = self._current
+        if indicator == b"+OK" and command is not None and not self._unasked:
+            return self._read_success(command, text)
         status = indicator.upper()
         if status != indicator:
             self._forgive_here(Fault.STATUS_INDICATOR_CASE, line)
         if self.state is State.GREETING:
             return self._read_greeting(status, text, line)
-        if not self._queue or self._unasked:
+        if command is None or self._unasked:
             raise self._unsolicited(line)
-        command = self._queue[0]
-        if status in _STATUS_INDICATORS:
-            self._after_body = False
         if status == b"+OK":
             return self._read_success(command, text)
         if status == b"-ERR":
@@ -265,12 +283,12 @@ class ClientConnection(Engine[ClientEvent]):
         if shape is ReplyShape.STATUS:
             if type(command) is Stls and len(self._buffer):
                 raise stls_injection()
-            return Ok(command, decode(text))
+            return Ok(command, decode(text) if text else "")
         if shape is ReplyShape.AUTHENTICATION:
             return self._read_auth_success(command, text)
         if shape is ReplyShape.MESSAGE:
             self._body = BodyReader(self._buffer)
-            return MessageStart(command, decode(text))
+            return MessageStart(command, decode(text) if text else "")
         if shape.multiline:
             self._body = BodyReader(self._buffer)
             self._collector = COLLECTORS[shape](command, decode(text), self._body, self.limits)
@@ -308,7 +326,7 @@ class ClientConnection(Engine[ClientEvent]):
         if not body.complete:
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         self._end_body(body)
-        return MessageEnd(self._queue[0], body.octets)
+        return MessageEnd(cast(Command[Any], self._current), body.octets)
 
     def _collect(self, collector: Collector, body: BodyReader) -> ClientEvent | Signal:
         if not collector.collect():
@@ -321,33 +339,50 @@ class ClientConnection(Engine[ClientEvent]):
 
     def _end_body(self, body: BodyReader) -> None:
         self._body = None
-        self._after_body = True
         if body.unstuffed:
             # No sample: the line belongs to somebody's mail.
             self._forgive_here(Fault.UNSTUFFED_DOT, b"", body.unstuffed)
 
-    def _advance(self, event: ClientEvent) -> None:
+    def _advance(self, event: ClientEvent | Signal) -> None:
         """Move the state: ``event`` is about to be returned."""
-        if isinstance(event, MessageStart | Deviation):
+        command = self._current
+        if command is None:
+            self._advance_alone(event)
             return
-        if isinstance(event, ConnectionClosed):
-            self.state = self._projected = State.CLOSED
-        elif isinstance(event, Greeting):
+        self._current = self._ahead.popleft() if self._ahead else None
+        kind = type(event)
+        self._after_body = kind is MessageEnd
+        if kind is ErrorReply or kind is Challenge or type(command) in _MOVING:
+            self._advance_with(command, event)
+
+    def _advance_alone(self, event: ClientEvent | Signal) -> None:
+        """Move the state for what answers no command."""
+        if isinstance(event, Greeting):
             self.state = self._projected = State.AUTHORIZATION
             self.timestamp = event.timestamp
-        elif self.state is State.GREETING:
-            # RFC 1939 section 4 knows no refusal here, but servers send one, and close.
-            self.state = self._projected = State.CLOSED
         else:
-            command = self._queue.popleft()
-            if isinstance(event, Challenge):
-                self.state = self._projected = State.AUTHENTICATING
-            elif isinstance(command, Quit):
-                self._quit_answered(succeeded=isinstance(event, Ok))
-            elif isinstance(event, ErrorReply):
-                self._failed(command)
-            else:
-                self._succeeded(command, event)
+            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 knows
+            # no refusal there, but servers send one, and close.
+            self.state = self._projected = State.CLOSED
+
+    def _advance_with(self, command: Command[Any], event: ClientEvent | Signal) -> None:
+        """Move the state for an answer that can change it."""
+        if isinstance(event, Challenge):
+            self.state = self._projected = State.AUTHENTICATING
+        elif isinstance(command, Quit):
+            self._quit_answered(succeeded=isinstance(event, Ok))
+        elif isinstance(event, ErrorReply):
+            self._failed(command)
+        elif command.next_state is not None:
+            self.state = command.next_state
+        elif isinstance(event, CapaReply):
+            self.capabilities = event.capabilities
+        elif isinstance(command, Dele):
+            self.pending_deletions += 1
+        elif isinstance(command, Rset):
+            self.pending_deletions = 0
+        elif isinstance(command, Utf8):
+            self.utf8 = True
 
     def _quit_answered(self, *, succeeded: bool) -> None:
         # RFC 1939 section 6: whatever the answer, the server closes the connection.
@@ -363,20 +398,8 @@ class ClientConnection(Engine[ClientEvent]):
             self.capabilities = None
         if command.next_state is not None:
             # What was sent ahead counted on success: take the state that remains without it.
-            ahead = (queued.next_state for queued in self._queue)
+            ahead = (queued.next_state for queued in self.in_flight)
             self._projected = next((state for state in ahead if state), self.state)
-
-    def _succeeded(self, command: Command[Any], event: ClientEvent) -> None:
-        if command.next_state is not None:
-            self.state = command.next_state
-        elif isinstance(event, CapaReply):
-            self.capabilities = event.capabilities
-        elif isinstance(command, Dele):
-            self.pending_deletions += 1
-        elif isinstance(command, Rset):
-            self.pending_deletions = 0
-        elif isinstance(command, Utf8):
-            self.utf8 = True
 
     def _end_of_stream(self) -> ConnectionClosed:
         """The event for an end of stream, where it is allowed."""
@@ -393,7 +416,7 @@ class ClientConnection(Engine[ClientEvent]):
             message += f"; {self.pending_deletions} messages marked as deleted were kept"
         raise ConnectionLost(
             message,
-            command=self._queue[0] if self._queue else None,
+            command=self._current,
             octets_received=octets,
             pending_deletions=self.pending_deletions,
         )

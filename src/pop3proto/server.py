@@ -217,7 +217,7 @@ class ServerConnection(Engine[ServerEvent]):
         if self._failure is not None:
             raise self._dead(None)
         try:
-            event = self._ready.popleft() if self._ready else self._read()
+            event = self._ready.pop(0) if self._ready else self._read()
         except (RemoteProtocolError, ConnectionLost) as error:
             raise self._killed_by(error) from None
         if isinstance(event, Command | InvalidCommand):
@@ -243,7 +243,7 @@ class ServerConnection(Engine[ServerEvent]):
         if self._ready:
             if not isinstance(event, Signal):
                 self._ready.append(event)
-            return self._ready.popleft()
+            return self._ready.pop(0)
         return event
 
     def _read_nothing(self) -> ServerEvent | Signal:

@@ -1,0 +1,206 @@
+"""The command line: replay a transcript, see a demonstration.
+
+It needs the extra ``cli``; without it, a message says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+from .commands import Command
+from .deviations import Deviation
+from .errors import Pop3Error
+from .events import ClientEvent, InvalidCommand, ServerEvent
+from .listings import ScanListings, UniqueIdListings
+from .replies import ErrorReply, MessageData
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from .transcript import Replay
+
+__all__ = ["main"]
+
+_OK, _FAILED, _UNUSABLE, _INTERRUPTED = 0, 1, 2, 130
+_PREVIEW = 60
+_LONGEST = 400
+# The packages of the extras, whose absence is the user's to cure.
+_EXTRAS = {"rich": "cli", "trustme": "demo"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv``, by default the process's; returns the exit code.
+
+    0 is success, 1 a failure of what was asked for, 2 a command line, or an installation, with
+    which nothing can be done. As with all of ``argparse``, ``--help``, ``--version`` and errors
+    of usage raise ``SystemExit``.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return _demo(arguments.folder) if arguments.what == "demo" else _replay(arguments)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(
+            f'This needs the package {error.name}: pip install "pop3proto[{extra}]"',
+            file=sys.stderr,
+        )
+        return _UNUSABLE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pop3proto", description="POP3 as a sans-I/O protocol engine."
+    )
+    parser.add_argument("--version", action="version", version=f"pop3proto {__version__}")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    replay = commands.add_parser(
+        "replay",
+        help="put a recorded session through the engine",
+        description="Put a recorded session through the engine and print its events.",
+    )
+    replay.add_argument("file", type=Path, metavar="FILE", help="a transcript as text")
+    replay.add_argument(
+        "--role",
+        choices=("client", "server"),
+        default="client",
+        help="whose engine to use (default: client)",
+    )
+    replay.add_argument(
+        "--chunk-size",
+        type=_positive,
+        metavar="N",
+        help="feed the engine N octets at a time (default: all there are)",
+    )
+    replay.add_argument(
+        "--multiline",
+        action="append",
+        default=[],
+        metavar="VERB",
+        help="an extension whose answer is a text, as 'XTND XLST'; may be repeated",
+    )
+    demo = commands.add_parser(
+        "demo",
+        help="run a server and a client on this machine",
+        description="Run a server and a client on this machine and show what they do.",
+    )
+    demo.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where the messages go (default: a new one)"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    # What argparse makes of a ValueError names this function; see int() for what else passes.
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError("a number of octets from 1 is wanted")
+    return int(text)
+
+
+def _demo(folder: Path | None) -> int:
+    from rich.console import Console
+
+    from ._demo import run
+
+    return run(Console(), folder)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .transcript import Transcript, replay
+
+    console, errors = Console(), Console(stderr=True)
+    multiline: list[str] = arguments.multiline
+    chunk_size: int | None = arguments.chunk_size
+    try:
+        with Path(arguments.file).open(encoding="utf-8") as file:
+            transcript = Transcript.load(file)
+        if arguments.role == "client":
+            _show(console, replay(transcript, "client", chunk_size=chunk_size, multiline=multiline))
+        else:
+            _show(console, replay(transcript, "server", chunk_size=chunk_size, multiline=multiline))
+    except (OSError, Pop3Error) as error:
+        _complain(errors, error)
+        return _FAILED
+    return _OK
+
+
+def _show(console: Console, events: Replay[ClientEvent] | Replay[ServerEvent]) -> None:
+    deviations = count = 0
+    try:
+        for event in events:
+            count += 1
+            deviations += isinstance(event, Deviation)
+            console.print(_line(event), soft_wrap=True)
+    finally:
+        # Where the engine raises, this tells how far it came.
+        ending = f"{count} events, {deviations} deviations; state: {events.state.value}"
+        console.print(ending, style="bold", highlight=False, soft_wrap=True)
+
+
+def _line(event: ClientEvent | ServerEvent) -> Text:
+    from rich.text import Text
+
+    line = Text()
+    line.append(type(event).__name__, style=_style(event))
+    for field in _fields(event):
+        line.append(field)
+    return line
+
+
+def _style(event: ClientEvent | ServerEvent) -> str:
+    if isinstance(event, Deviation):
+        return "bold yellow"
+    return "bold red" if isinstance(event, ErrorReply | InvalidCommand) else "bold cyan"
+
+
+def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
+    """What ``event`` carries, in ASCII: so no terminal acts upon what a peer wrote."""
+    if isinstance(event, MessageData):
+        preview = ascii(event.data[:_PREVIEW])
+        yield f"  {len(event.data):,} octets: {preview}{'...' * (len(event.data) > _PREVIEW)}"
+    elif isinstance(event, Deviation):
+        yield f"  {_shortened(_escaped(str(event)))}"
+    elif isinstance(event, Command | InvalidCommand):
+        # Their own repr knows what is secret.
+        yield _shortened(ascii(event).removeprefix(type(event).__name__))
+    elif is_dataclass(event):
+        for field in fields(event):
+            if field.repr:
+                yield f"  {field.name}={_shortened(_shown(getattr(event, field.name)))}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, ScanListings | UniqueIdListings):
+        # Each row takes a dozen characters at the least, so these are more than are shown.
+        return ascii([tuple(row) for row in value[:_LONGEST]])
+    return ascii(value)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _complain(errors: Console, error: OSError | Pop3Error) -> None:
+    from rich.text import Text
+
+    message = Text(f"{type(error).__name__}: ", style="bold red")
+    message.append(_escaped(str(error)), style="not bold")
+    errors.print(message, soft_wrap=True)
+    if isinstance(error, Pop3Error) and error.hint:
+        errors.print(Text(f"Hint: {error.hint}"), soft_wrap=True)
