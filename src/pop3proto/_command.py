@@ -20,6 +20,7 @@ __all__ = [
     "R_co",
     "check",
     "check_message",
+    "check_word",
     "line",
     "octets",
     "problem_with",
@@ -68,14 +69,19 @@ def check(what: str, text: object, room: int = MAX_LINE - 32) -> None:
         raise LocalProtocolError(problem)
 
 
+def check_word(what: str, text: str) -> None:
+    """Like ``check()``, for an argument without which the command would be another one."""
+    check(what, text)
+    if not text.strip(" "):
+        raise LocalProtocolError(f"{what} is blank")
+
+
 def check_message(message: object) -> None:
     if type(message) is int:
         if not 1 <= message <= MAX_MESSAGE_NUMBER:
-            raise LocalProtocolError(
-                f"a message number is 1 to {MAX_MESSAGE_NUMBER}, not {message!r}"
-            )
+            raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")
     elif isinstance(message, str):
-        check("the message argument", message)
+        check_word("the message argument", message)
     else:
         raise LocalProtocolError(
             f"a message is an int, or a str for odd servers, not {type(message).__name__}"

@@ -6,11 +6,11 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import md5
-from typing import ClassVar
 
 from ._command import (
     AUTHENTICATING,
     AUTHORIZATION,
+    MAX_LINE,
     MAX_SECRET_LINE,
     Command,
     check,
@@ -18,15 +18,30 @@ from ._command import (
     octets,
     problem_with,
 )
-from .errors import LocalProtocolError, printable
+from .errors import LocalProtocolError
 from .replies import Challenge, MechanismsReply, Ok
 from .states import ReplyShape, State
 
 __all__ = ["Apop", "Auth", "AuthCancel", "AuthList", "AuthResponse", "Pass", "Rpop", "User"]
 
 # RFC 4422 section 3.1: 1 to 20 letters, digits, hyphens and underscores.
-_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}", re.IGNORECASE)
+_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}", re.IGNORECASE | re.ASCII)
+_ASCII = re.compile(r"[ -~]*")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
+
+
+# What the server takes, less the verb, two blanks, the digest and the line end.
+_MAX_APOP_NAME = MAX_LINE - len(b"APOP  \r\n") - 32
+
+
+def _matches(pattern: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and pattern.fullmatch(text) is not None
+
+
+def _no_octets(data: object) -> str | None:
+    if isinstance(data, bytes):
+        return None
+    return f"a response to a challenge is bytes, not {type(data).__name__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,7 @@ class Pass(Command[Ok]):
         return line(b"PASS", self.password)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Apop(Command[Ok]):
     """APOP: a name and a digest made from the greeting's timestamp (RFC 1939 section 7).
 
@@ -89,35 +104,40 @@ class Apop(Command[Ok]):
     digest: str = field(repr=False)
     """32 lower-case hexadecimal digits."""
 
-    def __post_init__(self) -> None:
-        check("the user name", self.name)
-        if not _DIGEST.fullmatch(self.digest):
-            raise LocalProtocolError("an APOP digest is 32 lower-case hexadecimal digits")
+    def __init__(self, name: str | bytes, digest: str) -> None:
+        problem = problem_with("the user name", name, _MAX_APOP_NAME)
+        if problem is None and not _matches(_DIGEST, digest):
+            problem = "an APOP digest is 32 lower-case hexadecimal digits"
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "digest", digest)
+        del digest
+        if problem is not None:
+            raise LocalProtocolError(problem)
 
     @classmethod
     def respond(cls, name: str | bytes, timestamp: str, password: str | bytes) -> Apop:
         """The command that proves knowledge of ``password`` for a greeting's ``timestamp``.
 
-        Raises ``LocalProtocolError`` for a password that is no text, or a timestamp that is not
-        ASCII.
+        Raises ``LocalProtocolError`` for a name or a password that is no text, or a timestamp
+        that is not ASCII.
         """
-        problem = problem_with("the password", password, MAX_SECRET_LINE, empty=True)
-        if problem is None and not timestamp.isascii():
-            problem = "the timestamp is not ASCII"
-        secret = b"" if problem is not None else octets(password)
-        del password
+        problem = problem_with("the user name", name, _MAX_APOP_NAME)
+        problem = problem or problem_with("the password", password, MAX_SECRET_LINE, empty=True)
+        if problem is None and not _matches(_ASCII, timestamp):
+            problem = "a timestamp is printable ASCII"
         if problem is not None:
+            del password
             raise LocalProtocolError(problem)
-        digest = md5(timestamp.encode("ascii") + secret, usedforsecurity=False).hexdigest()
-        del secret
-        return cls(name, digest)
+        proof = md5(timestamp.encode("ascii") + octets(password), usedforsecurity=False)
+        del password
+        return cls(name, proof.hexdigest())
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
         return b"APOP %s %s\r\n" % (octets(self.name), self.digest.encode("ascii"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Rpop(Command[Ok]):
     """RPOP: a user trusted by host, in place of PASS (RFC 1460 section 7). Obsolete."""
 
@@ -127,8 +147,12 @@ class Rpop(Command[Ok]):
     secret = True
     user: str | bytes = field(repr=False)
 
-    def __post_init__(self) -> None:
-        check("the remote user", self.user)
+    def __init__(self, user: str | bytes) -> None:
+        problem = problem_with("the remote user", user, MAX_LINE - 32)
+        object.__setattr__(self, "user", user)
+        del user
+        if problem is not None:
+            raise LocalProtocolError(problem)
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
@@ -146,7 +170,7 @@ class Auth(Command[Ok | Challenge]):
     barrier = True
     secret = True
     # RFC 5034 section 4: with an initial response the line keeps to 255 octets.
-    max_line: ClassVar[int] = 255
+    max_line = 255
 
     mechanism: str
     """The mechanism's name, in upper case."""
@@ -159,12 +183,17 @@ class Auth(Command[Ok | Challenge]):
     def __init__(
         self, mechanism: str, initial_response: bytes | None = None, *, complete: bool = True
     ) -> None:
-        object.__setattr__(self, "mechanism", mechanism.upper())
+        problem = _no_octets(initial_response) if initial_response is not None else None
+        if not _matches(_MECHANISM, mechanism):
+            problem = "a SASL mechanism has 1 to 20 letters, digits, hyphens and underscores"
         object.__setattr__(self, "initial_response", initial_response)
         object.__setattr__(self, "complete", complete)
         del initial_response
-        if not _MECHANISM.fullmatch(mechanism):
-            raise LocalProtocolError(f"no name of a SASL mechanism: {printable(mechanism, 40)}")
+        if problem is not None:
+            # The repr of a command that has no mechanism shall be possible.
+            object.__setattr__(self, "mechanism", "")
+            raise LocalProtocolError(problem)
+        object.__setattr__(self, "mechanism", mechanism.upper())
 
     @property
     def fits_line(self) -> bool:
@@ -197,7 +226,7 @@ class Auth(Command[Ok | Challenge]):
         return self._line()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class AuthResponse(Command[Ok | Challenge]):
     """The answer to a ``Challenge`` within AUTH (RFC 5034 section 4)."""
 
@@ -209,8 +238,16 @@ class AuthResponse(Command[Ok | Challenge]):
     secret = True
     data: bytes
     """The answer, not yet in base64; may be empty."""
-    complete: bool = field(default=True, compare=False)
+    complete: bool = field(compare=False)
     """Whether the mechanism has had its say after this; see ``Auth.complete``."""
+
+    def __init__(self, data: bytes, *, complete: bool = True) -> None:
+        problem = _no_octets(data)
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "complete", complete)
+        del data
+        if problem is not None:
+            raise LocalProtocolError(problem)
 
     def __repr__(self) -> str:
         return "AuthResponse(<secret>)"

@@ -6,11 +6,10 @@ decide. What cannot be read at all raises ``RemoteProtocolError``.
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ._base64 import decode_base64
 from .commands import Command
 from .deviations import Fault
 from .errors import RemoteProtocolError, printable
@@ -31,7 +30,6 @@ __all__ = [
     "SINGLE_LINE_PARSERS",
     "Faults",
     "decode",
-    "decode_base64",
     "explain_greeting",
     "note",
     "parse_challenge",
@@ -96,14 +94,6 @@ def explain_greeting(line: bytes) -> str:
     if line[:2] in (b"\x15\x03", b"\x16\x03"):
         return "this server speaks TLS from the start: use implicit TLS"
     return "this is not a POP3 server"
-
-
-def decode_base64(text: bytes) -> bytes | None:
-    """What ``text`` encodes, or ``None`` if it is no base64."""
-    try:
-        return b64decode(text, validate=True)
-    except (Base64Error, ValueError):
-        return None
 
 
 def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Challenge:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ._base64 import decode_base64
 from ._command import AUTHORIZATION_OR_TRANSACTION
-from ._parsing import decode_base64
 from ._requests import parse_command
 from .commands import Auth, AuthCancel, AuthResponse, Command, Extension
 from .errors import LocalProtocolError, printable

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from ._parsing import decode_base64, split_status_line
+from ._base64 import decode_base64
+from ._parsing import split_status_line
 from ._recorded import Verbs, is_plain_command, offers_upload, recorded_command
 from ._wire import ReceiveBuffer
 from .errors import LimitExceeded

@@ -54,7 +54,7 @@ REPLAY_LIMITS = Limits(command_line=_MIB, auth_line=_MIB)
 """What a replay allows: the recorded server may have taken longer lines than this package's."""
 
 # Where a client talks in commands: there it may have sent one that the state table forbids.
-_TALKING = frozenset({State.GREETING, State.AUTHORIZATION, State.TRANSACTION})
+_TALKING = frozenset({State.AUTHORIZATION, State.TRANSACTION})
 
 
 class _RecordedClient(ClientConnection):
@@ -191,9 +191,9 @@ class Replay(ABC, Generic[EventT]):
             for start in range(0, len(data), size):
                 yield from self._fed(data[start : start + size])
         else:
-            for self._number, entry in run:
-                if isinstance(entry, Octets):
-                    yield from self._own(entry.data)
+            for line in run:
+                self._number = line[0]
+                yield from self._own(_octets([line]))
 
     def _unfit(self, error: Pop3Error) -> TranscriptError:
         what = str(error.args[0])
@@ -239,12 +239,18 @@ class ClientReplay(Replay[ClientEvent]):
         self._engine.tls_established()
 
     def _fed(self, data: bytes) -> Iterator[ClientEvent]:
-        self._engine.receive_data(data)
+        # A client that did not wait for the greeting: its commands are sent right behind it.
+        hasty = self._engine.state is State.GREETING and len(self._lines) > 0
+        end = (hasty and data.find(b"\n") + 1) or len(data)
+        self._engine.receive_data(data[:end])
         while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
             self._closed = isinstance(event, ConnectionClosed)
             if isinstance(event, Ok) and isinstance(event.command, Extension):
                 self._upload_allowed(event.command)
             yield event
+        self._send_lines()
+        if end < len(data):
+            yield from self._fed(data[end:])
 
     def _upload_allowed(self, command: Extension[Any]) -> None:
         if offers_upload(_line(command)):
@@ -252,9 +258,14 @@ class ClientReplay(Replay[ClientEvent]):
 
     def _own(self, data: bytes) -> Iterator[ClientEvent]:
         self._lines.feed(data)
+        self._send_lines()
+        yield from ()
+
+    def _send_lines(self) -> None:
+        if self._engine.state is State.GREETING:
+            return
         while (command := self._next_command()) is not None:
             self._engine.send_recorded(command, self._following)
-        yield from ()
 
     def _next_command(self) -> Command[Any] | None:
         if self._upload is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+from ._base64 import decode_base64
 from .commands import (
     Apop,
     Auth,
@@ -59,10 +58,10 @@ def parse_command(line: bytes) -> Command[Any]:
 
 def parse_auth_response(line: bytes) -> bytes:
     """What a client's line within AUTH encodes. Raises ``LocalProtocolError``."""
-    try:
-        return b64decode(line, validate=True)
-    except (Base64Error, ValueError):
-        raise LocalProtocolError("not base64") from None
+    data = decode_base64(line)
+    if data is None:
+        raise LocalProtocolError("not base64")
+    return data
 
 
 def _text(octets: bytes) -> str | bytes:

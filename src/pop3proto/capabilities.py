@@ -66,6 +66,9 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
             raise KeyError(name)
         return found
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.upper() in iter(self)
+
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(c.name.upper() for c in self._parsed()))
 

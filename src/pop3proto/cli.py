@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,10 +175,9 @@ def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
     elif isinstance(event, Command | InvalidCommand):
         # Their own repr knows what is secret.
         yield _shortened(ascii(event).removeprefix(type(event).__name__))
-    elif is_dataclass(event):
+    else:
         for field in fields(event):
-            if field.repr:
-                yield f"  {field.name}={_shortened(_shown(getattr(event, field.name)))}"
+            yield f"  {field.name}={_shortened(_shown(getattr(event, field.name)))}"
 
 
 def _shown(value: object) -> str:

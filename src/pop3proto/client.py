@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, cast
 
+from ._base64 import decode_base64
 from ._collectors import COLLECTORS, Collector
 from ._engine import Engine, stls_injection
 from ._parsing import (
     SINGLE_LINE_PARSERS,
     Faults,
     decode,
-    decode_base64,
     explain_greeting,
     parse_challenge,
     parse_error_reply,

@@ -9,7 +9,7 @@ what may not stand on a command line never gets near one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from ._command import (
     AUTHORIZATION,
@@ -20,6 +20,7 @@ from ._command import (
     R_co,
     check,
     check_message,
+    check_word,
     line,
     octets,
 )
@@ -252,7 +253,7 @@ class Lang(Command[Ok]):
     """A language tag (RFC 5646), or ``*`` for the server's default."""
 
     def __post_init__(self) -> None:
-        check("the language tag", self.tag)
+        check_word("the language tag", self.tag)
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
@@ -295,6 +296,13 @@ class Extension(Command[R_co]):
             name = verb.decode("ascii").upper()
             raise LocalProtocolError(f"{name} has a class of its own")
 
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, item: object) -> type[Self]:
+            # Before Python 3.13, Extension[Ok](...) would try to note its parameter in the
+            # instance, which has no room for it.
+            return cls
+
     @classmethod
     def single(cls, line: str | bytes) -> Extension[Ok]:
         """A command that is answered by a status line alone."""
@@ -320,6 +328,10 @@ class Upload(Command[Ok]):
     alone = True
     content: bytes = field(repr=False)
     """The octets of the message; bare LFs are sent as CRLF, dots are stuffed."""
+
+    def __post_init__(self) -> None:
+        if type(self.content) is not bytes:
+            raise LocalProtocolError(f"an upload is bytes, not {type(self.content).__name__}")
 
     def to_bytes(self) -> bytes:
         """The dot-stuffed text with its terminator."""

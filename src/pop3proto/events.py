@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .commands import Command
+from .commands import KNOWN_VERBS, Command
 from .deviations import Deviation
-from .errors import printable
 from .replies import (
     CapaReply,
     Challenge,
@@ -45,8 +44,10 @@ class InvalidCommand:
     """Why it is none, fit to be sent to the client."""
 
     def __repr__(self) -> str:
-        verb = printable(self.line.split(b" ", 1)[0][:20])
-        return f"InvalidCommand({verb!r}..., reason={self.reason!r})"
+        # A line that is no command can be a password that was sent out of turn.
+        verb = self.line.split(b" ", 1)[0].upper()
+        shown = f"{verb.decode('ascii')} ..." if verb in KNOWN_VERBS else "..."
+        return f"InvalidCommand(<{shown}>, reason={self.reason!r})"
 
 
 ServerReply: TypeAlias = (

@@ -74,7 +74,8 @@ class _Listings:
         """The message numbers, in the order in which the server listed them."""
         return tuple(self._numbers)
 
-    def _index_of(self, number: int) -> int | None:
+    def index_of(self, number: int) -> int | None:
+        """Where the row of message ``number`` stands, from 0; ``None`` if there is none."""
         # Nearly every listing counts 1, 2, 3, so the place of a number is known without a search.
         if 0 < number <= len(self._numbers) and self._numbers[number - 1] == number:
             return number - 1
@@ -86,7 +87,7 @@ class _Listings:
 
 def _check_number(number: int) -> None:
     if type(number) is not int or not 1 <= number <= MAX_MESSAGE_NUMBER:
-        raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}, not {number!r}")
+        raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")
 
 
 class ScanListings(_Listings, Sequence[ScanListing]):
@@ -105,7 +106,7 @@ class ScanListings(_Listings, Sequence[ScanListing]):
         for number, octets in rows:
             _check_number(number)
             if octets is not None and not 0 <= octets <= MAX_SIZE:
-                raise LocalProtocolError(f"a size is 0 to {MAX_SIZE} octets, not {octets!r}")
+                raise LocalProtocolError(f"a size is 0 to {MAX_SIZE} octets")
             self._numbers.append(number)
             self._octets.append(NO_SIZE if octets is None else octets)
 
@@ -121,7 +122,7 @@ class ScanListings(_Listings, Sequence[ScanListing]):
 
         Raises ``KeyError`` if the listing has no such message.
         """
-        index = self._index_of(number)
+        index = self.index_of(number)
         if index is None:
             raise KeyError(number)
         return self[index].octets
@@ -191,7 +192,7 @@ class UniqueIdListings(_Listings, Sequence[UniqueIdListing]):
 
         Raises ``KeyError`` if the listing has no such message.
         """
-        index = self._index_of(number)
+        index = self.index_of(number)
         if index is None:
             raise KeyError(number)
         return self[index].unique_id
@@ -257,16 +258,25 @@ class MessageListings(Sequence[MessageListing]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         number, octets = self.scan_listings[index]
-        return MessageListing(number, octets, self._unique_id(number))
+        unique_ids = self.unique_id_listings
+        # A message can arrive, or go, between the two commands.
+        if unique_ids is None or (place := unique_ids.index_of(number)) is None:
+            return MessageListing(number, octets, None)
+        return MessageListing(number, octets, unique_ids[place].unique_id)
 
-    def _unique_id(self, number: int) -> bytes | None:
-        if self.unique_id_listings is None:
-            return None
-        try:
-            return self.unique_id_listings.unique_id(number)
-        except KeyError:
-            # It arrived, or went, between the two commands.
-            return None
+    def __iter__(self) -> Iterator[MessageListing]:
+        unique_ids = self.unique_id_listings or UniqueIdListings()
+        numbers = unique_ids.numbers
+        places: dict[int, int] | None = None
+        for number, octets in self.scan_listings:
+            place = number - 1
+            if place >= len(numbers) or numbers[place] != number:
+                # The listing does not count 1, 2, 3: one table is better than many searches.
+                if places is None:
+                    places = {n: i for i, n in reversed(tuple(enumerate(numbers)))}
+                place = places.get(number, -1)
+            unique_id = unique_ids[place].unique_id if place >= 0 else None
+            yield MessageListing(number, octets, unique_id)
 
     def __repr__(self) -> str:
         return f"<MessageListings: {len(self)} messages>"

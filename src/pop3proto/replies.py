@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .capabilities import Capabilities
 from .errors import LocalProtocolError
 from .listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from .numbers import MAX_SIZE
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -56,11 +57,15 @@ _MAX_STATUS_LINE = 512
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
 _TIMESTAMP = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>")
 # RFC 2449 section 3: resp-code, of one or more levels.
-_RESPONSE_CODE = re.compile(r"\[((?:[!-.0-Z^-~]+)(?:/[!-.0-Z^-~]+)*)\][ \t]?")
+_CODE = r"[!-.0-\\^-~]+(?:/[!-.0-\\^-~]+)*"
+_RESPONSE_CODE = re.compile(rf"\[({_CODE})\][ \t]?")
 
 
 def _encoded(text: str) -> bytes:
-    octets = text.encode("utf-8", "surrogateescape")
+    try:
+        octets = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a line of a reply may not hold a lone surrogate") from None
     if any(c < 0x20 or c == 0x7F for c in octets):
         raise LocalProtocolError("a line of a reply may not hold control characters")
     return octets
@@ -88,6 +93,11 @@ class ResponseCode:
     """
 
     name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(_CODE, self.name):
+            raise LocalProtocolError("no response code (RFC 2449 section 3)")
+        object.__setattr__(self, "name", self.name.upper())
 
     IN_USE: ClassVar[ResponseCode]
     LOGIN_DELAY: ClassVar[ResponseCode]
@@ -117,7 +127,7 @@ def split_response_code(text: str) -> tuple[ResponseCode | None, str]:
     match = _RESPONSE_CODE.match(text)
     if match is None:
         return None, text
-    return ResponseCode(match[1].upper()), text[match.end() :]
+    return ResponseCode(match[1]), text[match.end() :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +193,7 @@ class StatReply:
 
     def to_bytes(self) -> bytes:
         """The wire form."""
-        return _status_line(b"+OK", f"{self.count} {_size(self.octets)}")
+        return _status_line(b"+OK", f"{_number(self.count)} {_number(self.octets)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +205,7 @@ class ListOneReply:
 
     def to_bytes(self) -> bytes:
         """The wire form."""
-        return _status_line(b"+OK", f"{self.listing.number} {_size(self.listing.octets)}")
+        return _status_line(b"+OK", _scan_row(*self.listing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +218,7 @@ class ListReply:
 
     def to_bytes(self) -> bytes:
         """The wire form."""
-        rows = (b"%d %d" % (number, _size(octets)) for number, octets in self.listings)
+        rows = (_scan_row(*row).encode("ascii") for row in self.listings)
         return _multiline(self.text, rows)
 
 
@@ -247,7 +257,7 @@ class LastReply:
 
     def to_bytes(self) -> bytes:
         """The wire form."""
-        return _status_line(b"+OK", str(self.number))
+        return _status_line(b"+OK", str(_number(self.number)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +293,7 @@ class LanguagesReply:
 
     def to_bytes(self) -> bytes:
         """The wire form."""
-        rows = (f"{language.tag} {language.description}".rstrip() for language in self.languages)
+        rows = (f"{language.tag} {language.description}".rstrip(" ") for language in self.languages)
         return _multiline(self.text, map(_encoded, rows))
 
 
@@ -366,14 +376,18 @@ class Message:
         return message_from_bytes(self.content, policy=default)
 
 
-def _size(octets: int | None) -> int:
-    if octets is None:
-        raise LocalProtocolError("a listing cannot be sent without the size")
-    return octets
+def _number(number: int | None, least: int = 0) -> int:
+    if number is None or not least <= number <= MAX_SIZE:
+        raise LocalProtocolError(f"a listing needs a number from {least} to {MAX_SIZE}")
+    return number
+
+
+def _scan_row(number: int, octets: int | None) -> str:
+    return f"{_number(number, 1)} {_number(octets)}"
 
 
 def _unique_id_row(number: int, unique_id: bytes | None) -> bytes:
     # RFC 1939 section 7: one to 70 characters in the range 0x21 to 0x7E.
     if not unique_id or len(unique_id) > 70 or any(not 0x21 <= c <= 0x7E for c in unique_id):
         raise LocalProtocolError("a unique-id has 1 to 70 printable ASCII characters, no blank")
-    return b"%d %s" % (number, unique_id)
+    return b"%d %s" % (_number(number, 1), unique_id)

@@ -147,7 +147,8 @@ def _by_line(entries: Iterable[Entry]) -> Iterator[Entry]:
     def side(entry: Entry) -> Role | None:
         return entry.who if isinstance(entry, Octets) else None
 
-    for _, run in groupby(entries, key=side):
+    some = (entry for entry in entries if not isinstance(entry, Octets) or entry.data)
+    for _, run in groupby(some, key=side):
         first, *others = run
         if isinstance(first, Octets):
             rest = (entry.data for entry in others if isinstance(entry, Octets))

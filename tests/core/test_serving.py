@@ -844,7 +844,7 @@ def test_an_unknown_command_within_transaction() -> None:
 def test_a_reason_is_cut_to_what_a_line_holds() -> None:
     talk = Talk()
     answer = talk.raw(b"AUTH " + b"\\" * 4000 + b" " + b64encode(b"x") + b"\r\n")
-    assert answer.startswith(b"-ERR no name of a SASL mechanism")
+    assert answer.startswith(b"-ERR a SASL mechanism has")
     assert len(answer) < 200
 
 

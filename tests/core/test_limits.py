@@ -1,0 +1,49 @@
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
+
+import pytest
+
+from pop3proto import DEFAULT_LIMITS, Limits
+
+NAMES = [field.name for field in fields(Limits)]
+
+
+def test_defaults() -> None:
+    assert Limits() == DEFAULT_LIMITS
+    assert (
+        Limits(
+            status_line=8192,
+            listing_line=8192,
+            listing_lines=1_000_000,
+            listing_octets=134_217_728,
+            challenge=65_536,
+            commands_in_flight=100_000,
+            command_line=512,
+            auth_line=8192,
+            upload=67_108_864,
+        )
+        == DEFAULT_LIMITS
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "1", None, float("inf")])
+def test_a_limit_is_a_positive_int(name: str, value: object) -> None:
+    wrong: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=rf"limit {name} must be a positive int"):
+        Limits(**wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_limit_can_be_changed_and_the_others_stay(name: str) -> None:
+    changed = replace(DEFAULT_LIMITS, **{name: 1})
+    assert changed != DEFAULT_LIMITS
+    assert getattr(changed, name) == 1
+    assert changed == replace(Limits(), **{name: 1})
+
+
+def test_limits_are_immutable_and_given_by_name() -> None:
+    with pytest.raises(FrozenInstanceError):
+        DEFAULT_LIMITS.status_line = 1  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Limits(512)  # type: ignore[misc]
