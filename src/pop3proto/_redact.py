@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from ._base64 import decode_base64
 from ._parsing import split_status_line
 from ._recorded import Verbs, is_plain_command, offers_upload, recorded_command
 from ._wire import ReceiveBuffer
+from .commands import KNOWN_VERBS
 from .errors import LimitExceeded
 from .states import ReplyShape
 
@@ -121,7 +121,7 @@ class Redactor:
         if self._upload:
             return self._upload_line(content) + end
         if self._exchange:
-            if not (self._doubtful and is_plain_command(content)):
+            if not self._ends_exchange(content):
                 self._doubtful = self._lost
                 self._pending.append(_Answer.AUTH)
                 # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
@@ -140,6 +140,14 @@ class Redactor:
         if not argument:
             return line
         return head + (_apop_argument(argument) if name == b"APOP" else b" " + REDACTED) + end
+
+    def _ends_exchange(self, line: bytes) -> bool:
+        """Whether ``line`` is a command for certain, and AUTH may be over."""
+        if not self._doubtful or is_plain_command(line):
+            return self._doubtful
+        verb, blank, _ = line.partition(b" ")
+        known = verb.upper() in KNOWN_VERBS or verb[:1].upper() == b"X"
+        return known and bool(blank) and not self._lost
 
     def _upload_line(self, content: bytes) -> bytes:
         if content == b".":
@@ -186,14 +194,13 @@ class Redactor:
     def _status(self, line: bytes) -> None:
         if not line:
             return
-        indicator, text = split_status_line(line)
-        status = indicator.upper()
+        status = split_status_line(line)[0].upper()
         if not self._fits(status):
             self._lose()
         elif not self._greeted:
             self._greeted = True
         else:
-            self._answered(self._pending.popleft(), status, text)
+            self._answered(self._pending.popleft(), status)
 
     def _fits(self, status: bytes) -> bool:
         """Whether a line with this status indicator can be the next one of the server's."""
@@ -201,15 +208,16 @@ class Redactor:
             return self._greeted and bool(self._pending) and self._pending[0] in _OF_AUTH
         return bool(status) and (not self._greeted or bool(self._pending))
 
-    def _answered(self, answer: _Answer, status: bytes, text: bytes) -> None:
+    def _answered(self, answer: _Answer, status: bytes) -> None:
         if status == b"+OK" and answer in _BODIES:
             self._body, self._newline = answer, self._buffer.newline
         if answer is _Answer.UPLOAD:
             self._upload = status == b"+OK"
         if answer not in _OF_AUTH or status == b"+":
             return
-        if answer is _Answer.AUTH and status == b"+OK" and text and decode_base64(text) is not None:
-            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE).
+        if answer is _Answer.AUTH and status == b"+OK":
+            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). What the client
+            # takes it for shows in its next line.
             self._doubtful = True
             return
         # Lines that were sent ahead of this answer have answers of their own.

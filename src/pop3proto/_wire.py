@@ -20,6 +20,7 @@ _FIRST_BLOCK = 4 * 1024
 _LAST_BLOCK = 64 * 1024
 # Octets a line below which lines count as short.
 _DENSE = 16
+_LINE_ENDS = frozenset({b"\r", b"\n"})
 _DOT = 0x2E
 _CR = 0x0D
 
@@ -194,7 +195,9 @@ class BodyReader:
         while True:
             dot = data.find(b".", position)
             if dot < 0:
-                end = len(data) - _held_back(data, start, newline)
+                end = len(data)
+                if data[-1:] in _LINE_ENDS:
+                    end -= _held_back(data, start, newline)
                 return self._take(start, end, end)
             window = dot + _WINDOW
             first = dot + 1 - width if dot >= start + width else start

@@ -320,13 +320,14 @@ class ClientConnection(Engine[ClientEvent]):
     def _read_body(self, body: BodyReader) -> ClientEvent | Signal:
         if self._collector is not None:
             return self._collect(self._collector, body)
-        data = body.read()
-        if data:
-            return MessageData(data)
         if not body.complete:
-            return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+            data = body.read()
+            if data:
+                return MessageData(data)
+            if not body.complete:
+                return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         self._end_body(body)
-        return MessageEnd(cast(Command[Any], self._current), body.octets)
+        return MessageEnd(cast("Command[Any]", self._current), body.octets)
 
     def _collect(self, collector: Collector, body: BodyReader) -> ClientEvent | Signal:
         if not collector.collect():

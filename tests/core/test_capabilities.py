@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -173,9 +174,9 @@ def test_it_is_a_mapping() -> None:
         capabilities["stls"]
 
 
-def test_what_is_no_name_is_not_in_it() -> None:
-    assert 5 not in EXAMPLE
-    assert None not in EXAMPLE
+@pytest.mark.parametrize("name", [5, None, b"TOP", ("TOP",)])
+def test_what_is_no_name_is_not_in_it(name: Any) -> None:
+    assert name not in EXAMPLE
 
 
 def test_equal_lines_make_equal_lists() -> None:

@@ -28,7 +28,6 @@ from pop3proto import (
 )
 from pop3proto._collectors import COLLECTORS, Collector
 from pop3proto._wire import BodyReader, ReceiveBuffer
-from tests.core.tracebacks import shown
 
 COMMANDS: list[Command[Any]] = [List(), Uidl(), Capa(), Languages(), AuthList()]
 
@@ -86,9 +85,7 @@ REPLIES: list[tuple[bytes, Any]] = [
     (wire(), CapaReply(Capa(), Capabilities(), "text")),
     (
         wire(b"TOP", b"SASL PLAIN LOGIN", b"..x", b"X-Name \t y "),
-        CapaReply(
-            Capa(), Capabilities.of("TOP", "SASL PLAIN LOGIN", ".x", "X-Name \t y "), "text"
-        ),
+        CapaReply(Capa(), Capabilities.of("TOP", "SASL PLAIN LOGIN", ".x", "X-Name \t y "), "text"),
     ),
     (
         wire(b"en English", "es  Español ".encode(), b"de", b""),
@@ -244,7 +241,6 @@ def test_a_listing_without_end_is_not_collected() -> None:
     with pytest.raises(LimitExceeded) as caught:
         feed.take(b"%d 5\r\n" % number for number in range(1, 10**9))
     assert caught.value.limit == "listing_lines"
-    assert "1 5" not in shown(caught.value)
 
 
 def test_the_error_does_not_hold_the_line() -> None:

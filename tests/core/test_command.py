@@ -30,7 +30,9 @@ def test_what_a_command_is_unless_it_says_otherwise() -> None:
     assert command.to_bytes() == b"XPLAIN\r\n"
     assert command.shape is ReplyShape.STATUS
     assert command.next_state is None
-    assert not (command.barrier or command.alone or command.secret)
+    assert not command.barrier
+    assert not command.alone
+    assert not command.secret
 
 
 def test_states() -> None:
@@ -50,18 +52,14 @@ def test_arguments_that_may_be_sent(text: str | bytes) -> None:
 @pytest.mark.parametrize("control", ASCII_CONTROLS)
 def test_no_control_in_an_argument(control: str) -> None:
     for text in with_control(control):
-        assert problem_with("it", text, 10) == (
-            "it holds a control character or a lone surrogate"
-        )
+        assert problem_with("it", text, 10) == ("it holds a control character or a lone surrogate")
         assert problem_with("it", text.encode(), 10) == "it holds a control character"
 
 
 @pytest.mark.parametrize("control", OTHER_CONTROLS)
 def test_no_c1_control_and_no_lone_surrogate_in_text(control: str) -> None:
     for text in with_control(control):
-        assert problem_with("it", text, 10) == (
-            "it holds a control character or a lone surrogate"
-        )
+        assert problem_with("it", text, 10) == ("it holds a control character or a lone surrogate")
 
 
 @pytest.mark.parametrize(

@@ -46,4 +46,4 @@ def test_limits_are_immutable_and_given_by_name() -> None:
     with pytest.raises(FrozenInstanceError):
         DEFAULT_LIMITS.status_line = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
-        Limits(512)  # type: ignore[misc]
+        Limits(512)  # type: ignore[call-arg]

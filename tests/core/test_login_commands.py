@@ -25,6 +25,26 @@ from tests.core.samples import ASCII_CONTROLS, DIGEST, OTHER_CONTROLS, TIMESTAMP
 from tests.core.tracebacks import frames_of_the_package, shown
 
 SECRET = "tanstaaf"
+NO_TEXT = [None, 5, b"0" * 32]
+MALFORMED_MECHANISMS = [
+    *[
+        "",
+        " ",
+        "x" * 21,
+        "TWO WORDS",
+        "PLAIN\r\n",
+        "PLAIN\n",
+        "A.B",
+        "A/B",
+        "*",
+        "=",
+        "Ä",
+        "\udcff",
+    ],
+    # Letters whose upper or lower case is an ASCII one.
+    *["\u212a", "\u0130", "\u0131", "\u017f"],
+    *NO_TEXT,
+]
 MAKERS: list[Callable[[Any], Command[Any]]] = [
     User,
     Pass,
@@ -126,8 +146,7 @@ def test_apop_is_that_of_the_rfc() -> None:
 
 @pytest.mark.parametrize(
     "digest",
-    ["", DIGEST[:-1], DIGEST + "0", DIGEST.upper(), DIGEST[:-1] + "g", DIGEST + "\n"]
-    + [None, 5, DIGEST.encode()],
+    ["", DIGEST[:-1], DIGEST + "0", DIGEST.upper(), DIGEST[:-1] + "g", DIGEST + "\n", *NO_TEXT],
 )
 def test_no_apop_digest(digest: Any) -> None:
     with pytest.raises(LocalProtocolError, match="32 lower-case hexadecimal digits"):
@@ -147,10 +166,7 @@ def test_mechanisms(mechanism: str) -> None:
 
 @pytest.mark.parametrize(
     "mechanism",
-    ["", " ", "x" * 21, "TWO WORDS", "PLAIN\r\n", "PLAIN\n", "A.B", "A/B", "*", "=", "Ä", "\udcff"]
-    # Letters whose upper or lower case is an ASCII one.
-    + ["\u212a", "\u0130", "\u0131", "\u017f"]
-    + [None, 5, b"PLAIN"],
+    MALFORMED_MECHANISMS,
 )
 def test_no_mechanism(mechanism: Any) -> None:
     with pytest.raises(LocalProtocolError, match="mechanism"):

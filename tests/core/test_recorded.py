@@ -26,7 +26,7 @@ from pop3proto._recorded import (
 @pytest.mark.parametrize(
     ("line", "command"),
     [
-        (b"USER alice", User("alice")),
+        (b"USER user", User("user")),
         (b"capa", Capa()),
         (b"RETR 3", Retr(3)),
         (b"LANG de", Lang("de")),
@@ -74,7 +74,7 @@ def test_answers_of_extensions_can_be_texts(names: str | list[str]) -> None:
 
 def test_lines_within_auth() -> None:
     assert auth_line(b"*") == AuthCancel()
-    assert auth_line(b"YWxpY2U=") == AuthResponse(b"alice")
+    assert auth_line(b"YWxpY2U=") == AuthResponse(b"user")
     assert auth_line(b"***") == AuthResponse(b"***")
 
 
@@ -99,6 +99,6 @@ def test_a_client_that_answers_took_it_for_a_challenge(line: bytes) -> None:
     assert expects_more(line)
 
 
-@pytest.mark.parametrize("line", [None, b"USER alice"])
+@pytest.mark.parametrize("line", [None, b"USER user"])
 def test_a_client_that_goes_on_did_not(line: bytes | None) -> None:
     assert not expects_more(line)

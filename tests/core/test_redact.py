@@ -30,12 +30,12 @@ def lines_kept(*script: str, bodies: bool = True, multiline: tuple[str, ...] = (
         ("PASSsecret", "PASS <redacted>"),
         (" PASS secret", " PASS <redacted>"),
         ("NOOP\rPASS secret", "NOOP\rPASS <redacted>"),
-        ("RPOP alice", "RPOP <redacted>"),
-        ("USER alice", "USER alice"),
-        (f"APOP alice {DIGEST}", f"APOP alice {ZEROS}"),
-        (f"APOP alice smith {DIGEST.upper()} ", f"APOP alice smith {ZEROS}"),
-        (f"APOP alice {DIGEST} {DIGEST}", f"APOP <redacted> {ZEROS}"),
-        ("APOP alice secret", f"APOP <redacted> {ZEROS}"),
+        ("RPOP user", "RPOP <redacted>"),
+        ("USER user", "USER user"),
+        (f"APOP user {DIGEST}", f"APOP user {ZEROS}"),
+        (f"APOP user smith {DIGEST.upper()} ", f"APOP user smith {ZEROS}"),
+        (f"APOP user {DIGEST} {DIGEST}", f"APOP <redacted> {ZEROS}"),
+        ("APOP user secret", f"APOP <redacted> {ZEROS}"),
         (f"APOP {DIGEST}", f"APOP <redacted> {ZEROS}"),
         ("APOP", "APOP"),
         ("AUTH", "AUTH"),
@@ -56,7 +56,7 @@ def test_secret_arguments_are_replaced(line: str, kept: str) -> None:
 def test_lines_within_auth_are_replaced_until_its_final_answer() -> None:
     script = [
         *("S +OK", "C AUTH LOGIN", "S + VXNlcm5hbWU6", "C YWxpY2U="),
-        *("S + UGFzc3dvcmQ6", "C c2VjcmV0", "S -ERR no", "C USER alice"),
+        *("S + UGFzc3dvcmQ6", "C c2VjcmV0", "S -ERR no", "C USER user"),
         *("S +OK", "C AUTH CRAM-MD5", "S + PDFAZXhhbXBsZS5vcmc+", "C *", "S -ERR", "C AUTH X"),
         *("S + ", "C ", "S +OK in", "C XTND PASS"),
     ]
@@ -66,7 +66,7 @@ def test_lines_within_auth_are_replaced_until_its_final_answer() -> None:
 
 
 def test_answers_to_what_was_sent_before_auth_do_not_end_it() -> None:
-    sent = ["C CAPA", "C USER alice", "C AUTH LOGIN", "C c2VjcmV0", "C c2VjcmV0"]
+    sent = ["C CAPA", "C USER user", "C AUTH LOGIN", "C c2VjcmV0", "C c2VjcmV0"]
     replies = ["S +OK", "S SASL LOGIN", "S +OK no end", "S .", "S +OK", "S + ", "C c2VjcmV0"]
     kept = lines_kept("S +OK", *sent, *replies, "S + ", "C c2VjcmV0", "S +OK")
     assert not [line for line in kept if "c2VjcmV0" in line]
@@ -74,23 +74,26 @@ def test_answers_to_what_was_sent_before_auth_do_not_end_it() -> None:
 
 def test_lines_sent_ahead_of_a_refusal_are_answered_one_by_one() -> None:
     script = ["C AUTH LOGIN", "C c2VjcmV0", "S -ERR", "C c2VjcmV0", "S -ERR", "S -ERR"]
-    kept = lines_kept("S +OK", *script, "C USER alice")
-    assert kept[2:] == [f"C {HIDDEN}", "S -ERR", f"C {HIDDEN}", "S -ERR", "S -ERR", "C USER alice"]
+    kept = lines_kept("S +OK", *script, "C USER user")
+    assert kept[2:] == [f"C {HIDDEN}", "S -ERR", f"C {HIDDEN}", "S -ERR", "S -ERR", "C USER user"]
 
 
 def test_a_list_of_mechanisms_is_no_exchange() -> None:
-    kept = lines_kept("S +OK", "C AUTH", "S +OK", "S + ", "S .", "C USER alice")
-    assert kept[-1] == "C USER alice"
-    assert lines_kept("S +OK", "C AUTH", "S -ERR", "C USER alice")[-1] == "C USER alice"
+    kept = lines_kept("S +OK", "C AUTH", "S +OK", "S + ", "S .", "C USER user")
+    assert kept[-1] == "C USER user"
+    assert lines_kept("S +OK", "C AUTH", "S -ERR", "C USER user")[-1] == "C USER user"
     # Nor does a server that takes it for one learn anything that is kept.
     assert lines_kept("S +OK", "C AUTH", "S + ", "C c2VjcmV0")[-1] == f"C {HIDDEN}"
 
 
-def test_ok_may_introduce_a_challenge() -> None:
-    begun = ["S +OK", "C AUTH NTLM", "S +OK done"]
-    assert lines_kept(*begun, "C c2VjcmV0")[-1] == f"C {HIDDEN}"
-    ended = [*begun, "C STAT", "S +OK 0 0", "C XTND"]
-    assert lines_kept(*ended) == ended
+@pytest.mark.parametrize("reply", ["S +OK done", "S +OK Password:", "S +OK"])
+def test_ok_may_introduce_a_challenge(reply: str) -> None:
+    begun = ["S +OK", "C AUTH NTLM", reply]
+    for secret in ("c2VjcmV0", "secret", "my secret", "UTF8"):
+        assert lines_kept(*begun, f"C {secret}")[-1] == f"C {HIDDEN}"
+    for command in ("STAT", "LIST 1", "LANG de", "XTND XLST", "utf8 "):
+        ended = [*begun, f"C {command}", "S +OK 0 0", "C XTND"]
+        assert lines_kept(*ended) == ended
 
 
 def test_a_body_is_no_answer() -> None:
@@ -105,17 +108,17 @@ def test_a_body_is_no_answer() -> None:
         ["S * OK IMAP4rev1"],
         ["S + "],
         ["S +OK", "S +OK"],
-        ["S +OK", "C USER alice", "S + "],
-        ["S +OK", "C USER alice", "S huh"],
+        ["S +OK", "C USER user", "S + "],
+        ["S +OK", "C USER user", "S huh"],
     ],
 )
 def test_behind_a_nonsensical_answer_only_plain_commands_are_kept(wrong: list[str]) -> None:
-    kept = lines_kept(*wrong, "C c2VjcmV0", "C STAT", "S +OK", "C USER alice", "C AUTH X")
+    kept = lines_kept(*wrong, "C c2VjcmV0", "C STAT", "S +OK", "C USER user", "C AUTH X")
     assert kept[len(wrong) :] == [f"C {HIDDEN}", "C STAT", "S +OK", f"C {HIDDEN}", f"C {HIDDEN}"]
 
 
 def test_blank_lines_between_answers_count_for_nothing() -> None:
-    script = ["S +OK", "S ", "C USER alice", "S ", "S +OK", "C USER alice"]
+    script = ["S +OK", "S ", "C USER user", "S ", "S +OK", "C USER user"]
     assert lines_kept(*script) == script
 
 
@@ -123,7 +126,7 @@ def test_a_status_line_without_end_ends_the_tracking() -> None:
     redactor = Redactor(bodies=True, multiline=())
     for _ in range(3):
         assert redactor.server(b"+OK" + b"x" * 100_000)
-    assert redactor.client(b"USER alice\r\n") == HIDDEN.encode() + b"\r\n"
+    assert redactor.client(b"USER user\r\n") == HIDDEN.encode() + b"\r\n"
     redactor = Redactor(bodies=False, multiline=())
     assert redactor.server(b"+OK" + b"s" * 300_000) == b"x" * 300_003
 
@@ -145,17 +148,17 @@ def test_where_tracking_ends_everything_is_left_out() -> None:
 
 
 def test_texts_of_extensions_are_bodies() -> None:
-    script = ["S +OK", "C XTND XLST", "S +OK", "S 1 secret", "S .", "C USER alice"]
+    script = ["S +OK", "C XTND XLST", "S +OK", "S 1 secret", "S .", "C USER user"]
     assert lines_kept(*script, multiline=("XTND XLST",)) == script
     assert lines_kept(*script, bodies=False, multiline=("XTND XLST",))[3] == "S xxxxxxxx"
 
 
 def test_uploads_are_messages() -> None:
     script = ["S +OK", "C XTND XMIT", "S +OK", "C AUTH is discussed", "C ..", "C .", "S +OK"]
-    assert lines_kept(*script, "C USER alice") == [*script, "C USER alice"]
-    kept = lines_kept(*script, "C USER alice", bodies=False)
-    assert kept[3:] == ["C xxxxxxxxxxxxxxxxx", "C x", "C .", "S +OK", "C USER alice"]
-    refused = ["S +OK", "C XTND XMIT", "S -ERR", "C USER alice"]
+    assert lines_kept(*script, "C USER user") == [*script, "C USER user"]
+    kept = lines_kept(*script, "C USER user", bodies=False)
+    assert kept[3:] == ["C xxxxxxxxxxxxxxxxx", "C x", "C .", "S +OK", "C USER user"]
+    refused = ["S +OK", "C XTND XMIT", "S -ERR", "C USER user"]
     assert lines_kept(*refused) == refused
 
 
@@ -168,7 +171,7 @@ def test_a_line_is_held_back_until_it_is_complete() -> None:
 
 def test_the_last_line_can_lack_its_end() -> None:
     redactor = Redactor(bodies=True, multiline=())
-    redactor.client(b"USER alice\r\nPASS sec")
+    redactor.client(b"USER user\r\nPASS sec")
     assert redactor.client_ended() == b"PASS <redacted>"
     assert redactor.client_ended() == b""
     assert redactor.server(b"+O") == b"+O"

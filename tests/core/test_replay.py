@@ -85,8 +85,8 @@ def answered(*lines: str) -> list[Command[Any] | None]:
     ]
 
 
-LOGIN = ("S +OK", "C USER alice", "S +OK", "C PASS <redacted>", "S +OK")
-USER, PASS = User("alice"), Pass("<redacted>")
+LOGIN = ("S +OK", "C USER user", "S +OK", "C PASS <redacted>", "S +OK")
+USER, PASS = User("user"), Pass("<redacted>")
 
 
 def test_a_session_as_the_client_saw_it() -> None:
@@ -128,7 +128,7 @@ def test_a_session_as_the_server_saw_it() -> None:
 def test_pipelining() -> None:
     session = (
         "S +OK",
-        "C USER alice",
+        "C USER user",
         "C PASS <redacted>",
         "C STAT",
         "S +OK",
@@ -141,7 +141,7 @@ def test_pipelining() -> None:
 
 @pytest.mark.parametrize("refusal", ["S -ERR", "S -ERR [AUTH] no"])
 def test_pipelining_behind_a_login_that_fails(refusal: str) -> None:
-    session = ("S +OK", "C USER alice", "C PASS <redacted>", "C STAT", "S +OK", refusal, "S -ERR")
+    session = ("S +OK", "C USER user", "C PASS <redacted>", "C STAT", "S +OK", refusal, "S -ERR")
     assert answered(*session) == [USER, PASS, Stat()]
     assert server_events(*session) == [USER, PASS, Stat()]
 
@@ -253,15 +253,15 @@ def test_secrets_taken_out_by_hand() -> None:
 
 
 def test_apop() -> None:
-    session = ("S +OK <1@example.org>", f"C APOP alice {'0' * 32}", "S +OK")
-    assert answered(*session) == [Apop("alice", "0" * 32)]
-    assert server_events(*session) == [Apop("alice", "0" * 32)]
+    session = ("S +OK <1@example.org>", f"C APOP user {'0' * 32}", "S +OK")
+    assert answered(*session) == [Apop("user", "0" * 32)]
+    assert server_events(*session) == [Apop("user", "0" * 32)]
 
 
 def test_commands_in_the_wrong_state_and_no_commands() -> None:
     session = (
         *("S +OK", "C STAT", "S -ERR", "C NOOP", "S +OK", "C STAT extra", "S -ERR", *LOGIN[1:]),
-        *("C USER alice", "S -ERR", "C CAPA extra", "S +OK", "S TOP", "S .", "C TOP 1", "S -ERR"),
+        *("C USER user", "S -ERR", "C CAPA extra", "S +OK", "S TOP", "S .", "C TOP 1", "S -ERR"),
         *("C STAT extra", "S +OK 0 0", "C ", "S -ERR", "C DELE 1", "S +OK"),
     )
     odd = [RecordedLine(line) for line in (b"CAPA extra", b"TOP 1", b"STAT extra", b"")]
@@ -322,12 +322,12 @@ def test_uploads() -> None:
 
 
 def test_deviations() -> None:
-    events = client_events("S +OK", "C USER alice", "S ", "S +ok", "C CAPA", "S +OK", "S .")
+    events = client_events("S +OK", "C USER user", "S ", "S +ok", "C CAPA", "S +OK", "S .")
     assert [e.fault for e in events if isinstance(e, Deviation)] == [
         Fault.BLANK_LINE,
         Fault.STATUS_INDICATOR_CASE,
     ]
-    assert server_events("S +OK", "C USER alice", "S ", "S +ok", "C CAPA", "S +OK", "S .") == [
+    assert server_events("S +OK", "C USER user", "S ", "S +ok", "C CAPA", "S +OK", "S .") == [
         USER,
         Capa(),
     ]

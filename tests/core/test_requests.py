@@ -48,9 +48,7 @@ def with_verb(line: bytes, change: Any) -> bytes:
     ("command", "line"), [row for row in COMMAND_LINES if type(row[0]) is not Extension]
 )
 @pytest.mark.parametrize("change", [bytes.lower, bytes.title, bytes.swapcase])
-def test_the_case_of_a_verb_does_not_count(
-    command: Command[Any], line: bytes, change: Any
-) -> None:
+def test_the_case_of_a_verb_does_not_count(command: Command[Any], line: bytes, change: Any) -> None:
     assert parse_command(with_verb(line, change)) == command
 
 
@@ -211,7 +209,20 @@ def test_auth_responses(line: bytes, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"=", b"*", b"A", b"AA", b"AAA", b"AA==AA==", b"AA AA", b"AAAA ", b"-_-_", b"\xff"],
+    [
+        b"=",
+        b"*",
+        b"A",
+        b"AA",
+        b"AAA",
+        b"AAAA=",
+        b"AAAA==",
+        b"AA==AA==",
+        b"AA AA",
+        b"AAAA ",
+        b"-_-_",
+        b"\xff",
+    ],
 )
 def test_no_auth_response(line: bytes) -> None:
     with pytest.raises(LocalProtocolError, match="not base64") as caught:

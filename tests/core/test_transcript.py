@@ -104,7 +104,7 @@ def test_the_text_form() -> None:
     transcript = Transcript(
         [
             Octets("server", b"+OK caf\xc3\xa9\t\\\x1b\r\n"),
-            Octets("client", b"USER alice \n"),
+            Octets("client", b"USER user \n"),
             TlsEstablished(),
             Octets("server", b"+ "),
             EndOfStream("client"),
@@ -114,7 +114,7 @@ def test_the_text_form() -> None:
     text = (
         "pop3proto transcript 1\n"
         "S: +OK caf\\xc3\\xa9\\t\\\\\\x1b\\r\\n\n"
-        "C: USER alice \\n\n"
+        "C: USER user \\n\n"
         "-- TLS established\n"
         "S: +\\x20\n"
         "-- end of stream from client\n"
@@ -287,7 +287,7 @@ class Conversation:
             self.client_events.append(event)
 
 
-USER, PASS, RETR = User("alice"), Pass("secret"), Retr(1)
+USER, PASS, RETR = User("user"), Pass("secret"), Retr(1)
 
 
 def stls_and_pipelining(talk: Conversation) -> None:
@@ -318,7 +318,7 @@ def auth(talk: Conversation) -> None:
     talk.answer(Greeting())
     talk.ask(login)
     talk.answer(Challenge(login, b"Username:"))
-    talk.ask(AuthResponse(b"alice"))
+    talk.ask(AuthResponse(b"user"))
     talk.answer(Challenge(login, b"Password:"))
     talk.ask(AuthResponse(b"wrong"))
     talk.answer(ErrorReply(login, "no"))
@@ -329,7 +329,7 @@ def auth(talk: Conversation) -> None:
 
 
 def apop(talk: Conversation) -> None:
-    command = Apop("alice", "c4c9334bac560ecc979e58001b3e22fb")
+    command = Apop("user", "c4c9334bac560ecc979e58001b3e22fb")
     talk.answer(Greeting("<1@example.org>"))
     talk.ask(command)
     talk.answer(Ok(command))

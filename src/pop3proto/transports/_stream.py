@@ -69,8 +69,10 @@ class RecordingStream:
 
     async def aclose(self) -> None:
         """Close."""
+        self._recorder.closed()
         await self._stream.aclose()
 
     def abort(self) -> None:
         """Close at once."""
+        self._recorder.closed()
         self._stream.abort()
