@@ -52,6 +52,9 @@ class Collector(ABC):
         while chunk := self.body.read():
             limits = self._limits
             *rows, self._partial = (self._partial + chunk).split(self.body.newline)
+            if self.body.newline == b"\n":
+                # Who ends status lines with LF can still end rows with CRLF.
+                rows = [row.removesuffix(b"\r") for row in rows]
             self._rows += len(rows)
             longest = max(len(self._partial), max(map(len, rows), default=0))
             self._check("listing_octets", self.body.octets, limits.listing_octets)

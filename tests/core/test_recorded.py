@@ -74,7 +74,7 @@ def test_answers_of_extensions_can_be_texts(names: str | list[str]) -> None:
 
 def test_lines_within_auth() -> None:
     assert auth_line(b"*") == AuthCancel()
-    assert auth_line(b"YWxpY2U=") == AuthResponse(b"user")
+    assert auth_line(b"dXNlcg==") == AuthResponse(b"user")
     assert auth_line(b"***") == AuthResponse(b"***")
 
 

@@ -28,7 +28,7 @@ from pop3proto.serving import (
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 
-USERS = {"user": "secret", "bob": "geheim"}
+USERS = {"user": "secret", "other": "geheim"}
 LOGIN = b"USER user\r\nPASS secret\r\n"
 CLEARTEXT = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0)
 
@@ -255,7 +255,7 @@ def test_an_unknown_user_looks_like_a_wrong_password(
 
 def test_user_says_nothing_about_users(maildrops: MemoryMaildrops) -> None:
     session = session_of(maildrops)
-    assert act(session, b"USER user\r\n") == act(session, b"USER mallory\r\n")
+    assert act(session, b"USER user\r\n") == act(session, b"USER nobody\r\n")
 
 
 # USER/PASS and PLAIN without TLS
