@@ -12,16 +12,15 @@ __all__ = ["BodyReader", "BodyWriter", "ReceiveBuffer"]
 
 # How far behind a full stop a line that begins with a dot is looked for before the search goes
 # back to memchr. Mail in base64 has hardly a full stop, so most of it is only ever seen by
-# memchr; prose has one every few dozen octets, so that the next window covers many at once.
-_WINDOW = 4096
+# memchr; prose has one every few dozen octets, so that the next window covers many at once. What
+# a window reaches into behind the end of a small message is searched in vain.
+_WINDOW = 2048
 # Where lines are stuffed, the first block that is undone at once, and the largest. It grows, so
 # that a small message does not pay for a search through all that comes behind it.
 _FIRST_BLOCK = 4 * 1024
 _LAST_BLOCK = 64 * 1024
 # Octets a line below which lines count as short.
 _DENSE = 16
-_LINE_ENDS = frozenset({b"\r", b"\n"})
-_DOT = 0x2E
 _CR = 0x0D
 
 
@@ -141,6 +140,7 @@ class BodyReader:
         "_block",
         "_buffer",
         "_dense",
+        "_opening",
         "_skip",
         "complete",
         "newline",
@@ -150,11 +150,12 @@ class BodyReader:
 
     def __init__(self, buffer: ReceiveBuffer) -> None:
         self._buffer = buffer
-        self.newline = buffer.newline
+        self.newline = newline = buffer.newline
         """What ends a line of this body."""
+        self._opening = newline + b"."
         # The status line's own end opens the search, so that a dot in the first line is found
         # like any other: give it back to the buffer, and leave it out of the first chunk.
-        self._skip = len(buffer.newline)
+        self._skip = len(newline)
         buffer.give_back_newline()
         # How many octets are searched at once for stuffed lines; 0 where none is expected.
         self._block = 0
@@ -168,58 +169,54 @@ class BodyReader:
 
     def read(self) -> bytes:
         """The next octets of the content; none if more input is needed or ``complete`` is set."""
+        buffer = self._buffer
         while not self.complete:
-            chunk = self._read_block() if self._block else self._read_chunk()
-            if chunk:
-                self.octets += len(chunk)
-                return chunk
-            if self._is_starved():
+            start = buffer.start
+            if start != len(buffer.data):
+                chunk = self._read_block() if self._block else self._read_chunk()
+                if chunk:
+                    self.octets += len(chunk)
+                    return chunk
+            if buffer.start == start and not buffer.merge():
                 break
         return b""
 
-    def _is_starved(self) -> bool:
-        return not (self.complete or self._block or self._buffer.merge())
-
     def _read_chunk(self) -> bytes:
-        """Content up to the end of the body, of the buffer, or to the next stuffed line.
+        """Content up to the end of the body, of the buffer, or to a line that opens with a dot.
 
         Full stops are found at the speed of memchr. Where there is one, a window behind it is
         searched for a line that opens with a dot: mail in base64 has hardly a full stop, and in
         prose one window takes care of many.
         """
-        buffer, newline = self._buffer, self.newline
-        data, start = buffer.data, buffer.start
-        opening = newline + b"."
+        data, start, opening = self._buffer.data, self._buffer.start, self._opening
         width = len(opening)
         position = start
         while True:
             dot = data.find(b".", position)
             if dot < 0:
-                end = len(data)
-                if data[-1:] in _LINE_ENDS:
-                    end -= _held_back(data, start, newline)
+                end = len(data) - _held_back(data, start, self.newline)
                 return self._take(start, end, end)
-            window = dot + _WINDOW
-            first = dot + 1 - width if dot >= start + width else start
-            # From the right, because that search is faster where there is nothing to be found,
-            # which is nearly everywhere; and what it finds is nearly always the only one.
-            found = data.rfind(opening, first, window)
-            if found < 0:
-                position = window
-                continue
-            if data.rfind(opening, first, found) >= 0:
-                found = data.find(opening, first, found)
-            position = found + width
-            ending = _ending(data, position, newline)
-            if ending > 0:
-                self.complete = True
-                return self._take(start, position - 1, position + ending)
-            if ending == 0:
-                return self._take(start, found, found)
-            if data[position] == _DOT:
-                self._block = _FIRST_BLOCK
-                return self._take(start, found, found)
-            self.unstuffed += 1
+            found = dot + 1 - width
+            # In base64 the first full stop is the one that ends the body.
+            if found >= start and data.startswith(opening, found):
+                break
+            # From the right, because that search is several times as fast. It finds the last of
+            # the window where the first is wanted; but nearly always there is none.
+            position = dot + _WINDOW
+            found = data.rfind(opening, dot, position)
+            if found >= 0:
+                if data.rfind(opening, dot, found) >= 0:
+                    found = data.find(opening, dot, found)
+                break
+        after = found + width
+        ending = _ending(data, after, self.newline)
+        if ending > 0:
+            self.complete = True
+            return self._take(start, after - 1, after + ending)
+        if ending < 0:
+            self._block = _FIRST_BLOCK
+            return self._take(start, found, found) or self._read_block()
+        return self._take(start, found, found)
 
     def _take(self, start: int, end: int, resume: int) -> bytes:
         """Hand out what lies between, and go on at ``resume``."""
@@ -231,44 +228,52 @@ class BodyReader:
         return self._buffer.data[start:end]
 
     def _read_block(self) -> bytes:
-        """Content where lines are stuffed, undone many at a time.
+        """Content where lines open with a dot, undone many at a time.
 
         Between two openings of lines (CRLF dot) stands the rest of a line. If each of these rests
         begins with the second dot, no line is unstuffed and none is the terminator, and joining
         them by CRLF alone takes one dot from every line.
         """
-        newline, start = self.newline, self._buffer.start
-        opening = newline + b"."
+        start, opening = self._buffer.start, self._opening
         block = self._buffer.data[start : start + self._block]
-        end = len(block) - _held_back(block, 0, opening)
-        block = block[:end]
+        end = len(block) - _held_back(block, 0, opening + b"\r")
         if self._dense:
-            # Many short lines: a list of them would cost more than a second look.
-            openings = block.count(opening)
-            undone = block.replace(opening + b".", opening)
-            if openings and end - len(undone) == openings:
-                return self._emit(undone, start + end)
-        head, *rests = block.split(opening)
+            # Many short lines: a list of them would cost more than to look at them twice.
+            return self._read_mixed(block, end)
+        # From the right, as above, though the list is in the order of the lines all the same.
+        head, *rests = block[:end].rsplit(opening)
         if not rests:
             self._block = 0
             return self._emit(head, start + end)
         if min(rests)[:1] == b"." == max(rests)[:1]:
             self._block = min(2 * self._block, _LAST_BLOCK)
             self._dense = end < _DENSE * len(rests)
-            return self._emit(newline.join([head, *rests]), start + end)
-        # Up to the first line that is the terminator, or not stuffed.
-        count = next(i for i, rest in enumerate(rests) if not rest.startswith(b"."))
-        done = [head, *rests[:count]]
-        position = start + sum(map(len, done)) + len(opening) * len(done)
-        ending = _ending(self._buffer.data, position, newline)
-        if ending > 0:
-            self.complete = True
-            return self._emit(newline.join([*done, b""]), position + ending)
-        self._block = 0
-        return self._emit(newline.join(done), position - len(opening))
+            return self._emit(self.newline.join([head, *rests]), start + end)
+        return self._read_mixed(block, end)
+
+    def _read_mixed(self, block: bytes, end: int) -> bytes:
+        """As much of ``block`` as is content, however its lines open; at most ``end`` octets."""
+        start, opening = self._buffer.start, self._opening
+        resume = start + end
+        # RFC 1939 section 3 has one terminator; behind LF it can be one with CR as well.
+        for ending in (b"\n", b"\r\n") if len(opening) == 2 else (b"\r\n",):
+            found = block.find(opening + ending, 0, end + len(ending))
+            if found >= 0:
+                self.complete = True
+                end = found + len(self.newline)
+                resume = start + found + len(opening) + len(ending)
+        block = block[:end]
+        content = block.replace(opening + b".", opening)
+        openings = block.count(opening)
+        self.unstuffed += openings - (end - len(content))
+        self._dense = end < _DENSE * openings
+        self._block = min(2 * self._block, _LAST_BLOCK) if openings else 0
+        return self._emit(content, resume)
 
     def _emit(self, content: bytes, resume: int) -> bytes:
         """Hand out ``content``, which stands before ``resume`` in the buffer."""
+        if not content:
+            return b""
         self._buffer.start = resume
         skip, self._skip = self._skip, 0
         return content[skip:]
@@ -280,9 +285,9 @@ def _ending(data: bytes, position: int, newline: bytes) -> int:
     The octets of the line end if the line is the terminator, 0 if that is not decided yet, and -1
     if there is more to the line.
     """
-    after = data[position : position + 2]
-    if after == b"\r\n":
+    if data.startswith(b"\r\n", position):
         return 2
+    after = data[position : position + 2]
     if after.startswith(newline):
         return 1
     return 0 if after in (b"", b"\r") else -1
@@ -293,6 +298,8 @@ def _held_back(data: bytes, start: int, pattern: bytes) -> int:
 
     The whole of it counts too.
     """
+    if data[-1] not in pattern:
+        return 0
     for size in range(min(len(pattern), len(data) - start), 0, -1):
         if data.endswith(pattern[:size]):
             return size
