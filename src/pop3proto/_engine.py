@@ -38,8 +38,8 @@ class Engine(Generic[EventT]):
         self.utf8 = False
         """Whether UTF8 was asked for and granted (RFC 6856 section 2)."""
         self._buffer = ReceiveBuffer()
-        # Events that were parsed together: deviations, and what they belong to.
-        self._ready: list[EventT | Deviation] = []
+        # What was parsed together: deviations, and the event or the error that they belong to.
+        self._ready: list[EventT | Deviation | Pop3Error] = []
         self._failure: Pop3Error | None = None
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:

@@ -14,7 +14,7 @@ __all__ = ["BodyReader", "BodyWriter", "ReceiveBuffer"]
 # back to memchr. Mail in base64 has hardly a full stop, so most of it is only ever seen by
 # memchr; prose has one every few dozen octets, so that the next window covers many at once. What
 # a window reaches into behind the end of a small message is searched in vain.
-_WINDOW = 2048
+_WINDOW = 4096
 # Where lines are stuffed, the first block that is undone at once, and the largest. It grows, so
 # that a small message does not pay for a search through all that comes behind it.
 _FIRST_BLOCK = 4 * 1024
@@ -257,8 +257,9 @@ class BodyReader:
         resume = start + end
         # RFC 1939 section 3 has one terminator; behind LF it can be one with CR as well.
         for ending in (b"\n", b"\r\n") if len(opening) == 2 else (b"\r\n",):
-            found = block.find(opening + ending, 0, end + len(ending))
-            if found >= 0:
+            terminator, limit = opening + ending, end + len(ending)
+            if block.rfind(terminator, 0, limit) >= 0:
+                found = block.find(terminator, 0, limit)
                 self.complete = True
                 end = found + len(self.newline)
                 resume = start + found + len(opening) + len(ending)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from ._engine import Engine, stls_injection
 from ._requests import parse_auth_response, parse_command
 from ._wire import BodyReader, BodyWriter
 from .commands import Auth, AuthCancel, AuthResponse, Command, Extension, Quit, Stls, Upload, Utf8
-from .deviations import LENIENT, Fault, Leniency
+from .deviations import LENIENT, Deviation, Fault, Leniency
 from .errors import (
     ConnectionLost,
     LimitExceeded,
     LocalProtocolError,
+    Pop3Error,
     RemoteProtocolError,
 )
 from .events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
@@ -219,7 +220,11 @@ class ServerConnection(Engine[ServerEvent]):
         try:
             event = self._ready.pop(0) if self._ready else self._read()
         except (RemoteProtocolError, ConnectionLost) as error:
-            raise self._killed_by(error) from None
+            # The deviations before it come first.
+            self._ready.append(error)
+            event = self._ready.pop(0)
+        if isinstance(event, Pop3Error):
+            raise self._killed_by(event)
         if isinstance(event, Command | InvalidCommand):
             self._awaiting = event
             if isinstance(event, Auth):
@@ -243,7 +248,7 @@ class ServerConnection(Engine[ServerEvent]):
         if self._ready:
             if not isinstance(event, Signal):
                 self._ready.append(event)
-            return self._ready.pop(0)
+            return cast(Deviation, self._ready.pop(0))
         return event
 
     def _read_nothing(self) -> ServerEvent | Signal:

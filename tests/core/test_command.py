@@ -11,6 +11,7 @@ from pop3proto._command import (
     Command,
     check,
     check_message,
+    check_word,
     line,
     octets,
     problem_with,
@@ -122,6 +123,17 @@ def test_messages(message: int | str) -> None:
 def test_no_message(message: object) -> None:
     with pytest.raises(LocalProtocolError):
         check_message(message)
+
+
+@pytest.mark.parametrize("word", ["en", "*", " en ", "two words"])
+def test_words(word: str) -> None:
+    check_word("it", word)
+
+
+@pytest.mark.parametrize("word", ["", " ", "   ", "\t", "en\n", "x" * 481, None])
+def test_no_words(word: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="it "):
+        check_word("it", word)
 
 
 def test_lines() -> None:

@@ -13,6 +13,8 @@ from pop3proto import (
     Lang,
     ListOne,
     LocalProtocolError,
+    Message,
+    Ok,
     ReplyShape,
     Retr,
     State,
@@ -206,9 +208,10 @@ def test_extensions() -> None:
     assert single.legal_states == BOTH
     assert not single.verb
     assert not single.barrier
-    assert Extension("XTND XMIT") == single
+    assert Extension("XTND XMIT") == Extension[Ok]("XTND XMIT") == single
     # A server cannot see the shape, and its commands have to be equal to the client's.
-    assert Extension("XTND XMIT", ReplyShape.MESSAGE) == single
+    other: Extension[Any] = Extension[Message]("XTND XMIT", ReplyShape.MESSAGE)
+    assert other == single
     assert hash(Extension.multi("XTND XMIT")) == hash(single)
     assert single != Extension.single("xtnd xmit")
 

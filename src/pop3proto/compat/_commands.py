@@ -12,10 +12,6 @@ from ._secrets import encoded
 
 __all__ = ["Commands", "LongAnswer"]
 
-# The last RFC 822 msg-id of printable ASCII in the greeting; see Greeting.timestamp.
-_ATOM = rb"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
-_DOTTED = rb"%s(?:\.%s)*" % (_ATOM, _ATOM)
-_STAMP = re.compile(rb"\+OK.*(<%s@(?:%s|\[[!-Z^-~]+\])>)" % (_DOTTED, _DOTTED))
 # What int() takes, but not more digits than a size can have.
 _DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
 
@@ -28,8 +24,7 @@ class Commands:
     """One method for each command; ``POP3`` brings the wire."""
 
     encoding = "UTF-8"
-    timestamp = _STAMP
-    """Matches a greeting with an APOP timestamp, which is its first group."""
+    timestamp: re.Pattern[bytes]
     welcome: bytes
     # Subclasses are known to leave __init__ out and to set only what they have heard of.
     _debugging = 0

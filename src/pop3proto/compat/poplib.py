@@ -15,6 +15,7 @@ in the middle of one, that connection is never used again: whatever is called on
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from functools import cached_property
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
+from ..errors import printable
 from ._auth import CHALLENGE_LINE, SaslMechanism, Wire, authenticate, mechanism_of
 from ._commands import Commands, LongAnswer
 from ._conversation import (
@@ -64,6 +66,10 @@ _MAXLINE = 2048
 # A megabyte of mail takes a sixteenth of the system calls that io's own default would take.
 _BUFFER = 64 * 1024
 _DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+# The last RFC 822 msg-id of printable ASCII in the greeting; see Greeting.timestamp.
+_ATOM = rb"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
+_DOTTED = rb"%s(?:\.%s)*" % (_ATOM, _ATOM)
+_STAMP = re.compile(rb"\+OK.*(<%s@(?:%s|\[[!-Z^-~]+\])>)" % (_DOTTED, _DOTTED))
 
 
 class POP3(Commands):
@@ -79,6 +85,9 @@ class POP3(Commands):
     Raises the audit events ``poplib.connect`` (``self``, ``host``, ``port``) and, for every line,
     ``poplib.putline`` (``self``, ``line``, with ``<secret>`` in place of secrets).
     """
+
+    timestamp = _STAMP
+    """Matches a greeting with an APOP timestamp, which is its first group."""
 
     host: str
     port: int
@@ -188,7 +197,7 @@ class POP3(Commands):
         if response.startswith(b"-"):
             conversation.settle()
             raise ServerError(response)
-        conversation.fail(f"an answer that is none: {response!r}")
+        conversation.fail(f"an answer that is none: {printable(response)}")
         raise BrokenConnection(response)
 
     def _getlongresp(self) -> LongAnswer:
@@ -333,8 +342,10 @@ def _close(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError as error:
-        # The server may have closed the connection before; Windows calls that WSAEINVAL.
-        if error.errno != errno.ENOTCONN and getattr(error, "winerror", 0) != 10022:
+        # The server may have closed the connection before, which Windows calls WSAEINVAL, and a
+        # handshake that failed has closed the socket.
+        harmless = error.errno in (errno.ENOTCONN, errno.EBADF)
+        if not harmless and getattr(error, "winerror", 0) != 10022:
             raise
     finally:
         sock.close()

@@ -1,0 +1,1 @@
+"""What pop3proto costs, measured beside its peers."""

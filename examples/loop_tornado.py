@@ -1,0 +1,142 @@
+"""Fetch a maildrop with Tornado: its ``IOStream``, and ``start_tls``.
+
+POP3_PASSWORD=... python loop_tornado.py pop.example.org 110 user@example.org FOLDER
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import sys
+from collections import deque
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.tcpclient import TCPClient
+
+import pop3proto as pop3
+
+TIMEOUT = 60.0  # Seconds that the server may be silent.
+WINDOW = 100  # RETRs sent ahead of their answers, if the server can take that.
+
+R = TypeVar("R")
+
+
+async def in_time(result: Awaitable[R]) -> R:
+    """Wait for ``result``. Raises ``DeadlineExceeded``."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            return await result
+    except TimeoutError as error:
+        raise pop3.DeadlineExceeded(f"the server was silent for {TIMEOUT:g} s") from error
+
+
+class Session:
+    """An engine and a stream. Methods raise ``Pop3Error`` or ``OSError``."""
+
+    def __init__(self, stream: IOStream) -> None:
+        self.engine = pop3.ClientConnection()
+        self.stream = stream
+
+    def send(self, command: pop3.Command[Any]) -> None:
+        """Send a command. Its answer comes behind those to the commands before it."""
+        # Not awaited: the stream goes on sending while it reads, and that is what keeps both
+        # ends from waiting for each other. An error of sending shows at the next reading.
+        self.stream.write(self.engine.send(command))
+
+    async def next_event(self) -> pop3.ClientEvent:
+        """The next event that is no ``Deviation``."""
+        while True:
+            event = self.engine.next_event()
+            if event is pop3.Signal.NEED_DATA:
+                self.engine.receive_data(await self._received())
+            elif not isinstance(event, pop3.Deviation):
+                assert event is not pop3.Signal.PAUSED  # start_tls() leaves no time for it.
+                return event
+
+    async def _received(self) -> bytes:
+        try:
+            return await in_time(self.stream.read_bytes(65536, partial=True))
+        except StreamClosedError as closed:
+            if closed.real_error is not None:
+                raise closed.real_error from None
+            return b""  # Whether it may end here is for the engine to say.
+
+    async def reply(self) -> Any:
+        """The next event; ``CommandFailed`` is raised for ``-ERR``."""
+        event = await self.next_event()
+        if isinstance(event, pop3.ErrorReply):
+            message = f"the server refused: {pop3.printable(event.text)}"
+            raise pop3.CommandFailed(message, command=event.command, reply=event)
+        return event
+
+    async def call(self, command: pop3.Command[R]) -> R:
+        """Send a command whose answer is one event, and wait for it."""
+        self.send(command)
+        return cast(R, await self.reply())
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Demand STLS. The certificate is verified, and the host name in it."""
+        await self.call(pop3.Stls())
+        self.stream = await in_time(self.stream.start_tls(False, context, host))
+        self.engine.tls_established()
+
+
+async def fetch_all(
+    host: str, port: int, user: str, password: str, context: ssl.SSLContext
+) -> tuple[dict[int | str, bytes], dict[int | str, str]]:
+    """The messages, and what the server said of those that it refused to send."""
+    session = Session(await in_time(TCPClient().connect(host, port)))
+    try:
+        await session.reply()  # The greeting.
+        await session.start_tls(context, host)
+        await session.call(pop3.User(user))
+        await session.call(pop3.Pass(password))
+        return await _fetched(session)
+    finally:
+        if session.stream.socket is not None:  # A start_tls() that failed has closed it.
+            session.stream.close()
+
+
+async def _fetched(session: Session) -> tuple[dict[int | str, bytes], dict[int | str, str]]:
+    messages: dict[int | str, bytes] = {}
+    refused: dict[int | str, str] = {}
+    try:
+        window = WINDOW if (await session.call(pop3.Capa())).capabilities.pipelining else 1
+    except pop3.CommandFailed:
+        window = 1
+    numbers = deque((await session.call(pop3.List())).listings.numbers)
+    body = bytearray()
+    while numbers or session.engine.in_flight:
+        while numbers and len(session.engine.in_flight) < window:
+            session.send(pop3.Retr(numbers.popleft()))
+        match await session.next_event():
+            case pop3.MessageStart():
+                body = bytearray()
+            case pop3.MessageData(data):
+                body += data
+            case pop3.MessageEnd(pop3.Retr(number)):
+                messages[number] = bytes(body)
+            case pop3.ErrorReply(pop3.Retr(number), text):
+                refused[number] = pop3.printable(text)
+    await session.call(pop3.Quit())
+    return messages, refused
+
+
+def main(host: str, port: str, user: str, folder: str) -> None:
+    password, context = os.environ["POP3_PASSWORD"], ssl.create_default_context()
+    try:
+        messages, refused = asyncio.run(fetch_all(host, int(port), user, password, context))
+    except (pop3.Pop3Error, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    for number, content in messages.items():
+        Path(folder, f"{number}.eml").write_bytes(content)
+    for number, text in refused.items():
+        print(f"message {number} was refused: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,115 @@
+"""Scripted servers, and clients of either module to talk to them."""
+
+import poplib as standard
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+from pop3proto.compat import poplib as dropin
+
+# Typed as what both are: poplib. Only the drop-in has types of its own.
+STANDARD: Any = standard
+DROPIN: Any = dropin
+BOTH = [STANDARD, DROPIN]
+NAMES = ["standard", "dropin"]
+
+
+class Script:
+    """Answers each line it gets with the next of its replies, then ends the stream."""
+
+    def __init__(self, sock: socket.socket, replies: tuple[bytes, ...]) -> None:
+        self.received: list[bytes] = []
+        self._sock = sock
+        self._replies = replies
+
+    def run(self) -> None:
+        with self._sock, suppress(OSError), self._sock.makefile("rb") as file:
+            greeting, *answers = self._replies
+            self._sock.sendall(greeting)
+            for answer in answers:
+                self._take(file.readline())
+                self._sock.sendall(answer)
+            self._sock.shutdown(socket.SHUT_WR)
+            while line := file.readline():
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        if line:
+            self.received.append(line)
+
+
+@contextmanager
+def script(*replies: bytes) -> Iterator[tuple[socket.socket, Script]]:
+    """A socket whose other end says ``replies``: a greeting, then one for each line it gets."""
+    near, far = socket.socketpair()
+    near.settimeout(30)
+    server = Script(far, replies)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield near, server
+    finally:
+        near.close()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def on(module: Any, sock: socket.socket) -> Any:
+    """A client of ``module`` on ``sock``, made as programs with a proxy make one."""
+
+    class Client(module.POP3):  # type: ignore[misc]
+        def _create_socket(self, timeout: float | None) -> socket.socket:
+            return sock
+
+    return Client("pop.example.org")
+
+
+@contextmanager
+def talk(module: Any, *replies: bytes) -> Iterator[tuple[Any, Script]]:
+    """A client of ``module``, and the script that it talks to."""
+    with script(*replies) as (sock, server):
+        with closing(on(module, sock)) as client:
+            yield client, server
+
+
+@contextmanager
+def listening(
+    session: Callable[[socket.socket], None], context: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """The port of a listener on 127.0.0.1 that runs ``session`` for one connection."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                if context is None:
+                    session(connection)
+                else:
+                    with context.wrap_socket(connection, server_side=True) as tls:
+                        session(tls)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def replying(*replies: bytes) -> Callable[[socket.socket], None]:
+    """A session for ``listening()`` that says ``replies``."""
+    return lambda sock: Script(sock.dup() if type(sock) is socket.socket else sock, replies).run()
+
+
+def outcome(call: Callable[[], Any]) -> tuple[str, Any]:
+    """What a call returns or raises, in a form that can be compared."""
+    try:
+        return "returned", call()
+    except standard.error_proto as error:
+        return "error_proto", error.args
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other module has to raise it
+        return type(error).__name__, error.args

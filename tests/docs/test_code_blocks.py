@@ -1,0 +1,157 @@
+"""Runs every Python block of the documents.
+
+The convention, for whoever writes a document:
+
+- Every block fenced as ``python`` in README.md and docs/*.md is run, and none can be left out. A
+  block that is not to be run is no Python to copy either: fence it as ``text`` or ``sh``.
+- The blocks of a document run in their order as one program, so that a later one uses what an
+  earlier one has imported or made. ``await`` stands in a coroutine, which the block runs.
+- There is a server with a few messages for each document, and the program finds these names:
+  ``host``, ``port`` (in the clear, with STLS), ``tls_port`` (implicit TLS), ``ssl_context`` (trusts
+  the server's certificate, as a client), ``user`` and ``password``, and two proxies that lead to
+  it, ``socks_url`` and ``http_url``. The text of the document says what they stand for.
+- A program of examples/ can be imported by its name, as if it had been copied.
+- The working directory is an empty one that is thrown away.
+- What is claimed is asserted in the block, or is shown by its running. Warnings are errors.
+
+A traceback points to the line of the document.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+
+from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.testing import serve
+from pop3proto.transports import Security
+from tests.examples.proxies import HttpProxy, SocksProxy, running
+
+ROOT = Path(__file__).resolve().parents[2]
+USER = "user@example.org"
+PASSWORD = "secret"
+MESSAGES = [
+    b"From: sender@example.org\r\nSubject: %s\r\n\r\nText.\r\n.\r\n" % subject
+    for subject in (b"one", b"two", b"three")
+]
+_FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
+
+
+class Block(NamedTuple):
+    """A fenced block of a document."""
+
+    language: str
+    line: int
+    """The number of its first line within the document, from 1."""
+    code: str
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The fenced blocks of a Markdown text. Raises ``ValueError`` if one has no end."""
+    lines = iter(enumerate(text.splitlines(), 1))
+    for number, line in lines:
+        opening = _FENCE.fullmatch(line)
+        if opening is None:
+            continue
+        indent, fence = len(opening["indent"]), opening["fence"]
+        code: list[str] = []
+        for _, inner in lines:
+            if inner.strip().startswith(fence) and not inner.strip().strip(fence[0]):
+                break
+            code.append(inner[indent:] if not inner[:indent].strip() else inner)
+        else:
+            raise ValueError(f"the block at line {number} has no end")
+        language = (opening["info"].split() or [""])[0].lower()
+        yield Block(language, number + 1, "\n".join(code) + "\n")
+
+
+def documents() -> list[Path]:
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+
+def python_blocks(document: Path) -> list[Block]:
+    found = blocks(document.read_text(encoding="utf-8"))
+    return [block for block in found if block.language in ("python", "py", "python3")]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [pytest.param(path, id=path.name) for path in documents() if python_blocks(path)],
+)
+def test_the_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    maildrops = MemoryMaildrops({USER: MESSAGES})
+    users = {USER: PASSWORD}
+    with (
+        serve(maildrops, users=users, security=Security.STLS) as server,
+        serve(
+            maildrops, users=users, security=Security.TLS, tls_context=server.tls_context
+        ) as tls_server,
+        running(SocksProxy(names={server.host: server.host})) as socks_proxy,
+        running(HttpProxy(names={server.host: server.host})) as http_proxy,
+    ):
+        # A module, because dataclasses look for the one that they are in.
+        module = ModuleType(f"document_{document.stem.replace('-', '_')}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        vars(module).update(
+            host=server.host,
+            port=server.port,
+            tls_port=tls_server.port,
+            ssl_context=server.client_context(),
+            user=USER,
+            password=PASSWORD,
+            socks_url=socks_proxy.url(),
+            http_url=http_proxy.url(),
+        )
+        for block in python_blocks(document):
+            source = "\n" * (block.line - 1) + block.code
+            exec(compile(source, str(document), "exec"), vars(module))
+
+
+@pytest.mark.parametrize("document", [pytest.param(path, id=path.name) for path in documents()])
+def test_no_block_is_fenced_so_that_it_would_not_run(document: Path) -> None:
+    languages = {block.language for block in blocks(document.read_text(encoding="utf-8"))}
+    assert not languages & {"", "py3", "pycon", "python-repl"}
+
+
+def test_blocks_are_found() -> None:
+    text = """\
+```python
+one = 1
+```
+Text ``` text.
+~~~sh
+```python
+~~~
+
+1. Item
+
+   ```Python title="x"
+   if True:
+
+       two = 2
+   ```
+````python
+'''
+```
+'''
+````
+"""
+    assert list(blocks(text)) == [
+        Block("python", 2, "one = 1\n"),
+        Block("sh", 6, "```python\n"),
+        Block("python", 12, "if True:\n\n    two = 2\n"),
+        Block("python", 17, "'''\n```\n'''\n"),
+    ]
+
+
+def test_a_block_without_an_end_is_an_error() -> None:
+    with pytest.raises(ValueError, match="line 3"):
+        list(blocks("\n\n```python\none = 1\n"))

@@ -1,0 +1,328 @@
+"""What every example of a loop has to do, whatever its loop is."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from types import ModuleType
+from typing import Any, ClassVar
+
+import pytest
+import trustme
+
+import pop3proto as pop3
+from pop3proto.errors import MaildropError
+from pop3proto.maildrop import Maildrop, MaildropProvider, MemoryMaildrops, StoredMessage
+from pop3proto.serving import ServerOptions
+from pop3proto.testing import LoopbackServer, serve
+from pop3proto.transports import Security
+
+ROOT = Path(__file__).resolve().parents[2]
+USER = "user@example.org"
+PASSWORD = "correct horse battery staple"
+HEADER = b"From: sender@example.org\r\nSubject: test\r\n\r\n"
+MESSAGES = [
+    HEADER + b"Text.\r\n",
+    HEADER + b".\r\n..\r\n+OK\r\n-ERR no\r\n.\r\n",
+    b"",
+    HEADER + b"0123456789abcde\r\n" * 60_000,
+    *(HEADER + b"This is message %d.\r\n" % number for number in range(5, 301)),
+]
+OPTIONS = ServerOptions(failed_login_delay=0.0)
+Fault = Callable[[int], Iterator[bytes]]
+
+
+class WithoutPipelining(ServerOptions):
+    def capabilities(
+        self, *, stls: bool, user: bool, mechanisms: Sequence[str], logged_in: bool
+    ) -> pop3.Capabilities:
+        announced = super().capabilities(
+            stls=stls, user=user, mechanisms=mechanisms, logged_in=logged_in
+        )
+        return pop3.Capabilities(tuple(line for line in announced.lines if line != "PIPELINING"))
+
+
+class CountingConnection(pop3.ClientConnection):
+    """An engine that tells how many commands have been in flight at once."""
+
+    most_in_flight: ClassVar[int]
+
+    def send(self, command: pop3.Command[Any]) -> bytes:
+        data = super().send(command)
+        cls = CountingConnection
+        cls.most_in_flight = max(cls.most_in_flight, len(self.in_flight))
+        return data
+
+
+class FaultyMaildrop:
+    def __init__(self, maildrop: Maildrop, faults: dict[int, Fault]) -> None:
+        self._maildrop = maildrop
+        self._faults = faults
+
+    @property
+    def messages(self) -> Sequence[StoredMessage]:
+        return self._maildrop.messages
+
+    def open(self, number: int) -> Iterator[bytes]:
+        return self._faults.get(number, self._maildrop.open)(number)
+
+    def commit(self, deleted: Collection[int]) -> None:
+        self._maildrop.commit(deleted)
+
+    def close(self) -> None:
+        self._maildrop.close()
+
+
+class FaultyMaildrops:
+    """The messages above, some of which cannot be read as they should be."""
+
+    def __init__(self, faults: dict[int, Fault]) -> None:
+        self._maildrops = MemoryMaildrops({USER: MESSAGES[:3] + MESSAGES[-3:]})
+        self._faults = faults
+
+    def open(self, user: str) -> Maildrop:
+        return FaultyMaildrop(self._maildrops.open(user), self._faults)
+
+
+@dataclass
+class Server:
+    """A server, and what a client has to know of it."""
+
+    loopback: LoopbackServer
+    authority: trustme.CA
+    host: str = "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        return self.loopback.port
+
+
+@contextmanager
+def serving(
+    maildrops: MaildropProvider | None = None,
+    *,
+    options: ServerOptions = OPTIONS,
+    security: Security = Security.STLS,
+    name: str = "127.0.0.1",
+) -> Generator[Server]:
+    """Run a server whose certificate is made out to ``name``."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    with serve(
+        maildrops or MemoryMaildrops({USER: MESSAGES}),
+        users={USER: PASSWORD},
+        options=options,
+        security=security,
+        tls_context=None if security is Security.PLAINTEXT else context,
+    ) as loopback:
+        yield Server(loopback, authority)
+
+
+@dataclass
+class Fetched:
+    """What an example has brought back."""
+
+    messages: dict[int | str, bytes] = field(default_factory=dict)
+    refused: dict[int | str, str] = field(default_factory=dict)
+    error: str = ""
+    """The name of the exception's class and its message."""
+
+    @classmethod
+    def failed(cls, error: BaseException) -> Fetched:
+        return cls(error=described(error))
+
+
+def described(error: BaseException | None) -> str:
+    return "" if error is None else f"{type(error).__name__}: {error}"
+
+
+def run_script(
+    command: Sequence[str],
+    server: Server,
+    folder: Path,
+    password: str = PASSWORD,
+    trusted: trustme.CA | None = None,
+) -> Fetched:
+    """Run an example as its docstring says, in a process of its own that trusts the server."""
+    authority = folder / "ca.pem"
+    (trusted or server.authority).cert_pem.write_to_path(str(authority))
+    messages = folder / "messages"
+    messages.mkdir()
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    done = subprocess.run(
+        [sys.executable, *command, server.host, str(server.port), USER, str(messages)],
+        env=os.environ
+        | {"POP3_PASSWORD": password, "SSL_CERT_FILE": str(authority), "PYTHONPATH": paths},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    refused: dict[int | str, str] = {}
+    error = ""
+    for line in done.stderr.decode().splitlines():
+        subject, _, text = line.partition(" was refused: ")
+        if text:
+            refused[int(subject.removeprefix("message "))] = text
+        elif not line.startswith("qt."):  # Qt's own log.
+            error = line
+    assert (done.returncode != 0) is bool(error), done.stderr.decode()
+    contents = {int(path.stem): path.read_bytes() for path in messages.iterdir()}
+    return Fetched(dict(sorted(contents.items())), refused, error)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an example is to do."""
+
+    server: Server
+    folder: Path
+    password: str
+    authority: trustme.CA
+    """Who is trusted to issue the server's certificate."""
+    timeout: float
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
+
+
+def run_driver(module: ModuleType, job: Job) -> Fetched:
+    """Run an example in a process of its own, with an engine that counts."""
+    count = job.folder / "most_in_flight"
+    command = [
+        str(Path(__file__).with_name("driver.py")),
+        str(job.timeout),
+        str(count),
+        module.__name__,
+    ]
+    fetched = run_script(command, job.server, job.folder, job.password, job.authority)
+    CountingConnection.most_in_flight = int(count.read_text())
+    return fetched
+
+
+class LoopContract(ABC):
+    """Subclassed by the tests of each example; pytest runs what it inherits."""
+
+    module: ModuleType
+    """The example."""
+
+    @abstractmethod
+    def run(self, job: Job) -> Fetched:
+        """Let the example fetch all messages; ``CountingConnection`` counts meanwhile."""
+
+    @pytest.fixture(autouse=True)
+    def patching(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(pop3, "ClientConnection", CountingConnection)
+        monkeypatch.setattr(CountingConnection, "most_in_flight", 0, raising=False)
+
+    def fetch(
+        self,
+        server: Server,
+        folder: Path,
+        *,
+        password: str = PASSWORD,
+        trusted: trustme.CA | None = None,
+        timeout: float = 20.0,
+    ) -> Fetched:
+        self.monkeypatch.setattr(self.module, "TIMEOUT", timeout)
+        return self.run(Job(server, folder, password, trusted or server.authority, timeout))
+
+    def test_fetches_everything_with_commands_sent_ahead(self, tmp_path: Path) -> None:
+        with serving() as server:
+            fetched = self.fetch(server, tmp_path)
+            server.loopback.wait_until_idle()
+        assert fetched == Fetched(dict(enumerate(MESSAGES, 1)))
+        assert CountingConnection.most_in_flight == 100
+        assert [session.error for session in server.loopback.sessions] == [None]
+
+    def test_without_pipelining_asks_for_one_message_at_a_time(self, tmp_path: Path) -> None:
+        with serving(options=WithoutPipelining(failed_login_delay=0.0)) as server:
+            fetched = self.fetch(server, tmp_path)
+        assert fetched == Fetched(dict(enumerate(MESSAGES, 1)))
+        assert CountingConnection.most_in_flight == 1
+
+    def test_an_empty_maildrop(self, tmp_path: Path) -> None:
+        with serving(MemoryMaildrops()) as server:
+            assert self.fetch(server, tmp_path) == Fetched()
+
+    def test_goes_on_behind_a_message_that_is_refused(self, tmp_path: Path) -> None:
+        def unreadable(number: int) -> Iterator[bytes]:
+            raise MaildropError("the disk is on fire")
+
+        with serving(FaultyMaildrops({2: unreadable, 6: unreadable})) as server:
+            fetched = self.fetch(server, tmp_path)
+        assert list(fetched.messages) == [1, 3, 4, 5]
+        assert list(fetched.refused) == [2, 6]
+        assert all(fetched.refused.values())
+        assert not fetched.error
+
+    def test_a_wrong_password(self, tmp_path: Path) -> None:
+        with serving() as server:
+            fetched = self.fetch(server, tmp_path, password="wrong")
+        assert fetched.error.startswith("CommandFailed: the server refused: ")
+        assert "(at Pass(<secret>))" in fetched.error
+
+    def test_the_stream_ends_within_a_message(self, tmp_path: Path) -> None:
+        def cut_off(number: int) -> Iterator[bytes]:
+            yield HEADER + b"0123456789abcde\r\n" * 10_000
+            raise OSError("the disk is gone")
+
+        with serving(FaultyMaildrops({3: cut_off})) as server:
+            fetched = self.fetch(server, tmp_path)
+        assert fetched.error.startswith("ConnectionLost: ")
+
+    def test_the_server_falls_silent(self, tmp_path: Path) -> None:
+        over = Event()
+
+        def silent(number: int) -> Iterator[bytes]:
+            yield HEADER
+            over.wait(20)
+
+        with serving(FaultyMaildrops({3: silent})) as server:
+            try:
+                fetched = self.fetch(server, tmp_path, timeout=0.5)
+            finally:
+                over.set()
+        assert fetched.error.startswith(("DeadlineExceeded: ", "TimeoutError: "))
+
+    def test_a_server_without_stls(self, tmp_path: Path) -> None:
+        with serving(security=Security.PLAINTEXT) as server:
+            fetched = self.fetch(server, tmp_path)
+        assert fetched.error.startswith("CommandFailed: ")
+        assert "(at Stls())" in fetched.error
+
+    def test_an_unknown_authority(self, tmp_path: Path) -> None:
+        with serving() as server:
+            fetched = self.fetch(server, tmp_path, trusted=trustme.CA())
+            server.loopback.wait_until_idle()
+        assert "certificate" in fetched.error.lower()
+        assert [session.secure for session in server.loopback.sessions] == [False]
+
+    def test_a_certificate_made_out_to_another_host(self, tmp_path: Path) -> None:
+        with serving(name="other.example.org") as server:
+            fetched = self.fetch(server, tmp_path)
+            server.loopback.wait_until_idle()
+        assert "mismatch" in fetched.error.lower() or "did not match" in fetched.error
+        assert [session.user for session in server.loopback.sessions] == [None]
+
+
+class ScriptContract(LoopContract):
+    """For examples that need nothing that the tests do not install."""
+
+    def test_as_a_script(self, tmp_path: Path) -> None:
+        with serving() as server:
+            fetched = run_script([str(self.module.__file__)], server, tmp_path)
+        assert fetched == Fetched(dict(enumerate(MESSAGES, 1)))

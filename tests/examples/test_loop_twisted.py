@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from examples import loop_twisted
+from tests.examples.contract import Fetched, Job, ScriptContract, run_driver
+
+
+class TestTwisted(ScriptContract):
+    """In processes of their own: Twisted's reactor runs once in a process."""
+
+    module = loop_twisted
+
+    def run(self, job: Job) -> Fetched:
+        return run_driver(self.module, job)

@@ -1,0 +1,221 @@
+"""Every state with every command, both roles, against a table written from the RFCs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pop3proto import (
+    Apop,
+    Auth,
+    AuthCancel,
+    AuthList,
+    AuthResponse,
+    Capa,
+    Challenge,
+    ClientConnection,
+    Command,
+    Dele,
+    ErrorReply,
+    Extension,
+    Greeting,
+    Lang,
+    Languages,
+    Last,
+    List,
+    ListOne,
+    LocalProtocolError,
+    Noop,
+    Ok,
+    Pass,
+    Quit,
+    RemoteProtocolError,
+    Retr,
+    Rpop,
+    Rset,
+    ServerConnection,
+    Stat,
+    State,
+    Stls,
+    Top,
+    Uidl,
+    UidlOne,
+    Upload,
+    User,
+    Utf8,
+    commands,
+)
+from tests.property.engines import positive
+
+AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
+EITHER = {AUTHORIZATION, TRANSACTION}
+
+# Where each command may be given: RFC 1939 sections 4 to 7, RFC 1460 (LAST, RPOP), RFC 2449
+# section 5 (CAPA), RFC 2595 section 4 (STLS), RFC 5034 section 4 (AUTH), RFC 6856 sections 2, 3.
+LEGAL: dict[Command[Any], set[State]] = {
+    User("user"): {AUTHORIZATION},
+    Pass("secret"): {AUTHORIZATION},
+    Apop("user", "0" * 32): {AUTHORIZATION},
+    Rpop("user"): {AUTHORIZATION},
+    Auth("PLAIN"): {AUTHORIZATION},
+    AuthList(): {AUTHORIZATION},
+    AuthResponse(b"x"): {State.AUTHENTICATING},
+    AuthCancel(): {State.AUTHENTICATING},
+    Stls(): {AUTHORIZATION},
+    Utf8(): {AUTHORIZATION},
+    Capa(): EITHER,
+    Lang("en"): EITHER,
+    Languages(): EITHER,
+    Quit(): EITHER,
+    Extension.single("XTND XMIT"): EITHER,
+    Stat(): {TRANSACTION},
+    List(): {TRANSACTION},
+    ListOne(1): {TRANSACTION},
+    Retr(1): {TRANSACTION},
+    Dele(1): {TRANSACTION},
+    Noop(): {TRANSACTION},
+    Rset(): {TRANSACTION},
+    Top(1, 0): {TRANSACTION},
+    Uidl(): {TRANSACTION},
+    UidlOne(1): {TRANSACTION},
+    Last(): {TRANSACTION},
+    Upload(b"x\r\n"): {TRANSACTION},
+}
+# What a positive answer leads to; everything else stays where it is.
+LEADS_TO: dict[type[Command[Any]], State] = {
+    Pass: TRANSACTION,
+    Apop: TRANSACTION,
+    Rpop: TRANSACTION,
+    AuthResponse: TRANSACTION,
+    Stls: State.TLS_NEGOTIATION,
+}
+REACHABLE = [s for s in State if s is not State.DEAD]
+COMMANDS = pytest.mark.parametrize("command", LEGAL, ids=lambda c: type(c).__name__)
+
+
+def pair() -> tuple[ClientConnection, ServerConnection]:
+    return ClientConnection(), ServerConnection()
+
+
+def ask(
+    client: ClientConnection, server: ServerConnection, command: Command[Any], *replies: Any
+) -> list[Any]:
+    """Send ``command``, answer it, and take the client's events."""
+    server.receive_data(client.send(command))
+    if isinstance(command, Upload):
+        server.expect_upload()
+    assert server.next_event() == command
+    client.receive_data(b"".join(map(server.send, replies)))
+    return [client.next_event() for _ in replies]
+
+
+def reach(state: State) -> tuple[ClientConnection, ServerConnection]:
+    """Both engines in ``state``."""
+    client, server = pair()
+    if state is State.GREETING:
+        return client, server
+    if state is State.CLOSED:
+        client.receive_data(server.send(ErrorReply(None, "busy")))
+        client.next_event()
+        return client, server
+    client.receive_data(server.send(Greeting("ready")))
+    client.next_event()
+    if state is State.AUTHENTICATING:
+        ask(client, server, Auth("PLAIN"), Challenge(Auth("PLAIN"), b""))
+    elif state is State.TLS_NEGOTIATION:
+        ask(client, server, Stls(), Ok(Stls()))
+    elif state in (State.TRANSACTION, State.UPDATE):
+        ask(client, server, Pass("secret"), Ok(Pass("secret")))
+        if state is State.UPDATE:
+            ask(client, server, Quit(), Ok(Quit()))
+    assert client.state is server.state is state
+    return client, server
+
+
+def test_the_table_has_every_command() -> None:
+    exported = {getattr(commands, name) for name in commands.__all__} - {Command}
+    assert {type(command) for command in LEGAL} == exported
+
+
+@pytest.mark.parametrize("state", REACHABLE)
+@COMMANDS
+def test_a_client_sends_only_what_is_legal(state: State, command: Command[Any]) -> None:
+    client, _ = reach(state)
+    if state in LEGAL[command]:
+        assert client.send(command) == command.to_bytes()
+        assert client.in_flight == (command,)
+        return
+    with pytest.raises(LocalProtocolError):
+        client.send(command)
+    assert client.state is state
+    assert client.in_flight == ()
+
+
+@pytest.mark.parametrize("state", REACHABLE)
+@COMMANDS
+def test_success_leads_where_the_rfcs_say(state: State, command: Command[Any]) -> None:
+    if state not in LEGAL[command] or isinstance(command, AuthCancel):
+        return
+    client, server = reach(state)
+    if isinstance(command, Upload):
+        ask(client, server, Extension.single("XTND XMIT"), Ok(Extension.single("XTND XMIT")))
+    answered = Auth("PLAIN") if isinstance(command, AuthResponse) else command
+    replies = positive(answered, command)
+    events = ask(client, server, command, *replies)
+    assert events == replies
+    if isinstance(command, Quit):
+        expected = State.UPDATE if state is TRANSACTION else State.CLOSED
+    elif isinstance(command, Auth):
+        expected = State.AUTHENTICATING
+    else:
+        expected = LEADS_TO.get(type(command), state)
+    assert client.state is server.state is expected
+
+
+@pytest.mark.parametrize("state", [AUTHORIZATION, TRANSACTION, State.AUTHENTICATING])
+@COMMANDS
+def test_a_refusal_leaves_both_where_they_were(state: State, command: Command[Any]) -> None:
+    if state not in LEGAL[command]:
+        return
+    client, server = reach(state)
+    if isinstance(command, Upload):
+        ask(client, server, Extension.single("XTND XMIT"), Ok(Extension.single("XTND XMIT")))
+    within_auth = isinstance(command, AuthResponse | AuthCancel)
+    answered = Auth("PLAIN") if within_auth else command
+    assert ask(client, server, command, ErrorReply(answered, "no")) == [ErrorReply(answered, "no")]
+    if isinstance(command, Quit):
+        expected = State.UPDATE if state is TRANSACTION else State.CLOSED
+    else:
+        expected = AUTHORIZATION if within_auth else state
+    assert client.state is server.state is expected
+
+
+@pytest.mark.parametrize("state", [AUTHORIZATION, TRANSACTION])
+@COMMANDS
+def test_a_server_refuses_to_grant_what_is_not_legal(state: State, command: Command[Any]) -> None:
+    if state in LEGAL[command] or State.AUTHENTICATING in LEGAL[command]:
+        return
+    if isinstance(command, Upload):
+        return
+    _, server = reach(state)
+    server.receive_data(command.to_bytes())
+    assert server.next_event() == command
+    for reply in positive(command, command)[:1]:
+        with pytest.raises(LocalProtocolError):
+            server.send(reply)
+    assert server.state is state
+    assert server.send(ErrorReply(command, "not now")) == b"-ERR not now\r\n"
+    assert server.state is state
+
+
+def test_a_dead_engine_does_nothing_more() -> None:
+    client, server = reach(TRANSACTION)
+    client.receive_data(b"what?\r\n")
+    with pytest.raises(RemoteProtocolError):
+        client.next_event()
+    assert client.state is State.DEAD
+    for command in LEGAL:
+        with pytest.raises(LocalProtocolError, match="dead"):
+            client.send(command)
+    del server
