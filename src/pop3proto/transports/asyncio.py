@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from ._batch import Outcome
 from ._client import AsyncClient
@@ -67,9 +67,9 @@ class AsyncioStream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there (called by asyncio)."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's own promise
-        self._transport = transport
-        transport.set_write_buffer_limits(high=SEND_BUFFER)
+        # uvloop's transports are no subclass of asyncio's, but all that one promises.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def data_received(self, data: bytes) -> None:
         """Octets have come (called by asyncio)."""
@@ -195,12 +195,13 @@ async def connect(
     seconds = options.timeouts.connect
 
     async def tcp(host: str, port: int) -> Stream:
-        _, stream = await asyncio.get_running_loop().create_connection(
-            AsyncioStream,
-            host,
-            port,
-            local_addr=source_address,
-            happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY,
+        loop = asyncio.get_running_loop()
+        # uvloop has no happy eyeballs and does not know the argument.
+        how: dict[str, Any] = {}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            how["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_DELAY
+        _, stream = await loop.create_connection(
+            AsyncioStream, host, port, local_addr=source_address, **how
         )
         return stream
 

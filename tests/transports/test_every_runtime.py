@@ -1,0 +1,391 @@
+"""The same client on every runtime, over every kind of connection, against the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import trio
+
+from pop3proto import (
+    AuthenticationFailed,
+    BusyError,
+    CommandFailed,
+    ConnectFailed,
+    ConnectionLost,
+    DeadConnectionError,
+    DeadlineExceeded,
+    GreetingRefused,
+    LocalProtocolError,
+    Noop,
+    PlaintextAuthRefused,
+    Pop3Error,
+    RemoteProtocolError,
+    Retr,
+    StlsInjectionError,
+    TlsError,
+    TlsUnavailable,
+)
+from pop3proto._demo import difficult_messages
+from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.serving import ServerOptions
+from pop3proto.testing import LoopbackServer, serve
+from pop3proto.transports import Security, Timeouts
+from pop3proto.transports._batch import Batch
+from pop3proto.transports._client import AsyncClient
+from pop3proto.transports._facade import Client, ClientBatch, ClientMessageStream, run
+from pop3proto.transports._message import MessageStream
+from pop3proto.transports._options import ClientOptions
+
+Flow = Callable[[Callable[..., Awaitable[Any]]], Coroutine[Any, Any, Any]]
+
+
+class Awaitable_:
+    """A blocking client, made to look like the other one: its results can be awaited."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, {"aclose": "close"}.get(name, name))
+        if not callable(found) or name == "abort":
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name in ("retr_stream", "top_stream", "stream") or "batch" in name or "many" in name:
+                return Awaitable_(found(*args, **kwargs))
+
+            async def result() -> Any:
+                return found(*args, **kwargs)
+
+            return result()
+
+        return call
+
+    async def __aenter__(self) -> Awaitable_:
+        self._inner.__enter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        self._inner.__exit__(*error)
+
+    def __aiter__(self) -> Awaitable_:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self._inner)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+def connector(name: str) -> Callable[..., Awaitable[Any]]:
+    connect = importlib.import_module(f"pop3proto.transports.{name}").connect
+    if name != "blocking":
+        return connect  # type: ignore[no-any-return]
+
+    async def blocking(*args: Any, **kwargs: Any) -> Any:
+        return Awaitable_(connect(*args, **kwargs))
+
+    return blocking
+
+
+def on_uvloop(coroutine: Callable[..., Any], *args: Any) -> Any:
+    if sys.platform == "win32":
+        pytest.skip("there is no uvloop for Windows")
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine(*args))
+
+
+RUNTIMES: dict[str, Callable[[Flow], Any]] = {
+    "blocking": lambda flow: run(flow(connector("blocking"))),
+    "asyncio": lambda flow: asyncio.run(flow(connector("asyncio"))),
+    "uvloop": lambda flow: on_uvloop(flow, connector("asyncio")),
+    "trio": lambda flow: trio.run(flow, connector("trio")),
+    "anyio-asyncio": lambda flow: anyio.run(flow, connector("anyio"), backend="asyncio"),
+    "anyio-trio": lambda flow: anyio.run(flow, connector("anyio"), backend="trio"),
+}
+runtime = pytest.mark.parametrize("on", RUNTIMES.values(), ids=RUNTIMES)
+security = pytest.mark.parametrize("mode", list(Security), ids=lambda mode: mode.value)
+
+SMALL = [content for content in difficult_messages().values() if len(content) < 1_000_000]
+SHORT = Timeouts(connect=0.5, tls=0.3, greeting=0.3, reply=0.3, login=0.3, body=0.3, quit=0.3)
+
+
+@contextmanager
+def serving(mode: Security) -> Iterator[tuple[LoopbackServer, MemoryMaildrops, dict[str, Any]]]:
+    maildrops = MemoryMaildrops({"user": SMALL})
+    options = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0.0)
+    with serve(maildrops, users={"user": "secret"}, security=mode, options=options) as server:
+        how: dict[str, Any] = {
+            "security": mode,
+            "options": ClientOptions(allow_plaintext_auth=mode is Security.PLAINTEXT),
+        }
+        if mode is not Security.PLAINTEXT:
+            how["ssl_context"] = server.client_context()
+        yield server, maildrops, how
+
+
+@runtime
+@security
+def test_a_whole_session(on: Callable[[Flow], Any], mode: Security, tmp_path: Path) -> None:
+    progress: list[tuple[int, int | None]] = []
+
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        client = await connect(server.host, server.port, **how)
+        async with client:
+            assert client.secure is (mode is not Security.PLAINTEXT)
+            with pytest.raises(AuthenticationFailed):
+                await client.login("user", "wrong")
+            await client.login("user", "secret")
+            assert client.capabilities.pipelining
+            assert (await client.stat()).count == len(SMALL)
+            rows = list(await client.messages())
+            assert [row.octets for row in rows] == [len(content) for content in SMALL]
+            assert (await client.list(1)).octets == len(SMALL[0])
+            assert (await client.uidl(1)).unique_id == rows[0].unique_id
+            assert (await client.retr(5)).content == SMALL[4]
+            assert len(await client.top(1, 0)) < len(SMALL[0])
+            await client.retr(5, progress=lambda *octets: progress.append(octets))
+            chunks = [chunk async for chunk in client.retr_stream(5)]
+            assert b"".join(chunks) == SMALL[4]
+            async with client.retr_stream(5) as stream:
+                async for _ in stream:
+                    break
+            outcomes = [o async for o in client.retr_many([1, 99, *range(2, len(SMALL) + 1)])]
+            assert isinstance(outcomes.pop(1).error, CommandFailed)
+            assert [o.unwrap().content for o in outcomes] == SMALL
+            assert len([o async for o in client.batch([Noop()] * 3000)]) == 3000
+            assert await client.save(4, tmp_path / "4.eml") == len(SMALL[3])
+            await client.save(1, file)
+            with pytest.raises(CommandFailed):
+                await client.retr(99)
+            await client.dele(1)
+            await client.rset()
+            assert [o.error async for o in client.dele_many([1, 2])] == [None, None]
+        assert client.closed
+
+    file = BytesIO()
+    with serving(mode) as (server, maildrops, how):
+        on(flow)
+        server.wait_until_idle()
+        assert maildrops.contents("user") == SMALL[2:]
+    assert (tmp_path / "4.eml").read_bytes() == SMALL[3]
+    assert [path.name for path in tmp_path.iterdir()] == ["4.eml"]
+    assert file.getvalue() == SMALL[0]
+    assert progress[-1] == (len(SMALL[4]), len(SMALL[4]))
+
+
+@runtime
+def test_an_error_keeps_the_messages(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        client = await connect(server.host, server.port, **how)
+        with pytest.raises(ZeroDivisionError):
+            async with client:
+                await client.login("user", "secret")
+                await client.dele(1)
+                raise ZeroDivisionError
+        with pytest.raises(DeadConnectionError):
+            await client.noop()
+        client = await connect(server.host, server.port, **how)
+        await client.login("user", "secret")
+        batch = client.retr_many([1, 2, 3])
+        async for _ in batch:
+            with pytest.raises(BusyError):
+                await client.noop()
+            break
+        client.abort()
+
+    with serving(Security.STLS) as (server, maildrops, how):
+        on(flow)
+        server.wait_until_idle()
+        assert maildrops.contents("user") == SMALL
+
+
+@contextmanager
+def scripted(*steps: bytes | None) -> Iterator[int]:
+    """A server that says each of ``steps`` in turn, each behind a line of the client's.
+
+    The first is its greeting; ``None`` says nothing and keeps the connection open.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def talk() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            for number, step in enumerate(steps):
+                if number:
+                    connection.recv(4096)
+                if step is None:
+                    over.wait(20)
+                    return
+                connection.sendall(step)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        over.set()
+        thread.join(20)
+        listener.close()
+
+
+PLAIN = Security.PLAINTEXT
+FAULTS: dict[str, tuple[type[Pop3Error], Security, tuple[bytes | None, ...], str]] = {
+    "greeting refused": (GreetingRefused, PLAIN, (b"-ERR busy\r\n",), "busy"),
+    "another protocol": (RemoteProtocolError, PLAIN, (b"* OK IMAP4rev1\r\n",), "IMAP"),
+    "no greeting": (ConnectionLost, PLAIN, (), "greeting"),
+    "silence": (DeadlineExceeded, PLAIN, (None,), "greeting"),
+    "no TLS there": (TlsError, Security.TLS, (b"+OK ready\r\n", b""), "handshake"),
+    "TLS silence": (DeadlineExceeded, Security.TLS, (None,), "tls"),
+    "STLS refused": (TlsUnavailable, Security.STLS, (b"+OK\r\n", b"-ERR no\r\n"), "STLS"),
+    "STLS injected": (StlsInjectionError, Security.STLS, (b"+OK\r\n", b"+OK\r\n+OK\r\n"), "clear"),
+    "no answer": (DeadlineExceeded, PLAIN, (b"+OK\r\n", None), "reply"),
+    "two answers": (RemoteProtocolError, PLAIN, (b"+OK\r\n", b"+OK\r\n.\r\nwhat?\r\n", None), ""),
+}
+
+
+@runtime
+@pytest.mark.parametrize(("error", "mode", "steps", "text"), FAULTS.values(), ids=FAULTS)
+def test_faults_are_the_same_everywhere(
+    on: Callable[[Flow], Any],
+    error: type[Pop3Error],
+    mode: Security,
+    steps: tuple[bytes | None, ...],
+    text: str,
+) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        with pytest.raises(error, match=text) as caught:
+            client = await connect(
+                "127.0.0.1", port, security=mode, options=ClientOptions(timeouts=SHORT)
+            )
+            await client.call(Noop()) if client.state.name == "TRANSACTION" else await client.capa()
+        assert type(caught.value) is error
+        assert caught.value.session_usable is False
+
+    with scripted(*steps) as port:
+        on(flow)
+
+
+@runtime
+def test_nobody_listens(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        with pytest.raises(ConnectFailed, match="port"):
+            await connect("127.0.0.1", port)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    on(flow)
+
+
+@runtime
+def test_a_certificate_that_is_not_trusted(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        with pytest.raises(TlsError, match="certificate"):
+            await connect(server.host, server.port, security=Security.TLS)
+        with pytest.raises(TlsError, match="certificate"):
+            await connect(server.host, server.port, **{**how, "server_hostname": "example.org"})
+
+    with serving(Security.TLS) as (server, _, how):
+        on(flow)
+
+
+@runtime
+def test_a_password_is_not_sent_in_the_clear(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        client = await connect(server.host, server.port, security=PLAIN)
+        with pytest.raises(PlaintextAuthRefused) as caught:
+            await client.login("user", "hunter2")
+        assert "hunter2" not in repr(caught.value)
+        assert client.state.name == "AUTHORIZATION"
+        with pytest.raises(LocalProtocolError):
+            await client.stat()
+        assert not (await client.quit()).deletions
+
+    with serving(PLAIN) as (server, _, _how):
+        on(flow)
+
+
+CANCELLABLE = {name: on for name, on in RUNTIMES.items() if name not in ("blocking", "uvloop")}
+
+
+@pytest.mark.parametrize("on", CANCELLABLE.values(), ids=CANCELLABLE)
+def test_a_deadline_of_the_callers_closes_the_connection(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        options = ClientOptions(capabilities=False)
+        client = await connect("127.0.0.1", port, security=PLAIN, options=options)
+        module = connect.__module__.rsplit(".", 1)[-1]
+        if module == "trio":
+            with trio.move_on_after(0.1):
+                await client.capa()
+        elif module == "anyio":
+            with anyio.move_on_after(0.1):
+                await client.capa()
+        else:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await client.capa()
+        assert client.closed
+        with pytest.raises(DeadConnectionError):
+            await client.capa()
+        await client.aclose()
+
+    with scripted(b"+OK\r\n", None) as port:
+        on(flow)
+
+
+def test_tiny_buffers_and_thousands_of_commands_ahead() -> None:
+    messages = [b"x" * 20 + b"\r\n"] * 50
+    maildrops = MemoryMaildrops({"user": messages})
+    options = ServerOptions(allow_plaintext_auth=True)
+    with serve(maildrops, users={"user": "secret"}, security=PLAIN, options=options) as server:
+
+        def opener(host: str, port: int) -> socket.socket:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            sock.connect((host, port))
+            return sock
+
+        from pop3proto.transports.blocking import connect
+
+        allowed = ClientOptions(allow_plaintext_auth=True)
+        how: dict[str, Any] = {"security": PLAIN, "opener": opener, "options": allowed}
+        with connect(server.host, server.port, **how) as client:
+            client.login("user", "secret")
+            numbers = [1 + i % 50 for i in range(5000)]
+            sizes = {len(o.unwrap()) for o in client.batch(map(Retr, numbers))}
+            assert sizes == {22}
+
+
+@pytest.mark.parametrize(
+    ("facade", "original"),
+    [(Client, AsyncClient), (ClientMessageStream, MessageStream), (ClientBatch, Batch)],
+)
+def test_the_blocking_client_has_the_same_methods(facade: type[Any], original: type[Any]) -> None:
+    names = {n for n in dir(original) if not n.startswith("_")} - {"aclose"}
+    assert names <= {n for n in dir(facade) if not n.startswith("_")}
+    for name in names:
+        ours, theirs = getattr(facade, name), getattr(original, name)
+        if callable(theirs) and name != "start":
+            assert (
+                list(inspect.signature(ours).parameters.items())[1:]
+                == list(inspect.signature(theirs).parameters.items())[1:]
+            ), name
+        if name not in ("start", "save", "read", "skip"):
+            assert inspect.getdoc(ours) == inspect.getdoc(theirs), name
