@@ -52,6 +52,9 @@ def script(*replies: bytes) -> Iterator[tuple[socket.socket, Script]]:
     try:
         yield near, server
     finally:
+        # To close it is not enough while somebody holds a file of it.
+        with suppress(OSError):
+            near.shutdown(socket.SHUT_RDWR)
         near.close()
         thread.join(30)
         assert not thread.is_alive()
@@ -70,9 +73,8 @@ def on(module: Any, sock: socket.socket) -> Any:
 @contextmanager
 def talk(module: Any, *replies: bytes) -> Iterator[tuple[Any, Script]]:
     """A client of ``module``, and the script that it talks to."""
-    with script(*replies) as (sock, server):
-        with closing(on(module, sock)) as client:
-            yield client, server
+    with script(*replies) as (sock, server), closing(on(module, sock)) as client:
+        yield client, server
 
 
 @contextmanager

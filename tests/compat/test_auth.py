@@ -240,9 +240,8 @@ def test_a_mechanism_that_cannot_begin() -> None:
 def test_no_secret_in_the_tracebacks_locals(
     replies: tuple[bytes, ...], mechanism: Mechanism
 ) -> None:
-    with client_on(*replies) as (client, _):
-        with pytest.raises(poplib.error_proto) as info:
-            client.auth(mechanism)
+    with client_on(*replies) as (client, _), pytest.raises(poplib.error_proto) as info:
+        client.auth(mechanism)
     report = traceback.TracebackException.from_exception(info.value, capture_locals=True)
     frames = [frame for frame in report.stack if "compat/" in frame.filename]
     shown = "".join(str(frame.locals) for frame in frames if "src" in frame.filename)

@@ -2,6 +2,7 @@
 
 import poplib as standard
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,12 +42,12 @@ TEXT: list[Step] = [
 
 def run(module: Any, steps: list[Step], replies: list[bytes]) -> tuple[list[Any], list[bytes]]:
     with talk(module, *replies) as (client, server):
-        # As programs do that have an _getresp() of their own to pass: one more answer to read.
         results = [("welcome", client.getwelcome())]
         for name, arguments in steps:
             if name == "_getresp":
+                # There has to be something to answer.
                 client._putline(b"XMIT")
-            results.append(outcome(lambda: getattr(client, name)(*arguments)))
+            results.append(outcome(partial(getattr(client, name), *arguments)))
     return results, server.received
 
 
@@ -234,7 +235,7 @@ def test_arguments_are_written_as_poplib_writes_them() -> None:
     for module in BOTH:
         with talk(module, HELLO + b"\r\n", *[b"-ERR\r\n"] * len(calls)) as (client, server):
             for call in calls:
-                assert outcome(lambda: call(client)) == ("error_proto", (b"-ERR",))
+                assert outcome(partial(call, client)) == ("error_proto", (b"-ERR",))
         sent.append(server.received)
     assert sent[0] == sent[1]
     assert standard.error_proto is DROPIN.error_proto

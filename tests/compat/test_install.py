@@ -4,6 +4,7 @@ import pickle
 import poplib as standard
 import subprocess
 import sys
+import traceback
 from types import ModuleType
 from typing import Any
 
@@ -94,26 +95,28 @@ def test_whoever_knows_one_error_knows_the_other() -> None:
         from poplib import error_proto as after
     assert before is after
     for module in BOTH:
-        with talk(module, b"+OK\r\n", b"-ERR no\r\n") as (client, _):
-            with pytest.raises(after) as info:
-                client.noop()
+        with talk(module, b"+OK\r\n", b"-ERR no\r\n") as (client, _), pytest.raises(after) as info:
+            client.noop()
         assert info.value.args == (b"-ERR no",)
         assert str(info.value) == "b'-ERR no'"
         assert repr(info.value) == "error_proto(b'-ERR no')"
+        report = traceback.format_exception_only(info.value)
+        assert report == ["poplib.error_proto: b'-ERR no'\n"]
 
 
 @pytest.mark.parametrize("module", BOTH, ids=NAMES)
 def test_the_error_travels(module: Any) -> None:
-    with talk(module, b"+OK\r\n", b"-ERR no\r\n") as (client, _):
-        with pytest.raises(standard.error_proto) as info:
-            client.noop()
+    with (
+        talk(module, b"+OK\r\n", b"-ERR no\r\n") as (client, _),
+        pytest.raises(standard.error_proto) as info,
+    ):
+        client.noop()
     for again in (pickle.loads(pickle.dumps(info.value)), copy.copy(info.value)):
         assert type(again) is standard.error_proto
         assert again.args == (b"-ERR no",)
 
 
 def test_the_error_is_a_pop3_error_as_well() -> None:
-    with talk(dropin, b"+OK\r\n", b"-ERR no\r\n") as (client, _):
-        with pytest.raises(Pop3Error) as info:
-            client.noop()
+    with talk(dropin, b"+OK\r\n", b"-ERR no\r\n") as (client, _), pytest.raises(Pop3Error) as info:
+        client.noop()
     assert info.value.session_usable

@@ -1,12 +1,14 @@
+import importlib.util
 import inspect
 import poplib as standard
-import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from pop3proto import Pop3Error
 from pop3proto.compat import poplib as dropin
+from tests.compat.conversations import outcome, talk
 
 METHODS = [
     name
@@ -64,20 +66,16 @@ def test_there_is_one_error_proto() -> None:
     assert not issubclass(dropin.error_proto, Pop3Error)
 
 
-def test_without_ssl() -> None:
-    program = """
-import sys
-sys.modules["ssl"] = None
-from pop3proto.compat import poplib
-assert not poplib.HAVE_SSL
-assert not hasattr(poplib, "POP3_SSL")
-assert poplib.__all__ == ["POP3", "error_proto"]
-client = poplib.POP3.__new__(poplib.POP3)
-try:
-    client.stls()
-except poplib.error_proto as error:
-    assert error.args == ("-ERR TLS support missing",)
-else:
-    raise AssertionError
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
+def test_without_ssl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ssl", None)
+    name = "pop3proto.compat.poplib_without_ssl"
+    spec = importlib.util.spec_from_file_location(name, dropin.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert not module.HAVE_SSL
+    assert not hasattr(module, "POP3_SSL")
+    assert module.__all__ == ["POP3", "error_proto"]
+    with talk(module, b"+OK\r\n") as (client, _):
+        assert outcome(client.stls) == ("error_proto", ("-ERR TLS support missing",))

@@ -3,7 +3,7 @@ import socket
 import ssl
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def test_host_names_and_authorities_are_checked_if_the_context_does(
                 raise
 
     changed = type("Changed", (), {"POP3": Elsewhere, "POP3_SSL": ElsewhereTls})
-    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch|not valid for"):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"Hostname mismatch|not valid"):
         connected(changed, server, trusting)
 
 
@@ -151,8 +151,6 @@ def test_data_behind_stls_that_nobody_has_seen_yet() -> None:
     with far:
         far.sendall(b"+OK\r\n")
         client = Slow("pop.example.org")
-        client._conversation = poplib.Conversation()
-        client.file = near.makefile("rb")
         far.sendall(b"+OK\r\nSTLS\r\n.\r\n")
 
         original = client._shortcmd
@@ -210,7 +208,7 @@ def test_stls_in_another_case_is_found() -> None:
 @both
 def test_pop3_ssl_refuses_stls(module: Any) -> None:
     client = module.POP3_SSL.__new__(module.POP3_SSL)
-    for call in (lambda: client.stls(), lambda: client.stls(context=ssl.create_default_context())):
+    for call in (client.stls, lambda: client.stls(context=ssl.create_default_context())):
         assert outcome(call) == ("error_proto", ("-ERR TLS session already established",))
 
 
@@ -243,7 +241,7 @@ def test_a_host_name_that_cannot_be_checked_leaves_no_socket(module: Any) -> Non
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(socket, "create_connection", connect)
-                return super()._create_socket(timeout)
+                return super()._create_socket(timeout)  # type: ignore[no-any-return]
 
     sockets: list[socket.socket] = []
     with listening(replying(b"+OK\r\n")) as port:
@@ -285,6 +283,3 @@ class TestKeyfileAndCertfile:
 
 def test_there_is_one_error_for_both() -> None:
     assert poplib.error_proto is standard.error_proto
-
-
-Session = Callable[[socket.socket], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pop3proto import (
@@ -17,7 +17,6 @@ from pop3proto import (
     ConnectionClosed,
     Deviation,
     ErrorReply,
-    Greeting,
     InvalidCommand,
     LanguagesReply,
     LastReply,
@@ -28,23 +27,22 @@ from pop3proto import (
     MessageEnd,
     MessageStart,
     Ok,
-    Pass,
     Pop3Error,
     ReplyShape,
     ScanListing,
     ScanListings,
     ServerConnection,
-    Signal,
     State,
     StatReply,
+    Stls,
     UidlOneReply,
     UidlReply,
     UniqueIdListing,
     UniqueIdListings,
-    User,
 )
+from tests.core.sessions import client, drained, greeted_server
 
-USER, PASS = User("user"), Pass("secret")
+__all__ = ["client", "drained", "fed", "greeted_server", "joined", "octets", "positive", "splits"]
 
 
 def joined(events: Iterable[Any]) -> list[Any]:
@@ -58,22 +56,28 @@ def joined(events: Iterable[Any]) -> list[Any]:
     return result
 
 
-def client(*commands: Command[Any], state: State = State.TRANSACTION) -> ClientConnection:
-    """A client's engine in ``state`` with ``commands`` in flight."""
-    connection = ClientConnection()
-    if state is State.GREETING:
-        return connection
-    connection.receive_data(Greeting("ready <1.2@example.org>").to_bytes())
-    connection.next_event()
-    if state is State.TRANSACTION:
-        connection.send(USER)
-        connection.send(PASS)
-        connection.receive_data(b"+OK\r\n+OK\r\n")
-        connection.next_event()
-        connection.next_event()
-    for command in commands:
-        connection.send(command)
-    return connection
+class Answers:
+    """Answers commands positively where that is legal, and refuses them elsewhere."""
+
+    def __init__(self, server: ServerConnection) -> None:
+        self.server = server
+        self.auth: Auth | None = None
+
+    def answer(self, event: Any) -> None:
+        if isinstance(event, Deviation | ConnectionClosed):
+            return
+        if isinstance(event, Auth):
+            self.auth = event
+        within = self.auth if self.server.state is State.AUTHENTICATING else None
+        if isinstance(event, InvalidCommand):
+            self.server.send(ErrorReply(within, "no command"))
+            return
+        legal = self.server.state in event.legal_states
+        if not legal or isinstance(event, AuthCancel | Stls):
+            self.server.send(ErrorReply(within or event, "no"))
+            return
+        for reply in positive(event, within):
+            self.server.send(reply)
 
 
 def fed(connection: ClientConnection | ServerConnection, chunks: Iterable[bytes]) -> list[Any]:
@@ -82,46 +86,26 @@ def fed(connection: ClientConnection | ServerConnection, chunks: Iterable[bytes]
     A server's engine answers whatever it is asked.
     """
     events: list[Any] = []
+    answers = Answers(connection) if isinstance(connection, ServerConnection) else None
     try:
         for chunk in [*chunks, b""]:
             connection.receive_data(chunk)
-            while not isinstance(event := connection.next_event(), Signal):
+            for event in drained(connection):
                 events.append(event)
-                if isinstance(event, ConnectionClosed):
-                    return joined(events)
-                if isinstance(connection, ServerConnection):
-                    answer(connection, event)
+                if answers is not None:
+                    answers.answer(event)
     except Pop3Error as error:
         events.append((type(error), error.command, str(error)))
     return joined(events)
 
 
-def answer(server: ServerConnection, event: Any) -> None:
-    """Answer a command positively where that is legal, and refuse it elsewhere."""
-    if isinstance(event, Deviation):
-        return
-    if isinstance(event, InvalidCommand):
-        server.send(ErrorReply(auth_of(server), event.reason))
-        return
-    legal = server.state in event.legal_states and event.verb != "STLS"
-    if not legal or isinstance(event, AuthCancel):
-        server.send(ErrorReply(auth_of(server) or event, "no"))
-        return
-    for reply in positive(auth_of(server) or event, event):
-        server.send(reply)
-
-
-def auth_of(server: ServerConnection) -> Auth | None:
-    """The AUTH whose exchange is going on."""
-    return server._auth
-
-
-def positive(command: Command[Any], event: Command[Any]) -> list[Any]:
-    """A positive answer to any command."""
-    if isinstance(event, Auth) and event.initial_response is None:
-        return [Challenge(command, b"go on")]
-    if isinstance(event, AuthResponse):
-        return [Ok(command)]
+def positive(command: Command[Any], auth: Auth | None = None) -> list[Any]:
+    """A positive answer to any command; ``auth`` is what opened the exchange it belongs to."""
+    answered = auth or command
+    if isinstance(command, Auth) and command.initial_response is None:
+        return [Challenge(answered, b"go on")]
+    if isinstance(command, Auth | AuthResponse):
+        return [Ok(answered)]
     by_shape: dict[ReplyShape, list[Any]] = {
         ReplyShape.DROP_LISTING: [StatReply(command, 2, 320)],
         ReplyShape.SCAN_LISTING: [ListOneReply(command, ScanListing(1, 120))],
@@ -141,8 +125,13 @@ def positive(command: Command[Any], event: Command[Any]) -> list[Any]:
     return by_shape.get(command.shape, [Ok(command)])
 
 
-def splits(data: bytes) -> Iterable[list[bytes]]:
+def octets(data: bytes) -> list[bytes]:
+    """``data`` in chunks of one octet."""
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+def splits(data: bytes) -> Iterator[list[bytes]]:
     """Every way to cut ``data`` in two, and all of it in single octets."""
-    yield [data[i : i + 1] for i in range(len(data))]
+    yield octets(data)
     for i in range(1, len(data)):
         yield [data[:i], data[i:]]

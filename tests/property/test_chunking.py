@@ -15,6 +15,7 @@ from pop3proto import (
     Capa,
     Command,
     Dele,
+    ErrorReply,
     Extension,
     Fault,
     Languages,
@@ -23,9 +24,9 @@ from pop3proto import (
     ListOne,
     MessageData,
     Noop,
+    Ok,
     Quit,
     Retr,
-    ServerConnection,
     Signal,
     Stat,
     State,
@@ -33,9 +34,25 @@ from pop3proto import (
     Uidl,
     UidlOne,
 )
-from pop3proto.replies import Greeting
-from pop3proto.testing.strategies import bodies, broken, chunkings, conversations
-from tests.property.engines import client, fed, splits
+from pop3proto.testing.strategies import (
+    BrokenConversation,
+    Conversation,
+    bodies,
+    broken_conversations,
+    chunkings,
+    conversations,
+    status_lines,
+)
+from tests.property.effort import effort
+from tests.property.engines import (
+    client,
+    drained,
+    fed,
+    greeted_server,
+    joined,
+    octets,
+    splits,
+)
 
 BODY = (
     b"+OK 120 octets\r\nSubject: x\r\n\r\n..\r\n...\r\n..leading\r\na\rb\nc\n.\n\r\n\0\xff\r\n.\r\n"
@@ -126,12 +143,6 @@ REQUESTS = {
 }
 
 
-def greeted_server() -> ServerConnection:
-    server = ServerConnection()
-    server.send(Greeting("ready"))
-    return server
-
-
 @pytest.mark.parametrize("wire", REQUESTS.values(), ids=REQUESTS)
 def test_every_split_of_requests(wire: bytes) -> None:
     whole = fed(greeted_server(), [wire])
@@ -141,37 +152,60 @@ def test_every_split_of_requests(wire: bytes) -> None:
             assert fed(greeted_server(), chunks) == whole
 
 
+@effort(60)
 @given(st.data())
 def test_any_session_at_any_chunking(data: st.DataObject) -> None:
     conversation = data.draw(conversations())
-    first = conversation.greeting.to_bytes()
-    chunks = data.draw(chunkings(conversation.server_octets[len(first) :]))
     connection = client(state=State.GREETING)
-    connection.receive_data(first)
-    assert connection.next_event() == conversation.greeting
-    for command in conversation.commands:
-        connection.send(command)
-    events = fed(connection, chunks)
-    assert events[:-1] == list(conversation.replies[1:])
-    requests = data.draw(chunkings(conversation.client_octets))
-    received = [e for e in fed(greeted_server(), requests) if isinstance(e, Command)]
+    connection.receive_data(conversation.greeting.to_bytes())
+    events = list(drained(connection))
+    for exchanges in conversation.rounds:
+        for exchange in exchanges:
+            connection.send(exchange.command)
+        wire = b"".join(exchange.server_octets for exchange in exchanges)
+        for chunk in data.draw(chunkings(wire)):
+            connection.receive_data(chunk)
+            events += drained(connection)
+    assert joined(events) == list(conversation.replies)
+    assert connection.in_flight == ()
+
+
+@effort(60)
+@given(conversations(one_round=True), st.data())
+def test_any_requests_at_any_chunking(conversation: Conversation, data: st.DataObject) -> None:
+    chunks = data.draw(chunkings(conversation.client_octets))
+    received = [e for e in fed(greeted_server(), chunks) if isinstance(e, Command)]
     assert received == list(conversation.commands)
 
 
-@given(st.data())
-def test_any_broken_session_at_any_chunking(data: st.DataObject) -> None:
-    conversation = data.draw(conversations(max_exchanges=3))
-    answers = b"".join(exchange.server_octets for exchange in conversation.exchanges)
-    wire = data.draw(broken(answers))
-    commands = conversation.commands
+@effort(80)
+@given(broken_conversations(), st.data())
+def test_any_broken_session_at_any_chunking(
+    broken: BrokenConversation, data: st.DataObject
+) -> None:
+    greeting = broken.conversation.greeting.to_bytes()
+    wire = broken.server_octets[len(greeting) :]
+    commands = broken.conversation.commands
     whole = fed(client(*commands, state=State.AUTHORIZATION), [wire])
-    chunks = data.draw(chunkings(wire))
-    assert fed(client(*commands, state=State.AUTHORIZATION), chunks) == whole
-    requests = data.draw(broken(conversation.client_octets))
+    for chunks in (octets(wire), data.draw(chunkings(wire))):
+        assert fed(client(*commands, state=State.AUTHORIZATION), chunks) == whole
+    requests = broken.client_octets
     in_one = fed(greeted_server(), [requests])
-    assert fed(greeted_server(), data.draw(chunkings(requests))) == in_one
+    for chunks in (octets(requests), data.draw(chunkings(requests))):
+        assert fed(greeted_server(), chunks) == in_one
 
 
+@effort(100)
+@given(status_lines(), st.data())
+def test_every_status_line_is_understood(line: bytes, data: st.DataObject) -> None:
+    whole = fed(client(Noop()), [line])
+    *deviations, reply, _lost = whole
+    assert isinstance(reply, Ok if line[:1] == b"+" else ErrorReply)
+    assert all(event.fault is Fault.STATUS_INDICATOR_CASE for event in deviations)
+    assert fed(client(Noop()), data.draw(chunkings(line))) == whole
+
+
+@effort(60)
 @given(bodies(), st.data())
 def test_a_body_comes_as_it_was_sent(body: bytes, data: st.DataObject) -> None:
     stuffed = (b"\r\n" + body).replace(b"\r\n.", b"\r\n..")[2:]

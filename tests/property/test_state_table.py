@@ -16,6 +16,8 @@ from pop3proto import (
     Challenge,
     ClientConnection,
     Command,
+    ConnectionLost,
+    DeadConnectionError,
     Dele,
     ErrorReply,
     Extension,
@@ -90,6 +92,11 @@ LEADS_TO: dict[type[Command[Any]], State] = {
     AuthResponse: TRANSACTION,
     Stls: State.TLS_NEGOTIATION,
 }
+# Behind which nothing may be sent before it is answered: AUTH and its exchange, STLS (RFC 2449
+# section 6.6 and RFC 2595 section 4), QUIT, and a text, which ends with an answer.
+BARRIERS = {Auth, AuthResponse, AuthCancel, Stls, Quit, Upload}
+# What may not be sent behind anything that is unanswered.
+ALONE = {Stls, Upload}
 REACHABLE = [s for s in State if s is not State.DEAD]
 COMMANDS = pytest.mark.parametrize("command", LEGAL, ids=lambda c: type(c).__name__)
 
@@ -134,8 +141,8 @@ def reach(state: State) -> tuple[ClientConnection, ServerConnection]:
 
 
 def test_the_table_has_every_command() -> None:
-    exported = {getattr(commands, name) for name in commands.__all__} - {Command}
-    assert {type(command) for command in LEGAL} == exported
+    known = {getattr(commands, name) for name in commands.__all__} - {Command}
+    assert {type(command) for command in LEGAL} == known
 
 
 @pytest.mark.parametrize("state", REACHABLE)
@@ -160,8 +167,7 @@ def test_success_leads_where_the_rfcs_say(state: State, command: Command[Any]) -
     client, server = reach(state)
     if isinstance(command, Upload):
         ask(client, server, Extension.single("XTND XMIT"), Ok(Extension.single("XTND XMIT")))
-    answered = Auth("PLAIN") if isinstance(command, AuthResponse) else command
-    replies = positive(answered, command)
+    replies = positive(command, Auth("PLAIN") if isinstance(command, AuthResponse) else None)
     events = ask(client, server, command, *replies)
     assert events == replies
     if isinstance(command, Quit):
@@ -201,7 +207,7 @@ def test_a_server_refuses_to_grant_what_is_not_legal(state: State, command: Comm
     _, server = reach(state)
     server.receive_data(command.to_bytes())
     assert server.next_event() == command
-    for reply in positive(command, command)[:1]:
+    for reply in positive(command)[:1]:
         with pytest.raises(LocalProtocolError):
             server.send(reply)
     assert server.state is state
@@ -209,13 +215,36 @@ def test_a_server_refuses_to_grant_what_is_not_legal(state: State, command: Comm
     assert server.state is state
 
 
-def test_a_dead_engine_does_nothing_more() -> None:
+@pytest.mark.parametrize("state", [AUTHORIZATION, TRANSACTION, State.AUTHENTICATING])
+@COMMANDS
+def test_what_may_be_sent_ahead(state: State, command: Command[Any]) -> None:
+    if state not in LEGAL[command]:
+        return
+    for behind, legal in LEGAL.items():
+        client, _ = reach(state)
+        client.send(command)
+        # What is sent ahead counts on the success of what is before it.
+        ahead = LEADS_TO.get(type(command), state)
+        if type(command) in BARRIERS or ahead not in legal or type(behind) in ALONE:
+            with pytest.raises(LocalProtocolError):
+                client.send(behind)
+            assert client.in_flight == (command,)
+        else:
+            assert client.send(behind) == behind.to_bytes()
+            assert client.in_flight == (command, behind)
+        assert client.state is state
+
+
+@COMMANDS
+def test_a_dead_engine_does_nothing_more(command: Command[Any]) -> None:
     client, server = reach(TRANSACTION)
     client.receive_data(b"what?\r\n")
-    with pytest.raises(RemoteProtocolError):
-        client.next_event()
-    assert client.state is State.DEAD
-    for command in LEGAL:
-        with pytest.raises(LocalProtocolError, match="dead"):
-            client.send(command)
-    del server
+    server.receive_data(b"STA")
+    server.receive_data(b"")
+    for engine, error in ((client, RemoteProtocolError), (server, ConnectionLost)):
+        with pytest.raises(error):
+            engine.next_event()
+        assert engine.state is State.DEAD
+    for call in (client.send, lambda asked: server.send(Ok(asked))):
+        with pytest.raises(DeadConnectionError):
+            call(command)

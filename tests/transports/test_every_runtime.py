@@ -256,7 +256,6 @@ FAULTS: dict[str, tuple[type[Pop3Error], Security, tuple[bytes | None, ...], str
     "STLS refused": (TlsUnavailable, Security.STLS, (b"+OK\r\n", b"-ERR no\r\n"), "STLS"),
     "STLS injected": (StlsInjectionError, Security.STLS, (b"+OK\r\n", b"+OK\r\n+OK\r\n"), "clear"),
     "no answer": (DeadlineExceeded, PLAIN, (b"+OK\r\n", None), "reply"),
-    "two answers": (RemoteProtocolError, PLAIN, (b"+OK\r\n", b"+OK\r\n.\r\nwhat?\r\n", None), ""),
 }
 
 

@@ -24,9 +24,6 @@ standard_error = standard.error_proto
 class ServerError(standard_error, Pop3Error):
     """``error_proto`` as poplib would raise it, ``args`` included, and a ``Pop3Error`` too."""
 
-    # What a traceback or a log shows is what programs and people know.
-    __qualname__ = "error_proto"
-
     def __init__(self, message: str | bytes) -> None:
         # A status line of the server's is the argument as it came.
         super().__init__(cast(str, message))
@@ -39,7 +36,6 @@ class ServerError(standard_error, Pop3Error):
 class BrokenConnection(ServerError):
     """``error_proto`` after which the connection must not be used again."""
 
-    __qualname__ = "error_proto"
     session_usable = False
     hint = "close the connection and open a new one; deletions of this one were not made"
 
@@ -52,12 +48,16 @@ class InvalidArgument(ServerError, ValueError):
     catch this.
     """
 
-    __qualname__ = "error_proto"
     hint = "nothing was sent; the call itself has to be corrected"
 
 
 class InjectedData(BrokenConnection, StlsInjectionError):
     """Octets came behind STLS in the clear (RFC 2595 section 4)."""
 
-    __qualname__ = "error_proto"
     hint = StlsInjectionError.hint
+
+
+for _class in (ServerError, BrokenConnection, InvalidArgument, InjectedData):
+    # What a traceback or a log shows is what programs and people know.
+    _class.__name__ = _class.__qualname__ = standard_error.__name__
+    _class.__module__ = standard_error.__module__
