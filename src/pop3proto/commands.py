@@ -296,7 +296,7 @@ class Extension(Command[R_co]):
             name = verb.decode("ascii").upper()
             raise LocalProtocolError(f"{name} has a class of its own")
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch
 
         def __class_getitem__(cls, item: object) -> type[Self]:
             # Before Python 3.13, Extension[Ok](...) would try to note its parameter in the

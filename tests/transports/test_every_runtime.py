@@ -193,7 +193,7 @@ def test_a_whole_session(on: Callable[[Flow], Any], mode: Security, tmp_path: Pa
 def test_an_error_keeps_the_messages(on: Callable[[Flow], Any]) -> None:
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
         client = await connect(server.host, server.port, **how)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
             async with client:
                 await client.login("user", "secret")
                 await client.dele(1)
@@ -269,7 +269,7 @@ def test_faults_are_the_same_everywhere(
     text: str,
 ) -> None:
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        with pytest.raises(error, match=text) as caught:
+        with pytest.raises(error, match=text) as caught:  # noqa: PT012
             client = await connect(
                 "127.0.0.1", port, security=mode, options=ClientOptions(timeouts=SHORT)
             )
