@@ -46,9 +46,10 @@ class Engine(Generic[EventT]):
         """Take octets that arrived; none at all says that the stream has ended.
 
         Nothing is parsed here: call ``next_event()`` afterwards. Raises ``LocalProtocolError`` for
-        octets behind the end of the stream.
+        octets behind the end of the stream. A dead connection keeps nothing.
         """
-        self._buffer.feed(data)
+        if self._failure is None:
+            self._buffer.feed(data)
 
     def tls_established(self) -> None:
         """Say that the TLS handshake that STLS led to has succeeded.
@@ -69,6 +70,7 @@ class Engine(Generic[EventT]):
         """``error``, after which nothing more is to be learnt from the peer."""
         self._failure = error
         self.state = State.DEAD
+        self._buffer = ReceiveBuffer()
         return error
 
     def _dead(self, command: Command[Any] | None) -> DeadConnectionError:

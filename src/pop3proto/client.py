@@ -175,6 +175,9 @@ class ClientConnection(Engine[ClientEvent]):
     def _check_stls(self, command: Command[Any]) -> None:
         if self.secure:
             raise LocalProtocolError("the connection is already under TLS", command=command)
+        if self.utf8:
+            # RFC 6856 section 2.1.
+            raise LocalProtocolError("UTF8 was granted: STLS comes before it", command=command)
         if len(self._buffer):
             raise LocalProtocolError("unread data came before STLS", command=command)
 
@@ -260,7 +263,11 @@ class ClientConnection(Engine[ClientEvent]):
     def _read_status(self, line: bytes) -> ClientEvent | Signal:
         # Not `in`: that first tries to take the octets for a number, and fails with an exception.
         if line.find(b"\0") >= 0:
-            raise RemoteProtocolError(f"a status line holds a NUL: {printable(line)}")
+            what = "a status line holds a NUL"
+            if self.state is State.GREETING and not line.startswith(b"+OK"):
+                # As the beginning of a TLS record does.
+                what = explain_greeting(line)
+            raise RemoteProtocolError(f"{what}: {printable(line)}")
         indicator, text = split_status_line(line)
         command = self._current
         if indicator == b"+OK" and command is not None and not self._unasked:
