@@ -34,7 +34,7 @@ def test_a_context_manager() -> None:
         assert imported() is dropin
         from poplib import POP3
 
-        assert POP3 is dropin.POP3  # type: ignore[comparison-overlap]
+        assert POP3 is dropin.POP3
     assert imported() is standard
 
 

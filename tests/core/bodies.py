@@ -13,7 +13,8 @@ def expected_content(wire: bytes, newline: bytes) -> tuple[bytes, int, bytes | N
     The last is ``None`` if there is no terminator; what there is of an unfinished line is left
     out of the content then.
     """
-    content, single = [], 0
+    content: list[bytes] = []
+    single = 0
     *lines, unfinished = wire.split(newline)
     for i, line in enumerate(lines):
         if line == b"." or (newline == b"\n" and line == b".\r"):

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from pop3proto import (
     ClientConnection,
     Command,
     ConnectionClosed,
+    ConnectionLost,
     Greeting,
+    LocalProtocolError,
     Pass,
+    RemoteProtocolError,
     ServerConnection,
     Signal,
     State,
@@ -62,3 +67,20 @@ def events(connection: ClientConnection | ServerConnection, *chunks: bytes) -> l
         connection.receive_data(chunk)
         found += drained(connection)
     return found
+
+
+def error_of(connection: ClientConnection, *chunks: bytes) -> Any:
+    """The error that ``chunks`` end in, behind the events before it."""
+    with pytest.raises((RemoteProtocolError, ConnectionLost)) as caught:
+        events(connection, *chunks)
+    assert connection.state is State.DEAD
+    return caught.value
+
+
+def refused(connection: ClientConnection, command: Command[Any], match: str | None = None) -> None:
+    """Check that ``command`` cannot be sent, and that nothing has changed after the attempt."""
+    before = repr(connection), connection.in_flight, connection.pending_deletions
+    with pytest.raises(LocalProtocolError, match=match) as caught:
+        connection.send(command)
+    assert caught.value.command == command
+    assert (repr(connection), connection.in_flight, connection.pending_deletions) == before

@@ -1,9 +1,10 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pop3proto import (
+    LENIENT,
+    STRICT,
     Apop,
     Auth,
     AuthCancel,
@@ -11,7 +12,6 @@ from pop3proto import (
     AuthResponse,
     Capa,
     Capabilities,
-    CapaReply,
     Challenge,
     ClientConnection,
     Command,
@@ -19,25 +19,15 @@ from pop3proto import (
     ConnectionLost,
     DeadConnectionError,
     Dele,
+    Deviation,
     ErrorReply,
-    Extension,
+    Fault,
     Greeting,
-    Language,
-    Languages,
-    LanguagesReply,
-    Last,
-    LastReply,
-    LimitExceeded,
     Limits,
     List,
-    ListOne,
-    ListOneReply,
     ListReply,
     LocalProtocolError,
     MechanismsReply,
-    MessageData,
-    MessageEnd,
-    MessageStart,
     Noop,
     Ok,
     Pass,
@@ -46,7 +36,6 @@ from pop3proto import (
     ResponseCode,
     Retr,
     Rset,
-    ScanListing,
     ScanListings,
     Signal,
     Stat,
@@ -54,79 +43,15 @@ from pop3proto import (
     StatReply,
     Stls,
     StlsInjectionError,
-    Top,
-    Uidl,
-    UidlOne,
-    UidlOneReply,
-    UidlReply,
-    UniqueIdListing,
-    UniqueIdListings,
-    Upload,
     User,
     Utf8,
 )
-from tests.core.sessions import TIMESTAMP, client, events
+from tests.core.answers import ANSWERS, FAULTS
+from tests.core.sessions import TIMESTAMP, client, error_of, events, refused
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
 PLAIN = Auth("PLAIN")
-
-
-def error_of(connection: ClientConnection, *chunks: bytes) -> Any:
-    """The error that ``chunks`` end in, behind the events before it."""
-    with pytest.raises((RemoteProtocolError, ConnectionLost)) as caught:
-        events(connection, *chunks)
-    assert connection.state is State.DEAD
-    return caught.value
-
-
-def refused(connection: ClientConnection, command: Command[Any], match: str = "") -> None:
-    """Check that ``command`` cannot be sent, and that nothing has changed after the attempt."""
-    before = repr(connection), connection.in_flight, connection.pending_deletions
-    with pytest.raises(LocalProtocolError, match=match) as caught:
-        connection.send(command)
-    assert caught.value.command == command
-    assert (repr(connection), connection.in_flight, connection.pending_deletions) == before
-
-
-ANSWERS: dict[str, tuple[Command[Any], bytes, list[Any]]] = {
-    "ok": (Noop(), b"+OK fine", [Ok(Noop(), "fine")]),
-    "bare ok": (Noop(), b"+OK", [Ok(Noop())]),
-    "error": (Dele(1), b"-ERR no such message", [ErrorReply(Dele(1), "no such message")]),
-    "code": (
-        Stat(),
-        b"-ERR [IN-USE] busy",
-        [ErrorReply(Stat(), "busy", ResponseCode("IN-USE"))],
-    ),
-    "stat": (Stat(), b"+OK 2 320", [StatReply(Stat(), 2, 320)]),
-    "list one": (ListOne(2), b"+OK 2 200", [ListOneReply(ListOne(2), ScanListing(2, 200))]),
-    "uidl one": (UidlOne(2), b"+OK 2 x", [UidlOneReply(UidlOne(2), UniqueIdListing(2, b"x"))]),
-    "last": (Last(), b"+OK 7", [LastReply(Last(), 7)]),
-    "list": (
-        List(),
-        b"+OK 2 messages\r\n1 120\r\n2 200\r\n.",
-        [ListReply(List(), ScanListings([(1, 120), (2, 200)]), "2 messages")],
-    ),
-    "empty list": (List(), b"+OK\r\n.", [ListReply(List(), ScanListings())]),
-    "uidl": (Uidl(), b"+OK\r\n1 a\r\n.", [UidlReply(Uidl(), UniqueIdListings([(1, b"a")]))]),
-    "capa": (
-        Capa(),
-        b"+OK\r\nTOP\r\n..X\r\n.",
-        [CapaReply(Capa(), Capabilities.of("TOP", ".X"))],
-    ),
-    "languages": (
-        Languages(),
-        b"+OK\r\nen English\r\n.",
-        [LanguagesReply(Languages(), (Language("en", "English"),))],
-    ),
-    "message": (
-        Retr(1),
-        b"+OK 5 octets\r\nabc\r\n.",
-        [MessageStart(Retr(1), "5 octets"), MessageData(b"abc\r\n"), MessageEnd(Retr(1))],
-    ),
-    "empty message": (Top(1, 0), b"+OK\r\n.", [MessageStart(Top(1, 0)), MessageEnd(Top(1, 0))]),
-    "extension": (Extension.single("XSENDER 1"), b"+OK", [Ok(Extension.single("XSENDER 1"))]),
-    "text 8-bit": (Noop(), b"+OK \xc3\xa4\xff", [Ok(Noop(), "ä\udcff")]),
-}
+GREETING = State.GREETING
 
 
 @pytest.mark.parametrize(("command", "answer", "expected"), ANSWERS.values(), ids=ANSWERS)
@@ -255,134 +180,6 @@ def test_what_auth_cannot_put_on_its_line_is_not_sent() -> None:
     connection.send(PLAIN)
 
 
-def test_commands_sent_ahead() -> None:
-    asked = [User("user"), Pass("secret"), Stat(), Retr(1), Dele(1), Quit()]
-    connection = client(*asked, state=AUTHORIZATION)
-    assert connection.in_flight == tuple(asked)
-    assert repr(connection) == "<ClientConnection: authorization, 6 in flight>"
-    refused(connection, Noop(), "nothing may be sent behind Quit")
-    wire = b"+OK\r\n+OK\r\n+OK 1 3\r\n+OK\r\na\r\n.\r\n+OK\r\n+OK bye\r\n"
-    answered = [event.command for event in events(connection, wire) if hasattr(event, "command")]
-    assert answered == [*asked[:4], Retr(1), *asked[4:]]
-    assert connection.state is State.UPDATE
-    assert connection.pending_deletions == 0
-
-
-def test_a_message_that_is_refused_fails_alone() -> None:
-    connection = client(Retr(1), Retr(2), Retr(3))
-    first, *second, third = events(connection, b"-ERR a\r\n+OK\r\nb\r\n.\r\n-ERR c\r\n")
-    assert (first, third) == (ErrorReply(Retr(1), "a"), ErrorReply(Retr(3), "c"))
-    assert second == [MessageStart(Retr(2)), MessageData(b"b\r\n"), MessageEnd(Retr(2))]
-
-
-@pytest.mark.parametrize("login", [Pass("secret"), Apop("user", "0" * 32)])
-def test_a_login_that_fails_with_commands_sent_ahead(login: Command[Any]) -> None:
-    connection = client(login, Stat(), Dele(1), state=AUTHORIZATION)
-    refused(connection, User("user"), "transaction")
-    assert events(connection, b"-ERR no\r\n") == [ErrorReply(login, "no")]
-    assert connection.state is AUTHORIZATION
-    # The others are still to be answered; what is sent now counts on AUTHORIZATION again.
-    assert connection.in_flight == (Stat(), Dele(1))
-    refused(connection, Noop(), "authorization")
-    connection.send(Pass("better"))
-    connection.send(Noop())
-    answers = events(connection, b"-ERR no\r\n" * 2 + b"+OK\r\n" * 2)
-    assert [type(answer) for answer in answers] == [ErrorReply, ErrorReply, Ok, Ok]
-    assert connection.state is TRANSACTION
-    assert connection.pending_deletions == 0
-
-
-def test_a_login_sent_behind_one_that_fails_keeps_what_it_leads_to() -> None:
-    connection = client(Pass("a"), Stat(), state=AUTHORIZATION)
-    events(connection, b"-ERR\r\n")
-    connection.send(Pass("b"))
-    connection.send(Noop())
-    events(connection, b"-ERR\r\n")
-    connection.send(Noop())
-    assert connection.in_flight == (Pass("b"), Noop(), Noop())
-
-
-def test_so_many_commands_and_no_more() -> None:
-    connection = client(limits=Limits(commands_in_flight=2))
-    connection.send(Noop())
-    connection.send(Noop())
-    refused(connection, Noop(), "2 commands are in flight")
-    events(connection, b"+OK\r\n")
-    connection.send(Noop())
-
-
-@pytest.mark.parametrize("command", [Stls(), Upload(b"text")])
-def test_what_is_sent_alone(command: Command[Any]) -> None:
-    state = AUTHORIZATION if isinstance(command, Stls) else TRANSACTION
-    connection = client(Capa(), state=state)
-    refused(connection, command, "still in flight")
-    events(connection, b"-ERR\r\n")
-    connection.send(command)
-    refused(connection, Capa(), "nothing may be sent behind")
-
-
-UNSOLICITED: dict[str, Callable[[ClientConnection], Any]] = {
-    "a reply": lambda c: error_of(c, b"+OK what?\r\n"),
-    "half of it before the command": lambda c: (
-        events(c, b"+O"),
-        c.send(Noop()),
-        error_of(c, b"K what?\r\n"),
-    )[2],
-    "all of it before the command": lambda c: (
-        c.receive_data(b"-ERR what?\r\n"),
-        c.send(Noop()),
-        error_of(c, b"+OK\r\n"),
-    )[2],
-    "a second one": lambda c: (c.send(Noop()), error_of(c, b"+OK\r\n+OK what?\r\n"))[1],
-    "behind a blank line": lambda c: (
-        c.receive_data(b"\r\n-ERR what?\r\n"),
-        c.send(Noop()),
-        error_of(c, b""),
-    )[2],
-    "behind half a blank line": lambda c: (
-        c.receive_data(b"\r"),
-        c.send(Noop()),
-        error_of(c, b"+OK what?\r\n"),
-    )[2],
-}
-
-
-@pytest.mark.parametrize("fault", UNSOLICITED.values(), ids=UNSOLICITED)
-def test_what_nobody_asked_for(fault: Callable[[ClientConnection], Any]) -> None:
-    error = fault(client())
-    assert isinstance(error, RemoteProtocolError)
-    assert "answers nothing" in str(error)
-    assert "double dots" not in str(error)
-
-
-@pytest.mark.parametrize("cut", range(3))
-def test_a_blank_line_that_came_before_the_command_is_no_answer(cut: int) -> None:
-    connection = client()
-    connection.receive_data(b"\r\n"[:cut])
-    connection.send(Noop())
-    assert events(connection, b"\r\n"[cut:] + b"+OK\r\n")[-1] == Ok(Noop())
-
-
-@pytest.mark.parametrize("asked", [(Retr(1),), (Retr(1), Noop())])
-def test_lines_behind_a_message_point_to_dots_that_were_not_doubled(asked: Any) -> None:
-    error = error_of(client(*asked), b"+OK\r\na\r\n.\r\nRETR 2\r\n.\r\n")
-    assert "RETR 2" in str(error)
-    assert "double dots" in str(error)
-
-
-def test_so_they_do_if_the_next_command_was_sent_before_they_were_read() -> None:
-    connection = client(Retr(1))
-    connection.receive_data(b"+OK\r\na\r\n.\r\n+OK mail\r\n.\r\n")
-    assert [type(connection.next_event()) for _ in range(3)][-1] is MessageEnd
-    connection.send(Noop())
-    assert "double dots" in str(error_of(connection, b""))
-
-
-def test_the_rest_of_a_message_is_no_longer_blamed_after_the_next_answer() -> None:
-    connection = client(Retr(1), Noop())
-    assert "double dots" not in str(error_of(connection, b"+OK\r\n.\r\n+OK\r\nwhat\r\n"))
-
-
 def test_quit_in_transaction() -> None:
     connection = client(Dele(1), Dele(2), Quit())
     events(connection, b"+OK\r\n-ERR\r\n")
@@ -499,110 +296,143 @@ def test_octets_in_the_chunk_of_the_answer_to_stls_are_never_parsed(injected: by
     assert dead.value.command == Capa()
 
 
-ENDS: dict[str, tuple[list[Command[Any]], bytes, str]] = {
-    "idle": ([], b"", "the stream ended in the state 'transaction'"),
-    "before an answer": ([Noop()], b"", "in the state 'transaction'"),
-    "within a line": ([Noop()], b"+OK fi", "in the state 'transaction'"),
-    "before QUIT is answered": ([Quit()], b"", "in the state 'transaction'"),
-    "within a listing": ([List()], b"+OK\r\n1 1\r\n", "within an answer, 3 octets into it"),
-    "behind the answer to QUIT": ([Quit()], b"+OK\r\n+O", "in the state 'update'"),
-}
+def test_the_faults_that_a_client_can_forgive() -> None:
+    assert set(FAULTS) == set(Fault) - {Fault.EIGHT_BIT_COMMAND}
 
 
-@pytest.mark.parametrize(("asked", "wire", "message"), ENDS.values(), ids=ENDS)
-def test_streams_that_end_too_early(asked: Any, wire: bytes, message: str) -> None:
-    connection = client(*asked)
-    if wire:
-        events(connection, wire)
-    in_flight = connection.in_flight
-    error = error_of(connection, b"")
-    assert isinstance(error, ConnectionLost)
-    assert message in str(error)
-    assert error.command == (in_flight[0] if in_flight else None)
-    assert error.octets_received == 0
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_fault_that_is_forgiven_is_reported_before_the_reply(fault: Fault, size: int) -> None:
+    state, command, wire, sample, count, replies = FAULTS[fault]
+    connection = client(*([command] if command else []), state=state)
+    found = events(connection, *(wire[i : i + size] for i in range(0, len(wire), size)))
+    at = found.index(Deviation(fault, command, sample, count))
+    assert found[at + 1 :] == replies
+    assert not any(isinstance(event, Deviation) for event in found[:at])
 
 
-@pytest.mark.parametrize(
-    ("greeting", "message"),
-    [
-        (b"", "in the state 'greeting'"),
-        (b"* BYE", "an IMAP server; it said: \\* BYE"),
-        (b"\x15\x03\x03\x00\x02\x02\x46", "TLS from the start"),
-    ],
-)
-def test_a_stream_that_ends_before_the_greeting(greeting: bytes, message: str) -> None:
-    connection = ClientConnection()
-    connection.receive_data(greeting) if greeting else None
-    with pytest.raises(ConnectionLost, match=message):
-        events(connection, b"")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_fault_that_is_not_forgiven_ends_the_session(fault: Fault, strict: bool) -> None:
+    state, command, wire, *_ = FAULTS[fault]
+    connection = client(*([command] if command else []), state=state)
+    connection.leniency = STRICT if strict else LENIENT.refusing(fault)
+    error = error_of(connection, wire)
+    assert error.fault is fault
+    assert error.command == command
+    assert fault.value in str(error)
 
 
-def test_a_message_that_is_cut_short() -> None:
-    connection = client(Dele(7), Retr(1))
-    cut = events(connection, b"+OK\r\n+OK\r\nabc\r\n.")
-    assert cut[-1] == MessageData(b"abc")
-    error = error_of(connection, b"")
-    assert error.command == Retr(1)
-    assert error.octets_received == 3
-    assert error.pending_deletions == 1
-    assert "3 octets into it" in str(error)
-    assert "1 messages marked as deleted were kept" in str(error)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_other_fault_may_be_refused(fault: Fault) -> None:
+    state, command, wire, *_, replies = FAULTS[fault]
+    connection = client(*([command] if command else []), state=state)
+    connection.leniency = STRICT.tolerating(fault)
+    assert events(connection, wire)[-len(replies) :] == replies
 
 
-def test_an_early_end_counts_after_all_that_came_before_it() -> None:
-    connection = client(Noop(), Retr(1))
-    connection.receive_data(b"+OK\r\n+OK\r\ntext\r\n.\r\n")
-    connection.receive_data(b"")
-    assert [type(connection.next_event()) for _ in range(4)][-1] is MessageEnd
-    with pytest.raises(ConnectionLost):
+def test_several_faults_come_in_the_order_in_which_they_were_met() -> None:
+    found = events(client(Stat()), b"\r\n+ok 1 many\n")
+    faults = [event.fault for event in found[:-1]]
+    assert faults == [
+        Fault.BLANK_LINE,
+        Fault.BARE_LF,
+        Fault.STATUS_INDICATOR_CASE,
+        Fault.UNUSABLE_SIZE,
+    ]
+    assert found[-1] == StatReply(Stat(), 1, None)
+
+
+@pytest.mark.parametrize("rest", [b"1 1\n.\n", b"1 1\r\n.\r\n"])
+def test_a_fault_is_reported_before_the_rest_of_the_answer_comes(rest: bytes) -> None:
+    connection = client(List())
+    assert events(connection, b"+OK\n") == [Deviation(Fault.BARE_LF, List(), b"+OK")]
+    assert events(connection, rest) == [ListReply(List(), ScanListings([(1, 1)]))]
+
+
+def test_what_is_forgiven_comes_before_the_error_of_the_same_line() -> None:
+    connection = client(Stat())
+    connection.receive_data(b"+ok\n")
+    faults = [connection.next_event() for _ in range(2)]
+    assert faults == [
+        Deviation(Fault.BARE_LF, Stat(), b"+ok"),
+        Deviation(Fault.STATUS_INDICATOR_CASE, Stat(), b"+ok"),
+    ]
+    with pytest.raises(RemoteProtocolError, match="no drop listing: nothing"):
         connection.next_event()
 
 
-LIMITS: dict[str, tuple[Limits, Command[Any], bytes]] = {
-    "status_line": (Limits(status_line=20), Noop(), b"+OK " + b"x" * 16),
-    "listing_line": (Limits(listing_line=10), Uidl(), b"+OK\r\n1 " + b"x" * 9),
-    "listing_lines": (Limits(listing_lines=2), List(), b"+OK\r\n" + b"1 1\r\n" * 3),
-    "listing_octets": (Limits(listing_octets=9), List(), b"+OK\r\n" + b"1 1\r\n" * 2 + b"x"),
-}
+@pytest.mark.parametrize(
+    ("command", "line", "message"),
+    [
+        (Noop(), b"+OK a\0b", "holds a NUL: \\+OK a\\\\x00b"),
+        (Noop(), b"+ERR no", "neither \\+OK nor -ERR: \\+ERR no"),
+        (Noop(), b"OK", "neither"),
+        (Noop(), b"\x1b[2J", r"neither \+OK nor -ERR: \\x1b\[2J"),
+        (None, b"+OK", "answers nothing: \\+OK"),
+        (Stat(), b"+OK two", "no drop listing: two"),
+        (List(), b"+OK\r\n0 1", "no scan listing: 0 1"),
+    ],
+)
+def test_what_no_server_may_send(command: Command[Any] | None, line: bytes, message: str) -> None:
+    connection = client(*([command] if command else []))
+    with pytest.raises(RemoteProtocolError, match=message) as caught:
+        events(connection, line + b"\r\n.\r\n")
+    assert caught.value.command == command
 
 
-@pytest.mark.parametrize(("limits", "command", "wire"), LIMITS.values(), ids=LIMITS)
-@pytest.mark.parametrize("size", [1, 1000])
-def test_limits(limits: Limits, command: Command[Any], wire: bytes, size: int) -> None:
-    name = next(name for name, row in LIMITS.items() if row[2] == wire)
-    connection = client(limits=limits)
-    connection.send(command)
-    chunks = [wire[i : i + size] for i in range(0, len(wire), size)]
-    error = error_of(connection, *chunks)
-    assert isinstance(error, LimitExceeded)
-    assert (error.limit, error.value) == (name, getattr(limits, name))
-    assert error.command == command
+def test_a_line_behind_a_message_points_to_dots_that_were_not_doubled() -> None:
+    error = error_of(client(Retr(1)), b"+OK\r\na\r\n.\r\nb\r\n.\r\n")
+    assert "the server seems not to double dots" in str(error)
 
 
-def test_a_challenge_can_be_longer_than_another_status_line() -> None:
-    limits = Limits(status_line=100, challenge=300)
-    connection = client(PLAIN, state=AUTHORIZATION, limits=limits)
-    assert events(connection, b"+ " + b"YWFh" * 100 + b"\r\n") == [Challenge(PLAIN, b"aaa" * 100)]
-    connection.send(AuthCancel())
-    error = error_of(connection, b"-ERR " + b"x" * 600)
-    assert (error.limit, error.value) == ("status_line", 600)
-
-
-@pytest.mark.parametrize("rest", [b"\r\n", b"+OK\r\n", b"+OK\r\n.\r\n", b""])
-def test_a_dead_connection_says_why(rest: bytes) -> None:
-    connection = client(Noop(), Retr(1))
-    first = error_of(connection, b"+OK\r\nwhat?\r\n" + rest)
-    connection.receive_data(b"+OK\r\nmail\r\n.\r\n")
+@pytest.mark.parametrize(
+    ("state", "asked", "wire", "octets"),
+    [
+        (GREETING, [], b"+OK", 0),
+        (TRANSACTION, [Dele(1), Retr(1)], b"+OK\r\n+OK\r\nabc\r\n", 3),
+        (TRANSACTION, [Dele(1), List()], b"+OK\r\n+OK\r\n1 1\r\n", 0),
+    ],
+)
+def test_a_stream_that_ends_too_early(state: State, asked: Any, wire: bytes, octets: int) -> None:
+    connection = client(*asked, state=state)
+    events(connection, wire)
+    error = error_of(connection, b"")
+    assert isinstance(error, ConnectionLost)
+    assert error.octets_received == octets
+    assert error.pending_deletions == len(asked[:1])
     for call in (connection.next_event, lambda: connection.send(Noop())):
-        with pytest.raises(DeadConnectionError, match=r"dead since: neither \+OK nor") as caught:
+        with pytest.raises(DeadConnectionError) as caught:
             call()
-        assert caught.value.__cause__ is first
-    assert connection.state is State.DEAD
+        assert caught.value.__cause__ is error
 
 
-def test_memory_for_a_dead_connection_does_not_grow() -> None:
-    connection = client(Noop())
-    error_of(connection, b"what?\r\n")
-    for _ in range(100):
-        connection.receive_data(b"x" * 10_000)
-    assert len(connection._buffer) < 100_000
+def test_a_stream_that_ends_in_place_of_tls() -> None:
+    connection = client(Stls(), state=AUTHORIZATION)
+    events(connection, b"+OK\r\n")
+    assert isinstance(error_of(connection, b""), ConnectionLost)
+
+
+def test_octets_in_a_later_chunk_behind_stls_are_never_parsed_either() -> None:
+    connection = client(Stls(), state=AUTHORIZATION)
+    events(connection, b"+OK\r\n")
+    assert isinstance(error_of(connection, b"+OK\r\n"), StlsInjectionError)
+
+
+def test_commands_can_be_sent_ahead() -> None:
+    connection = client(
+        Pass("secret"), Stat(), state=AUTHORIZATION, limits=Limits(commands_in_flight=2)
+    )
+    assert connection.in_flight == (Pass("secret"), Stat())
+    refused(connection, Noop(), "2 commands are in flight")
+    events(connection, b"-ERR\r\n-ERR\r\n")
+    connection.receive_data(b"+OK\r\n")
+    connection.send(Quit())
+    assert "answers nothing" in str(error_of(connection, b""))
+
+
+def test_what_is_sent_alone_and_what_nothing_is_sent_behind() -> None:
+    connection = client(Capa(), state=AUTHORIZATION)
+    refused(connection, Stls(), "still in flight")
+    connection.send(Quit())
+    refused(connection, Capa(), "nothing may be sent behind Quit")
