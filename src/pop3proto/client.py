@@ -409,7 +409,8 @@ class ClientConnection(Engine[ClientEvent]):
             self.pending_deletions += 1
         elif isinstance(command, Rset):
             self.pending_deletions = 0
-        elif isinstance(command, Utf8):
+        else:
+            # Only Utf8 is left of those that move anything.
             self.utf8 = True
 
     def _quit_answered(self, *, succeeded: bool) -> None:

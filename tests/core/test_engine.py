@@ -194,3 +194,14 @@ def test_a_fault_without_a_sample_shows_no_line() -> None:
 def test_a_sample_is_cut() -> None:
     deviation, _ = events(client(Noop()), b"+ok " + b"x" * 5000 + b"\r\n")
     assert deviation.sample == b"+ok " + b"x" * 196
+
+
+def test_a_dead_connection_keeps_nothing() -> None:
+    connection = ClientConnection()
+    connection.receive_data(b"220 smtp.example.org\r\n")
+    with pytest.raises(RemoteProtocolError):
+        connection.next_event()
+    connection.receive_data(b"x" * 1000)
+    with pytest.raises(DeadConnectionError):
+        connection.next_event()
+    assert len(connection._buffer) == 0
