@@ -246,8 +246,8 @@ class ServerConnection(Engine[ServerEvent]):
             return self._end_of_stream() if self._buffer.eof else Signal.PAUSED
         event = self._read_line()
         if self._ready:
-            if not isinstance(event, Signal):
-                self._ready.append(event)
+            # Only a line that is there has anything to be forgiven: this is no Signal.
+            self._ready.append(cast(ServerEvent, event))
             return cast(Deviation, self._ready.pop(0))
         return event
 
