@@ -11,11 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .commands import Command
     from .deviations import Fault
     from .replies import ErrorReply, ResponseCode
 
 __all__ = [
+    "AuthenticationError",
     "AuthenticationFailed",
     "BusyError",
     "CommandFailed",
@@ -26,16 +29,25 @@ __all__ = [
     "GreetingRefused",
     "LimitExceeded",
     "LocalProtocolError",
+    "LoginDelayed",
+    "MaildropBusy",
     "MaildropError",
     "MaildropInUse",
+    "MechanismUnavailable",
+    "OAuthFailed",
+    "PermanentFailure",
     "PlaintextAuthRefused",
     "Pop3Error",
     "ProtocolError",
     "RemoteProtocolError",
+    "SaslError",
+    "ServerNotVerified",
     "StlsInjectionError",
+    "TemporaryFailure",
     "TlsError",
     "TlsUnavailable",
     "TranscriptError",
+    "WrongCredentials",
     "printable",
 ]
 
@@ -249,10 +261,96 @@ class GreetingRefused(CommandFailed):
     hint = "try again later"
 
 
-class AuthenticationFailed(CommandFailed):
-    """The server refused a login."""
+class AuthenticationError(Pop3Error):
+    """A login did not come about, for whatever reason."""
 
-    hint = "check the user name and the secret; the response code, if any, says more"
+
+class AuthenticationFailed(CommandFailed, AuthenticationError):
+    """The server refused a login. It is a subclass where the server says why (RFC 3206)."""
+
+    hint = "check the user name and the secret; the server's text may say more"
+
+
+class WrongCredentials(AuthenticationFailed):
+    """The user name or the secret is wrong, or the login is not allowed: ``[AUTH]``."""
+
+    hint = "check the user name and the secret; trying the same again will not help"
+
+
+class MaildropBusy(AuthenticationFailed):
+    """The credentials may be right, but the maildrop is locked: ``[IN-USE]``."""
+
+    hint = "try again when the other session has ended"
+
+
+class LoginDelayed(AuthenticationFailed):
+    """The last login was too short a time ago: ``[LOGIN-DELAY]`` (RFC 2449 section 8.1.1)."""
+
+    hint = "try again later"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        reply: ErrorReply | None = None,
+        seconds: int | None = None,
+    ) -> None:
+        super().__init__(message, command=command, reply=reply)
+        self.seconds = seconds
+        """The delay that the server announces in its capabilities, or ``None``."""
+
+
+class TemporaryFailure(AuthenticationFailed):
+    """The server has a fault that passes: ``[SYS/TEMP]`` (RFC 3206 section 4)."""
+
+    hint = "try again later"
+
+
+class PermanentFailure(AuthenticationFailed):
+    """The server has a fault that somebody has to mend: ``[SYS/PERM]`` (RFC 3206 section 4)."""
+
+    hint = "tell who runs the server"
+
+
+class OAuthFailed(AuthenticationFailed):
+    """The server refused an access token (RFC 7628 section 3.2.2)."""
+
+    hint = "get a new access token, with the scope that the details name"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        command: Command[Any] | None = None,
+        reply: ErrorReply | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, command=command, reply=reply)
+        self.details: Mapping[str, object] = details or {}
+        """What the server said in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
+
+
+class MechanismUnavailable(AuthenticationError):
+    """The server offers none of the mechanisms that may be used; no secret was sent."""
+
+    hint = "see what the server offers in its capabilities, or name the mechanisms to use"
+
+
+class SaslError(AuthenticationError):
+    """A SASL exchange could not go on, and was cancelled: the session can (RFC 5034 section 4)."""
+
+    hint = "try another mechanism, if the server is to be trusted"
+
+
+class ServerNotVerified(AuthenticationError):
+    """The server did not prove that it knows the password; the connection is closed.
+
+    It may be somebody else's. Nothing that it says may be trusted.
+    """
+
+    session_usable = False
+    hint = "do not retry on this network; the server may not be who it should be"
 
 
 class MaildropError(Pop3Error):

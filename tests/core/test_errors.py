@@ -7,6 +7,7 @@ import pytest
 
 from pop3proto import Apop, Auth, ErrorReply, Fault, Pass, ResponseCode, Retr, Rpop, User, errors
 from pop3proto.errors import (
+    AuthenticationError,
     AuthenticationFailed,
     BusyError,
     CommandFailed,
@@ -17,20 +18,30 @@ from pop3proto.errors import (
     GreetingRefused,
     LimitExceeded,
     LocalProtocolError,
+    LoginDelayed,
+    MaildropBusy,
     MaildropError,
     MaildropInUse,
+    MechanismUnavailable,
+    OAuthFailed,
+    PermanentFailure,
     PlaintextAuthRefused,
     Pop3Error,
     ProtocolError,
     RemoteProtocolError,
+    SaslError,
+    ServerNotVerified,
     StlsInjectionError,
+    TemporaryFailure,
     TlsError,
     TlsUnavailable,
     TranscriptError,
+    WrongCredentials,
     printable,
 )
 
 SESSION_USABLE = {
+    AuthenticationError: True,
     AuthenticationFailed: True,
     BusyError: True,
     CommandFailed: True,
@@ -41,19 +52,35 @@ SESSION_USABLE = {
     GreetingRefused: False,
     LimitExceeded: False,
     LocalProtocolError: True,
+    LoginDelayed: True,
+    MaildropBusy: True,
     MaildropError: True,
     MaildropInUse: True,
+    MechanismUnavailable: True,
+    OAuthFailed: True,
+    PermanentFailure: True,
     PlaintextAuthRefused: True,
     Pop3Error: True,
     ProtocolError: True,
     RemoteProtocolError: False,
+    SaslError: True,
+    ServerNotVerified: False,
     StlsInjectionError: False,
+    TemporaryFailure: True,
     TlsError: False,
     TlsUnavailable: False,
     TranscriptError: True,
+    WrongCredentials: True,
 }
 ALL = sorted(SESSION_USABLE, key=lambda cls: cls.__name__)
-WITHOUT_HINT = {CommandFailed, MaildropError, Pop3Error, ProtocolError, TranscriptError}
+WITHOUT_HINT = {
+    AuthenticationError,
+    CommandFailed,
+    MaildropError,
+    Pop3Error,
+    ProtocolError,
+    TranscriptError,
+}
 REPLY = ErrorReply(Retr(1), "maildrop already locked", ResponseCode("IN-USE"))
 DETAILED: list[Pop3Error] = [
     LimitExceeded("too long", command=Retr(1), limit="status_line", value=8192),
@@ -63,6 +90,8 @@ DETAILED: list[Pop3Error] = [
     CommandFailed("refused", command=Retr(1), reply=REPLY),
     GreetingRefused("refused", reply=REPLY),
     AuthenticationFailed("refused", reply=REPLY),
+    LoginDelayed("refused", command=Retr(1), reply=REPLY, seconds=300),
+    OAuthFailed("refused", command=Retr(1), reply=REPLY, details={"status": "401"}),
 ]
 
 

@@ -1,0 +1,73 @@
+"""What a SASL mechanism is to pop3proto: a small object without any input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+__all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
+
+
+class Mechanism(Protocol):
+    """The client's side of a SASL mechanism (RFC 4422), good for one login.
+
+    The session asks ``initial()`` once, then ``respond()`` for each challenge of the server, and
+    looks at ``complete`` when the server says ``+OK``. None of the octets are in base64. Whatever
+    a method raises cancels the exchange with ``*`` (RFC 5034 section 4) and reaches the caller;
+    the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense, and
+    ``ServerNotVerified`` for a server that fails to prove itself.
+
+    An object of one's own needs these four members and nothing else.
+    """
+
+    @property
+    def name(self) -> str:
+        """The registered name, as ``SCRAM-SHA-256``."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether the server may accept the login now.
+
+        A mechanism that verifies the server says no until that has been done.
+        """
+        ...
+
+    def initial(self) -> bytes | None:
+        """What the client says first; ``None`` if the server has to begin."""
+        ...
+
+    def respond(self, challenge: bytes) -> bytes:
+        """The answer to a challenge of the server."""
+        ...
+
+
+@runtime_checkable
+class ShowsSecret(Protocol):
+    """A mechanism that says itself whether it shows its secret; else its name tells."""
+
+    @property
+    def shows_secret(self) -> bool:
+        """Whether who reads the octets can log in with them: such a mechanism needs TLS."""
+        ...
+
+
+@runtime_checkable
+class ReportsDetails(Protocol):
+    """A mechanism whose server explains a refusal in a challenge, as those of OAuth do."""
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What the server said, decoded from JSON; empty if it said nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBinding:
+    """The octets that tie a login to the TLS connection that it goes through (RFC 5056)."""
+
+    type: str
+    """The registered name: ``tls-exporter``, ``tls-server-end-point`` or ``tls-unique``."""
+    data: bytes
+    """The octets of that type (RFC 9266, RFC 5929)."""
