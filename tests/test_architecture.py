@@ -19,10 +19,10 @@ TESTS = Path(__file__).parent
 # package itself, which gathers the core; a package is named where its __init__ belongs.
 FLOORS = (
     "_version errors limits states deviations numbers _base64 capabilities listings replies _wire",
-    "_command _login_commands commands events _parsing _collectors _requests _engine client server",
+    "_command _login_commands commands events _parsing _collectors _requests _engine _client_state client server",
     "(package)",
     "_logins sasl._mechanism sasl._saslprep sasl._plain sasl._cram_md5 sasl._digest_md5 sasl._oauth",
-    "sasl._channel_binding sasl._scram sasl._spnego sasl",
+    "sasl._channel_binding sasl._scram sasl._spnego sasl._by_name sasl",
     "sasl._server_simple sasl._server_digests sasl._server_oauth sasl._server_scram sasl.server",
     "url _recorded _redact _replay transcript",
     "_maildir maildrop _actions _opened _server_options serving",
@@ -30,7 +30,8 @@ FLOORS = (
     "testing._channel testing._server testing testing.strategies",
     "transports._tls transports._sockets transports._connect",
     "transports._exchange transports._message transports._batch transports._saving",
-    "transports._session transports._client transports._facade",
+    "transports._session transports._choice transports._authentication transports._client",
+    "transports._stepping transports._facade",
     "transports.blocking transports.asyncio transports.trio transports.anyio",
     "compat._errors compat._secrets compat._conversation compat._commands compat._auth",
     "compat.poplib compat",

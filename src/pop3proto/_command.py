@@ -115,6 +115,12 @@ class Command(Generic[R_co]):
     """What its positive answer looks like; a class attribute everywhere but in ``Extension``,
     where the caller says it."""
 
+    # What the wire form is where there are no arguments.
+    _wire_form: ClassVar[bytes] = b""
+
+    def __init_subclass__(cls) -> None:
+        cls._wire_form = getattr(cls, "verb", "").encode("ascii") + b"\r\n"
+
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
-        return self.verb.encode("ascii") + b"\r\n"
+        return self._wire_form

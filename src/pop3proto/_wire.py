@@ -22,12 +22,13 @@ _LAST_BLOCK = 64 * 1024
 # Octets a line below which lines count as short.
 _DENSE = 16
 _CR = 0x0D
+_CRLF_DOT = b"\r\n."
 
 
 class ReceiveBuffer:
     """What was received and not yet consumed, and the cutting of lines from it."""
 
-    __slots__ = ("_pending", "_scanned", "data", "eof", "newline", "start")
+    __slots__ = ("_scanned", "data", "eof", "newline", "pending", "start")
 
     def __init__(self) -> None:
         self.data = b""
@@ -37,11 +38,12 @@ class ReceiveBuffer:
         """How the line returned last was ended."""
         self.eof = False
         self._scanned = 0
-        self._pending: list[bytes] = []
+        self.pending: list[bytes] = []
+        """What came later than ``data``."""
 
     def __len__(self) -> int:
         """How many octets are waiting."""
-        return len(self.data) - self.start + sum(map(len, self._pending))
+        return len(self.data) - self.start + sum(map(len, self.pending))
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next octets; none at all is the end of the stream."""
@@ -52,11 +54,11 @@ class ReceiveBuffer:
         octets = data if type(data) is bytes else bytes(data)
         if not octets:
             self.eof = True
-        elif self.start == len(self.data) and not self._pending:
+        elif self.start == len(self.data) and not self.pending:
             self.data = octets
             self.start = self._scanned = 0
         else:
-            self._pending.append(octets)
+            self.pending.append(octets)
 
     def merge(self) -> bool:
         """Join what came later to what is unconsumed; whether there was anything.
@@ -64,13 +66,13 @@ class ReceiveBuffer:
         Chunks wait in a list until they are needed, because adding each of them to one string as
         it comes would take time in the square of their number.
         """
-        if not self._pending:
+        if not self.pending:
             return False
-        self._pending.insert(0, self.data[self.start :])
+        self.pending.insert(0, self.data[self.start :])
         self._scanned = max(self._scanned - self.start, 0)
-        self.data = b"".join(self._pending)
+        self.data = b"".join(self.pending)
         self.start = 0
-        self._pending.clear()
+        self.pending.clear()
         return True
 
     def next_line(self, limit: int, limit_name: str, newline: bytes = b"\n") -> bytes | None:
@@ -101,14 +103,12 @@ class ReceiveBuffer:
         return data[start:found]
 
     def give_back_newline(self) -> None:
-        """Make the end of the line returned last the first of the octets that are waiting."""
-        width = len(self.newline)
-        if self.start >= width:
-            self.start -= width
-        else:
-            # Its chunk has been replaced by a later one.
-            self.data = self.newline + self.data[self.start :]
-            self.start = self._scanned = 0
+        """Make the end of the line returned last the first of the octets that are waiting.
+
+        For when its chunk has been replaced by a later one.
+        """
+        self.data = self.newline + self.data[self.start :]
+        self.start = self._scanned = 0
 
     def discard_line(self, newline: bytes = b"\n") -> bool:
         """Drop what is there of the line in progress; whether its end was among it."""
@@ -136,36 +136,29 @@ class BodyReader:
     lines doubles the dot at the start of every one of them.
     """
 
-    __slots__ = (
-        "_block",
-        "_buffer",
-        "_dense",
-        "_opening",
-        "_skip",
-        "complete",
-        "newline",
-        "octets",
-        "unstuffed",
-    )
+    # What holds until it is set: most messages are over before any of it changes.
+    complete = False
+    """Whether the terminator was consumed."""
+    octets = 0
+    """How many octets of content were handed out."""
+    unstuffed = 0
+    """How many lines began with a single dot (they are content, as they came)."""
+    # How many octets are searched at once for stuffed lines; 0 where none is expected.
+    _block = 0
+    _dense = False
 
     def __init__(self, buffer: ReceiveBuffer) -> None:
         self._buffer = buffer
         self.newline = newline = buffer.newline
         """What ends a line of this body."""
-        self._opening = newline + b"."
+        self._opening = _CRLF_DOT if newline == b"\r\n" else b"\n."
         # The status line's own end opens the search, so that a dot in the first line is found
         # like any other: give it back to the buffer, and leave it out of the first chunk.
-        self._skip = len(newline)
-        buffer.give_back_newline()
-        # How many octets are searched at once for stuffed lines; 0 where none is expected.
-        self._block = 0
-        self._dense = False
-        self.complete = False
-        """Whether the terminator was consumed."""
-        self.octets = 0
-        """How many octets of content were handed out."""
-        self.unstuffed = 0
-        """How many lines began with a single dot (they are content, as they came)."""
+        self._skip = skip = len(newline)
+        if buffer.start >= skip:
+            buffer.start -= skip
+        else:
+            buffer.give_back_newline()
 
     def read(self) -> bytes:
         """The next octets of the content; none if more input is needed or ``complete`` is set."""
@@ -177,7 +170,7 @@ class BodyReader:
                 if chunk:
                     self.octets += len(chunk)
                     return chunk
-            if buffer.start == start and not buffer.merge():
+            if buffer.start == start and not (buffer.pending and buffer.merge()):
                 break
         return b""
 
@@ -194,7 +187,9 @@ class BodyReader:
         while True:
             dot = data.find(b".", position)
             if dot < 0:
-                end = len(data) - _held_back(data, start, self.newline)
+                end = len(data)
+                if data[-1] in self.newline:
+                    end -= _held_back(data, start, self.newline)
                 return self._take(start, end, end)
             found = dot + 1 - width
             # In base64 the first full stop is the one that ends the body.
@@ -209,6 +204,11 @@ class BodyReader:
                     found = data.find(opening, dot, found)
                 break
         after = found + width
+        if data.startswith(b"\r\n", after):
+            # The usual end, in few steps: small messages have little else to pay for.
+            self.complete = True
+            self._buffer.start = after + 2
+            return data[start + self._skip : after - 1]
         ending = _ending(data, after, self.newline)
         if ending > 0:
             self.complete = True
@@ -281,13 +281,11 @@ class BodyReader:
 
 
 def _ending(data: bytes, position: int, newline: bytes) -> int:
-    """What follows the dot that opens a line, at ``position``.
+    """What follows the dot that opens a line, at ``position``, if that is not CRLF.
 
     The octets of the line end if the line is the terminator, 0 if that is not decided yet, and -1
     if there is more to the line.
     """
-    if data.startswith(b"\r\n", position):
-        return 2
     after = data[position : position + 2]
     if after.startswith(newline):
         return 1
@@ -299,8 +297,6 @@ def _held_back(data: bytes, start: int, pattern: bytes) -> int:
 
     The whole of it counts too.
     """
-    if data[-1] not in pattern:
-        return 0
     for size in range(min(len(pattern), len(data) - start), 0, -1):
         if data.endswith(pattern[:size]):
             return size

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -150,12 +150,18 @@ class Greeting:
         return _status_line(b"+OK", self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Ok:
     """``+OK`` to a command whose answer is nothing more (RFC 1939 section 3)."""
 
     command: Command[Any]
     text: str = ""
+
+    # This and the three events of a message come by the thousand. What sets a slot directly takes
+    # half the time of what a frozen dataclass makes for itself.
+    def __init__(self, command: Command[Any], text: str = "") -> None:
+        _set_ok_command(self, command)
+        _set_ok_text(self, text)
 
     def to_bytes(self) -> bytes:
         """The wire form."""
@@ -326,32 +332,55 @@ class Challenge:
         return b"+ " + (_encoded(self.text) if self.text else b64encode(self.data)) + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class MessageStart:
     """A dot-terminated text follows (RETR, TOP, and extensions with such a reply)."""
 
     command: Command[Any]
     text: str = ""
 
+    def __init__(self, command: Command[Any], text: str = "") -> None:
+        _set_start_command(self, command)
+        _set_start_text(self, text)
+
     def to_bytes(self) -> bytes:
         """The wire form of the status line; the engine sends what follows."""
         return _status_line(b"+OK", self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class MessageData:
     """The next octets of the text, at least one, cut anywhere, with dot-stuffing undone."""
 
     data: bytes
 
+    def __init__(self, data: bytes) -> None:
+        _set_data(self, data)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, init=False)
 class MessageEnd:
     """The text is complete."""
 
     command: Command[Any]
     octets: int = field(default=0, compare=False)
     """How many octets its ``MessageData`` events carried together."""
+
+    def __init__(self, command: Command[Any], octets: int = 0) -> None:
+        _set_end_command(self, command)
+        _set_end_octets(self, octets)
+
+
+def _setter(cls: type, name: str) -> Callable[[object, object], None]:
+    set_slot: Callable[[object, object], None] = cls.__dict__[name].__set__
+    return set_slot
+
+
+_set_ok_command, _set_ok_text = _setter(Ok, "command"), _setter(Ok, "text")
+_set_start_command = _setter(MessageStart, "command")
+_set_start_text = _setter(MessageStart, "text")
+_set_data = _setter(MessageData, "data")
+_set_end_command, _set_end_octets = _setter(MessageEnd, "command"), _setter(MessageEnd, "octets")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ class State(Enum):
     DEAD = "dead"
     """The peer broke the protocol or the stream was cut; nothing more can be learnt from it."""
 
+    # A member is only ever equal to itself, and this hash is C: each command is looked up by it.
+    __hash__ = object.__hash__
+
 
 @unique
 class Signal(Enum):
