@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,7 +33,21 @@ _HAPPY_EYEBALLS_DELAY = 0.25
 _CLOSING = 1.0
 
 
-class AsyncioStream(asyncio.Protocol):
+class _Scratch(threading.local):
+    """Where octets are received before they are copied to a stream of their own.
+
+    An event loop receives for one stream at a time, so all streams of a thread can share one: it
+    is faster than a new buffer for each receive, and a session that waits keeps none of it.
+    """
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(CHUNK))
+
+
+_scratch = _Scratch()
+
+
+class AsyncioStream(asyncio.BufferedProtocol):
     """A ``Stream`` that is its own asyncio protocol: pass the class to ``create_connection()``.
 
     Reading is paused while more than a chunk waits for the client, so that a slow client holds
@@ -71,10 +86,14 @@ class AsyncioStream(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes (called by asyncio)."""
+        return _scratch.view
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Octets have come (called by asyncio)."""
-        self._received.append(data)
-        self._waiting += len(data)
+        self._received.append(bytes(_scratch.view[:nbytes]))
+        self._waiting += nbytes
         if self._waiting > CHUNK and not self._reading_paused and self._transport is not None:
             self._transport.pause_reading()
             self._reading_paused = True
