@@ -100,6 +100,7 @@ from .replies import (
 )
 from .server import ServerConnection
 from .states import ReplyShape, Signal, State
+from .url import PopUrl
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -170,6 +171,7 @@ __all__ = [
     "PermanentFailure",
     "PlaintextAuthRefused",
     "Pop3Error",
+    "PopUrl",
     "ProtocolError",
     "Quit",
     "RemoteProtocolError",

@@ -11,6 +11,10 @@ from ._stream import CHUNK, SEND_BUFFER
 __all__ = ["SocketStream"]
 
 
+# How many chunks are received without waiting, behind one that was full.
+_EAGER = 4
+
+
 class SocketStream(ABC):
     """A ``Stream`` on a connected socket, which it owns."""
 
@@ -22,6 +26,7 @@ class SocketStream(ABC):
         self.sock = sock
         """The socket."""
         self._unsent = b""
+        self._eager = 0
 
     @abstractmethod
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
@@ -43,15 +48,26 @@ class SocketStream(ABC):
         """The next octets, while what is unsent goes on being sent."""
         deadline = None if timeout is None else monotonic() + timeout
         while True:
-            readable = await self.wait(_left(deadline), read=True, write=bool(self._unsent))
+            if self._eager:
+                # A full chunk came before, so more of it is probably there. Other tasks get their
+                # turn all the same, and cancellations are seen: the next wait is not far.
+                self._eager -= 1
+            elif not await self.wait(_left(deadline), read=True, write=bool(self._unsent)):
+                self._send_now()
+                continue
             if self._unsent:
                 self._send_now()
-            if readable:
-                try:
-                    return self.sock.recv(CHUNK)
-                except BlockingIOError:
-                    # Readiness is a hint: the kernel may have dropped the segment since.
-                    continue
+            try:
+                data = self.sock.recv(CHUNK)
+            except BlockingIOError:
+                # Readiness is a hint: the kernel may have dropped the segment since.
+                self._eager = 0
+                continue
+            if len(data) < CHUNK:
+                self._eager = 0
+            elif not self._eager:
+                self._eager = _EAGER
+            return data
 
     def _send_now(self) -> None:
         try:

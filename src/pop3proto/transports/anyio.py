@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from socket import SO_ERROR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
+from ..url import PopUrl
 from ._batch import Outcome
 from ._client import AsyncClient
-from ._connect import connecting
+from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
 from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
 from ._sockets import SocketStream
 from ._stream import Stream
@@ -28,6 +30,7 @@ __all__ = [
     "Security",
     "Timeouts",
     "connect",
+    "connect_unix",
 ]
 
 _Address: TypeAlias = tuple[Any, Any, int, str, Any]
@@ -73,10 +76,10 @@ class AnyioStream(SocketStream):
 
 
 async def connect(
-    host: str,
+    host: str | PopUrl,
     port: int | None = None,
     *,
-    security: Security = Security.TLS,
+    security: Security | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     source_address: tuple[str, int] | None = None,
@@ -85,33 +88,72 @@ async def connect(
 ) -> AsyncClient:
     """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
 
-    ``port`` is 995 for implicit TLS and 110 otherwise if it is not given. The connection is
-    secured as ``security`` says, or not made at all. ``ssl_context`` is
-    ``ssl.create_default_context()`` if none is given: the certificate is verified and has to show
-    ``server_hostname``, which is ``host`` if not given. ``opener`` opens the byte stream to a host
-    and port in place of a TCP connection, as for a proxy; ``source_address`` is not used then.
+    ``host`` is a name, an address, or a POP URL (RFC 2384). The connection is secured as
+    ``security`` says, or not made at all; that is implicit TLS if it is not given, and STLS for a
+    ``pop://`` URL. ``port`` is 995 for implicit TLS and 110 otherwise if it is not given.
+    ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
+    verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
+    not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
+    connect from. ``opener`` opens the byte stream to a host and port in place of a TCP connection,
+    as for a proxy; ``source_address`` is not used then.
 
-    Raises ``ConnectFailed``, ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``,
-    ``GreetingRefused``, ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed
-    then.
+    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectFailed``,
+    ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``, ``GreetingRefused``,
+    ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed then.
     """
     options = options or DEFAULT_OPTIONS
-    number = security.default_port if port is None else port
-    seconds = options.timeouts.connect
+    to = target(host, port, security, server_hostname)
 
     async def tcp(host: str, port: int) -> Stream:
         return AnyioStream(await _connected(host, port, source_address))
 
-    with connecting(f"{host} port {number}", seconds):
-        with anyio.fail_after(seconds):
-            stream = await (opener or tcp)(host, number)
+    opening = partial(opener or tcp, to.host, to.port)
+    stream = await _opened(opening, str(to), options.timeouts.connect)
+    return await AsyncClient.start(
+        stream,
+        security=to.security,
+        ssl_context=ssl_context,
+        server_hostname=to.server_hostname,
+        options=options,
+    )
+
+
+async def connect_unix(
+    path: UnixPath,
+    *,
+    security: Security = Security.PLAINTEXT,
+    ssl_context: SSLContext | None = None,
+    server_hostname: str | None = None,
+    options: ClientOptions | None = None,
+) -> AsyncClient:
+    """Connect to the POP3 server that listens at ``path``, and return a client, like ``connect()``.
+
+    There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
+    a path is no name that a certificate could show.
+
+    Raises what ``connect()`` raises, ``ConnectFailed`` also where there are no UNIX sockets.
+    """
+    options = options or DEFAULT_OPTIONS
+    hostname = unix_hostname(security, server_hostname)
+
+    async def opening() -> Stream:
+        return AnyioStream(await unix_connected(path, anyio.sleep))
+
+    stream = await _opened(opening, unix_name(path), options.timeouts.connect)
     return await AsyncClient.start(
         stream,
         security=security,
         ssl_context=ssl_context,
-        server_hostname=server_hostname or host,
+        server_hostname=hostname,
         options=options,
     )
+
+
+async def _opened(
+    opening: Callable[[], Awaitable[Stream]], where: str, seconds: float | None
+) -> Stream:
+    with connecting(where, seconds), anyio.fail_after(seconds):
+        return await opening()
 
 
 async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:

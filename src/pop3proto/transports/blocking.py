@@ -6,14 +6,16 @@ import select
 import socket
 from collections.abc import Callable
 from math import ceil
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+from ..url import PopUrl
 from ._batch import Outcome
-from ._connect import connecting
+from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
 from ._facade import Client, ClientBatch, ClientMessageStream
 from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
 from ._sockets import SocketStream
+from ._stepping import run
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -29,6 +31,7 @@ __all__ = [
     "Security",
     "Timeouts",
     "connect",
+    "connect_unix",
 ]
 
 
@@ -65,10 +68,10 @@ _wait_for = _poll if hasattr(select, "poll") else _select
 
 
 def connect(
-    host: str,
+    host: str | PopUrl,
     port: int | None = None,
     *,
-    security: Security = Security.TLS,
+    security: Security | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     source_address: tuple[str, int] | None = None,
@@ -77,32 +80,36 @@ def connect(
 ) -> Client:
     """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
 
-    ``port`` is 995 for implicit TLS and 110 otherwise if it is not given. The connection is
-    secured as ``security`` says, or not made at all. ``ssl_context`` is
-    ``ssl.create_default_context()`` if none is given: the certificate is verified and has to show
-    ``server_hostname``, which is ``host`` if not given. ``opener`` makes the connected socket to a
-    host and port in place of a TCP connection, as for a proxy; ``source_address`` is not used then.
+    ``host`` is a name, an address, or a POP URL (RFC 2384). The connection is secured as
+    ``security`` says, or not made at all; that is implicit TLS if it is not given, and STLS for a
+    ``pop://`` URL. ``port`` is 995 for implicit TLS and 110 otherwise if it is not given.
+    ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
+    verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
+    not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
+    connect from. ``opener`` makes the connected socket to a host and port in place of a TCP
+    connection, as for a proxy; ``source_address`` is not used then.
 
-    Raises ``ConnectFailed``, ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``,
-    ``GreetingRefused``, ``RemoteProtocolError`` or ``ConnectionLost``; the socket is closed then.
+    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectFailed``,
+    ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``, ``GreetingRefused``,
+    ``RemoteProtocolError`` or ``ConnectionLost``; the socket is closed then.
 
     >>> with connect("pop.example.org") as client:  # doctest: +SKIP
     ...     client.login("user", "password")
     ...     message = client.retr(1)
     """
     options = options or DEFAULT_OPTIONS
-    number = security.default_port if port is None else port
+    to = target(host, port, security, server_hostname)
     seconds = options.timeouts.connect
-    with connecting(f"{host} port {number}", seconds):
+    with connecting(str(to), seconds):
         if opener is not None:
-            sock = opener(host, number)
+            sock = opener(to.host, to.port)
         else:
-            sock = _connected(host, number, seconds, source_address)
+            sock = _connected(to.host, to.port, seconds, source_address)
     return Client.start(
         BlockingStream(sock),
-        security=security,
+        security=to.security,
         ssl_context=ssl_context,
-        server_hostname=server_hostname or host,
+        server_hostname=to.server_hostname,
         options=options,
     )
 
@@ -137,3 +144,39 @@ def _connected_to(
         sock.close()
         raise
     return sock
+
+
+def connect_unix(
+    path: UnixPath,
+    *,
+    security: Security = Security.PLAINTEXT,
+    ssl_context: SSLContext | None = None,
+    server_hostname: str | None = None,
+    options: ClientOptions | None = None,
+) -> Client:
+    """Connect to the POP3 server that listens at ``path``, and return a client, like ``connect()``.
+
+    There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
+    a path is no name that a certificate could show.
+
+    Raises what ``connect()`` raises, ``ConnectFailed`` also where there are no UNIX sockets.
+    """
+    options = options or DEFAULT_OPTIONS
+    hostname = unix_hostname(security, server_hostname)
+    seconds = options.timeouts.connect
+    deadline = None if seconds is None else monotonic() + seconds
+
+    async def pause(duration: float) -> None:
+        if deadline is not None and monotonic() >= deadline:
+            raise TimeoutError
+        sleep(duration)  # noqa: ASYNC251 - there is no event loop to hold up
+
+    with connecting(unix_name(path), seconds):
+        sock = run(unix_connected(path, pause))
+    return Client.start(
+        BlockingStream(sock),
+        security=security,
+        ssl_context=ssl_context,
+        server_hostname=hostname,
+        options=options,
+    )
