@@ -9,6 +9,8 @@ from hashlib import md5
 from secrets import token_bytes, token_urlsafe
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from .errors import LocalProtocolError
+
 __all__ = [
     "Authenticator",
     "Exchange",
@@ -59,12 +61,29 @@ class Passwords:
         return self._passwords.get(user)
 
     def check(self, user: str, password: str) -> bool:
-        """Whether ``password`` is that of ``user``; the time it takes does not tell."""
+        """Whether ``password`` is that of ``user``, as it is or after SASLprep (RFC 4013).
+
+        The time it takes does not tell.
+        """
         known = self._passwords.get(user)
         expected = _NOBODYS if known is None else known
         # Digests have one length, so that not even that of the password shows.
         same = hmac.compare_digest(_digest(expected), _digest(password))
-        return same and known is not None
+        # Clients may have prepared what they send, and must for PLAIN (RFC 4616 section 2).
+        alike = hmac.compare_digest(_digest(_prepared(expected)), _digest(_prepared(password)))
+        return (same or alike) and known is not None
+
+
+def _prepared(password: str) -> str:
+    """``password`` after SASLprep (RFC 4013), or as it is if that does not take it."""
+    if password.isascii():
+        return password
+    from .sasl._saslprep import saslprep
+
+    try:
+        return saslprep(password)
+    except LocalProtocolError:
+        return password
 
 
 def _digest(password: str) -> bytes:

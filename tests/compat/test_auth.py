@@ -6,7 +6,13 @@ import pytest
 
 from pop3proto import Pop3Error
 from pop3proto.compat import poplib
+from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.sasl.server import Passwords, password_mechanisms
+from pop3proto.serving import ServerOptions
+from pop3proto.testing import serve
+from pop3proto.transports import Security
 from tests.compat.conversations import outcome, talk
+from tests.core.tracebacks import shown
 
 HELLO = b"+OK ready\r\n"
 
@@ -248,3 +254,51 @@ def test_no_secret_in_the_tracebacks_locals(
     assert "self" in shown
     assert "hush-hush" not in shown
     assert b64(b"hush-hush").decode() not in shown
+
+
+NAMES = ["PLAIN", "login", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_mechanism_by_its_name(name: str, tls: bool) -> None:
+    users = {"user": "pa55word"}
+    mechanisms = password_mechanisms(Passwords(users), host="127.0.0.1")
+    options = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0.0)
+    with serve(
+        MemoryMaildrops({"user": [b"x\r\n"]}),
+        users=users,
+        mechanisms=mechanisms,
+        options=options,
+        security=Security.TLS if tls else Security.PLAINTEXT,
+    ) as server:
+        if tls:
+            context = server.client_context()
+            pop: Any = poplib.POP3_SSL(server.host, server.port, context=context)
+        else:
+            pop = poplib.POP3(server.host, server.port)
+        with pytest.raises(poplib.error_proto) as caught:
+            pop.auth(name, user="user", password="wr0ng")
+        assert "wr0ng" not in shown(caught.value)
+        assert pop.auth(name, user="user", password="pa55word").startswith(b"+OK")
+        assert pop.stat() == (1, 3)
+        pop.quit()
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "message"),
+    [
+        ("NO-SUCH", "no mechanism is known"),
+        ("SCRAM-SHA-1-PLUS", "bind"),
+        ("PLAIN", "prohibits"),
+        ("LOGIN", "NUL"),
+        (Mechanism(b""), "brings its own user"),
+    ],
+)
+def test_names_that_cannot_be_used(mechanism: Any, message: str) -> None:
+    with client_on(b"+OK\r\n") as (client, server):
+        with pytest.raises(poplib.error_proto, match=message) as caught:
+            client.auth(mechanism, user="user", password="pa55\0word")
+        assert "pa55" not in shown(caught.value)
+        assert client.noop() == b"+OK"
+    assert server.received == [b"NOOP\r\n"]

@@ -24,7 +24,7 @@ from pop3proto._maildir import (
         ("user", "user"),
         ("user.b+c@example.org", "user.b+c@example.org"),
         ("User", "%55ser"),
-        ("zoë", "zo%c3%ab"),
+        ("usér", "zo%c3%ab"),
         ("..", "%2e%2e"),
         (".", "%2e"),
         (".hidden", "%2ehidden"),
@@ -75,7 +75,7 @@ def test_a_unique_name_is_the_unique_id(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a" * 71, "with blank", "zoë", "\udcff", "tab\t", "~tilde", "\x7f"]
+    "name", ["", "a" * 71, "with blank", "usér", "\udcff", "tab\t", "~tilde", "\x7f"]
 )
 def test_other_names_are_hashed(name: str) -> None:
     hashed = unique_id(name)

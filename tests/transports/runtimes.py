@@ -18,8 +18,8 @@ from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.serving import ServerOptions
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security, Timeouts
-from pop3proto.transports._facade import run
 from pop3proto.transports._options import ClientOptions
+from pop3proto.transports._stepping import run
 
 Flow = Callable[[Callable[..., Awaitable[Any]]], Coroutine[Any, Any, Any]]
 

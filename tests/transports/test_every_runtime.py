@@ -288,6 +288,10 @@ def test_tiny_buffers_and_thousands_of_commands_ahead() -> None:
             assert sizes == {22}
 
 
+def arguments(signature: str) -> str:
+    return signature.partition(" -> ")[0]
+
+
 @pytest.mark.parametrize(
     ("facade", "original"),
     [(Client, AsyncClient), (ClientMessageStream, MessageStream), (ClientBatch, Batch)],
@@ -298,9 +302,8 @@ def test_the_blocking_client_has_the_same_methods(facade: type[Any], original: t
     for name in names:
         ours, theirs = getattr(facade, name), getattr(original, name)
         if callable(theirs) and name != "start":
-            assert (
-                list(inspect.signature(ours).parameters.items())[1:]
-                == list(inspect.signature(theirs).parameters.items())[1:]
-            ), name
+            # What has to be awaited cannot be given to blocking code.
+            expected = str(inspect.signature(theirs)).replace(" | Awaitable[str]", "")
+            assert arguments(str(inspect.signature(ours))) == arguments(expected), name
         if name not in ("start", "save", "read", "skip"):
             assert inspect.getdoc(ours) == inspect.getdoc(theirs), name

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._base64 import decode_base64
 from .._login_commands import Auth
 from .._parsing import split_status_line
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, MechanismUnavailable
 from ..limits import DEFAULT_LIMITS
+from ..sasl import Mechanism, by_name, channel_bindings
 from ._conversation import Conversation
 from ._errors import BrokenConnection, InvalidArgument, ServerError, standard_error
 
-__all__ = ["CHALLENGE_LINE", "SaslMechanism", "Wire", "authenticate", "mechanism_of"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["CHALLENGE_LINE", "Wire", "authenticate", "mechanism_of", "named_mechanism"]
 
 CHALLENGE_LINE = 2 * DEFAULT_LIMITS.challenge
 """How many octets the line of a challenge may have: base64 takes 4 for 3."""
 _MAX_ROUNDS = 20
-
-
-class SaslMechanism(Protocol):
-    """The client's side of a SASL mechanism (RFC 4422), good for one login."""
-
-    @property
-    def name(self) -> str:
-        """The mechanism's name, as ``XOAUTH2``."""
-        ...
-
-    @property
-    def complete(self) -> bool:
-        """Whether the server may accept the login now; a mechanism that verifies the server
-        says no until that has been done."""
-        ...
-
-    def initial(self) -> bytes | None:
-        """What the client says first; ``None`` if the server has to begin."""
-        ...
-
-    def respond(self, challenge: bytes) -> bytes:
-        """The answer to a challenge, neither of them in base64. Any exception cancels AUTH."""
-        ...
 
 
 class Wire(NamedTuple):
@@ -84,17 +65,18 @@ def _nothing_more(challenge: bytes) -> bytes:
 
 
 def mechanism_of(
-    mechanism: str | SaslMechanism,
+    mechanism: str | Mechanism,
     authobject: Callable[[bytes], bytes | str | None] | None,
     initial_response: bytes | None,
-) -> SaslMechanism:
+) -> Mechanism:
     """The mechanism that the arguments of ``auth()`` describe; raises ``InvalidArgument``."""
     try:
         if isinstance(mechanism, str):
             if authobject is None and initial_response is None:
                 raise InvalidArgument(
-                    f"no SASL mechanism is known by the name {mechanism!r} alone: pass a mechanism "
-                    "object, or an authobject or an initial_response beside the name"
+                    f"no SASL mechanism is known by the name {mechanism!r} alone: pass user and "
+                    "password, an authobject or an initial_response beside it, or a mechanism "
+                    "object"
                 )
             return _Callable(mechanism, authobject or _nothing_more, initial_response)
         if authobject is not None or initial_response is not None:
@@ -104,7 +86,36 @@ def mechanism_of(
         del initial_response
 
 
-def authenticate(wire: Wire, mechanism: SaslMechanism, *, initial_response_ok: bool) -> bytes:
+def named_mechanism(
+    mechanism: str | Mechanism,
+    user: str | bytes,
+    password: str | bytes,
+    *,
+    host: str,
+    sock: ssl.SSLSocket | None,
+) -> Mechanism:
+    """The library's own mechanism of that name; raises ``InvalidArgument``."""
+    try:
+        if not isinstance(mechanism, str):
+            raise InvalidArgument("a mechanism object brings its own user and password")
+        plus = mechanism.upper().endswith("-PLUS") and sock is not None
+        bindings = channel_bindings(sock) if plus and sock is not None else []
+        return by_name(
+            mechanism,
+            user,
+            password,
+            host=host,
+            channel_binding=bindings[0] if bindings else None,
+        )
+    except (LocalProtocolError, MechanismUnavailable) as error:
+        problem = str(error)
+    finally:
+        # A traceback shows the locals of this frame.
+        del password
+    raise InvalidArgument(problem)
+
+
+def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool) -> bytes:
     """Run the exchange and return the server's positive reply; see ``POP3.auth()``."""
     waiting = mechanism.initial()
     try:
@@ -141,7 +152,7 @@ def _command(name: str, initial_response: bytes | None) -> Auth:
     raise InvalidArgument(problem)
 
 
-def _challenge(reply: bytes, mechanism: SaslMechanism) -> bytes | None:
+def _challenge(reply: bytes, mechanism: Mechanism) -> bytes | None:
     """The challenge in a reply that is not ``-ERR``; ``None`` if it accepts the login."""
     indicator, text = split_status_line(reply)
     if indicator != b"+" and (mechanism.complete or not text or decode_base64(text) is None):
@@ -151,7 +162,7 @@ def _challenge(reply: bytes, mechanism: SaslMechanism) -> bytes | None:
     return decode_base64(text) or b""
 
 
-def _response(wire: Wire, mechanism: SaslMechanism, challenge: bytes) -> bytes:
+def _response(wire: Wire, mechanism: Mechanism, challenge: bytes) -> bytes:
     """The mechanism's answer; if it has none, the exchange is cancelled (RFC 5034 section 4)."""
     try:
         return bytes(memoryview(mechanism.respond(challenge)))
@@ -173,7 +184,7 @@ def _cancel(wire: Wire) -> None:
     wire.conversation.fail("the server goes on with a login that was cancelled")
 
 
-def _accepted(wire: Wire, mechanism: SaslMechanism, reply: bytes) -> bytes:
+def _accepted(wire: Wire, mechanism: Mechanism, reply: bytes) -> bytes:
     if mechanism.complete:
         return reply
     # Whoever accepts a login without having proved to know the password is not the server.

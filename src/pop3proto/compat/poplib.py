@@ -25,7 +25,8 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 from ..errors import printable
-from ._auth import CHALLENGE_LINE, SaslMechanism, Wire, authenticate, mechanism_of
+from ..sasl import Mechanism
+from ._auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of, named_mechanism
 from ._commands import Commands, LongAnswer
 from ._conversation import (
     Conversation,
@@ -275,16 +276,19 @@ class POP3(Commands):
 
     def auth(
         self,
-        mechanism: str | SaslMechanism,
+        mechanism: str | Mechanism,
         authobject: Callable[[bytes], bytes | str | None] | None = None,
         *,
+        user: str | bytes | None = None,
+        password: str | bytes = "",
         initial_response: bytes | None = None,
         initial_response_ok: bool = True,
     ) -> bytes:
         """AUTH: log in with a SASL mechanism (RFC 5034). Not in poplib. Returns the status line.
 
-        ``mechanism`` is an object that knows its name and its answers (``SaslMechanism``), or the
-        name alone; then ``initial_response`` is what the client says first, if anything, and
+        ``mechanism`` is the name of one, to go with ``user`` and ``password`` (the access token
+        for OAUTHBEARER and XOAUTH2), or an object of ``pop3proto.sasl`` or of one's own. With a
+        name alone, ``initial_response`` is what the client says first, if anything, and
         ``authobject`` is called with each challenge and returns the answer, neither in base64;
         ``None`` cancels. An initial response that does not fit the 255 octets that a line may
         have, or one for which ``initial_response_ok`` is not set, waits for the first challenge.
@@ -294,9 +298,14 @@ class POP3(Commands):
         mechanism that is not complete: then somebody else may have answered in its place.
         """
         try:
-            sasl = mechanism_of(mechanism, authobject, initial_response)
+            if user is None:
+                sasl = mechanism_of(mechanism, authobject, initial_response)
+            else:
+                secure = HAVE_SSL and isinstance(self.sock, ssl.SSLSocket)
+                sock = cast("ssl.SSLSocket", self.sock) if secure else None
+                sasl = named_mechanism(mechanism, user, password, host=self.host, sock=sock)
         finally:
-            del initial_response
+            del initial_response, password
         self._conversation.room = CHALLENGE_LINE
         try:
             wire = Wire(self._putcmd, self._getresp, self._conversation)

@@ -27,15 +27,15 @@ from ..commands import (
 from ..errors import CommandFailed
 from ..listings import MessageListings, ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
 from ..replies import Language, Message, Ok, StatReply
+from ._authentication import AuthenticatingSession
 from ._batch import Batch
 from ._message import MAX_COLLECTED_OCTETS, MessageStream, Progress, SupportsWrite
 from ._saving import replacing
-from ._session import Session
 
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient(Session):
+class AsyncClient(AuthenticatingSession):
     """A POP3 client over any ``Stream``; the adapters' ``connect()`` make it.
 
     Every method but ``abort()`` runs one exchange to its end; a second call while one is running

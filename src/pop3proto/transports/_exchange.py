@@ -151,9 +151,10 @@ class Exchange:
         while True:
             event = self._parsed()
             if event is Signal.NEED_DATA:
-                await self._receive(seconds, command)
-                if phase == "reply" and command is not None and command.shape.multiline:
-                    # The answer has begun; from now on it may take its time, but not stand still.
+                data = await self._receive(seconds, command)
+                multiline = command is not None and command.shape.multiline
+                if phase == "reply" and multiline and b"\n" in data:
+                    # The status line is there; the rest may take its time, but not stand still.
                     phase, seconds = "body", self.timeouts.body
                     self._begin(phase)
             elif isinstance(event, Deviation):
@@ -177,7 +178,7 @@ class Exchange:
                 raise
             raise error from self.login_failure
 
-    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> None:
+    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> bytes:
         left = None if seconds is None else max(seconds - self._waited, 0.0)
         started = monotonic()
         try:
@@ -190,6 +191,7 @@ class Exchange:
             self._octets += len(data)
             if self._octets >= _PROGRESS:
                 self._begin("body")
+        return data
 
     def _failed(
         self,

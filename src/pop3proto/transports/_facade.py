@@ -6,21 +6,22 @@ that both are one implementation.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from ..capabilities import Capabilities
 from ..commands import Command
 from ..deviations import Deviation
 from ..listings import MessageListings, ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
 from ..replies import Greeting, Language, Message, Ok, StatReply
+from ..sasl import Mechanism
 from ..states import State
-from ._batch import Batch, Outcome
 from ._client import AsyncClient
-from ._message import MAX_COLLECTED_OCTETS, MessageStream, Progress, SupportsWrite
-from ._options import ClientOptions, QuitResult, Security
+from ._message import MAX_COLLECTED_OCTETS, Progress, SupportsWrite
+from ._options import ClientOptions, LoginResult, QuitResult, Security
+from ._stepping import ClientBatch, ClientMessageStream, run
 from ._stream import Stream
 
 if TYPE_CHECKING:
@@ -31,16 +32,6 @@ __all__ = ["Client", "ClientBatch", "ClientMessageStream", "run"]
 T = TypeVar("T")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The value of a coroutine over a stream that never suspends."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        value: T = done.value
-        return value
-    raise AssertionError("a blocking stream suspended")
 
 
 class Client:
@@ -164,18 +155,40 @@ class Client:
         """
         run(self._client.start_tls(ssl_context, server_hostname))
 
-    def login(self, user: str | bytes, password: str | bytes) -> Ok:
-        """Log in with USER and PASS (RFC 1939 section 7), then ask the capabilities again.
+    def login(
+        self,
+        user: str | bytes,
+        password: str | bytes,
+        *,
+        mechanisms: Iterable[str] | None = None,
+        initial_response: bool = True,
+    ) -> LoginResult:
+        """Log in in the best way that the server offers, then ask the capabilities again.
 
-        Raises ``AuthenticationFailed`` and, on a connection without TLS, before anything is sent,
-        ``PlaintextAuthRefused``.
+        That is SCRAM, tied to the TLS connection where the server can do that, then CRAM-MD5,
+        then PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are
+        taken under TLS only. ``mechanisms`` names what may be used instead, in order of
+        preference: SASL mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS
+        (RFC 1939 section 7), ``"APOP"``. A single name is used whether the server announces it
+        or not. With ``initial_response=False`` AUTH waits for the server to ask, as some servers
+        want it.
+
+        After a refusal without a response code the next one is tried, but a weaker one only if
+        ``mechanisms`` lists it.
+
+        Raises ``AuthenticationFailed``, its subclass where the server says why;
+        ``MechanismUnavailable``, and, on a connection without TLS, ``PlaintextAuthRefused``,
+        before anything is sent that depends on the password; ``SaslError``;
+        ``ServerNotVerified``; ``LocalProtocolError`` for a name or password that cannot be sent.
         """
-        login = self._client.login(user, password)
+        login = self._client.login(
+            user, password, mechanisms=mechanisms, initial_response=initial_response
+        )
         # A traceback shows the locals of this frame.
         del password
         return run(login)
 
-    def apop(self, user: str | bytes, password: str | bytes) -> Ok:
+    def apop(self, user: str | bytes, password: str | bytes) -> LoginResult:
         """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
 
         The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Raises
@@ -186,9 +199,43 @@ class Client:
         del password
         return run(login)
 
-    def rpop(self, user: str | bytes, remote_user: str | bytes) -> Ok:
+    def rpop(self, user: str | bytes, remote_user: str | bytes) -> LoginResult:
         """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
         return run(self._client.rpop(user, remote_user))
+
+    def oauth(
+        self,
+        user: str,
+        token: str | Callable[[], str],
+        *,
+        mechanism: str | None = None,
+        initial_response: bool = True,
+    ) -> LoginResult:
+        """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
+
+        ``token`` is the token, or a function that returns it, which on the async adapters may be
+        async: it is called once more if the server refuses the first one, as an expired one.
+        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
+        server announces that, else XOAUTH2, announced or not. Office 365 wants
+        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthFailed`` holds what the
+        server said in JSON.
+        """
+        login = self._client.oauth(
+            user, token, mechanism=mechanism, initial_response=initial_response
+        )
+        # A traceback shows the locals of this frame.
+        del token
+        return run(login)
+
+    def authenticate(self, mechanism: Mechanism, *, initial_response: bool = True) -> LoginResult:
+        """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
+
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
+        members. Its initial response goes with AUTH if it fits into 255 octets and
+        ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
+        the session goes on. Raises what ``login()`` raises.
+        """
+        return run(self._client.authenticate(mechanism, initial_response=initial_response))
 
     def stream(
         self,
@@ -383,100 +430,3 @@ class Client:
     def dele_many(self, messages: Iterable[int | str]) -> ClientBatch[Ok]:
         """DELE of each of ``messages``."""
         return ClientBatch(self._client.dele_many(messages))
-
-
-class ClientMessageStream:
-    """``MessageStream`` for blocking code: ``for chunk in client.retr_stream(1): ...``."""
-
-    def __init__(self, stream: MessageStream) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        run(self._stream.__aexit__(kind, error, traceback))
-
-    @property
-    def command(self) -> Command[Message]:
-        """The command that asks for the text."""
-        return self._stream.command
-
-    @property
-    def text(self) -> str:
-        """What the server wrote behind ``+OK``."""
-        return self._stream.text
-
-    @property
-    def octets(self) -> int:
-        """How many octets have been handed out."""
-        return self._stream.octets
-
-    @property
-    def expected(self) -> int | None:
-        """How many octets the server said there would be, or ``None``. A hint."""
-        return self._stream.expected
-
-    @property
-    def complete(self) -> bool:
-        """Whether the end has come."""
-        return self._stream.complete
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> bytes:
-        """The next octets; raises as ``MessageStream.__anext__``."""
-        try:
-            return run(self._stream.__anext__())
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-    def save(self, file: SupportsWrite) -> int:
-        """Write all that has not been handed out yet to a file object; return its octets."""
-        return run(self._stream.save(file))
-
-    def read(self) -> Message:
-        """All that has not been handed out yet, collected in memory."""
-        return run(self._stream.read())
-
-    def skip(self) -> None:
-        """Read on to the end, keeping nothing, so that the client can go on."""
-        run(self._stream.skip())
-
-
-class ClientBatch(Generic[R_co]):
-    """``Batch`` for blocking code: ``for outcome in client.retr_many(...): ...``."""
-
-    def __init__(self, batch: Batch[R_co]) -> None:
-        self._batch = batch
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        run(self._batch.__aexit__(kind, error, traceback))
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Outcome[R_co]:
-        """The next outcome; raises as ``Batch.__anext__``."""
-        try:
-            return run(self._batch.__anext__())
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-    def close(self) -> None:
-        """Send nothing more and skip the answers on their way."""
-        run(self._batch.aclose())

@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_OPTIONS",
     "DEFAULT_TIMEOUTS",
     "ClientOptions",
+    "LoginResult",
     "QuitResult",
     "Security",
     "Timeouts",
@@ -100,6 +101,19 @@ class ClientOptions:
 
 
 DEFAULT_OPTIONS = ClientOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginResult:
+    """How a login came about."""
+
+    mechanism: str
+    """What was used: the name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and
+    PASS."""
+    channel_bound: bool
+    """Whether the login is tied to this very TLS connection (RFC 5056)."""
+    text: str = ""
+    """What the server wrote."""
 
 
 @dataclass(frozen=True, slots=True)

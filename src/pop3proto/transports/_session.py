@@ -24,7 +24,6 @@ from ..commands import (
     Retr,
     Rpop,
     Stls,
-    User,
     Utf8,
 )
 from ..deviations import Deviation
@@ -35,10 +34,15 @@ from ..errors import (
     DeadlineExceeded,
     GreetingRefused,
     LocalProtocolError,
+    LoginDelayed,
+    MaildropBusy,
+    PermanentFailure,
+    TemporaryFailure,
     TlsUnavailable,
+    WrongCredentials,
 )
 from ..listings import ScanListings
-from ..replies import ErrorReply, Greeting, Message, MessageStart, Ok
+from ..replies import ErrorReply, Greeting, Message, MessageStart, Ok, ResponseCode
 from ..states import State
 from ._batch import Batch
 from ._exchange import Exchange
@@ -61,14 +65,23 @@ __all__ = ["Session"]
 R = TypeVar("R")
 
 _LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
+# RFC 3206, RFC 2449 section 8.1.
+_REFUSALS = {
+    ResponseCode.AUTH: WrongCredentials,
+    ResponseCode.IN_USE: MaildropBusy,
+    ResponseCode.SYS_TEMP: TemporaryFailure,
+    ResponseCode.SYS_PERM: PermanentFailure,
+}
 
 
 class Session:
     """The life of a connection: greeting, TLS, login, any command, QUIT."""
 
-    __slots__ = ("_engine", "_exchange", "_greeting", "_listings", "_options")
+    __slots__ = ("_engine", "_exchange", "_greeting", "_host", "_listings", "_options")
 
-    def __init__(self, stream: Stream, *, secure: bool, options: ClientOptions) -> None:
+    def __init__(
+        self, stream: Stream, *, secure: bool, options: ClientOptions, host: str | None = None
+    ) -> None:
         engine = ClientConnection(secure=secure, limits=options.limits, leniency=options.leniency)
         self._options = options
         self._engine = engine
@@ -80,6 +93,8 @@ class Session:
             recorder=options.recorder,
         )
         self._greeting = Greeting()
+        # The server's name, which some mechanisms prove the password for.
+        self._host = host
         # What LIST said last, for what progress has to expect.
         self._listings: ScanListings | None = None
 
@@ -101,7 +116,8 @@ class Session:
         then.
         """
         options = options or DEFAULT_OPTIONS
-        client = cls(stream, secure=security is Security.TLS, options=options)
+        secure = security is Security.TLS
+        client = cls(stream, secure=secure, options=options, host=server_hostname)
         try:
             if security is Security.TLS:
                 await client._exchange.start_tls(_context(ssl_context), server_hostname)
@@ -204,10 +220,10 @@ class Session:
         with self._exchange as exchange:
             exchange.check(command)
             await exchange.send(exchange.engine.send(command), command)
-            seconds = exchange.timeouts.reply
+            phase, seconds = "reply", exchange.timeouts.reply
             if isinstance(command, _LOGINS):
-                seconds = exchange.timeouts.login
-            event: Any = await exchange.next_event("reply", seconds, command)
+                phase, seconds = "login", exchange.timeouts.login
+            event: Any = await exchange.next_event(phase, seconds, command)
             if isinstance(event, MessageStart):
                 expected = self._expected(command)
                 event = await collect(
@@ -220,9 +236,22 @@ class Session:
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandFailed:
         error = refused(reply, command)
         if isinstance(command, _LOGINS):
-            error = AuthenticationFailed(str(error.args[0]), command=command, reply=reply)
+            error = self._login_refused(str(error.args[0]), command, reply)
             self._exchange.login_failure = error
         return error
+
+    def _login_refused(
+        self, message: str, command: Command[Any], reply: ErrorReply
+    ) -> AuthenticationFailed:
+        code = reply.code
+        if code is not None and code.within(ResponseCode.LOGIN_DELAY):
+            announced = self.capabilities.login_delay if self.capabilities else None
+            seconds = announced.seconds if announced else None
+            return LoginDelayed(message, command=command, reply=reply, seconds=seconds)
+        for known, cls in _REFUSALS.items():
+            if code is not None and code.within(known):
+                return cls(message, command=command, reply=reply)
+        return AuthenticationFailed(message, command=command, reply=reply)
 
     def _expected(self, command: Command[Any]) -> int | None:
         """How many octets LIST promised of the message that ``command`` asks for."""
@@ -270,48 +299,6 @@ class Session:
             exchange.engine.next_event()
             await exchange.start_tls(_context(ssl_context), server_hostname)
             exchange.engine.tls_established()
-
-    async def login(self, user: str | bytes, password: str | bytes) -> Ok:
-        """Log in with USER and PASS (RFC 1939 section 7), then ask the capabilities again.
-
-        Raises ``AuthenticationFailed`` and, on a connection without TLS, before anything is sent,
-        ``PlaintextAuthRefused``.
-        """
-        try:
-            secret = Pass(password)
-        finally:
-            # A traceback shows the locals of this frame.
-            del password
-        self._exchange.check(secret)
-        await self.call(User(user))
-        return await self._logged_in(await self.call(secret))
-
-    async def apop(self, user: str | bytes, password: str | bytes) -> Ok:
-        """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
-
-        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Raises
-        ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no timestamp.
-        """
-        timestamp = self._greeting.timestamp
-        if timestamp is None:
-            del password
-            raise LocalProtocolError("the greeting has no timestamp: APOP is not available")
-        try:
-            command = Apop.respond(user, timestamp, password)
-        finally:
-            del password
-        return await self._logged_in(await self.call(command))
-
-    async def rpop(self, user: str | bytes, remote_user: str | bytes) -> Ok:
-        """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
-        await self.call(User(user))
-        return await self._logged_in(await self.call(Rpop(remote_user)))
-
-    async def _logged_in(self, reply: Ok) -> Ok:
-        self._exchange.login_failure = None
-        if self._options.capabilities and self.capabilities is not None:
-            await self._ask_capabilities()
-        return reply
 
     def stream(
         self,

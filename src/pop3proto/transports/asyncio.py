@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from socket import SOCK_STREAM, socket
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..url import PopUrl
 from ._batch import Outcome
@@ -29,6 +31,8 @@ __all__ = [
     "connect",
     "connect_unix",
 ]
+
+_Address: TypeAlias = tuple[int, int, int, str, Any]
 
 # Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
 _HAPPY_EYEBALLS_DELAY = 0.25
@@ -219,14 +223,13 @@ async def connect(
     to = target(host, port, security, server_hostname)
 
     async def tcp(host: str, port: int) -> Stream:
-        loop = asyncio.get_running_loop()
-        # uvloop has no happy eyeballs and does not know the argument.
-        how: dict[str, Any] = {}
-        if isinstance(loop, asyncio.BaseEventLoop):
-            how["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_DELAY
-        _, stream = await loop.create_connection(
-            AsyncioStream, host, port, local_addr=source_address, **how
-        )
+        sock = await _connected(host, port, source_address)
+        try:
+            loop = asyncio.get_running_loop()
+            _, stream = await loop.create_connection(AsyncioStream, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
         return stream
 
     opening = partial(opener or tcp, to.host, to.port)
@@ -284,3 +287,70 @@ async def _opened(
     with connecting(where, seconds):
         async with asyncio.timeout(seconds):
             return await opening()
+
+
+async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:
+    """A connection to whichever address of ``host`` answers first (RFC 8305).
+
+    asyncio's own race loses a socket that connects while it is cancelled, and uvloop has none.
+    """
+    loop = asyncio.get_running_loop()
+    waiting: set[asyncio.Task[socket]] = set()
+    failure = OSError("the host has no address")
+    found: list[_Address] = [*await loop.getaddrinfo(host, port, type=SOCK_STREAM)]
+    addresses = _interleaved(found)
+    try:
+        while addresses or waiting:
+            if addresses:
+                waiting.add(loop.create_task(_connected_to(addresses.pop(0), source)))
+            done, _ = await asyncio.wait(
+                waiting,
+                timeout=_HAPPY_EYEBALLS_DELAY if addresses else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for attempt in done:
+                waiting.remove(attempt)
+                error = attempt.exception()
+                if error is None:
+                    return attempt.result()
+                if not isinstance(error, OSError):
+                    raise error
+                failure = error
+    finally:
+        for attempt in waiting:
+            attempt.cancel()
+            attempt.add_done_callback(_close_late)
+    raise failure
+
+
+def _interleaved(addresses: list[_Address]) -> list[_Address]:
+    """The first of each family, then the second of each, and so on (RFC 8305 section 4)."""
+    seen: Counter[int] = Counter()
+    ranks: list[int] = []
+    for family, *_ in addresses:
+        ranks.append(seen[family])
+        seen[family] += 1
+    return [address for _, address in sorted(zip(ranks, addresses, strict=True), key=_rank)]
+
+
+def _rank(ranked: tuple[int, _Address]) -> int:
+    return ranked[0]
+
+
+def _close_late(attempt: asyncio.Task[socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
+
+
+async def _connected_to(address: _Address, source: tuple[str, int] | None) -> socket:
+    family, kind, protocol, _, name = address
+    sock = socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if source is not None:
+            sock.bind(source)
+        await asyncio.get_running_loop().sock_connect(sock, name)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

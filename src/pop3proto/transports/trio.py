@@ -104,7 +104,11 @@ async def connect(
             # trio binds to an address, not to a port. A port is good for one attempt at a time.
             return TrioStream(await _connected_from(source_address, host, port))
         local = source_address[0] if source_address else None
-        stream = await trio.open_tcp_stream(host, port, local_address=local)
+        try:
+            stream = await trio.open_tcp_stream(host, port, local_address=local)
+        except BaseExceptionGroup as group:
+            # trio's own nursery wraps a cancellation; nothing else comes out of it in one.
+            raise group.exceptions[0] from None
         return TrioStream(socket(fileno=stream.socket.detach()))
 
     opening = partial(opener or tcp, to.host, to.port)

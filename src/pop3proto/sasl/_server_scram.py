@@ -1,0 +1,208 @@
+"""SCRAM, the server's side (RFC 5802, RFC 7677)."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from collections.abc import Iterable
+from secrets import token_bytes, token_urlsafe
+from typing import ClassVar, Protocol, runtime_checkable
+
+from .._base64 import decode_base64
+from .._logins import Exchange, LoggedIn, Outcome, PasswordSource, as_text
+from ..errors import LocalProtocolError
+from ._mechanism import ChannelBinding
+from ._saslprep import saslprep
+from ._scram_messages import HASHES, ScramKeys, attributes, keys_for, proves, signature
+
+__all__ = ["ScramKeySource", "ScramKeys", "ScramSha1", "ScramSha256", "ScramSha512"]
+
+_ITERATIONS = 4096
+_SALT_OCTETS = 16
+_NO_KEYS = ScramKeys(b"", 1, b"", b"")
+
+
+@runtime_checkable
+class ScramKeySource(Protocol):
+    """Knows the keys of users whose passwords it does not keep."""
+
+    def scram_keys(self, user: str, mechanism: str) -> ScramKeys | None:
+        """The keys of ``user`` for ``mechanism``, without ``-PLUS``; ``None`` if unknown."""
+        ...
+
+
+class _Scram:
+    """SCRAM on passwords, or on the keys derived from them.
+
+    With ``channel_bindings``, those of the connection that the client is on, it is the ``-PLUS``
+    form. ``offers_plus`` says of the other form that the ``-PLUS`` form is offered beside it: then
+    a client that says that it could have bound, and saw no offer, is refused, because somebody
+    has stripped the offer (RFC 5802 section 6).
+
+    A user can only act as that user. An unknown user is asked like a known one.
+    """
+
+    base: ClassVar[str]
+    shows_password = False
+
+    def __init__(
+        self,
+        users: PasswordSource | ScramKeySource,
+        *,
+        channel_bindings: Iterable[ChannelBinding] = (),
+        offers_plus: bool = False,
+        iterations: int = _ITERATIONS,
+    ) -> None:
+        self._users = users
+        self._bindings = {binding.type: binding.data for binding in channel_bindings}
+        self._offers_plus = offers_plus or bool(self._bindings)
+        self._iterations = iterations
+        # A user's salt has to be the same each time, and that of one who is not known too.
+        self._secret = token_bytes()
+        self.name = self.base + ("-PLUS" if self._bindings else "")
+
+    def begin(self) -> Exchange:
+        """Begin an exchange."""
+        return _ScramExchange(self)
+
+    def keys(self, user: str) -> tuple[ScramKeys, bool]:
+        """The keys of ``user``, and whether there is such a user."""
+        if isinstance(self._users, ScramKeySource):
+            found = self._users.scram_keys(user, self.base)
+            return (found, True) if found is not None else (self._derived(user, None), False)
+        password = self._users.password_for(user)
+        return self._derived(user, password), password is not None
+
+    def _derived(self, user: str, password: str | None) -> ScramKeys:
+        octets = as_octets(user)
+        salt = hmac.digest(self._secret, octets, "sha256")[:_SALT_OCTETS]
+        secret = self._secret if password is None else as_octets(_prepared(password))
+        return keys_for(HASHES[self.base], secret, salt, self._iterations)
+
+    def accepts(self, header: bytes) -> bool:
+        """Whether the client's flag for channel binding fits what is offered here."""
+        if header.startswith(b"p="):
+            return header[2:].decode("ascii", "replace") in self._bindings
+        if self._bindings:
+            return False
+        return header == b"n" or (header == b"y" and not self._offers_plus)
+
+    def binding(self, flag: bytes) -> bytes:
+        """The data that the client has to have bound to."""
+        return self._bindings.get(flag[2:].decode("ascii"), b"")
+
+
+class _ScramExchange:
+    __slots__ = (
+        "_auth_message",
+        "_header",
+        "_keys",
+        "_known",
+        "_mechanism",
+        "_nonce",
+        "_proved",
+        "_step",
+        "_user",
+    )
+
+    def __init__(self, mechanism: _Scram) -> None:
+        self._mechanism = mechanism
+        self._step = 0
+        self._header = b""
+        self._nonce = b""
+        self._auth_message = b""
+        self._user = ""
+        self._keys = _NO_KEYS
+        self._known = False
+        self._proved = False
+
+    def respond(self, data: bytes | None) -> Outcome:
+        """The server's first message, its proof, and then the login."""
+        if data is None:
+            # Asked for once, before the client has said anything.
+            outcome: Outcome = b"" if self._step == 0 else None
+            self._step = max(self._step, 1)
+            return outcome
+        self._step = max(self._step, 1) + 1
+        if self._step == 2:
+            return self._first(data)
+        if self._step == 3:
+            return self._final(data)
+        # RFC 5034 section 4: +OK carries no data, so the proof went before and is acknowledged.
+        return LoggedIn(self._user) if self._step == 4 and self._proved and not data else None
+
+    def _first(self, data: bytes) -> Outcome:
+        flag, _, rest = data.partition(b",")
+        identity, _, bare = rest.partition(b",")
+        values = attributes(bare, "nr")
+        if values is None or not self._mechanism.accepts(flag):
+            return None
+        name, nonce = _unescaped(values[0]), values[1]
+        if name is None or not nonce or identity not in (b"", b"a=" + values[0]):
+            return None
+        self._user = as_text(name)
+        self._header = flag + b"," + identity + b","
+        self._nonce = nonce + token_urlsafe(18).encode("ascii")
+        self._keys, self._known = self._mechanism.keys(self._user)
+        first = b"r=%s,s=%s,i=%d" % (
+            self._nonce,
+            b64encode(self._keys.salt),
+            self._keys.iterations,
+        )
+        self._auth_message = bare + b"," + first
+        self._header += self._mechanism.binding(flag) if flag.startswith(b"p=") else b""
+        return first
+
+    def _final(self, data: bytes) -> Outcome:
+        without_proof, _, _ = data.rpartition(b",p=")
+        values = attributes(without_proof, "cr")
+        proof = data[len(without_proof) + 3 :]
+        # Without a nonce the first message was refused, and nothing that follows is any better.
+        if values is None or not self._nonce or values[1] != self._nonce:
+            return None
+        if decode_base64(values[0]) != self._header:
+            return None
+        auth_message = self._auth_message + b"," + without_proof
+        hash_name = HASHES[self._mechanism.base]
+        right = proves(hash_name, self._keys.stored_key, auth_message, proof)
+        self._proved = right and self._known
+        if not self._proved:
+            return None
+        return b"v=" + signature(hash_name, self._keys.server_key, auth_message)
+
+
+class ScramSha1(_Scram):
+    """SCRAM-SHA-1 (RFC 5802)."""
+
+    base = "SCRAM-SHA-1"
+
+
+class ScramSha256(_Scram):
+    """SCRAM-SHA-256 (RFC 7677)."""
+
+    base = "SCRAM-SHA-256"
+
+
+class ScramSha512(_Scram):
+    """SCRAM-SHA-512."""
+
+    base = "SCRAM-SHA-512"
+
+
+def as_octets(text: str) -> bytes:
+    """``text`` as it would come over the wire."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _prepared(password: str) -> str:
+    try:
+        return saslprep(password)
+    except LocalProtocolError:
+        return password
+
+
+def _unescaped(name: bytes) -> bytes | None:
+    """The user behind a saslname; ``None`` if it is none (RFC 5802 section 5.1)."""
+    if not name or name.count(b"=") != name.count(b"=2C") + name.count(b"=3D"):
+        return None
+    return name.replace(b"=2C", b",").replace(b"=3D", b"=")
