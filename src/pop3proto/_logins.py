@@ -67,11 +67,10 @@ class Passwords:
         """
         known = self._passwords.get(user)
         expected = _NOBODYS if known is None else known
-        # Digests have one length, so that not even that of the password shows.
-        same = hmac.compare_digest(_digest(expected), _digest(password))
-        # Clients may have prepared what they send, and must for PLAIN (RFC 4616 section 2).
-        alike = hmac.compare_digest(_digest(_prepared(expected)), _digest(_prepared(password)))
-        return (same or alike) and known is not None
+        # Digests have one length, so that not even that of the password shows. Clients may have
+        # prepared what they send, and must for PLAIN (RFC 4616 section 2).
+        same = hmac.compare_digest(_digest(_prepared(expected)), _digest(_prepared(password)))
+        return same and known is not None
 
 
 def _prepared(password: str) -> str:

@@ -30,7 +30,8 @@ _REDACTED_DIGEST = b"0" * 32
 # Laxer than any server reads it: what somebody mistyped is a secret all the same, and a bare CR
 # could be the end of a line to somebody.
 _SECRET_VERB = re.compile(rb"(?:\A[\x00-\x20]*|[\x00-\x1f] *)(PASS|RPOP|APOP|AUTH)", re.IGNORECASE)
-_MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}", re.IGNORECASE)
+# In capitals, or in small letters as some write it; what mixes them is rather base64.
+_MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}|[a-z0-9_-]{1,20}")
 _DIGEST = re.compile(rb"[0-9a-f]{32}", re.IGNORECASE)
 
 # Long enough for any challenge that the engines take. What is longer ends the tracking.

@@ -78,10 +78,10 @@ def test_any_challenge_is_answered_or_refused(challenge: bytes) -> None:
         assert len(answer) == 4 + 32
 
 
-@pytest.mark.parametrize("user", ["user", "two words", "zo\u00eb"])
+@pytest.mark.parametrize("user", ["user", "two words", "us\u00e9r"])
 @pytest.mark.parametrize("password", ["secret", "p\u00e4ssword", "wrong"])
 def test_the_client_against_the_server(user: str, password: str) -> None:
-    right = dict.fromkeys(["user", "two words", "zo\u00eb"], "p\u00e4ssword")
+    right = dict.fromkeys(["user", "two words", "us\u00e9r"], "p\u00e4ssword")
     exchange = Server(Passwords(right), host="mail.example.org").begin()
     challenge = exchange.respond(None)
     assert isinstance(challenge, bytes)

@@ -179,7 +179,7 @@ def test_a_realm_that_is_not_offered() -> None:
 
 
 # RFC 2831 section 2.1.2.1: what ISO 8859-1 can hold is hashed in it, whatever it is sent in.
-@pytest.mark.parametrize("user", ["zo\u00eb", "\u65e5", b"us\xe9r"])
+@pytest.mark.parametrize("user", ["us\u00e9r", "\u65e5", b"us\xe9r"])
 @pytest.mark.parametrize("password", ["p\u00e4ss", "p\u20acss", b"p\xe4ss"])
 def test_names_in_utf_8(user: str | bytes, password: str | bytes) -> None:
     given = answered(NEEDED + b",charset=utf-8", digest(user, password))
@@ -187,7 +187,7 @@ def test_names_in_utf_8(user: str | bytes, password: str | bytes) -> None:
     assert given["username"] == (user if isinstance(user, bytes) else user.encode())
     hashed = [
         # Characters of ISO 8859-1 in their octets, all others in those of UTF-8.
-        {"zo\u00eb": b"us\xe9r", "\u65e5": b"\xe6\x97\xa5", b"us\xe9r": b"us\xe9r"}[user],
+        {"us\u00e9r": b"us\xe9r", "\u65e5": b"\xe6\x97\xa5", b"us\xe9r": b"us\xe9r"}[user],
         {"p\u00e4ss": b"p\xe4ss", "p\u20acss": b"p\xe2\x82\xacss", b"p\xe4ss": b"p\xe4ss"}[
             password
         ],
@@ -197,7 +197,7 @@ def test_names_in_utf_8(user: str | bytes, password: str | bytes) -> None:
 
 
 def test_names_in_iso_8859_1() -> None:
-    given = answered(NEEDED, digest("zo\u00eb", "p\u00e4ss"))
+    given = answered(NEEDED, digest("us\u00e9r", "p\u00e4ss"))
     assert "charset" not in given
     assert given["username"] == b"us\xe9r"
     assert given["response"] == answered(NEEDED, digest(b"us\xe9r", b"p\xe4ss"))["response"]

@@ -89,7 +89,7 @@ def test_oauthbearer_escapes_the_name() -> None:
 
 
 def test_xoauth2_escapes_nothing() -> None:
-    assert XOAuth2("zo\u00eb,=", "t").initial() == b"user=us\xc3\xa9r,=\x01auth=Bearer t\x01\x01"
+    assert XOAuth2("us\u00e9r,=", "t").initial() == b"user=us\xc3\xa9r,=\x01auth=Bearer t\x01\x01"
 
 
 @BOTH

@@ -11,7 +11,7 @@ from pop3proto.sasl._server_oauth import OAuthBearer, XOAuth2
 from tests.property.effort import effort
 
 TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
-USERS = ["user@example.com", "someuser@example.com", "zo\u00eb", "a,b=c"]
+USERS = ["user@example.com", "someuser@example.com", "us\u00e9r", "a,b=c"]
 GOOGLES_TOKEN = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"
 
 

@@ -1,0 +1,309 @@
+"""A server in memory: a ``Stream`` with a server's session at its other end, and no network.
+
+The session runs within the calls of the client's, so that there is no thread, no socket and
+nothing to wait for, and each test takes the same steps every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from .._actions import Action, Close, Delay, NeedData, Send, StartTls
+from ..deviations import LENIENT, Leniency
+from ..errors import StlsInjectionError
+from ..limits import DEFAULT_LIMITS, Limits
+from ..maildrop import CHUNK, MaildropProvider
+from ..serving import DEFAULT_OPTIONS, Authenticator, Mechanism, ServerOptions, ServerSession
+from ..transports import Security
+
+if TYPE_CHECKING:
+    import ssl
+
+    import trustme
+
+    from ._tls import ServerTls
+
+__all__ = ["AnsweringSession", "MemoryStream", "memory_stream", "tls_for"]
+
+
+class AnsweringSession(Protocol):
+    """What answers a client, without any input or output: a ``ServerSession``, a script."""
+
+    def next_action(self) -> Action:
+        """What is to be done next; once it is ``Close``, it stays that."""
+        ...
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets that arrived; none at all at the end of the stream."""
+        ...
+
+    def tls_established(self) -> None:
+        """The handshake that ``StartTls`` asked for has succeeded."""
+        ...
+
+    def close(self) -> None:
+        """The connection is gone."""
+        ...
+
+
+S_co = TypeVar("S_co", bound=AnsweringSession, covariant=True)
+
+
+class MemoryStream(Generic[S_co]):
+    """A ``Stream`` whose other end is ``session``; ``memory_stream()`` makes it.
+
+    Its coroutines never suspend, so that it serves the clients of every runtime, the blocking one
+    as well. The session runs ahead of the client by some 64 KiB of answers. Where a client would
+    have to wait for ever, its deadline passes at once: ``receive()`` raises ``TimeoutError``.
+
+    A fault of the code that answers (a maildrop's, say) comes out of ``send()``, ``receive()`` or
+    ``aclose()`` as it is.
+    """
+
+    def __init__(
+        self,
+        session: S_co,
+        *,
+        security: Security,
+        tls_context: ssl.SSLContext | None = None,
+        certificate_authority: trustme.CA | None = None,
+    ) -> None:
+        self.session: S_co = session
+        """What answers; see what it says of itself."""
+        self.security = security
+        """How the connection is secured: as ``start()`` has to be told."""
+        self.tls_context = tls_context
+        """What the server shakes hands with; ``None`` without TLS."""
+        self.certificate_authority = certificate_authority
+        """Who issued the server's certificate, if that was made here."""
+        self.delayed = 0.0
+        """How many seconds the server would have let the client wait on purpose."""
+        self.error: Exception | None = None
+        """What broke the connection on the server's side: a failed handshake, say."""
+        self.closed = False
+        """Whether the client has closed the stream."""
+        self._inbound = bytearray()
+        self._ended = False
+        self._outbound: list[bytes] = []
+        self._outbound_octets = 0
+        self._over = False
+        self._wants_data = False
+        self._tls: ServerTls | None = None
+        self._shaking_hands = False
+        if security is Security.TLS:
+            self._start_tls()
+
+    def client_context(self) -> ssl.SSLContext:
+        """A new context for a client that trusts this server's certificate, and no other.
+
+        The certificate is for ``localhost`` and ``127.0.0.1``. Raises ``ValueError`` if the
+        server has no certificate that was made here.
+        """
+        from ._tls import client_context
+
+        return client_context(self.certificate_authority)
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Let the server have ``data``. Raises ``OSError`` if either side has closed."""
+        if self.closed:
+            raise ConnectionAbortedError("the stream is closed")
+        if self._over:
+            raise BrokenPipeError("the server has closed the connection")
+        self._inbound += data
+        self._advance()
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """What the server says next, ``b""`` at the end.
+
+        Raises ``TimeoutError``, at once, if the server waits for the client.
+        """
+        if self.closed:
+            raise ConnectionAbortedError("the stream is closed")
+        self._advance()
+        if not self._outbound and not self._over:
+            raise TimeoutError("the server waits for the client, nothing would ever come")
+        data = b"".join(self._outbound)
+        self._outbound.clear()
+        self._outbound_octets = 0
+        return data
+
+    async def aclose(self) -> None:
+        """Close; the server still takes what was sent. Closing twice is no error."""
+        if self.closed:
+            return
+        self.closed = self._ended = True
+        try:
+            while not self._over:
+                self._outbound.clear()
+                self._outbound_octets = 0
+                self._advance()
+        finally:
+            self._end()
+
+    def abort(self) -> None:
+        """Close; what the server has not answered yet, it never does."""
+        self.closed = True
+        self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        self.session.close()
+
+    def _advance(self) -> None:
+        """Let the server go on until it waits, has ended, or has said a chunk's worth."""
+        try:
+            while not self._over and self._outbound_octets < CHUNK:
+                if not self._step():
+                    return
+        except BaseException:
+            self._end()
+            raise
+
+    def _step(self) -> bool:
+        """One step of the server's; whether there was anything to do."""
+        if self._shaking_hands:
+            return self._shake_hands()
+        if not self._wants_data:
+            self._do(self.session.next_action())
+            return True
+        data = self._received()
+        if data is None:
+            return False
+        self._wants_data = False
+        self.session.receive_data(data)
+        return True
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Send(data):
+                self._say(data)
+            case NeedData():
+                self._wants_data = True
+            case StartTls():
+                self._start_tls()
+            case Delay(seconds):
+                self.delayed += seconds
+            case Close():
+                if self._tls is not None:
+                    self._tls.close()
+                    self._put(self._tls.take())
+                self._end()
+
+    def _say(self, data: bytes) -> None:
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._tls.take()
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        if data:
+            self._outbound.append(data)
+            self._outbound_octets += len(data)
+
+    def _taken(self) -> bytes | None:
+        """What came from the client, ``b""`` at the end, ``None`` if nothing is there yet."""
+        if not self._inbound and not self._ended:
+            return None
+        data = bytes(self._inbound)
+        self._inbound.clear()
+        return data
+
+    def _received(self) -> bytes | None:
+        if self._tls is None:
+            return self._taken()
+        try:
+            while (data := self._tls.read()) is None and (octets := self._taken()) is not None:
+                self._tls.feed(octets)
+        except OSError as error:
+            self._break(error)
+            return None
+        return data
+
+    def _start_tls(self) -> None:
+        if self.tls_context is None:
+            raise ValueError("a session asked for TLS on a server without a certificate")
+        from ._tls import ServerTls
+
+        self._tls = ServerTls(self.tls_context)
+        self._shaking_hands = True
+
+    def _shake_hands(self) -> bool:
+        octets = self._taken()
+        tls = self._tls
+        if octets is None or tls is None:
+            return False
+        tls.feed(octets)
+        try:
+            self._shaking_hands = not tls.shake_hands()
+        except OSError as error:
+            self._break(error)
+            return True
+        self._put(tls.take())
+        if not self._shaking_hands and self.security is not Security.TLS:
+            try:
+                self.session.tls_established()
+            except StlsInjectionError as error:
+                self._break(error)
+        return True
+
+    def _break(self, error: Exception) -> None:
+        """The connection has failed; the client may still learn why from an alert."""
+        self.error = error
+        if self._tls is not None:
+            self._put(self._tls.take())
+        self._end()
+
+
+def tls_for(
+    security: Security, tls_context: ssl.SSLContext | None
+) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
+    """The context for a server that is secured like this, and who issued its certificate."""
+    if security is Security.PLAINTEXT or tls_context is not None:
+        return None, tls_context
+    from ._tls import certificate
+
+    return certificate()
+
+
+def memory_stream(
+    maildrops: MaildropProvider,
+    *,
+    users: Authenticator | Mapping[str, str],
+    security: Security = Security.PLAINTEXT,
+    options: ServerOptions = DEFAULT_OPTIONS,
+    mechanisms: Iterable[Mechanism] | None = None,
+    tls_context: ssl.SSLContext | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    leniency: Leniency = LENIENT,
+) -> MemoryStream[ServerSession]:
+    """A stream to a new server that answers from ``maildrops``, without a network or threads.
+
+    >>> from pop3proto.maildrop import MemoryMaildrops
+    >>> from pop3proto.transports.blocking import Client
+    >>> stream = memory_stream(MemoryMaildrops(), users={"user": "secret"})
+    >>> with Client.start(stream, security=stream.security) as client:
+    ...     client.greeting.text.startswith("localhost POP3 server ready")
+    True
+
+    The arguments are those of ``serve()``. Without TLS, which is the default here, the server
+    takes passwords only if ``options`` allow it, and the client if ``allow_plaintext_auth`` does.
+    With TLS or STLS both ends do all of the handshake, in memory. ``failed_login_delay`` is added
+    up in ``delayed`` instead of being waited for.
+
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed.
+    """
+    authority, context = tls_for(security, tls_context)
+    session = ServerSession(
+        maildrops,
+        users,
+        options=options,
+        secure=security is Security.TLS,
+        offer_stls=security is Security.STLS,
+        mechanisms=mechanisms,
+        limits=limits,
+        leniency=leniency,
+    )
+    return MemoryStream(
+        session, security=security, tls_context=context, certificate_authority=authority
+    )
