@@ -51,14 +51,16 @@ def by_name(
     """
     try:
         upper = name.upper()
-        plus = upper.endswith(_PLUS)
-        if plus != (channel_binding is not None):
-            raise MechanismUnavailable(f"{upper}: only -PLUS mechanisms bind to the channel")
-        match upper.removesuffix(_PLUS):
-            case base if base in _SCRAM:
-                return _SCRAM[base](
-                    user, secret, channel_binding=channel_binding, can_bind=can_bind
-                )
+        scram = _SCRAM.get(upper.removesuffix(_PLUS))
+        if upper.endswith(_PLUS) != (channel_binding is not None) or (
+            channel_binding and not scram
+        ):
+            raise MechanismUnavailable(
+                f"{upper}: SCRAM's -PLUS forms bind to the channel, no others"
+            )
+        if scram is not None:
+            return scram(user, secret, channel_binding=channel_binding, can_bind=can_bind)
+        match upper:
             case "PLAIN":
                 return Plain(user, secret)
             case "LOGIN":

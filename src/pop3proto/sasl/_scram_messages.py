@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 from .._base64 import decode_base64
 
-__all__ = ["HASHES", "ScramKeys", "attributes", "client_proof", "derive", "proves", "signature"]
+__all__ = [
+    "HASHES",
+    "ScramKeys",
+    "attributes",
+    "client_proof",
+    "derive",
+    "keys_for",
+    "proves",
+    "signature",
+]
 
 HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 """The hash of each mechanism, without ``-PLUS``."""
@@ -42,7 +51,7 @@ def derive(hash_name: str, password: bytes, salt: bytes, iterations: int) -> tup
     )
 
 
-def stored(hash_name: str, client_key: bytes) -> bytes:
+def _stored(hash_name: str, client_key: bytes) -> bytes:
     """StoredKey, the hash of the client's key."""
     return new_hash(hash_name, client_key).digest()
 
@@ -53,12 +62,12 @@ def keys_for(hash_name: str, password: bytes, salt: bytes, iterations: int) -> S
         client_key, server_key = derive(hash_name, password, salt, iterations)
     finally:
         del password
-    return ScramKeys(salt, iterations, stored(hash_name, client_key), server_key)
+    return ScramKeys(salt, iterations, _stored(hash_name, client_key), server_key)
 
 
 def client_proof(hash_name: str, client_key: bytes, auth_message: bytes) -> bytes:
     """ClientProof, in base64."""
-    mask = hmac.digest(stored(hash_name, client_key), auth_message, hash_name)
+    mask = hmac.digest(_stored(hash_name, client_key), auth_message, hash_name)
     return b64encode(_xor(client_key, mask))
 
 
@@ -68,7 +77,7 @@ def proves(hash_name: str, stored_key: bytes, auth_message: bytes, proof: bytes)
     mask = hmac.digest(stored_key, auth_message, hash_name)
     if decoded is None or len(decoded) != len(mask):
         return False
-    return hmac.compare_digest(stored(hash_name, _xor(decoded, mask)), stored_key)
+    return hmac.compare_digest(_stored(hash_name, _xor(decoded, mask)), stored_key)
 
 
 def signature(hash_name: str, server_key: bytes, auth_message: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,8 @@ __all__ = ["Gssapi", "Ntlm"]
 
 T = TypeVar("T")
 
+# What pyspnego's parsers let out for tokens that are none, besides its own errors.
+_MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, struct.error)
 # RFC 4752 section 3.3: the bit for "no security layer".
 _NO_LAYER = 1
 
@@ -52,7 +55,7 @@ def _asked(call: Callable[[], T], name: str) -> T:
 
     try:
         return call()
-    except (SpnegoError, ValueError) as error:
+    except (SpnegoError, *_MALFORMED) as error:
         problem = f"{name} failed: {_first_line(error)}"
     raise SaslError(problem)
 

@@ -9,7 +9,7 @@ from .._logins import Exchange, LoggedIn, Mechanism, Outcome, Passwords, Passwor
 from .._logins import PlainMechanism as Plain
 from ._server_digests import CramMd5, DigestMd5
 from ._server_oauth import OAuthBearer, TokenSource, XOAuth2
-from ._server_scram import ScramSha1, ScramSha256, ScramSha512
+from ._server_scram import ScramKeys, ScramKeySource, ScramSha1, ScramSha256, ScramSha512
 from ._server_simple import Anonymous, External, Login
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "PasswordSource",
     "Passwords",
     "Plain",
+    "ScramKeySource",
+    "ScramKeys",
     "ScramSha1",
     "ScramSha256",
     "ScramSha512",
