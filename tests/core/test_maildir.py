@@ -24,7 +24,7 @@ from pop3proto._maildir import (
         ("user", "user"),
         ("user.b+c@example.org", "user.b+c@example.org"),
         ("User", "%55ser"),
-        ("usér", "zo%c3%ab"),
+        ("usér", "us%c3%a9r"),
         ("..", "%2e%2e"),
         (".", "%2e"),
         (".hidden", "%2ehidden"),

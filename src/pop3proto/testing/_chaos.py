@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 from math import inf
 from random import Random
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from ..transports import Stream
 
 __all__ = ["ChaosStream", "Disturbances", "VirtualClock"]
+
+N = TypeVar("N", int, float)
 
 
 class VirtualClock:
@@ -143,8 +145,8 @@ class ChaosStream:
         self._stream.abort()
 
 
-def _each(numbers: Iterable[float] | float) -> Iterator[float]:
-    return repeat(numbers) if isinstance(numbers, int | float) else iter(numbers)
+def _each(numbers: Iterable[N] | N) -> Iterator[N]:
+    return iter(numbers) if isinstance(numbers, Iterable) else repeat(numbers)
 
 
 def _chosen(rng: Random) -> Iterator[int]:

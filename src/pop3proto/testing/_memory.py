@@ -105,11 +105,12 @@ class MemoryStream(Generic[S_co]):
         return client_context(self.certificate_authority)
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        """Let the server have ``data``. Raises ``OSError`` if either side has closed."""
+        """Let the server have ``data``; once it has closed, nobody does.
+
+        Raises ``OSError`` if this end is closed.
+        """
         if self.closed:
             raise ConnectionAbortedError("the stream is closed")
-        if self._over:
-            raise BrokenPipeError("the server has closed the connection")
         self._inbound += data
         self._advance()
 

@@ -1,7 +1,8 @@
 """Hypothesis strategies for whoever tests a program that speaks POP3.
 
 They take ``pip install pop3proto[hypothesis]``. What they make is legal, and as awkward as the
-RFCs allow; ``broken()`` and ``broken_conversations()`` make what is not.
+RFCs allow; ``broken()`` and ``broken_conversations()`` make what is not, ``disturbances()`` bad
+networks. What a failing example shrinks to has no more damage than it takes to fail.
 
 >>> from hypothesis import given
 >>> @given(conversations())
@@ -11,9 +12,9 @@ RFCs allow; ``broken()`` and ``broken_conversations()`` make what is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from math import inf
+from typing import Any, TypeAlias, cast
 
 try:
     from hypothesis import strategies as st
@@ -22,7 +23,6 @@ except ImportError as error:
     message = "these strategies need Hypothesis: pip install pop3proto[hypothesis]"
     raise ImportError(message) from error
 
-from .._wire import BodyWriter
 from ..capabilities import Capabilities
 from ..commands import (
     Apop,
@@ -73,10 +73,13 @@ from ..replies import (
     UidlReply,
 )
 from ..states import ReplyShape
+from ._chaos import Disturbances
+from ._conversations import BrokenConversation, Conversation, Damage, Exchange
 
 __all__ = [
     "BrokenConversation",
     "Conversation",
+    "Damage",
     "Exchange",
     "bodies",
     "broken",
@@ -85,6 +88,8 @@ __all__ = [
     "chunkings",
     "commands",
     "conversations",
+    "damages",
+    "disturbances",
     "exchanges",
     "greetings",
     "message_numbers",
@@ -282,83 +287,6 @@ _POSITIVE: dict[ReplyShape, Callable[[Command[Any]], _Answers]] = {
 }
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """A command and its answer."""
-
-    command: Command[Any]
-    replies: tuple[ServerReply, ...]
-
-    @property
-    def server_octets(self) -> bytes:
-        """What the server sends."""
-        writer = BodyWriter()
-        parts: list[bytes] = []
-        for reply in self.replies:
-            if isinstance(reply, MessageData):
-                parts.append(writer.write(reply.data))
-            elif isinstance(reply, MessageEnd):
-                parts.append(writer.finish())
-            else:
-                parts.append(reply.to_bytes())
-        return b"".join(parts)
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """A whole session, from the greeting to the answer to QUIT."""
-
-    greeting: Greeting
-    exchanges: tuple[Exchange, ...]
-
-    @property
-    def rounds(self) -> tuple[tuple[Exchange, ...], ...]:
-        """The exchanges whose commands can be sent together: each round ends with a barrier."""
-        rounds: list[tuple[Exchange, ...]] = [()]
-        for exchange in self.exchanges:
-            rounds[-1] += (exchange,)
-            if exchange.command.barrier:
-                rounds.append(())
-        return tuple(filter(None, rounds))
-
-    @property
-    def commands(self) -> tuple[Command[Any], ...]:
-        """What the client sends, in order."""
-        return tuple(exchange.command for exchange in self.exchanges)
-
-    @property
-    def replies(self) -> tuple[ServerReply, ...]:
-        """What the server sends, in order: the events that a client's engine has to return."""
-        answers = (reply for exchange in self.exchanges for reply in exchange.replies)
-        return (self.greeting, *answers)
-
-    @property
-    def client_octets(self) -> bytes:
-        """What the client sends."""
-        return b"".join(command.to_bytes() for command in self.commands)
-
-    @property
-    def server_octets(self) -> bytes:
-        """What the server sends."""
-        answers = (exchange.server_octets for exchange in self.exchanges)
-        return self.greeting.to_bytes() + b"".join(answers)
-
-
-@dataclass(frozen=True)
-class BrokenConversation:
-    """A session in which either side's octets have been tampered with.
-
-    A client can send all of its commands behind the greeting, before it reads another octet.
-    """
-
-    conversation: Conversation
-    """What it was before."""
-    server_octets: bytes
-    """What the server sends now; the greeting, which comes first, is whole."""
-    client_octets: bytes
-    """What the client sends now."""
-
-
 @st.composite
 def exchanges(draw: DrawFn) -> Exchange:
     """A command that leaves TRANSACTION as it is, and an answer to it."""
@@ -415,23 +343,53 @@ def chunkings(draw: DrawFn, data: bytes) -> Sequence[bytes]:
 
 
 @st.composite
-def broken(draw: DrawFn, data: bytes) -> bytes:
-    """``data`` with octets changed, left out, repeated or put in: what a bad peer may send."""
-    octets = bytearray(data)
+def damages(draw: DrawFn, data: bytes, *, min_size: int = 0) -> tuple[Damage, ...]:
+    """Up to four places in which ``data`` is damaged, ``min_size`` at the least.
+
+    None depends on another one, so that each of them can be left out by itself.
+    """
     pieces = st.sampled_from(
         [b"", b"\r", b"\n", b".", b"\r\n", b"\r\n.\r\n", b"+OK\r\n", b"-ERR", b"\0", b"+ "]
     )
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(octets)))
-        end = draw(st.integers(start, min(len(octets), start + 8)))
-        octets[start:end] = draw(pieces | st.binary(max_size=6) | st.just(octets[start:end] * 2))
-    return bytes(octets)
+    places = st.tuples(st.integers(0, len(data)), st.integers(0, 8))
+    chosen = draw(st.lists(places, min_size=min_size, max_size=4))
+    some: list[Damage] = []
+    for position, removed in chosen:
+        twice = data[position : position + removed] * 2
+        inserted = draw(pieces | st.binary(max_size=6) | st.just(twice))
+        some.append(Damage(position, removed, inserted))
+    return tuple(some)
+
+
+def broken(data: bytes) -> SearchStrategy[bytes]:
+    """``data`` with octets changed, left out, repeated or put in: what a bad peer may send."""
+    return damages(data, min_size=1).map(lambda some: Damage.done(some, data))
 
 
 @st.composite
 def broken_conversations(draw: DrawFn, max_exchanges: int = 3) -> BrokenConversation:
-    """Sessions of one round with the octets of either side ``broken()``."""
+    """Sessions of one round with the octets of either side damaged, or of none or both."""
     whole = draw(conversations(max_exchanges, one_round=True))
-    greeting = whole.greeting.to_bytes()
-    answers = draw(broken(whole.server_octets[len(greeting) :]))
-    return BrokenConversation(whole, greeting + answers, draw(broken(whole.client_octets)))
+    answers = whole.server_octets[len(whole.greeting.to_bytes()) :]
+    return BrokenConversation(whole, draw(damages(answers)), draw(damages(whole.client_octets)))
+
+
+def disturbances() -> SearchStrategy[Disturbances]:
+    """What ``ChaosStream`` is to do: ``ChaosStream(stream, **disturbances)``.
+
+    The simplest is nothing at all. Delays of 200 seconds are longer than any deadline that is
+    usual, and some are endless.
+    """
+    lengths = st.integers(1, 16) | st.integers(1, 4096)
+    seconds = st.floats(0, 200) | st.just(inf)
+    positions = st.integers(0, 2000)
+    chosen = st.fixed_dictionaries(
+        {},
+        optional={
+            "chunks": st.lists(lengths, max_size=20) | lengths,
+            "delays": st.lists(seconds, max_size=20) | st.floats(0, 1),
+            "drop_after": positions,
+            "reset_after": positions,
+        },
+    )
+    return cast(SearchStrategy[Disturbances], chosen)
