@@ -131,8 +131,7 @@ class ServerSession:
         """What was forgiven the client, and how often."""
         self._maildrops = maildrops
         self._users = Passwords(users) if isinstance(users, Mapping) else users
-        plain = (PlainMechanism(self._users),)
-        self._mechanisms = {m.name: m for m in (plain if mechanisms is None else mechanisms)}
+        self.offer((PlainMechanism(self._users),) if mechanisms is None else mechanisms)
         self._offer_stls = offer_stls
         self._connection = ServerConnection(secure=secure, limits=limits, leniency=leniency)
         self._queue: deque[Action] = deque()
@@ -162,6 +161,13 @@ class ServerSession:
         if Greeting(chosen).timestamp != chosen:
             raise ValueError(f"no msg-id, so no timestamp: {chosen!r}")
         return chosen
+
+    def offer(self, mechanisms: Iterable[Mechanism]) -> None:
+        """Offer these mechanisms from now on, the best first.
+
+        For those that know the TLS connection: channel binding, EXTERNAL by a certificate.
+        """
+        self._mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
 
     @property
     def state(self) -> State:

@@ -5,8 +5,12 @@ The classes have the names of the client's. Each makes one exchange for each log
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .._logins import Exchange, LoggedIn, Mechanism, Outcome, Passwords, PasswordSource
 from .._logins import PlainMechanism as Plain
+from ._channel_binding import end_point
+from ._mechanism import ChannelBinding
 from ._server_digests import CramMd5, DigestMd5
 from ._server_oauth import OAuthBearer, TokenSource, XOAuth2
 from ._server_scram import ScramKeys, ScramKeySource, ScramSha1, ScramSha256, ScramSha512
@@ -14,6 +18,7 @@ from ._server_simple import Anonymous, External, Login
 
 __all__ = [
     "Anonymous",
+    "ChannelBinding",
     "CramMd5",
     "DigestMd5",
     "Exchange",
@@ -33,16 +38,28 @@ __all__ = [
     "ScramSha512",
     "TokenSource",
     "XOAuth2",
+    "end_point",
     "password_mechanisms",
 ]
 
 
-def password_mechanisms(passwords: PasswordSource, *, host: str) -> tuple[Mechanism, ...]:
-    """Every mechanism that checks a password, the best first, for the server called ``host``."""
+def password_mechanisms(
+    passwords: PasswordSource,
+    *,
+    host: str,
+    channel_bindings: Iterable[ChannelBinding] = (),
+) -> tuple[Mechanism, ...]:
+    """Every mechanism that checks a password, the best first, for the server called ``host``.
+
+    With ``channel_bindings``, those of the client's connection, the ``-PLUS`` forms of SCRAM come
+    first. On a server, ``end_point()`` makes one of the server's own certificate.
+    """
+    bindings = tuple(channel_bindings)
+    scram = (ScramSha512, ScramSha256, ScramSha1)
+    bound = [each(passwords, channel_bindings=bindings) for each in scram] if bindings else []
     return (
-        ScramSha512(passwords),
-        ScramSha256(passwords),
-        ScramSha1(passwords),
+        *bound,
+        *(each(passwords, offers_plus=bool(bound)) for each in scram),
         CramMd5(passwords, host=host),
         DigestMd5(passwords, host=host),
         Plain(passwords),

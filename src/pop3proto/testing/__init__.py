@@ -1,5 +1,70 @@
-"""Servers to test clients against. ``serve()`` runs one for the length of a ``with`` block."""
+"""Servers to test clients against: on loopback, in memory, by a script, over bad networks.
 
-from ._server import LoopbackServer, serve
+What a test does not use is not loaded: neither sockets nor TLS for a server in memory.
+"""
 
-__all__ = ["LoopbackServer", "serve"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._chaos import ChaosStream, Disturbances, VirtualClock
+    from ._memory import AnsweringSession, MemoryStream, memory_stream
+    from ._scripted import (
+        Script,
+        ScriptDeviation,
+        ScriptedSession,
+        ScriptedStream,
+        Turn,
+        scripted,
+        serve_script,
+    )
+    from ._server import LoopbackServer, serve
+
+__all__ = [
+    "AnsweringSession",
+    "ChaosStream",
+    "Disturbances",
+    "LoopbackServer",
+    "MemoryStream",
+    "Script",
+    "ScriptDeviation",
+    "ScriptedSession",
+    "ScriptedStream",
+    "Turn",
+    "VirtualClock",
+    "memory_stream",
+    "scripted",
+    "serve",
+    "serve_script",
+]
+
+_HOMES = {
+    "_chaos": ("ChaosStream", "Disturbances", "VirtualClock"),
+    "_memory": ("AnsweringSession", "MemoryStream", "memory_stream"),
+    "_scripted": (
+        "Script",
+        "ScriptDeviation",
+        "ScriptedSession",
+        "ScriptedStream",
+        "Turn",
+        "scripted",
+        "serve_script",
+    ),
+    "_server": ("LoopbackServer", "serve"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:  # or every name would be there for a type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found: object = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -61,7 +61,7 @@ class Channel:
         else:
             self._incoming.write_eof()
 
-    def start_tls(self, context: ssl.SSLContext) -> None:
+    def start_tls(self, context: ssl.SSLContext) -> ssl.SSLObject:
         """Shake hands, behind what waits to be sent. Only what arrives now belongs to TLS."""
         self.flush()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
@@ -76,6 +76,7 @@ class Channel:
             # The last flight, or the alert that tells the client why there is none.
             self._flush_tls()
         self._tls = tls
+        return tls
 
     def receive(self) -> bytes:
         """Send what waits; then the next octets, none at all at the end of the stream."""

@@ -6,16 +6,16 @@ nothing to wait for, and each test takes the same steps every time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._actions import Action, Close, Delay, NeedData, Send, StartTls
 from ..deviations import LENIENT, Leniency
-from ..errors import StlsInjectionError
 from ..limits import DEFAULT_LIMITS, Limits
 from ..maildrop import CHUNK, MaildropProvider
-from ..serving import DEFAULT_OPTIONS, Authenticator, Mechanism, ServerOptions, ServerSession
+from ..serving import DEFAULT_OPTIONS, Authenticator, ServerOptions, ServerSession
 from ..transports import Security
+from ._mechanisms import Mechanisms, Offer
 
 if TYPE_CHECKING:
     import ssl
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ._tls import ServerTls
 
-__all__ = ["AnsweringSession", "MemoryStream", "memory_stream", "tls_for"]
+__all__ = ["AnsweringSession", "MemoryStream", "memory_stream"]
 
 
 class AnsweringSession(Protocol):
@@ -68,6 +68,7 @@ class MemoryStream(Generic[S_co]):
         security: Security,
         tls_context: ssl.SSLContext | None = None,
         certificate_authority: trustme.CA | None = None,
+        secured: Callable[[S_co, ssl.SSLObject], None] | None = None,
     ) -> None:
         self.session: S_co = session
         """What answers; see what it says of itself."""
@@ -79,10 +80,11 @@ class MemoryStream(Generic[S_co]):
         """Who issued the server's certificate, if that was made here."""
         self.delayed = 0.0
         """How many seconds the server would have let the client wait on purpose."""
-        self.error: Exception | None = None
-        """What broke the connection on the server's side: a failed handshake, say."""
+        self.error: OSError | None = None
+        """How TLS has broken on the server's side: because of the client's alert, say."""
         self.closed = False
         """Whether the client has closed the stream."""
+        self._secured = secured
         self._inbound = bytearray()
         self._ended = False
         self._outbound: list[bytes] = []
@@ -230,8 +232,7 @@ class MemoryStream(Generic[S_co]):
         self._shaking_hands = True
 
     def _shake_hands(self) -> bool:
-        octets = self._taken()
-        tls = self._tls
+        tls, octets = self._tls, self._taken()
         if octets is None or tls is None:
             return False
         tls.feed(octets)
@@ -241,30 +242,20 @@ class MemoryStream(Generic[S_co]):
             self._break(error)
             return True
         self._put(tls.take())
-        if not self._shaking_hands and self.security is not Security.TLS:
-            try:
-                self.session.tls_established()
-            except StlsInjectionError as error:
-                self._break(error)
+        if self._shaking_hands:
+            return True
+        if self._secured is not None:
+            self._secured(self.session, tls.connection)
+        if self.security is not Security.TLS:
+            self.session.tls_established()
         return True
 
-    def _break(self, error: Exception) -> None:
-        """The connection has failed; the client may still learn why from an alert."""
+    def _break(self, error: OSError) -> None:
+        """TLS has failed; the client may still learn why from an alert."""
         self.error = error
         if self._tls is not None:
             self._put(self._tls.take())
         self._end()
-
-
-def tls_for(
-    security: Security, tls_context: ssl.SSLContext | None
-) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
-    """The context for a server that is secured like this, and who issued its certificate."""
-    if security is Security.PLAINTEXT or tls_context is not None:
-        return None, tls_context
-    from ._tls import certificate
-
-    return certificate()
 
 
 def memory_stream(
@@ -273,7 +264,7 @@ def memory_stream(
     users: Authenticator | Mapping[str, str],
     security: Security = Security.PLAINTEXT,
     options: ServerOptions = DEFAULT_OPTIONS,
-    mechanisms: Iterable[Mechanism] | None = None,
+    mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
     limits: Limits = DEFAULT_LIMITS,
     leniency: Leniency = LENIENT,
@@ -294,17 +285,24 @@ def memory_stream(
 
     Raises ``ImportError`` if a certificate is needed and trustme is not installed.
     """
+    from ._tls import tls_for
+
     authority, context = tls_for(security, tls_context)
+    offer = Offer(mechanisms)
     session = ServerSession(
         maildrops,
         users,
         options=options,
         secure=security is Security.TLS,
         offer_stls=security is Security.STLS,
-        mechanisms=mechanisms,
+        mechanisms=offer.in_the_clear(),
         limits=limits,
         leniency=leniency,
     )
     return MemoryStream(
-        session, security=security, tls_context=context, certificate_authority=authority
+        session,
+        security=security,
+        tls_context=context,
+        certificate_authority=authority,
+        secured=offer.under_tls,
     )

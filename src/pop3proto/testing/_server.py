@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -20,7 +20,6 @@ from ..serving import (
     Authenticator,
     Close,
     Delay,
-    Mechanism,
     NeedData,
     Send,
     ServerOptions,
@@ -29,13 +28,14 @@ from ..serving import (
 )
 from ..transports import Security
 from ._channel import Channel
+from ._mechanisms import Mechanisms, Offer
+from ._tls import HOST, client_context, tls_for
 
 if TYPE_CHECKING:
     import trustme
 
 __all__ = ["LoopbackServer", "serve"]
 
-_HOST = "127.0.0.1"
 _MAX_CONNECTIONS = 256
 
 
@@ -58,7 +58,7 @@ def _connection_faults() -> Generator[None, None, None]:
 class LoopbackServer:
     """A running server; ``serve()`` makes it."""
 
-    host = _HOST
+    host = HOST
     """The address that it listens on."""
 
     def __init__(
@@ -70,6 +70,7 @@ class LoopbackServer:
         certificate_authority: trustme.CA | None,
         idle_timeout: float,
         max_connections: int = _MAX_CONNECTIONS,
+        secured: Callable[[ServerSession, ssl.SSLObject], None] | None = None,
     ) -> None:
         self.security = security
         """How connections are secured: as ``connect()`` has to be told."""
@@ -85,13 +86,14 @@ class LoopbackServer:
         self.errors: list[BaseException] = []
         """Faults of the code that answers. ``serve()`` raises them when it ends."""
         self._make_session = make_session
+        self._secured = secured
         self._idle_timeout = idle_timeout
         self._closing = Event()
         self._idle = Condition()
         self._connections: set[socket.socket] = set()
         # One thread for the listening socket, one for each connection.
         self._threads = ThreadPoolExecutor(1 + max_connections, "pop3-server")
-        self._listener = socket.create_server((_HOST, 0), backlog=128)
+        self._listener = socket.create_server((HOST, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         """The port that it listens on."""
         self._waker, self._wakened = socket.socketpair()
@@ -102,14 +104,7 @@ class LoopbackServer:
 
         Raises ``ValueError`` if the server has no certificate that was made here.
         """
-        if self.certificate_authority is None:
-            raise ValueError("this server has no certificate of its own making")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_verify_locations(
-            cadata=self.certificate_authority.cert_pem.bytes().decode("ascii")
-        )
-        return context
+        return client_context(self.certificate_authority)
 
     def wait_until_idle(self, timeout: float = 10.0) -> None:
         """Wait until every connection is closed and every maildrop released.
@@ -172,7 +167,7 @@ class LoopbackServer:
     def _drive(self, session: ServerSession, channel: Channel) -> None:
         """Do what the session asks for until it is over."""
         if self.security is Security.TLS:
-            self._start_tls(channel)
+            self._start_tls(session, channel)
         while True:
             match session.next_action():
                 case Send(data):
@@ -183,7 +178,7 @@ class LoopbackServer:
                         data = channel.receive()
                     session.receive_data(data)
                 case StartTls():
-                    self._start_tls(channel)
+                    self._start_tls(session, channel)
                     session.tls_established()
                 case Delay(seconds):
                     with _connection_faults():
@@ -193,11 +188,13 @@ class LoopbackServer:
                     channel.close()
                     return
 
-    def _start_tls(self, channel: Channel) -> None:
+    def _start_tls(self, session: ServerSession, channel: Channel) -> None:
         if self.tls_context is None:
             raise ValueError("a session asked for TLS on a server without a certificate")
         with _connection_faults():
-            channel.start_tls(self.tls_context)
+            tls = channel.start_tls(self.tls_context)
+        if self._secured is not None:
+            self._secured(session, tls)
 
 
 @contextmanager
@@ -207,7 +204,7 @@ def serve(
     users: Authenticator | Mapping[str, str],
     security: Security = Security.STLS,
     options: ServerOptions = DEFAULT_OPTIONS,
-    mechanisms: Iterable[Mechanism] | None = None,
+    mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
     idle_timeout: float = 600.0,
     limits: Limits = DEFAULT_LIMITS,
@@ -220,7 +217,9 @@ def serve(
     >>> with serve(maildrops, users={"user": "secret"}) as server:
     ...     address = server.host, server.port
 
-    ``users`` says who may log in. ``Security.TLS`` and ``STLS`` use a certificate that is made on
+    ``users`` says who may log in, ``mechanisms`` how; as a function of the TLS connection
+    (``None`` in the clear) it can offer what depends on that, as channel binding and client
+    certificates do. ``Security.TLS`` and ``STLS`` use a certificate that is made on
     the spot, which takes ``pip install pop3proto[testing]``, or ``tls_context``;
     ``client_context()`` trusts the former. With ``PLAINTEXT``, passwords are only taken if
     ``options`` allow it. ``idle_timeout`` is how many seconds a client may take for a command,
@@ -232,10 +231,8 @@ def serve(
 
     Raises ``ImportError`` if a certificate is needed and trustme is not installed.
     """
-    authority = None
-    if security is not Security.PLAINTEXT and tls_context is None:
-        authority, tls_context = _certificate()
-    mechanisms = None if mechanisms is None else tuple(mechanisms)
+    authority, tls_context = tls_for(security, tls_context)
+    offer = Offer(mechanisms)
     server = LoopbackServer(
         lambda: ServerSession(
             maildrops,
@@ -243,7 +240,7 @@ def serve(
             options=options,
             secure=security is Security.TLS,
             offer_stls=security is Security.STLS,
-            mechanisms=mechanisms,
+            mechanisms=offer.in_the_clear(),
             limits=limits,
             leniency=leniency,
         ),
@@ -251,6 +248,7 @@ def serve(
         tls_context=tls_context,
         certificate_authority=authority,
         idle_timeout=idle_timeout,
+        secured=offer.under_tls,
     )
     try:
         yield server
@@ -264,19 +262,3 @@ def serve(
         raise server.errors[0]
     if server.errors:
         raise BaseExceptionGroup("the server failed", server.errors)
-
-
-def _certificate() -> tuple[trustme.CA, ssl.SSLContext]:
-    """A new authority, and a server's context with a certificate of its."""
-    try:
-        import trustme
-    except ImportError as error:
-        raise ImportError(
-            "TLS needs a certificate, and making one needs trustme: pip install pop3proto[testing]"
-        ) from error
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate = authority.issue_cert(_HOST, "localhost")
-    with certificate.private_key_and_cert_chain_pem.tempfile() as path:
-        context.load_cert_chain(path)
-    return authority, context

@@ -6,21 +6,27 @@ import ssl
 from typing import TYPE_CHECKING
 
 from ..maildrop import CHUNK
+from ..transports import Security
 
 if TYPE_CHECKING:
     import trustme
 
-__all__ = ["HOST", "ServerTls", "certificate", "client_context"]
+__all__ = ["HOST", "ServerTls", "client_context", "tls_for"]
 
 HOST = "127.0.0.1"
 """What a certificate that is made here is for, beside ``localhost``."""
 
 
-def certificate() -> tuple[trustme.CA, ssl.SSLContext]:
-    """A new authority, and a server's context with a certificate of its.
+def tls_for(
+    security: Security, tls_context: ssl.SSLContext | None
+) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
+    """The context of a server that is secured like this, and who issued its certificate.
 
-    Raises ``ImportError`` if trustme is not installed.
+    Where there is TLS and no ``tls_context`` of the caller's, both are made on the spot. Raises
+    ``ImportError`` if trustme is not installed.
     """
+    if security is Security.PLAINTEXT or tls_context is not None:
+        return None, tls_context
     try:
         import trustme
     except ImportError as error:
@@ -57,7 +63,8 @@ class ServerTls:
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.connection = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        """What to ask about the client's certificate, and for channel bindings."""
 
     def feed(self, data: bytes) -> None:
         """Take octets of the client's; none at all at the end of the stream."""
@@ -73,7 +80,7 @@ class ServerTls:
     def shake_hands(self) -> bool:
         """Go on with the handshake; whether it is done."""
         try:
-            self._tls.do_handshake()
+            self.connection.do_handshake()
         except ssl.SSLWantReadError:
             return False
         return True
@@ -81,7 +88,7 @@ class ServerTls:
     def read(self) -> bytes | None:
         """What the client said, ``b""`` at the end, ``None`` if more octets are needed."""
         try:
-            return self._tls.read(CHUNK)
+            return self.connection.read(CHUNK)
         except ssl.SSLWantReadError:
             return None
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
@@ -89,12 +96,12 @@ class ServerTls:
 
     def write(self, data: bytes) -> None:
         """Encrypt ``data``."""
-        self._tls.write(data)
+        self.connection.write(data)
 
     def close(self) -> None:
         """Say that nothing follows."""
         try:
             # Writes our close_notify, then complains that the client's is not there yet.
-            self._tls.unwrap()
+            self.connection.unwrap()
         except ssl.SSLError:
             return
