@@ -122,9 +122,14 @@ def certificate_context(server: RealServer) -> ssl.SSLContext:
 
 
 @contextmanager
-def dovecot(base: Path) -> Generator[RealServer, None, None]:
-    """Run Dovecot; ``base`` is an empty folder for it, open to all users."""
-    packages = need("dovecot-pop3d")
+def dovecot(
+    base: Path, *, packages: str = "dovecot-pop3d", settings: str = "", before: str = ""
+) -> Generator[RealServer, None, None]:
+    """Run Dovecot; ``base`` is an empty folder for it, open to all users.
+
+    ``settings`` go behind those that are here; ``before`` is for sh, to be run before it starts.
+    """
+    folder = need(packages)
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", HOST)
     certificate.private_key_and_cert_chain_pem.write_to_path(base / "server.pem")
@@ -138,6 +143,7 @@ def dovecot(base: Path) -> Generator[RealServer, None, None]:
     (base / "oauth2.conf").write_text(_OAUTH.format(base=base))
     (base / "dovecot.conf").write_text(
         _CONFIGURATION.format(base=base, host=HOST, mail=_MAIL, port=port, tls_port=tls_port)
+        + settings
     )
     content = messages()
 
@@ -148,7 +154,7 @@ def dovecot(base: Path) -> Generator[RealServer, None, None]:
             own(home, _MAIL, _MAIL)
 
     refill()
-    process = sandboxed(packages, base, _START.format(base=base))
+    process = sandboxed(folder, base, before + _START.format(base=base))
     with watched(process, port, base / "log"):
         yield RealServer(
             "Dovecot",

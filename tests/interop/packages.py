@@ -17,7 +17,14 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("dovecot-pop3d", "courier-pop", "popa3d", "nginx")
+PACKAGES = {
+    "dovecot-pop3d": ["dovecot-pop3d"],
+    "courier-pop": ["courier-pop"],
+    "popa3d": ["popa3d"],
+    "nginx": ["nginx"],
+    "kerberos": ["krb5-kdc", "krb5-admin-server", "dovecot-pop3d", "dovecot-gssapi"],
+}
+"""The sets of packages that are laid over /usr together, each in a folder of its own."""
 CACHE = Path(
     os.environ.get("POP3PROTO_SERVERS") or Path(tempfile.gettempdir(), "pop3proto-servers")
 )
@@ -36,43 +43,45 @@ def _run(*command: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def fetch(package: str) -> Path:
-    """Unpack ``package`` and what it needs that is not installed here, if that was not done."""
-    folder = CACHE / package
+def fetch(name: str) -> Path:
+    """Unpack a set of packages and what it needs that is not installed here, if not done yet."""
+    packages = PACKAGES[name]
+    folder = CACHE / name
     if (folder / "complete").exists():
         return folder
-    plan = _run("apt-get", "install", "-s", "--no-install-recommends", package)
-    names = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
-    names = [name for name in names if not name.startswith(_UNWANTED)] or [package]
+    plan = _run("apt-get", "install", "-s", "--no-install-recommends", *packages)
+    needed = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+    # What is installed already is not planned for, and cannot be left out here.
+    wanted = {*packages, *(name for name in needed if not name.startswith(_UNWANTED))}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
         # apt drops its privileges to download.
         Path(scratch).chmod(0o777)
-        _run("apt-get", "download", *names, cwd=Path(scratch))
+        _run("apt-get", "download", *sorted(wanted), cwd=Path(scratch))
         for deb in Path(scratch).glob("*.deb"):
             _run("dpkg", "-x", str(deb), str(folder))
     # Where /lib is a link to /usr/lib, what a package has in /lib belongs there.
-    for name in ("lib", "bin", "sbin"):
-        if (folder / name).is_dir():
-            shutil.copytree(folder / name, folder / "usr" / name, symlinks=True, dirs_exist_ok=True)
-            shutil.rmtree(folder / name)
+    for top in ("lib", "bin", "sbin"):
+        if (folder / top).is_dir():
+            shutil.copytree(folder / top, folder / "usr" / top, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(folder / top)
     (folder / "complete").touch()
     return folder
 
 
-def need(package: str) -> Path:
-    """The folder of ``package``; the test is skipped, or fails where that is required."""
+def need(name: str) -> Path:
+    """The folder of a set of packages; the test is skipped, or fails where it is required."""
     problem = ""
     if os.geteuid() != 0:
         problem = "a private mount namespace takes root"
-    elif not (CACHE / package / "complete").exists():
-        problem = f"{package} is not unpacked: run python -m tests.interop.packages"
+    elif not (CACHE / name / "complete").exists():
+        problem = f"{name} is not unpacked: run python -m tests.interop.packages"
     if problem and REQUIRED:
         pytest.fail(problem)
     if problem:
         pytest.skip(problem)
-    return CACHE / package
+    return CACHE / name
 
 
 _UNSHARE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
@@ -112,8 +121,8 @@ def sandboxed(packages: Path, base: Path, script: str) -> subprocess.Popen[bytes
 
 def main() -> None:
     """Fetch all packages."""
-    for package in PACKAGES:
-        print(package, "->", fetch(package), flush=True)
+    for name in PACKAGES:
+        print(name, "->", fetch(name), flush=True)
 
 
 if __name__ == "__main__":

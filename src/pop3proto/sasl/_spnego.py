@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LocalProtocolError, SaslError, printable
@@ -22,6 +24,18 @@ _MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AttributeErro
 _NO_LAYER = 1
 
 
+def _library_errors() -> tuple[type[Exception], ...]:
+    """What pyspnego raises, and what it lets through of the Kerberos libraries below it."""
+    from spnego.exceptions import SpnegoError
+
+    errors: list[type[Exception]] = [SpnegoError]
+    for module, name in (("krb5", "Krb5Error"), ("gssapi.exceptions", "GSSError")):
+        # They are not installed where only NTLM is asked for.
+        with suppress(ImportError):
+            errors.append(getattr(import_module(module), name))
+    return tuple(errors)
+
+
 def _context(
     protocol: str, user: str | None, password: str | None, host: str, service: str
 ) -> ContextProxy:
@@ -29,13 +43,12 @@ def _context(
     problem = ""
     try:
         import spnego
-        from spnego.exceptions import SpnegoError
 
         try:
             return spnego.client(
                 username=user, password=password, hostname=host, service=service, protocol=protocol
             )
-        except (SpnegoError, ImportError, ValueError) as error:
+        except (*_library_errors(), ImportError, ValueError) as error:
             problem = f"{protocol} is not possible here: {_first_line(error)}"
     except ImportError:
         problem = "GSSAPI and NTLM need pyspnego: pip install 'pop3proto[spnego]'"
@@ -51,11 +64,9 @@ def _first_line(error: Exception) -> str:
 
 def _asked(call: Callable[[], T], name: str) -> T:
     """What ``call`` to pyspnego returns; its errors are ``SaslError``."""
-    from spnego.exceptions import SpnegoError
-
     try:
         return call()
-    except (SpnegoError, *_MALFORMED) as error:
+    except (*_library_errors(), *_MALFORMED) as error:
         problem = f"{name} failed: {_first_line(error)}"
     raise SaslError(problem)
 

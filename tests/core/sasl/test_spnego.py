@@ -3,6 +3,7 @@
 import builtins
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -108,6 +109,40 @@ def test_what_makes_it_impossible(monkeypatch: pytest.MonkeyPatch, error: Except
         Gssapi("pop.example.org", user="user", password="pa55word")
     assert "pa55word" not in shown(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+class KerberosError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("library", "name"), [("krb5", "Krb5Error"), ("gssapi.exceptions", "GSSError")]
+)
+def test_errors_of_the_libraries_below(
+    monkeypatch: pytest.MonkeyPatch, library: str, name: str
+) -> None:
+    # pyspnego lets them through; here they need not be installed.
+    module: Any = ModuleType(library)
+    setattr(module, name, KerberosError)
+    for above, present in (("krb5", None), ("gssapi", ModuleType("gssapi"))):
+        monkeypatch.setitem(sys.modules, above, present)
+    monkeypatch.setitem(sys.modules, library, module)
+
+    def client(**how: Any) -> Any:
+        raise KerberosError("no such ticket")
+
+    monkeypatch.setattr(spnego, "client", client)
+    with pytest.raises(LocalProtocolError, match="no such ticket"):
+        Gssapi("pop.example.org", user="user", password="pa55word")
+
+
+def test_without_the_libraries_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("krb5", "gssapi", "gssapi.exceptions"):
+        monkeypatch.setitem(sys.modules, library, None)
+    mechanism = gssapi(monkeypatch, Context(b"one", b"two"))
+    mechanism.initial()
+    with pytest.raises(SaslError, match="GSSAPI failed"):
+        mechanism.respond(b"bad")
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
