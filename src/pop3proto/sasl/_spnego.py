@@ -24,11 +24,11 @@ _MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AttributeErro
 _NO_LAYER = 1
 
 
-def _library_errors() -> tuple[type[Exception], ...]:
-    """What pyspnego raises, and what it lets through of the Kerberos libraries below it."""
+def _library_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """``others``, what pyspnego raises, and what it lets through of the libraries below it."""
     from spnego.exceptions import SpnegoError
 
-    errors: list[type[Exception]] = [SpnegoError]
+    errors: list[type[Exception]] = [*others, SpnegoError]
     for module, name in (("krb5", "Krb5Error"), ("gssapi.exceptions", "GSSError")):
         # They are not installed where only NTLM is asked for.
         with suppress(ImportError):
@@ -48,7 +48,7 @@ def _context(
             return spnego.client(
                 username=user, password=password, hostname=host, service=service, protocol=protocol
             )
-        except (*_library_errors(), ImportError, ValueError) as error:
+        except _library_errors(ImportError, ValueError) as error:
             problem = f"{protocol} is not possible here: {_first_line(error)}"
     except ImportError:
         problem = "GSSAPI and NTLM need pyspnego: pip install 'pop3proto[spnego]'"
@@ -66,7 +66,7 @@ def _asked(call: Callable[[], T], name: str) -> T:
     """What ``call`` to pyspnego returns; its errors are ``SaslError``."""
     try:
         return call()
-    except (*_library_errors(), *_MALFORMED) as error:
+    except _library_errors(*_MALFORMED) as error:
         problem = f"{name} failed: {_first_line(error)}"
     raise SaslError(problem)
 
