@@ -195,7 +195,7 @@ def test_a_package_of_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_as_a_module() -> None:
-    # In a process: pytest's import hook, which plugins' packages go through, can't be run as a module.
+    # In a process: no module runs as a program below pytest's import hook for plugins.
     command = [sys.executable, "-m", "pop3proto", "--version"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert done.stdout.decode("ascii").split() == ["pop3proto", pop3proto.__version__]

@@ -50,6 +50,8 @@ class Peer:
         self.socket = sock
         self._context = context
         self._received = b""
+        self.asked = b""
+        """The line that is being answered."""
 
     @property
     def secure(self) -> bool:
@@ -167,6 +169,7 @@ def hostile(
         going = answer(peer, greeting)
         while going and (line := peer.line()):
             (server.secret if peer.secure else server.clear).append(line)
+            peer.asked = line
             going = answer(peer, given.get(line.split(b" ")[0].upper(), b"-ERR what?\r\n"))
 
     def run() -> None:

@@ -301,7 +301,8 @@ class POP3(Commands):
             if user is None:
                 sasl = mechanism_of(mechanism, authobject, initial_response)
             else:
-                secure = HAVE_SSL and isinstance(self.sock, ssl.SSLSocket)
+                # An ssl.SSLSocket, as far as can be told where there may be no ssl.
+                secure = hasattr(self.sock, "get_channel_binding")
                 sock = cast("ssl.SSLSocket", self.sock) if secure else None
                 sasl = named_mechanism(mechanism, user, password, host=self.host, sock=sock)
         finally:

@@ -24,6 +24,7 @@ from ..commands import (
     Retr,
     Rpop,
     Stls,
+    User,
     Utf8,
 )
 from ..deviations import Deviation
@@ -235,7 +236,7 @@ class Session:
 
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandFailed:
         error = refused(reply, command)
-        if isinstance(command, _LOGINS):
+        if isinstance(command, (User, *_LOGINS)):
             error = self._login_refused(str(error.args[0]), command, reply)
             self._exchange.login_failure = error
         return error
