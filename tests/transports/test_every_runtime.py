@@ -131,6 +131,24 @@ def test_an_error_keeps_the_messages(on: Callable[[Flow], Any]) -> None:
         assert maildrops.contents("user") == SMALL
 
 
+@runtime
+def test_giving_up_within_a_block(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        for many in (True, False):
+            client = await connect(server.host, server.port, **how)
+            await client.login("user", "secret")
+            await client.dele(2)
+            async with client.retr_many([1, 3]) if many else client.retr_stream(1) as unfinished:
+                await anext(unfinished)
+                client.abort()
+            assert client.closed
+
+    with serving(Security.STLS) as (server, maildrops, how):
+        on(flow)
+        server.wait_until_idle()
+        assert maildrops.contents("user") == SMALL
+
+
 @contextmanager
 def scripted(*steps: bytes | None) -> Iterator[int]:
     """A server that says each of ``steps`` in turn, each behind a line of the client's.

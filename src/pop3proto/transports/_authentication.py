@@ -234,7 +234,7 @@ class AuthenticatingSession(Session):
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on. Raises what ``login()`` raises.
+        the session goes on, but for ``ServerNotVerified``. Raises what ``login()`` raises.
         """
         name = mechanism.name
         waiting = mechanism.initial()
@@ -270,6 +270,9 @@ class AuthenticatingSession(Session):
                 rounds += 1
                 try:
                     response = self._answer(mechanism, event, waiting, rounds)
+                except ServerNotVerified as error:
+                    # There is nothing left to be said to whoever this is.
+                    self._give_up(error)
                 except Exception:
                     await self._cancel(command)
                     raise

@@ -87,7 +87,7 @@ class Batch(Generic[R_co]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
+        if error is None and not self._exchange.closed:
             await self.aclose()
         else:
             self._end(error)

@@ -233,7 +233,7 @@ class Client:
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on. Raises what ``login()`` raises.
+        the session goes on, but for ``ServerNotVerified``. Raises what ``login()`` raises.
         """
         return run(self._client.authenticate(mechanism, initial_response=initial_response))
 

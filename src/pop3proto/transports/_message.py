@@ -89,7 +89,7 @@ class MessageStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
+        if error is None and not self._exchange.closed:
             await self.skip()
         elif self._started and not self.complete:
             self._end(error)
