@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import engine
+from benchmarks import engine, sessions
 
 # Each module has HELP, add_arguments(parser) and run(args) -> Report.
-_COMMANDS = {"engine": engine}
+_COMMANDS = {"engine": engine, "sessions": sessions}
 
 
 def main(argv: list[str] | None = None) -> int:
