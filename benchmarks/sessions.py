@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.measuring import Contestant, Goal, markdown, measure
@@ -200,19 +201,17 @@ def _server(tls: bool) -> Generator[tuple[int, ssl.SSLContext | None], None, Non
 
 def _serve(parent: Connection, certificate: bytes) -> None:
     _allow_files(20_000)
-    asyncio.run(_serving(parent, certificate))
-
-
-async def _serving(parent: Connection, certificate: bytes) -> None:
     context = None
     if certificate:
-        from tempfile import TemporaryDirectory
-
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with TemporaryDirectory() as folder:
             path = Path(folder, "server.pem")
             path.write_bytes(certificate)
             context.load_cert_chain(path)
+    asyncio.run(_serving(parent, context))
+
+
+async def _serving(parent: Connection, context: ssl.SSLContext | None) -> None:
     listener = socket.create_server((HOST, 0), backlog=1024)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(_Agreeable, sock=listener, ssl=context, backlog=1024)
