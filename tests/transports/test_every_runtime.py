@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,26 @@ def test_an_error_keeps_the_messages(on: Callable[[Flow], Any]) -> None:
         on(flow)
         server.wait_until_idle()
         assert maildrops.contents("user") == SMALL
+
+
+@runtime
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_the_last_outcome_ends_a_batch(on: Callable[[Flow], Any], pipelining: bool) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        options = replace(how["options"], pipelining=pipelining)
+        client = await connect(server.host, server.port, **{**how, "options": options})
+        await client.login("user", "secret")
+        batch = client.retr_many(range(1, 4))
+        # As many as there are, and no more: as zip(numbers, batch) takes them.
+        outcomes = [await anext(batch) for _ in range(3)]
+        assert [outcome.unwrap().content for outcome in outcomes] == SMALL[:3]
+        await client.noop()
+        with pytest.raises(StopAsyncIteration):
+            await anext(batch)
+        await client.quit()
+
+    with serving(Security.STLS) as (server, _, how):
+        on(flow)
 
 
 @runtime

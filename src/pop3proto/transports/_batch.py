@@ -50,7 +50,8 @@ class Batch(Generic[R_co]):
 
     A command that the server refuses fails alone. Commands go out as far ahead as the window
     allows, and answers are read no faster than outcomes are taken, so that a slow caller holds
-    back the server. Until the last outcome is taken the client can do nothing else. Leaving the
+    back the server. Until the last outcome is taken the client can do nothing else; the iterable
+    is read one command ahead, so that the last one is known to be the last. Leaving the
     ``async with`` earlier sends nothing more and skips the answers on their way; leaving it by an
     exception closes the connection.
     """
@@ -73,7 +74,8 @@ class Batch(Generic[R_co]):
         self._progress = progress
         self._lengths: deque[int] = deque()
         self._unanswered = 0
-        self._exhausted = False
+        # Known one ahead, so that the last outcome is known to be the last.
+        self._waiting: Command[R_co] | None = None
         self._error: Exception | None = None
         self._started = False
         self._ended = False
@@ -107,10 +109,13 @@ class Batch(Generic[R_co]):
             if not self._started:
                 self._exchange.__enter__()
                 self._started = True
+                self._waiting = self._pull()
             outcome = await self._next()
         except BaseException as error:
             self._end(error)
             raise
+        if self._waiting is None and not self._lengths and self._error is None:
+            self._end(None)
         if outcome is not None:
             return outcome
         self._end(None)
@@ -120,8 +125,8 @@ class Batch(Generic[R_co]):
 
     async def aclose(self) -> None:
         """Send nothing more and skip the answers on their way, so that the client can go on."""
-        self._exhausted = True
         if self._started:
+            self._waiting = None
             async for _ in self:
                 pass
         self._ended = True
@@ -153,26 +158,29 @@ class Batch(Generic[R_co]):
 
     async def _refill(self) -> None:
         """Send on, half a window or more at a time, so that few packets carry many commands."""
-        if self._exhausted or 2 * self._unanswered > self._window:
+        if 2 * self._unanswered > self._window:
             return
         lines: list[bytes] = []
-        first: Command[Any] | None = None
-        while self._unanswered < self._window:
+        first = command = self._waiting
+        while command is not None and self._unanswered < self._window:
             try:
-                command = next(self._commands, None)
-                if command is None:
-                    self._exhausted = True
-                    break
                 self._exchange.check(command)
                 line = self._exchange.engine.send(command)
             except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
                 # What was sent before has its answers first; then the caller learns of it.
-                self._exhausted = True
-                self._error = error
+                self._waiting, self._error = None, error
                 break
-            first = first or command
             lines.append(line)
             self._lengths.append(len(line))
             self._unanswered += len(line)
-        if first is not None:
+            self._waiting = command = self._pull()
+        if first is not None and lines:
             await self._exchange.send(b"".join(lines), first)
+
+    def _pull(self) -> Command[R_co] | None:
+        """The command to be sent next, if there is one."""
+        try:
+            return next(self._commands, None)
+        except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
+            self._error = error
+            return None
