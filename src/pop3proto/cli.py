@@ -1,4 +1,4 @@
-"""The command line: replay a transcript, see a demonstration.
+"""The command line: fetch mail, replay a transcript, see a demonstration.
 
 It needs the extra ``cli``; without it, a message says so.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        return _demo(arguments.folder) if arguments.what == "demo" else _replay(arguments)
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        return run(arguments)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -64,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pop3proto {__version__}")
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    fetch = commands.add_parser(
+        "fetch",
+        help="put the messages of a maildrop into a folder",
+        description="Put the messages of a maildrop into a folder, each into a file of its own,"
+        " octet for octet. Those that are there already are not fetched again.",
+    )
+    _fetch_arguments(fetch)
+    fetch.set_defaults(run=_fetch)
     replay = commands.add_parser(
         "replay",
         help="put a recorded session through the engine",
@@ -89,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="VERB",
         help="an extension whose answer is a text, as 'XTND XLST'; may be repeated",
     )
+    replay.set_defaults(run=_replay)
     demo = commands.add_parser(
         "demo",
         help="run a server and a client on this machine",
@@ -97,7 +107,40 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--folder", type=Path, metavar="DIR", help="where the messages go (default: a new one)"
     )
+    demo.set_defaults(run=_demo)
     return parser
+
+
+def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "url", metavar="URL", help="pop://user@host or pops://user@host, with ;AUTH=MECHANISM"
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the messages go")
+    parser.add_argument(
+        "--delete",
+        action="store_true",
+        help="delete from the server what is safely in the folder",
+    )
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="whose first line is the password, or the access token"
+        " (default: the variable POP3PROTO_PASSWORD, or a question)",
+    )
+    parser.add_argument("--ca", metavar="FILE", help="certificates to trust, instead of the usual")
+    parser.add_argument("--cert", metavar="FILE", help="a client's certificate with its key")
+    parser.add_argument(
+        "--no-tls", action="store_true", help="do not ask for TLS (with pop:// only)"
+    )
+    parser.add_argument(
+        "--allow-plaintext-auth",
+        action="store_true",
+        help="without TLS, show the password to the network",
+    )
+    parser.add_argument(
+        "--no-pipelining", action="store_true", help="ask for one message at a time"
+    )
 
 
 def _positive(text: str) -> int:
@@ -107,12 +150,24 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _demo(folder: Path | None) -> int:
+def _demo(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ._demo import run
 
-    return run(Console(), folder)
+    return run(Console(), arguments.folder)
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ._fetch import run
+
+    try:
+        return run(Console(), arguments)
+    except (OSError, Pop3Error) as error:
+        _complain(Console(stderr=True), error)
+        return _FAILED
 
 
 def _replay(arguments: argparse.Namespace) -> int:
