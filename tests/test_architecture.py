@@ -39,7 +39,7 @@ FLOORS = (
     "transports.blocking transports.asyncio transports.trio transports.anyio",
     "compat._errors compat._secrets compat._conversation compat._commands compat._auth",
     "compat.poplib compat",
-    "_demo _fetch cli __main__",
+    "_demo _fetch _serve cli __main__",
 )
 ROOMS = [room for floor in FLOORS for room in floor.split()]
 STRANGERS = [("client", "server"), ("server", "client")]

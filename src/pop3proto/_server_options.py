@@ -22,6 +22,9 @@ class ServerOptions:
     """Whether UTF8 is offered (RFC 6856). Messages are sent as they are stored in any case."""
     failed_login_delay: float = 2.0
     """Seconds that a wrong password has to wait for its answer."""
+    latency: float = 0.0
+    """Seconds that whatever a client sends has to wait before it is answered: as on a distant
+    server, commands that come together wait together."""
     max_failed_logins: int = 3
     """How many of them end the session."""
     max_bad_commands: int = 20

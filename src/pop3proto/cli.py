@@ -73,6 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     _fetch_arguments(fetch)
     fetch.set_defaults(run=_fetch)
+    serve = commands.add_parser(
+        "serve",
+        help="serve messages, to test mail programs with",
+        description="Serve the messages of a Maildir, an mbox or a folder of files, to test mail"
+        " programs with. They are copied into memory, so that deletions change nothing.",
+    )
+    _serve_arguments(serve)
+    serve.set_defaults(run=_serve)
     replay = commands.add_parser(
         "replay",
         help="put a recorded session through the engine",
@@ -143,11 +151,77 @@ def _fetch_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", type=Path, metavar="MAILDIR|MBOX|FOLDER", help="where the messages are"
+    )
+    parser.add_argument(
+        "--user",
+        action="append",
+        metavar="NAME[:PASSWORD]",
+        help="who may log in, each to a maildrop of the same messages; may be repeated"
+        " (default: user, with a password that is printed)",
+    )
+    parser.add_argument(
+        "--security",
+        choices=("stls", "tls", "plaintext"),
+        default="stls",
+        help="how connections are secured (default: stls)",
+    )
+    parser.add_argument(
+        "--allow-plaintext-auth",
+        action="store_true",
+        help="take passwords without TLS as well",
+    )
+    parser.add_argument(
+        "--cert",
+        type=Path,
+        metavar="FILE",
+        help="the server's certificate with its key (default: one is made)",
+    )
+    parser.add_argument(
+        "--write-ca",
+        type=Path,
+        metavar="FILE",
+        help="where to put the certificate that clients have to trust",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument("--port", type=_port, default=0, help="default: a free one")
+    parser.add_argument(
+        "--latency",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long every answer takes",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="serve the Maildir itself, for one user: what is deleted is gone",
+    )
+
+
 def _positive(text: str) -> int:
     # What argparse makes of a ValueError names this function; see int() for what else passes.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError("a number of octets from 1 is wanted")
     return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError("a port from 0 to 65,535 is wanted")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 3600:
+        raise argparse.ArgumentTypeError("a number of seconds from 0 is wanted")
+    return seconds
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -162,6 +236,18 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ._fetch import run
+
+    try:
+        return run(Console(), arguments)
+    except (OSError, Pop3Error) as error:
+        _complain(Console(stderr=True), error)
+        return _FAILED
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ._serve import run
 
     try:
         return run(Console(), arguments)

@@ -186,6 +186,8 @@ class ServerSession:
         """
         if not self._over:
             self._connection.receive_data(data)
+            if data and self.options.latency > 0:
+                self._queue.append(Delay(self.options.latency))
 
     def tls_established(self) -> None:
         """Say that the TLS handshake that ``StartTls`` asked for has succeeded.

@@ -58,9 +58,6 @@ def _connection_faults() -> Generator[None, None, None]:
 class LoopbackServer:
     """A running server; ``serve()`` makes it."""
 
-    host = HOST
-    """The address that it listens on."""
-
     def __init__(
         self,
         make_session: Callable[[], ServerSession],
@@ -71,7 +68,11 @@ class LoopbackServer:
         idle_timeout: float,
         max_connections: int = _MAX_CONNECTIONS,
         secured: Callable[[ServerSession, ssl.SSLObject], None] | None = None,
+        host: str = HOST,
+        port: int = 0,
     ) -> None:
+        self.host = host
+        """The address that it listens on."""
         self.security = security
         """How connections are secured: as ``connect()`` has to be told."""
         self.tls_context = tls_context
@@ -93,7 +94,8 @@ class LoopbackServer:
         self._connections: set[socket.socket] = set()
         # One thread for the listening socket, one for each connection.
         self._threads = ThreadPoolExecutor(1 + max_connections, "pop3-server")
-        self._listener = socket.create_server((HOST, 0), backlog=128)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=128)
         self.port: int = self._listener.getsockname()[1]
         """The port that it listens on."""
         self._waker, self._wakened = socket.socketpair()
@@ -209,6 +211,8 @@ def serve(
     idle_timeout: float = 600.0,
     limits: Limits = DEFAULT_LIMITS,
     leniency: Leniency = LENIENT,
+    host: str = HOST,
+    port: int = 0,
 ) -> Generator[LoopbackServer, None, None]:
     """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
 
@@ -225,13 +229,15 @@ def serve(
     ``options`` allow it. ``idle_timeout`` is how many seconds a client may take for a command,
     for a handshake, or for reading 64 KiB (RFC 1939 section 3 wants 600 at the least); then it is
     disconnected, and nothing is deleted. 256 clients are served at once, more have to wait.
+    ``host`` and ``port`` are for a server that is to be found at another address; this one is
+    made for tests, and not for the network.
 
     When the block ends, every connection is closed, and an error in the code that answered
     (a maildrop's, say) is raised, or noted in the exception that ended the block.
 
     Raises ``ImportError`` if a certificate is needed and trustme is not installed.
     """
-    authority, tls_context = tls_for(security, tls_context)
+    authority, tls_context = tls_for(security, tls_context, host)
     offer = Offer(mechanisms)
     server = LoopbackServer(
         lambda: ServerSession(
@@ -249,6 +255,8 @@ def serve(
         certificate_authority=authority,
         idle_timeout=idle_timeout,
         secured=offer.under_tls,
+        host=host,
+        port=port,
     )
     try:
         yield server

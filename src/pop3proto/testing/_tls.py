@@ -18,9 +18,9 @@ HOST = "127.0.0.1"
 
 
 def tls_for(
-    security: Security, tls_context: ssl.SSLContext | None
+    security: Security, tls_context: ssl.SSLContext | None, host: str = HOST
 ) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
-    """The context of a server that is secured like this, and who issued its certificate.
+    """The context of a server at ``host`` that is secured like this, and who certified it.
 
     Where there is TLS and no ``tls_context`` of the caller's, both are made on the spot. Raises
     ``ImportError`` if trustme is not installed.
@@ -30,12 +30,13 @@ def tls_for(
     try:
         import trustme
     except ImportError as error:
-        raise ImportError(
-            "TLS needs a certificate, and making one needs trustme: pip install pop3proto[testing]"
+        raise ModuleNotFoundError(
+            "TLS needs a certificate, and making one needs trustme: pip install pop3proto[testing]",
+            name="trustme",
         ) from error
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    issued = authority.issue_cert(HOST, "localhost")
+    issued = authority.issue_cert(*dict.fromkeys((host, HOST, "localhost")))
     with issued.private_key_and_cert_chain_pem.tempfile() as path:
         context.load_cert_chain(path)
     return authority, context

@@ -1,0 +1,166 @@
+"""``pop3proto serve``: a development server for those who test mail programs."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import mailbox
+import os
+import signal
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Event
+from typing import TYPE_CHECKING
+
+from ._fetch import PASSWORD_VARIABLE
+from .errors import LocalProtocolError, MaildropError
+from .maildrop import MaildirMaildrops, MaildropProvider, MemoryMaildrops
+from .sasl.server import Passwords, password_mechanisms
+from .serving import ServerOptions
+from .testing import LoopbackServer, serve
+from .transports import Security
+from .url import PopUrl
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["run"]
+
+_IDENTIFIED = 32
+
+
+def run(console: Console, arguments: argparse.Namespace) -> int:
+    """Serve until the process is interrupted; returns the exit code.
+
+    Raises ``OSError``, ``MaildropError`` and ``LocalProtocolError`` for what cannot be served.
+    """
+    users = dict(map(_user, arguments.user or ["user"]))
+    maildrops = _maildrops(arguments.source, users, write=arguments.write)
+    security = Security(arguments.security)
+    context = None
+    if arguments.cert is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(arguments.cert)
+    options = ServerOptions(
+        allow_plaintext_auth=arguments.allow_plaintext_auth,
+        latency=arguments.latency,
+        failed_login_delay=0.0,
+    )
+    with serve(
+        maildrops,
+        users=users,
+        security=security,
+        options=options,
+        mechanisms=password_mechanisms(Passwords(users), host=options.host_name),
+        tls_context=context,
+        host=arguments.host,
+        port=arguments.port,
+    ) as server:
+        if arguments.write_ca is not None:
+            _write_authority(server, arguments.write_ca)
+        _announce(console, server, users)
+        _wait()
+    for session in server.sessions:
+        if session.user is not None:
+            deleted = f"{len(session.deleted)} deleted"
+            console.print(f"{session.user}: {deleted}", markup=False, highlight=False)
+    return 0
+
+
+def _user(text: str) -> tuple[str, str]:
+    name, mark, password = text.partition(":")
+    if not name:
+        raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
+    return name, password if mark else os.environ.get(PASSWORD_VARIABLE) or token_urlsafe(12)
+
+
+def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> MaildropProvider:
+    if write:
+        if not _is_maildir(source):
+            raise LocalProtocolError("--write takes a Maildir")
+        if len(users) > 1:
+            raise LocalProtocolError("--write takes one user")
+        return _OneMaildir(source)
+    messages = dict(_identified(_messages(source)))
+    maildrops = MemoryMaildrops()
+    for user in users:
+        for unique_id, content in messages.items():
+            maildrops.add(user, content, unique_id=unique_id)
+    return maildrops
+
+
+class _OneMaildir(MaildirMaildrops):
+    """A Maildir that is where it is, whatever its user is called."""
+
+    def folder(self, user: str) -> Path:
+        return self._root
+
+
+def _is_maildir(path: Path) -> bool:
+    return (path / "cur").is_dir() and (path / "new").is_dir()
+
+
+def _messages(source: Path) -> Iterator[bytes]:
+    """Whatever ``source`` holds: a Maildir, a folder of messages, or an mbox."""
+    if _is_maildir(source):
+        maildrop = _OneMaildir(source).open("")
+        try:
+            for number in range(1, len(maildrop.messages) + 1):
+                yield b"".join(maildrop.open(number))
+        finally:
+            maildrop.close()
+    elif source.is_dir():
+        for path in sorted(source.iterdir()):
+            if path.is_file() and not path.name.startswith("."):
+                yield path.read_bytes()
+    else:
+        try:
+            with closing(mailbox.mbox(source, create=False)) as box:
+                for key in box.iterkeys():
+                    yield box.get_bytes(key)
+        except mailbox.Error as error:
+            raise MaildropError(f"there is no mbox: {error}") from error
+
+
+def _identified(contents: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Each message with a unique-id that it will have next time as well."""
+    seen: dict[str, int] = {}
+    for content in contents:
+        digest = hashlib.sha256(content).hexdigest()[:_IDENTIFIED]
+        seen[digest] = seen.get(digest, 0) + 1
+        yield f"{digest}-{seen[digest]}".encode("ascii"), content
+
+
+def _write_authority(server: LoopbackServer, path: Path) -> None:
+    (authority,) = server.client_context().get_ca_certs(binary_form=True)
+    path.write_text(ssl.DER_cert_to_PEM_cert(authority), encoding="ascii")
+
+
+def _announce(console: Console, server: LoopbackServer, users: Mapping[str, str]) -> None:
+    for user, password in users.items():
+        url = PopUrl(server.host, server.port, user)
+        if server.security is Security.TLS:
+            url = replace(url, scheme="pops")
+        console.print(f"{url}  password: {password}", markup=False, highlight=False, soft_wrap=True)
+    console.print("Press Ctrl+C to stop.", highlight=False)
+
+
+def _wait() -> None:
+    """Until the process is told to end."""
+    told = Event()
+
+    def tell(number: int, frame: object) -> None:
+        told.set()
+
+    previous = {n: signal.signal(n, tell) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # With a timeout, because on Windows a signal does not end the wait.
+        while not told.wait(1.0):
+            pass
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

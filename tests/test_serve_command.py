@@ -1,0 +1,173 @@
+"""``pop3proto serve``: sources, users, security, and what becomes of deletions."""
+
+from __future__ import annotations
+
+import mailbox
+from pathlib import Path
+
+import pytest
+
+from pop3proto import AuthenticationFailed
+from pop3proto.cli import main
+from pop3proto.transports.blocking import Client, ClientOptions, Security, connect
+from tests.interop.maildrop import fill_maildir, messages
+from tests.served import Served, served
+
+CONTENT = messages(small=20)
+
+
+def logged_in(server: Served, security: Security = Security.STLS, which: int = 0) -> Client:
+    client = connect(
+        server.host, server.port, security=security, ssl_context=server.client_context()
+    )
+    try:
+        client.login(server.urls[which].user or "", server.passwords[which])
+    except BaseException:
+        client.abort()
+        raise
+    return client
+
+
+def contents(client: Client) -> list[bytes]:
+    numbers = range(1, client.stat().count + 1)
+    return [outcome.unwrap().content for outcome in client.retr_many(numbers)]
+
+
+def maildir(tmp_path: Path) -> Path:
+    fill_maildir(tmp_path / "maildir", CONTENT)
+    return tmp_path / "maildir"
+
+
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / ".hidden").write_bytes(b"not this")
+    (path / "a folder").mkdir()
+    for number, content in enumerate(CONTENT):
+        (path / f"{number:03}.eml").write_bytes(content)
+    return path
+
+
+def mbox(tmp_path: Path) -> Path:
+    box = mailbox.mbox(tmp_path / "mbox")
+    for content in CONTENT:
+        box.add(content.replace(b"\r\n", b"\n"))
+    box.flush()
+    box.close()
+    return tmp_path / "mbox"
+
+
+SOURCES = {"maildir": maildir, "folder": folder, "mbox": mbox}
+
+
+@pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
+def test_sources(make: object, tmp_path: Path) -> None:
+    assert callable(make)
+    source: Path = make(tmp_path)
+    before = {path: path.read_bytes() for path in source.parent.rglob("*") if path.is_file()}
+    unique_ids: list[list[bytes | None]] = []
+    for _ in range(2):
+        with served(source, authority=tmp_path / "ca.pem") as server, logged_in(server) as client:
+            assert contents(client) == CONTENT
+            unique_ids.append([row.unique_id for row in client.uidl()])
+            client.dele(1)
+            assert client.quit().confirmed
+        assert server.output[-1] == "user: 1 deleted"
+    # The next run has the same messages under the same names, and the source is as it was.
+    assert unique_ids[0] == unique_ids[1]
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+
+
+def test_a_maildir_that_is_written(tmp_path: Path) -> None:
+    source = maildir(tmp_path)
+    with served(source, "--write", authority=tmp_path / "ca.pem") as server:
+        with logged_in(server) as client:
+            client.dele(1)
+            assert client.quit().confirmed
+        with logged_in(server) as client:
+            assert contents(client) == CONTENT[1:]
+    assert len(list((source / "cur").iterdir())) == len(CONTENT) - 1
+
+
+def test_users(tmp_path: Path) -> None:
+    users = ["--user", "user:one", "--user", "user@example.org:two", "--user", "other"]
+    with served(folder(tmp_path), *users, authority=tmp_path / "ca.pem") as server:
+        assert server.passwords[:2] == ["one", "two"]
+        assert [url.user for url in server.urls] == ["user", "user@example.org", "other"]
+        for which in range(3):
+            with logged_in(server, which=which) as client:
+                # To each a maildrop of one's own.
+                assert contents(client) == CONTENT
+                client.dele(1)
+        server.passwords[0] = "two"
+        with pytest.raises(AuthenticationFailed):
+            logged_in(server)
+
+
+def test_implicit_tls(tmp_path: Path) -> None:
+    arguments = ["--security", "tls"]
+    with served(folder(tmp_path), *arguments, authority=tmp_path / "ca.pem") as server:
+        assert server.urls[0].scheme == "pops"
+        with logged_in(server, Security.TLS) as client:
+            assert contents(client) == CONTENT
+
+
+def test_without_tls(tmp_path: Path) -> None:
+    arguments = ["--security", "plaintext", "--allow-plaintext-auth"]
+    plain = Security.PLAINTEXT
+    options = ClientOptions(allow_plaintext_auth=True)
+    with served(folder(tmp_path), *arguments) as server:
+        where = server.host, server.port
+        with connect(*where, security=plain, options=options) as client:
+            client.login("user", server.passwords[0], mechanisms=["USER"])
+            assert contents(client) == CONTENT
+
+
+def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    import trustme
+
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with served(folder(tmp_path), "--cert", str(tmp_path / "server.pem")) as server:
+        server.authority = tmp_path / "ca.pem"
+        with logged_in(server) as client:
+            assert contents(client) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--write", "{folder}"], "takes a Maildir"),
+        (["--write", "{maildir}", "--user", "a", "--user", "b"], "takes one user"),
+        (["{missing}"], "no mbox"),
+        (["{folder}", "--user", ":secret"], "has a name"),
+        (["{folder}", "--cert", "{missing}"], "No such file"),
+        (["{folder}", "--host", "192.0.2.1"], "assign"),
+    ],
+)
+def test_what_cannot_be_served(
+    arguments: list[str], what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {
+        "folder": folder(tmp_path),
+        "maildir": maildir(tmp_path),
+        "missing": tmp_path / "missing",
+    }
+    assert main(["serve", *(argument.format(**places) for argument in arguments)]) == 1
+    assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--port", "65536"], ["--port", "-1"], ["--latency", "-1"], ["--latency", "nan"], []],
+)
+def test_command_lines_that_make_no_sense(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", *arguments, *(["."] if arguments else [])])
+    assert caught.value.code == 2
+    assert "usage" in capsys.readouterr().err
