@@ -7,10 +7,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import engine, sessions
+from benchmarks import clients, engine, latency, memory, sessions, tls
 
 # Each module has HELP, add_arguments(parser) and run(args) -> Report.
-_COMMANDS = {"engine": engine, "sessions": sessions}
+_COMMANDS = {
+    "engine": engine,
+    "clients": clients,
+    "latency": latency,
+    "tls": tls,
+    "memory": memory,
+    "sessions": sessions,
+}
 
 
 def main(argv: list[str] | None = None) -> int:

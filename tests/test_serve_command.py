@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mailbox
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,9 +63,8 @@ SOURCES = {"maildir": maildir, "folder": folder, "mbox": mbox}
 
 
 @pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
-def test_sources(make: object, tmp_path: Path) -> None:
-    assert callable(make)
-    source: Path = make(tmp_path)
+def test_sources(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    source = make(tmp_path)
     before = {path: path.read_bytes() for path in source.parent.rglob("*") if path.is_file()}
     unique_ids: list[list[bytes | None]] = []
     for _ in range(2):
@@ -135,6 +136,14 @@ def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
         server.authority = tmp_path / "ca.pem"
         with logged_in(server) as client:
             assert contents(client) == CONTENT
+
+
+def test_what_has_to_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    assert main(["serve", str(folder(tmp_path))]) == 2
+    assert 'pip install "pop3proto[demo]"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,25 @@ def test_a_number_of_failed_logins_can_be_chosen() -> None:
     assert talk.actions == [Delay(0.5), Close()]
 
 
+def test_every_answer_can_be_late() -> None:
+    talk = Talk(options=ServerOptions(latency=0.25))
+    talk.ask(User("user"))
+    assert talk.actions == [Delay(0.25), NeedData()]
+    # Commands that come together wait together, and the end of the stream does not wait.
+    talk.session.receive_data(b"PASS secret\r\nNOOP\r\n")
+    delays = [action for action in actions_of(talk.session) if isinstance(action, Delay)]
+    assert delays == [Delay(0.25)]
+    talk.session.receive_data(b"")
+    assert actions_of(talk.session) == [Close()]
+
+
+def actions_of(session: ServerSession) -> list[Action]:
+    actions = [session.next_action()]
+    while not isinstance(actions[-1], NeedData | Close):
+        actions.append(session.next_action())
+    return actions
+
+
 class Gatekeeper:
     """An authenticator that cannot show passwords."""
 

@@ -30,13 +30,15 @@ def tls_for(
     try:
         import trustme
     except ImportError as error:
-        raise ModuleNotFoundError(
+        raise ImportError(
             "TLS needs a certificate, and making one needs trustme: pip install pop3proto[testing]",
             name="trustme",
         ) from error
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    issued = authority.issue_cert(*dict.fromkeys((host, HOST, "localhost")))
+    # Some clients, fetchmail among them, refuse a certificate without a common name.
+    names = dict.fromkeys((host, HOST, "localhost"))
+    issued = authority.issue_cert(*names, common_name="localhost")
     with issued.private_key_and_cert_chain_pem.tempfile() as path:
         context.load_cert_chain(path)
     return authority, context

@@ -72,7 +72,9 @@ class Batch(Generic[R_co]):
         self._max_octets = max_octets
         self._expected = expected
         self._progress = progress
-        self._lengths: deque[int] = deque()
+        # What is unanswered, with the octets of its line. The engine knows it too, but hands out a
+        # copy, which would take time in the square of the window.
+        self._sent: deque[tuple[Command[R_co], int]] = deque()
         self._unanswered = 0
         # Known one ahead, so that the last outcome is known to be the last.
         self._waiting: Command[R_co] | None = None
@@ -114,7 +116,7 @@ class Batch(Generic[R_co]):
         except BaseException as error:
             self._end(error)
             raise
-        if self._waiting is None and not self._lengths and self._error is None:
+        if self._waiting is None and not self._sent and self._error is None:
             self._end(None)
         if outcome is not None:
             return outcome
@@ -139,11 +141,11 @@ class Batch(Generic[R_co]):
     async def _next(self) -> Outcome[R_co] | None:
         exchange = self._exchange
         await self._refill()
-        if not self._lengths:
+        if not self._sent:
             return None
-        command: Command[Any] = exchange.engine.in_flight[0]
+        command, octets = self._sent.popleft()
         event: Any = await exchange.next_event("reply", exchange.timeouts.reply, command)
-        self._unanswered -= self._lengths.popleft()
+        self._unanswered -= octets
         if isinstance(event, ErrorReply):
             return Outcome(command, error=refused(event, command))
         if isinstance(event, MessageStart):
@@ -171,7 +173,7 @@ class Batch(Generic[R_co]):
                 self._waiting, self._error = None, error
                 break
             lines.append(line)
-            self._lengths.append(len(line))
+            self._sent.append((command, len(line)))
             self._unanswered += len(line)
             self._waiting = command = self._pull()
         if first is not None and lines:

@@ -1,0 +1,141 @@
+"""``clients``: whole clients beside a server that is as near as it can be."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+from benchmarks.contests import Aim, Contest, Entry
+from benchmarks.measuring import Goal
+from benchmarks.reporting import Report
+from benchmarks.server import Maildrop, serving
+
+HELP = "clients on a plain connection: small mail, real mail, large mail, commands"
+
+_KIB = 1024
+_GIB = 1024 * 1024 * 1024
+RAW = "raw socket"
+ONE = Entry(RAW, "retr", about="one at a time")
+AHEAD = Entry(RAW, "retr_many", about="pipelined")
+STREAM = Entry(RAW, "stream", about="recv loop")
+RUNTIMES = ("blocking", "asyncio", "uvloop", "trio")
+
+
+def ours(*jobs: str, runtimes: tuple[str, ...] = RUNTIMES) -> list[Entry]:
+    """This package on each runtime, at each of the jobs."""
+    about = {
+        "retr": ("one at a time", ONE.label),
+        "retr_many": ("pipelined", AHEAD.label),
+        "stream": ("streamed", STREAM.label),
+    }
+    return [
+        Entry(f"pop3proto, {runtime}", job, limit=about[job][1], about=about[job][0])
+        for job in jobs
+        for runtime in runtimes
+    ]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--contest",
+        choices=("small", "real", "large", "noop"),
+        action="append",
+        help="only this one; can be repeated",
+    )
+
+
+def run(args: argparse.Namespace) -> Report:
+    rounds, scale = (1, 100) if args.quick else (args.rounds, 1)
+    report = Report("clients", f"Clients, plain, no delay, CPython {platform.python_version()}")
+    report.judge_goals = not args.quick
+    chosen = args.contest or ("small", "real", "large", "noop")
+    for name in chosen:
+        contest, maildrop = _CONTESTS[name](scale)
+        with serving(maildrop) as address:
+            contest.run(report, address, maildrop, rounds)
+    report.add(
+        "Programs are timed from their start; those within Python from connecting to the end of"
+        " QUIT (commands, large mail: from the login to the last answer). Median (least to most)."
+    )
+    return report
+
+
+def _small(scale: int) -> tuple[Contest, Maildrop]:
+    count = 10_000 // scale
+    entries = [
+        ONE,
+        AHEAD,
+        Entry("poplib", limit=ONE.label),
+        *ours("retr", "retr_many"),
+        Entry("Twisted", limit=ONE.label),
+        Entry("pycurl", limit=ONE.label),
+        Entry("pop3proto, a program", limit=AHEAD.label),
+        Entry("poplib, a program", limit=ONE.label),
+        Entry("mpop", limit=AHEAD.label),
+        *(Entry(name, limit=ONE.label) for name in ("curl", "fetchmail", "Net::POP3", "net/pop")),
+        Entry("node-pop3", limit=ONE.label),
+        # It starts a process for each message.
+        Entry("getmail6", share=20, limit=ONE.label),
+    ]
+    aims = [
+        Aim("pop3proto, blocking, pipelined", Goal(10, unit="x"), "poplib"),
+        Aim("pop3proto, blocking, pipelined", Goal(3.5, unit="x"), "mpop"),
+        Aim("pop3proto, asyncio, pipelined", Goal(7, unit="x"), "poplib"),
+        Aim("pop3proto, trio, pipelined", Goal(5, unit="x"), "poplib"),
+        Aim("pop3proto, blocking, one at a time", Goal(95, unit=" %"), ONE.label),
+    ]
+    contest = Contest(
+        f"{count:,} messages of 4 KiB",
+        entries,
+        aims,
+        count,
+        session=True,
+        references=("poplib", "mpop"),
+    )
+    return contest, Maildrop(count, 4 * _KIB, 4 * _KIB, text=True)
+
+
+def _real(scale: int) -> tuple[Contest, Maildrop]:
+    count = 1_000 // scale
+    compat = Entry("pop3proto.compat.poplib", limit=ONE.label)
+    entries = [
+        ONE,
+        AHEAD,
+        Entry("poplib", limit=ONE.label),
+        compat,
+        *ours("retr", "retr_many", runtimes=("blocking", "asyncio")),
+        Entry("pycurl", limit=ONE.label),
+        Entry("mpop", limit=AHEAD.label),
+    ]
+    aims = [Aim(compat.label, Goal(3, unit="x"), "poplib")]
+    title = f"{count:,} messages of 20 to 100 KiB, base64"
+    contest = Contest(title, entries, aims, count, session=True, references=("poplib", "mpop"))
+    return contest, Maildrop(count, 20 * _KIB, 100 * _KIB)
+
+
+def _large(scale: int) -> tuple[Contest, Maildrop]:
+    size = _GIB // scale
+    aims = [Aim("pop3proto, blocking, streamed", Goal(90, unit=" %"), STREAM.label)]
+    title = f"Streaming one message of {size // (1024 * 1024):,} MiB"
+    contest = Contest(title, [STREAM, *ours("stream")], aims, unit="MB/s")
+    return contest, Maildrop(1, size, size)
+
+
+def _noop(scale: int) -> tuple[Contest, Maildrop]:
+    count = 20_000 // scale
+    raw = Entry(RAW, "noop", about="ping-pong")
+    entries = [
+        raw,
+        Entry("poplib", "noop", limit=raw.label),
+        *(Entry(f"pop3proto, {name}", "noop", limit=raw.label) for name in RUNTIMES),
+        Entry("pop3proto, blocking", "noop_many", limit=raw.label, about="pipelined"),
+    ]
+    aims = [
+        Aim("pop3proto, blocking", Goal(93, unit=" %"), raw.label),
+        Aim("pop3proto, blocking, pipelined", Goal(80, unit="x"), raw.label),
+    ]
+    contest = Contest(f"{count:,} NOOP", entries, aims, count, unit="commands/s")
+    return contest, Maildrop(1, 1, 1)
+
+
+_CONTESTS = {"small": _small, "real": _real, "large": _large, "noop": _noop}

@@ -1,0 +1,60 @@
+"""``latency``: clients whose server is far away."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+from benchmarks.clients import AHEAD, ONE, ours
+from benchmarks.contests import Aim, Contest, Entry
+from benchmarks.measuring import Goal
+from benchmarks.relay import delayed
+from benchmarks.reporting import Report
+from benchmarks.server import Maildrop, serving
+
+HELP = "small mail from a server that is 50 ms away"
+
+# Who sends one command at a time gets one in so many messages: it takes the same time for each.
+_SHARE = 100
+_SEQUENTIAL = ("Twisted", "pycurl", "curl", "fetchmail", "getmail6", "Net::POP3", "net/pop")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--milliseconds", type=float, default=50.0, help="of round trip (default: 50)"
+    )
+
+
+def run(args: argparse.Namespace) -> Report:
+    rounds, count = (1, 200) if args.quick else (args.rounds, 10_000)
+    about = f"{args.milliseconds:g} ms away, CPython {platform.python_version()}"
+    report = Report("latency", f"Clients, plain, {about}")
+    report.judge_goals = not args.quick
+    entries = [
+        Entry("raw socket", "retr", _SHARE, about="one at a time"),
+        AHEAD,
+        Entry("poplib", share=_SHARE, limit=ONE.label),
+        Entry("pop3proto, blocking", "retr", _SHARE, ONE.label, "one at a time"),
+        *ours("retr_many"),
+        Entry("pop3proto, a program", limit=AHEAD.label),
+        Entry("mpop", limit=AHEAD.label),
+        *(Entry(name, share=_SHARE, limit=ONE.label) for name in (*_SEQUENTIAL, "node-pop3")),
+    ]
+    mpop = Goal(10, unit="x")
+    aims = [Aim(entry.label, mpop, "mpop") for entry in ours("retr_many")]
+    contest = Contest(
+        f"{count:,} messages of 4 KiB, {args.milliseconds:g} ms of round trip",
+        entries,
+        aims,
+        count,
+        session=True,
+        references=("poplib", "mpop"),
+    )
+    maildrop = Maildrop(count, 4096, 4096, text=True)
+    with serving(maildrop) as server, delayed(server, args.milliseconds) as far:
+        contest.run(report, far, maildrop, rounds)
+    report.add(
+        "Timed from connecting, or from the start of a program, to the end of QUIT. Who sends one"
+        f" command at a time gets {max(1, count // _SHARE)} of the messages."
+    )
+    return report
