@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 from ..commands import Command
 from ..errors import CommandFailed
 from ..replies import ErrorReply, MessageStart
+from ..states import Signal
 from ._exchange import Exchange
 from ._message import Progress, collect, refused
 
@@ -140,11 +141,14 @@ class Batch(Generic[R_co]):
 
     async def _next(self) -> Outcome[R_co] | None:
         exchange = self._exchange
-        await self._refill()
+        if self._waiting is not None:
+            await self._refill()
         if not self._sent:
             return None
         command, octets = self._sent.popleft()
-        event: Any = await exchange.next_event("reply", exchange.timeouts.reply, command)
+        event: Any = exchange.event_at_hand()
+        if event is Signal.NEED_DATA:
+            event = await exchange.next_event("reply", exchange.timeouts.reply, command)
         self._unanswered -= octets
         if isinstance(event, ErrorReply):
             return Outcome(command, error=refused(event, command))

@@ -158,11 +158,29 @@ class Exchange:
                     phase, seconds = "body", self.timeouts.body
                     self._begin(phase)
             elif isinstance(event, Deviation):
-                if len(self.deviations) < _KEPT_DEVIATIONS:
-                    self.deviations.append(event)
+                self._note(event)
             else:
                 # Never PAUSED: STLS is completed within its own turn.
                 return cast(ClientEvent, event)
+
+    def event_at_hand(self) -> ClientEvent | Signal:
+        """What ``next_event()`` would return, if that takes no more octets, or ``NEED_DATA``.
+
+        Most small messages come many at a time, and a coroutine for each event is not free.
+        """
+        event = self._parsed()
+        while type(event) is Deviation:
+            self._note(event)
+            event = self._parsed()
+        return event
+
+    def _note(self, deviation: Deviation) -> None:
+        if len(self.deviations) < _KEPT_DEVIATIONS:
+            self.deviations.append(deviation)
+
+    def begin_body(self) -> None:
+        """Start the deadlines of a body."""
+        self._begin("body")
 
     def _begin(self, phase: str) -> None:
         self._phase = phase

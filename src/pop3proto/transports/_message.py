@@ -12,6 +12,7 @@ from ..commands import Command
 from ..errors import CommandFailed, LimitExceeded, printable
 from ..events import ClientEvent
 from ..replies import ErrorReply, Message, MessageData, MessageStart
+from ..states import Signal
 from ._exchange import Exchange
 
 __all__ = [
@@ -204,8 +205,11 @@ async def collect(
     octets = 0
     first = b""
     content: BytesIO | None = None
+    exchange.begin_body()
     while True:
-        event = await exchange.next_event("body", seconds, command)
+        event = exchange.event_at_hand()
+        if event is Signal.NEED_DATA:
+            event = await exchange.next_event("body", seconds, command)
         if not isinstance(event, MessageData):
             # getvalue() hands out the buffer itself: a large message is in memory once.
             return Message(command, content.getvalue() if content else first, start.text)
