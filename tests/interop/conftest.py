@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 
 import pytest
 
+from tests.interop.courier import courier
 from tests.interop.dovecot import dovecot
+from tests.interop.embedded import embedded
 from tests.interop.kerberos import kerberos
+from tests.interop.nginx import nginx
+from tests.interop.popa3d import popa3d
 from tests.interop.servers import RealServer, open_folder
 from tests.interop.table import Cell, Tables
+from tests.interop.twisted_server import twisted
 
 _CELL = pytest.StashKey[Cell]()
 _TABLES = pytest.StashKey[Tables]()
 
 
+class RealServers:
+    """Each is started when it is asked for the first time."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._running: dict[str, RealServer] = {}
+        self._starters: dict[str, Callable[[Path], AbstractContextManager[RealServer]]] = {
+            "Dovecot": dovecot,
+            "Courier": courier,
+            "popa3d": popa3d,
+            "nginx": lambda base: nginx(base, self["Dovecot"]),
+            "Twisted": twisted,
+            "embedded": embedded,
+        }
+
+    def __getitem__(self, name: str) -> RealServer:
+        if name not in self._running:
+            base = self._stack.enter_context(open_folder())
+            self._running[name] = self._stack.enter_context(self._starters[name](base))
+        return self._running[name]
+
+
 @pytest.fixture(scope="session")
-def dovecot_server() -> Iterator[RealServer]:
-    with open_folder() as base, dovecot(base) as server:
-        yield server
+def real_servers() -> Iterator[RealServers]:
+    with ExitStack() as stack:
+        yield RealServers(stack)
+
+
+@pytest.fixture(scope="session")
+def dovecot_server(real_servers: RealServers) -> RealServer:
+    return real_servers["Dovecot"]
 
 
 @pytest.fixture(scope="session")

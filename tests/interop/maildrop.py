@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
 
 HEADER = b"From: sender@example.org\r\nSubject: %s\r\n\r\n"
 SMALL = 2000
+_UNENDED = "no final newline"
 
 
 def difficult() -> dict[str, bytes]:
@@ -22,29 +23,51 @@ def difficult() -> dict[str, bytes]:
         "bare CR": b"one\rtwo\r\rthree\r.\r\n\rfour\r\n",
         "NUL": b"one\0two\0\r\n\0\r\n",
         "blanks": b"trailing \t\r\n \r\n",
+        _UNENDED: b"the end",
     }
-    return {name: HEADER % name.encode() + text for name, text in texts.items()}
+    # What has no line end where it is stored gets one on the wire.
+    return {
+        name: HEADER % name.encode() + text + b"\r\n" * (name == _UNENDED)
+        for name, text in texts.items()
+    }
 
 
 def messages(small: int = SMALL) -> list[bytes]:
-    """The difficult ones, then as many small ones."""
+    """The difficult ones, then as many small ones, each with a Message-ID of its own.
+
+    Some servers make unique-ids of certain lines of the header, and of nothing else.
+    """
     many = [HEADER % b"small" + b"Number %d.\r\n" % number for number in range(small)]
-    return [*difficult().values(), *many]
+    return [
+        b"Message-ID: <%d@example.org>\r\n" % number + content
+        for number, content in enumerate([*difficult().values(), *many])
+    ]
 
 
 def fill_maildir(folder: Path, content: list[bytes]) -> None:
-    """Make ``folder`` a Maildir of ``content``, in this order, with UNIX line ends."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Make ``folder`` a Maildir of ``content``, in this order, with UNIX line ends.
+
+    What is there of it already stays; what a server has noted about it goes.
+    """
     for name in ("tmp", "new", "cur"):
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_file():
+            path.unlink()
+    there = {path.name.partition(":")[0] for path in (folder / "cur").iterdir()}
     for number, message in enumerate(content):
-        path = folder / "cur" / f"{1_700_000_000 + number}.M{number}P1.localhost:2,"
-        path.write_bytes(message.replace(b"\r\n", b"\n"))
+        name = f"{1_700_000_000 + number}.M{number}P1.localhost"
+        if name not in there:
+            (folder / "cur" / f"{name}:2,").write_bytes(_stored(message))
+
+
+def _stored(message: bytes) -> bytes:
+    stored = message.replace(b"\r\n", b"\n")
+    return stored.removesuffix(b"\n") if _UNENDED.encode() in message else stored
 
 
 def own(folder: Path, uid: int, gid: int) -> None:
     """Give all of ``folder`` to a user."""
-    import os
-
     for path in (folder, *folder.rglob("*")):
-        os.chown(path, uid, gid)
+        if path.stat().st_uid != uid:
+            os.chown(path, uid, gid)

@@ -21,7 +21,7 @@ PACKAGES = {
     "dovecot-pop3d": ["dovecot-pop3d"],
     "courier-pop": ["courier-pop"],
     "popa3d": ["popa3d"],
-    "nginx": ["nginx"],
+    "nginx": ["nginx", "libnginx-mod-mail"],
     "kerberos": ["krb5-kdc", "krb5-admin-server", "dovecot-pop3d", "dovecot-gssapi"],
 }
 """The sets of packages that are laid over /usr together, each in a folder of its own."""

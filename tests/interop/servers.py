@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -37,7 +38,11 @@ class RealServer:
     """Puts all messages back."""
     server_hostname: str = "localhost"
     log: Path | None = None
-    options: Mapping[str, object] = field(default_factory=dict)
+    answers_wrong_numbers: bool = True
+    """Whether it says no to a message that is not there, and does not close."""
+    numbers_unique_ids: bool = True
+    """Whether the answer to UIDL with a number repeats that (RFC 1939 section 7)."""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else ``ClientOptions`` have to say, to get messages as they are stored."""
 
     def client_context(self) -> ssl.SSLContext | None:
