@@ -71,20 +71,20 @@ def run(base: Path, port: int, tls_port: int) -> None:
                 raise ValueError("there is no such message")
             return path
 
-        def listMessages(self, index: int | None = None) -> Any:
-            if index is None:
+        def listMessages(self, i: int | None = None) -> Any:
+            if i is None:
                 return [path.stat().st_size if path else 0 for path in self._files]
-            return self._path(index).stat().st_size
+            return self._path(i).stat().st_size
 
-        def getMessage(self, index: int) -> Any:
-            return self._path(index).open("rb")
+        def getMessage(self, i: int) -> Any:
+            return self._path(i).open("rb")
 
-        def getUidl(self, index: int) -> bytes:
-            return self._path(index).name.encode("ascii").replace(b":", b"-")
+        def getUidl(self, i: int) -> bytes:
+            return self._path(i).name.encode("ascii").replace(b":", b"-")
 
-        def deleteMessage(self, index: int) -> None:
-            self._deleted[index] = self._path(index)
-            self._files[index] = None
+        def deleteMessage(self, i: int) -> None:
+            self._deleted[i] = self._path(i)
+            self._files[i] = None
 
         def undeleteMessages(self) -> None:
             for index, path in self._deleted.items():
@@ -119,7 +119,7 @@ def run(base: Path, port: int, tls_port: int) -> None:
         def __init__(self) -> None:
             self.challengers: dict[bytes, Any] = {}
 
-        def buildProtocol(self, address: object) -> Any:
+        def buildProtocol(self, addr: object) -> Any:
             protocol: Any = Prompt()
             protocol.factory = self
             protocol.portal = portal
