@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Goal, number
@@ -50,10 +54,31 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         return {
             "title": self.title,
+            "machine": machine(),
+            "parts": self.parts,
             "data": self.data,
             "missed": self.missed,
             "failures": self.failures,
         }
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on, and when."""
+    return {
+        "Date": datetime.now(UTC).date().isoformat(),
+        "Processors": f"{os.cpu_count()}, {_processor()}",
+        "System": f"{platform.system()} {platform.release()}",
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def say(text: str) -> None:
