@@ -148,35 +148,30 @@ class Exchange:
         """
         if phase != "body" or self._phase != "body":
             self._begin(phase)
-        while True:
-            event = self._parsed()
-            if event is Signal.NEED_DATA:
-                data = await self._receive(seconds, command)
-                multiline = command is not None and command.shape.multiline
-                if phase == "reply" and multiline and b"\n" in data:
-                    # The status line is there; the rest may take its time, but not stand still.
-                    phase, seconds = "body", self.timeouts.body
-                    self._begin(phase)
-            elif isinstance(event, Deviation):
-                self._note(event)
-            else:
-                # Never PAUSED: STLS is completed within its own turn.
-                return cast(ClientEvent, event)
+        while (event := self.event_at_hand()) is Signal.NEED_DATA:
+            data = await self._receive(seconds, command)
+            multiline = command is not None and command.shape.multiline
+            if phase == "reply" and multiline and b"\n" in data:
+                # The status line is there; the rest may take its time, but not stand still.
+                phase, seconds = "body", self.timeouts.body
+                self._begin(phase)
+        # Never PAUSED: STLS is completed within its own turn.
+        return cast(ClientEvent, event)
 
     def event_at_hand(self) -> ClientEvent | Signal:
-        """What ``next_event()`` would return, if that takes no more octets, or ``NEED_DATA``.
-
-        Most small messages come many at a time, and a coroutine for each event is not free.
-        """
-        event = self._parsed()
-        while type(event) is Deviation:
-            self._note(event)
-            event = self._parsed()
+        """What ``next_event()`` would return, if that takes no more octets, or ``NEED_DATA``."""
+        try:
+            event = self.engine.next_event()
+            while type(event) is Deviation:
+                if len(self.deviations) < _KEPT_DEVIATIONS:
+                    self.deviations.append(event)
+                event = self.engine.next_event()
+        except ConnectionLost as error:
+            # A server may close upon a failed login; what was lost then is the login.
+            if self.login_failure is None:
+                raise
+            raise error from self.login_failure
         return event
-
-    def _note(self, deviation: Deviation) -> None:
-        if len(self.deviations) < _KEPT_DEVIATIONS:
-            self.deviations.append(deviation)
 
     def begin_body(self) -> None:
         """Start the deadlines of a body."""
@@ -186,15 +181,6 @@ class Exchange:
         self._phase = phase
         self._waited = 0.0
         self._octets = 0
-
-    def _parsed(self) -> ClientEvent | Signal:
-        try:
-            return self.engine.next_event()
-        except ConnectionLost as error:
-            # A server may close upon a failed login; what was lost then is the login.
-            if self.login_failure is None:
-                raise
-            raise error from self.login_failure
 
     async def _receive(self, seconds: float | None, command: Command[Any] | None) -> bytes:
         left = None if seconds is None else max(seconds - self._waited, 0.0)
