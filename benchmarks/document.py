@@ -26,9 +26,9 @@ python -m benchmarks all --json performance.json
 python -m benchmarks document performance.json
 ```
 
-`python -m benchmarks clients`, or another of `engine`, `latency`, `tls`, `memory` and `sessions`,
-measures one part, and `--quick` shows in seconds whether it runs. Peers take part if they are
-installed; for those that are not, the command that installs them is printed.
+`python -m benchmarks clients`, or another of `engine`, `latency`, `tls`, `memory`, `sessions` and
+`servers`, measures one part, and `--quick` shows in seconds whether it runs. Peers take part if
+they are installed; for those that are not, the command that installs them is printed.
 
 ![Messages a second, pop3proto and its peers](performance.png)
 
