@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Pop3Error
+from pop3proto import Pop3Error, ServerNotVerified
 from pop3proto.compat import poplib
 from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl.server import Passwords, password_mechanisms
@@ -172,6 +172,16 @@ def test_a_server_that_accepts_without_having_proved_itself() -> None:
             ("-ERR the server ended TEST before it had proved itself",),
         )
         assert outcome(client.noop)[0] == "error_proto"
+
+
+def test_a_server_that_does_not_know_the_password() -> None:
+    wrong = ServerNotVerified("the server's signature is wrong")
+    with client_on(b"+ \r\n", b"+OK\r\n") as (client, server):
+        with pytest.raises(ServerNotVerified) as caught:
+            client.auth(Mechanism(None, wrong))
+        assert caught.value is wrong
+        assert outcome(client.noop)[0] == "error_proto"
+    assert server.received == [b"AUTH TEST\r\n"]
 
 
 def test_a_name_and_a_function() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._base64 import decode_base64
 from .._login_commands import Auth
 from .._parsing import split_status_line
-from ..errors import LocalProtocolError, MechanismUnavailable
+from ..errors import LocalProtocolError, MechanismUnavailable, ServerNotVerified
 from ..limits import DEFAULT_LIMITS
 from ..sasl import Mechanism, by_name, channel_bindings
 from ._conversation import Conversation
@@ -166,6 +166,10 @@ def _response(wire: Wire, mechanism: Mechanism, challenge: bytes) -> bytes:
     """The mechanism's answer; if it has none, the exchange is cancelled (RFC 5034 section 4)."""
     try:
         return bytes(memoryview(mechanism.respond(challenge)))
+    except ServerNotVerified as error:
+        # There is nothing left to be said to whoever this is.
+        wire.conversation.failed(error)
+        raise
     except Exception:
         _cancel(wire)
         raise

@@ -294,8 +294,9 @@ class POP3(Commands):
         have, or one for which ``initial_response_ok`` is not set, waits for the first challenge.
 
         Whatever a mechanism raises cancels the exchange and comes out of here; the session goes
-        on. So it does when the server refuses. Neither is the case when the server accepts a
-        mechanism that is not complete: then somebody else may have answered in its place.
+        on, but for ``ServerNotVerified``. So it does when the server refuses. Neither is the case
+        when the server accepts a mechanism that is not complete: then somebody else may have
+        answered in its place.
         """
         try:
             if user is None:
