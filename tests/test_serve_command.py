@@ -11,6 +11,7 @@ import pytest
 
 from pop3proto import AuthenticationFailed
 from pop3proto.cli import main
+from pop3proto.testing import Quirk
 from pop3proto.transports.blocking import Client, ClientOptions, Security, connect
 from tests.interop.maildrop import fill_maildir, messages
 from tests.served import Served, served
@@ -138,6 +139,17 @@ def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
             assert contents(client) == CONTENT
 
 
+def test_quirks(tmp_path: Path) -> None:
+    arguments = ["--quirk", "no-capa", "--quirk", "reversed-listings"]
+    with (
+        served(folder(tmp_path), *arguments, authority=tmp_path / "ca.pem") as server,
+        logged_in(server) as client,
+    ):
+        assert client.capabilities is None
+        assert list(client.list()) == sorted(client.list(), reverse=True)
+        assert contents(client) == CONTENT
+
+
 def test_what_has_to_be_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +167,7 @@ def test_what_has_to_be_installed(
         (["{folder}", "--user", ":secret"], "has a name"),
         (["{folder}", "--cert", "{missing}"], "No such file"),
         (["{folder}", "--host", "192.0.2.1"], "assign"),
+        (["{folder}", "--quirk", "no-stat", "--quirk", "wrong-count"], "NO_STAT, WRONG_COUNT"),
     ],
 )
 def test_what_cannot_be_served(
@@ -167,6 +180,15 @@ def test_what_cannot_be_served(
     }
     assert main(["serve", *(argument.format(**places) for argument in arguments)]) == 1
     assert what in capsys.readouterr().err
+
+
+def test_an_unknown_quirk_tells_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", ".", "--quirk", "NO_CAPA"])
+    assert caught.value.code == 2
+    told = "".join(capsys.readouterr().err.split())
+    for quirk in Quirk:
+        assert quirk.name.lower().replace("_", "-") in told
 
 
 @pytest.mark.parametrize(

@@ -163,12 +163,25 @@ def parse_unique_id_row(
     return number, unique_id
 
 
+def _check_number(command: Command[Any], number: int, text: bytes) -> None:
+    # An answer that is out of step must not be taken for that of another message.
+    asked = getattr(command, "message", None)
+    if isinstance(asked, int) and asked != number:
+        raise RemoteProtocolError(
+            f"the answer is about another message: {printable(text)}", command=command
+        )
+
+
 def _parse_list_one(command: Command[Any], text: bytes, faults: Faults) -> ListOneReply:
-    return ListOneReply(command, ScanListing(*parse_scan_row(text, command, faults)))
+    listing = ScanListing(*parse_scan_row(text, command, faults))
+    _check_number(command, listing.number, text)
+    return ListOneReply(command, listing)
 
 
 def _parse_uidl_one(command: Command[Any], text: bytes, faults: Faults) -> UidlOneReply:
-    return UidlOneReply(command, UniqueIdListing(*parse_unique_id_row(text, command, faults)))
+    listing = UniqueIdListing(*parse_unique_id_row(text, command, faults))
+    _check_number(command, listing.number, text)
+    return UidlOneReply(command, listing)
 
 
 def _parse_last(command: Command[Any], text: bytes, faults: Faults) -> LastReply:

@@ -21,7 +21,8 @@ from .errors import LocalProtocolError, MaildropError
 from .maildrop import MaildirMaildrops, MaildropProvider, MemoryMaildrops
 from .sasl.server import Passwords, password_mechanisms
 from .serving import ServerOptions
-from .testing import LoopbackServer, serve
+from .testing import LoopbackServer, Quirk, serve
+from .testing._quirk_names import consistent
 from .transports import Security
 from .url import PopUrl
 
@@ -59,6 +60,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         tls_context=context,
         host=arguments.host,
         port=arguments.port,
+        quirks=_consistent(arguments.quirk),
     ) as server:
         if arguments.write_ca is not None:
             _write_authority(server, arguments.write_ca)
@@ -69,6 +71,13 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
             deleted = f"{len(session.deleted)} deleted"
             console.print(f"{session.user}: {deleted}", markup=False, highlight=False)
     return 0
+
+
+def _consistent(quirks: list[Quirk]) -> frozenset[Quirk]:
+    try:
+        return consistent(quirks)
+    except ValueError as error:
+        raise LocalProtocolError(str(error)) from error
 
 
 def _user(text: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from .testing import Quirk
     from .transcript import Replay
 
 __all__ = ["main"]
@@ -199,6 +200,23 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="serve the Maildir itself, for one user: what is deleted is gone",
     )
+    parser.add_argument(
+        "--quirk",
+        action="append",
+        type=_quirk,
+        default=[],
+        metavar="NAME",
+        help="what to do wrong on purpose, as no-capa; may be repeated",
+    )
+
+
+def _quirk(text: str) -> Quirk:
+    from .testing import Quirk  # here, as the other commands need none
+
+    quirks = {quirk.name.lower().replace("_", "-"): quirk for quirk in Quirk}
+    if text not in quirks:
+        raise argparse.ArgumentTypeError(f"a quirk is one of {', '.join(quirks)}")
+    return quirks[text]
 
 
 def _positive(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from .errors import printable
 if TYPE_CHECKING:
     from .commands import Command
 
-__all__ = ["LENIENT", "STRICT", "Deviation", "Fault", "Leniency"]
+__all__ = ["LENIENT", "STRICT", "Deviation", "Fault", "Leniency", "ServerProfile"]
 
 
 @unique
@@ -88,3 +89,37 @@ class Deviation:
         what = f": {printable(self.sample)}" if self.sample else ""
         times = f" ({self.count} times)" if self.count > 1 else ""
         return f"{self.fault.value}{where}{what}{times}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """The faults that a server is known for: what its sessions have shown, to be kept as JSON."""
+
+    faults: frozenset[Fault] = frozenset()
+
+    @classmethod
+    def of(cls, deviations: Iterable[Deviation]) -> ServerProfile:
+        """What these deviations, a client's say, tell about the server."""
+        return cls(frozenset(deviation.fault for deviation in deviations))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServerProfile:
+        """What ``to_json()`` wrote. Raises ``ValueError`` if it is anything else."""
+        import json  # here, as few programs keep profiles
+
+        content: Any = json.loads(text)
+        match content:
+            case {"faults": [*names]} if set(map(str, names)) <= set(Fault.__members__):
+                return cls(frozenset(Fault[name] for name in names))
+            case _:
+                raise ValueError("not the profile of a server")
+
+    def to_json(self) -> str:
+        """The profile as a JSON object; no sample of the server's lines is in it."""
+        import json
+
+        return json.dumps({"faults": sorted(fault.name for fault in self.faults)})
+
+    def leniency(self) -> Leniency:
+        """The least leniency that this server needs."""
+        return Leniency(self.faults)

@@ -4,6 +4,7 @@ import pytest
 
 import pop3proto
 from pop3proto import LENIENT, STRICT, Deviation, Fault, Leniency, List, Pass, Uidl
+from pop3proto.deviations import ServerProfile
 
 
 def test_lenient_tolerates_all_and_strict_none() -> None:
@@ -66,3 +67,15 @@ def test_deviations_compare_by_all_they_say() -> None:
     assert deviation == Deviation(Fault.BARE_LF, List(), b"x", 2)
     assert deviation != Deviation(Fault.BARE_LF, List(), b"x", 3)
     assert deviation in {deviation}
+
+
+def test_profiles_are_kept_as_json() -> None:
+    profile = ServerProfile.of([Deviation(Fault.BARE_LF), Deviation(Fault.BARE_LF)])
+    assert ServerProfile.from_json(profile.to_json()) == profile
+    assert profile.leniency() == STRICT.tolerating(Fault.BARE_LF)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"faults": ["NONE"]}', '{"faults": [[]]}'])
+def test_what_is_no_profile(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - json has a message of its own
+        ServerProfile.from_json(text)

@@ -284,6 +284,20 @@ def test_single_line_replies_that_cannot_be_read(command: Command[Any], text: by
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("command", [ListOne(1), UidlOne(1)])
+def test_an_answer_about_another_message(command: Command[Any]) -> None:
+    with pytest.raises(RemoteProtocolError, match="about another message: 2 5") as caught:
+        SINGLE_LINE_PARSERS[command.shape](command, b"2 5", {})
+    assert caught.value.command == command
+
+
+@pytest.mark.parametrize("command", [ListOne("1-1"), UidlOne("1-1")])
+def test_an_answer_about_what_only_the_server_understands(command: Command[Any]) -> None:
+    reply = SINGLE_LINE_PARSERS[command.shape](command, b"2 5", {})
+    assert isinstance(reply, ListOneReply | UidlOneReply)
+    assert reply.listing.number == 2
+
+
 @pytest.mark.parametrize(
     ("parse", "what"),
     [

@@ -106,10 +106,12 @@ def positive(command: Command[Any], auth: Auth | None = None) -> list[Any]:
         return [Challenge(answered, b"go on")]
     if isinstance(command, Auth | AuthResponse):
         return [Ok(answered)]
+    asked = getattr(command, "message", None)
+    number = asked if isinstance(asked, int) else 1
     by_shape: dict[ReplyShape, list[Any]] = {
         ReplyShape.DROP_LISTING: [StatReply(command, 2, 320)],
-        ReplyShape.SCAN_LISTING: [ListOneReply(command, ScanListing(1, 120))],
-        ReplyShape.UNIQUE_ID_LISTING: [UidlOneReply(command, UniqueIdListing(1, b"a"))],
+        ReplyShape.SCAN_LISTING: [ListOneReply(command, ScanListing(number, 120))],
+        ReplyShape.UNIQUE_ID_LISTING: [UidlOneReply(command, UniqueIdListing(number, b"a"))],
         ReplyShape.LAST_MESSAGE: [LastReply(command, 1)],
         ReplyShape.SCAN_LISTINGS: [ListReply(command, ScanListings([(1, 120), (2, 200)]))],
         ReplyShape.UNIQUE_ID_LISTINGS: [UidlReply(command, UniqueIdListings([(1, b"a")]))],

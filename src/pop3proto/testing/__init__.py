@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._chaos import ChaosStream, Disturbances, VirtualClock
     from ._memory import AnsweringSession, MemoryStream, memory_stream
+    from ._quirk_names import Quirk
     from ._scripted import (
         Script,
         ScriptDeviation,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         serve_script,
     )
     from ._server import LoopbackServer, serve
+    from .quirks import QuirkyServer
 
 __all__ = [
     "AnsweringSession",
@@ -28,6 +30,8 @@ __all__ = [
     "Disturbances",
     "LoopbackServer",
     "MemoryStream",
+    "Quirk",
+    "QuirkyServer",
     "Script",
     "ScriptDeviation",
     "ScriptedSession",
@@ -53,6 +57,8 @@ _HOMES = {
         "serve_script",
     ),
     "_server": ("LoopbackServer", "serve"),
+    "_quirk_names": ("Quirk",),
+    "quirks": ("QuirkyServer",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -6,7 +6,7 @@ nothing to wait for, and each test takes the same steps every time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._actions import Action, Close, Delay, NeedData, Send, StartTls
@@ -16,6 +16,8 @@ from ..maildrop import CHUNK, MaildropProvider
 from ..serving import DEFAULT_OPTIONS, Authenticator, ServerOptions, ServerSession
 from ..transports import Security
 from ._mechanisms import Mechanisms, Offer
+from ._quirk_names import Quirk
+from .quirks import QuirkyServer
 
 if TYPE_CHECKING:
     import ssl
@@ -268,6 +270,7 @@ def memory_stream(
     tls_context: ssl.SSLContext | None = None,
     limits: Limits = DEFAULT_LIMITS,
     leniency: Leniency = LENIENT,
+    quirks: Iterable[Quirk] = (),
 ) -> MemoryStream[ServerSession]:
     """A stream to a new server that answers from ``maildrops``, without a network or threads.
 
@@ -283,15 +286,17 @@ def memory_stream(
     With TLS or STLS both ends do all of the handshake, in memory. ``failed_login_delay`` is added
     up in ``delayed`` instead of being waited for.
 
-    Raises ``ImportError`` if a certificate is needed and trustme is not installed.
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed, and
+    ``ValueError`` if ``quirks`` contradict each other.
     """
     from ._tls import tls_for
 
     authority, context = tls_for(security, tls_context)
     offer = Offer(mechanisms)
-    session = ServerSession(
+    session = QuirkyServer(
         maildrops,
         users,
+        quirks=quirks,
         options=options,
         secure=security is Security.TLS,
         offer_stls=security is Security.STLS,

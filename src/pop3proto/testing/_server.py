@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -29,7 +29,9 @@ from ..serving import (
 from ..transports import Security
 from ._channel import Channel
 from ._mechanisms import Mechanisms, Offer
+from ._quirk_names import Quirk, consistent
 from ._tls import HOST, client_context, tls_for
+from .quirks import QuirkyServer
 
 if TYPE_CHECKING:
     import trustme
@@ -213,6 +215,7 @@ def serve(
     leniency: Leniency = LENIENT,
     host: str = HOST,
     port: int = 0,
+    quirks: Iterable[Quirk] = (),
 ) -> Generator[LoopbackServer, None, None]:
     """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
 
@@ -230,19 +233,22 @@ def serve(
     for a handshake, or for reading 64 KiB (RFC 1939 section 3 wants 600 at the least); then it is
     disconnected, and nothing is deleted. 256 clients are served at once, more have to wait.
     ``host`` and ``port`` are for a server that is to be found at another address; this one is
-    made for tests, and not for the network.
+    made for tests, and not for the network. ``quirks`` is what it does wrong on purpose.
 
     When the block ends, every connection is closed, and an error in the code that answered
     (a maildrop's, say) is raised, or noted in the exception that ended the block.
 
-    Raises ``ImportError`` if a certificate is needed and trustme is not installed.
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed, and
+    ``ValueError`` if ``quirks`` contradict each other.
     """
+    chosen = consistent(quirks)
     authority, tls_context = tls_for(security, tls_context, host)
     offer = Offer(mechanisms)
     server = LoopbackServer(
-        lambda: ServerSession(
+        lambda: QuirkyServer(
             maildrops,
             users,
+            quirks=chosen,
             options=options,
             secure=security is Security.TLS,
             offer_stls=security is Security.STLS,

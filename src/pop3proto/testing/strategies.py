@@ -265,6 +265,20 @@ def _one(make: Callable[[Command[Any], Any], ServerReply], values: SearchStrateg
     return answers
 
 
+def _one_row(
+    make: Callable[[Command[Any], Any], ServerReply],
+    row: Callable[[int, Any], Any],
+    values: SearchStrategy[Any],
+) -> Any:
+    def answers(command: Command[Any]) -> _Answers:
+        asked = getattr(command, "message", None)
+        # The answer to a number is about that message.
+        numbers = st.just(asked) if isinstance(asked, int) else message_numbers()
+        return st.builds(row, numbers, values).map(lambda chosen: [make(command, chosen)])
+
+    return answers
+
+
 def _drop_listing(command: Command[Any]) -> _Answers:
     return st.builds(StatReply, st.just(command), sizes(), sizes()).map(_alone)
 
@@ -273,10 +287,8 @@ _POSITIVE: dict[ReplyShape, Callable[[Command[Any]], _Answers]] = {
     ReplyShape.STATUS: _ok,
     ReplyShape.AUTHENTICATION: _authentication,
     ReplyShape.DROP_LISTING: _drop_listing,
-    ReplyShape.SCAN_LISTING: _one(ListOneReply, st.builds(ScanListing, message_numbers(), sizes())),
-    ReplyShape.UNIQUE_ID_LISTING: _one(
-        UidlOneReply, st.builds(UniqueIdListing, message_numbers(), unique_ids())
-    ),
+    ReplyShape.SCAN_LISTING: _one_row(ListOneReply, ScanListing, sizes()),
+    ReplyShape.UNIQUE_ID_LISTING: _one_row(UidlOneReply, UniqueIdListing, unique_ids()),
     ReplyShape.LAST_MESSAGE: _one(LastReply, sizes()),
     ReplyShape.SCAN_LISTINGS: _one(ListReply, scan_listings()),
     ReplyShape.UNIQUE_ID_LISTINGS: _one(UidlReply, unique_id_listings()),
