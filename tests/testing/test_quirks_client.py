@@ -83,6 +83,10 @@ TOLERATED: dict[Quirk, tuple[Fault, Callable[[Seen], bool]]] = {
         Fault.LISTING_SPACING,
         lambda seen: sizes_of(seen) == sizes_of(ORDINARY),
     ),
+    Quirk.INDENTED_LISTINGS: (
+        Fault.LISTING_SPACING,
+        lambda seen: sizes_of(seen) == sizes_of(ORDINARY),
+    ),
     Quirk.MISSING_UNIQUE_IDS: (Fault.MISSING_UNIQUE_ID, lambda seen: ids_of(seen) == [None, None]),
     Quirk.DUPLICATE_UNIQUE_IDS: (
         Fault.DUPLICATE_UNIQUE_ID,
@@ -146,6 +150,7 @@ FATAL: dict[Quirk, tuple[type[Pop3Error], str]] = {
     Quirk.IMAP_GREETING: (RemoteProtocolError, "an IMAP server"),
     Quirk.SMTP_GREETING: (RemoteProtocolError, "an SMTP"),
     Quirk.CLOSES_ON_CAPA: (ConnectionLost, "Capa"),
+    Quirk.NUMBERS_FROM_ZERO: (RemoteProtocolError, "no scan listing: 0 "),
     Quirk.NO_UIDL: (CommandFailed, "Uidl"),
     Quirk.REFUSED_MESSAGE: (CommandFailed, "message=1"),
     Quirk.NOT_A_STATUS: (RemoteProtocolError, r"neither \+OK nor -ERR: done"),
@@ -211,6 +216,7 @@ def logged_in(quirk: Quirk, messages: list[bytes] = MESSAGES) -> Client:
     [
         (Quirk.LISTING_TEXT, b"+OK 1 %d octets" % len(MESSAGES[0])),
         (Quirk.SPACED_LISTINGS, b"+OK 1   %d" % len(MESSAGES[0])),
+        (Quirk.INDENTED_LISTINGS, b"+OK   1 %d" % len(MESSAGES[0])),
         (Quirk.TRAILING_SPACES, b"+OK goodbye  "),
         (Quirk.BARE_STATUS, b"+OK"),
     ],

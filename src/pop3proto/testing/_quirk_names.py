@@ -61,6 +61,8 @@ class Quirk(Enum):
     MALFORMED_TIMESTAMP = "greets with angle brackets that hold no msg-id"
     SECOND_TIMESTAMP = "greets with a stale timestamp before the one that counts"
     SPACED_LISTINGS = "sets the fields of listings apart by several spaces"
+    INDENTED_LISTINGS = "has spaces at the beginning of what it lists"
+    NUMBERS_FROM_ZERO = "numbers the messages of its listings from 0"
     LISTING_TEXT = "has text behind the sizes of a listing"
     SKIPPED_NUMBERS = "leaves message 1 out of its listings"
     NO_EMPTY_LISTINGS = "refuses LIST and UIDL if there is no message"
@@ -101,6 +103,7 @@ _CONTRADICTIONS: tuple[frozenset[Quirk], ...] = tuple(
         "MISSING_UNIQUE_IDS DUPLICATE_UNIQUE_IDS MALFORMED_UNIQUE_IDS LONG_UNIQUE_IDS"
         " NON_ASCII_UNIQUE_IDS NO_UIDL",
         "NEGATIVE_SIZES HUGE_SIZES WORDY_SIZES SMALL_SIZES",
+        "SKIPPED_NUMBERS NUMBERS_FROM_ZERO",
         "NO_STAT WRONG_COUNT",
         "NOT_A_STATUS NUL_STATUS CLOSES_WHEN_IDLE",
         "CLOSES_ON_PIPELINING PIPELINED_BACKWARDS",

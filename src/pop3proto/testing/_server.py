@@ -7,9 +7,10 @@ import socket
 import ssl
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from threading import Condition, Event
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..deviations import LENIENT, Leniency
@@ -36,7 +37,7 @@ from .quirks import QuirkyServer
 if TYPE_CHECKING:
     import trustme
 
-__all__ = ["LoopbackServer", "serve"]
+__all__ = ["LoopbackServer", "Serving", "serve"]
 
 _MAX_CONNECTIONS = 256
 
@@ -201,7 +202,36 @@ class LoopbackServer:
             self._secured(session, tls)
 
 
-@contextmanager
+class Serving:
+    """What ``serve()`` returns, for ``with`` and for ``async with``."""
+
+    def __init__(self, running: AbstractContextManager[LoopbackServer]) -> None:
+        self._running = running
+
+    def __enter__(self) -> LoopbackServer:
+        return self._running.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running.__exit__(kind, error, traceback)
+
+    async def __aenter__(self) -> LoopbackServer:
+        # Its threads take some milliseconds to start and to end, whatever the loop has to do.
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
 def serve(
     maildrops: MaildropProvider,
     *,
@@ -216,8 +246,10 @@ def serve(
     host: str = HOST,
     port: int = 0,
     quirks: Iterable[Quirk] = (),
-) -> Generator[LoopbackServer, None, None]:
+) -> Serving:
     """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
+
+    ``async with`` does the same: it runs in threads of its own, whatever the loop.
 
     >>> from pop3proto.maildrop import MemoryMaildrops
     >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
@@ -244,26 +276,35 @@ def serve(
     chosen = consistent(quirks)
     authority, tls_context = tls_for(security, tls_context, host)
     offer = Offer(mechanisms)
-    server = LoopbackServer(
-        lambda: QuirkyServer(
-            maildrops,
-            users,
-            quirks=chosen,
-            options=options,
-            secure=security is Security.TLS,
-            offer_stls=security is Security.STLS,
-            mechanisms=offer.in_the_clear(),
-            limits=limits,
-            leniency=leniency,
-        ),
-        security=security,
-        tls_context=tls_context,
-        certificate_authority=authority,
-        idle_timeout=idle_timeout,
-        secured=offer.under_tls,
-        host=host,
-        port=port,
-    )
+
+    def make() -> LoopbackServer:
+        return LoopbackServer(
+            lambda: QuirkyServer(
+                maildrops,
+                users,
+                quirks=chosen,
+                options=options,
+                secure=security is Security.TLS,
+                offer_stls=security is Security.STLS,
+                mechanisms=offer.in_the_clear(),
+                limits=limits,
+                leniency=leniency,
+            ),
+            security=security,
+            tls_context=tls_context,
+            certificate_authority=authority,
+            idle_timeout=idle_timeout,
+            secured=offer.under_tls,
+            host=host,
+            port=port,
+        )
+
+    return Serving(_running(make))
+
+
+@contextmanager
+def _running(make: Callable[[], LoopbackServer]) -> Generator[LoopbackServer, None, None]:
+    server = make()
     try:
         yield server
     except BaseException as error:

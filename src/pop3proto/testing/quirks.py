@@ -256,7 +256,10 @@ class QuirkyServer(QuirkyLogins):
                 value += b" octets"
         if Quirk.SPACED_LISTINGS in self.quirks and self._verb != b"STAT":
             value = value.replace(b" ", b"   ", 1)
-        return number + value
+        if Quirk.NUMBERS_FROM_ZERO in self.quirks and self._verb != b"STAT":
+            number = b"%d" % (int(number) - 1)
+        indented = Quirk.INDENTED_LISTINGS in self.quirks and self._verb != b"STAT"
+        return b"  " * indented + number + value
 
     def _content(self, line: bytes) -> None:
         self._lines += 1
