@@ -251,24 +251,23 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ._fetch import run
 
-    try:
-        return run(Console(), arguments)
-    except (OSError, Pop3Error) as error:
-        _complain(Console(stderr=True), error)
-        return _FAILED
+    return _reported(run, arguments)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ._serve import run
 
+    return _reported(run, arguments)
+
+
+def _reported(run: Callable[[Console, argparse.Namespace], int], about: argparse.Namespace) -> int:
+    """The exit code of ``run``, which may raise what is to be told."""
+    from rich.console import Console
+
     try:
-        return run(Console(), arguments)
+        return run(Console(), about)
     except (OSError, Pop3Error) as error:
         _complain(Console(stderr=True), error)
         return _FAILED
