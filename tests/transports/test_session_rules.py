@@ -7,6 +7,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import coroutine
 from typing import Any
 
@@ -260,21 +261,24 @@ def test_an_error_closes_the_socket_at_once(on: Callable[[Flow], Any], mode: Sec
     """The error keeps the frames, and these the client; but the connection is closed by then."""
     clients: list[Any] = []
 
-    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        for fail in FAILURES:
-            client = await connect(server.host, server.port, **how)
-            clients.append(client)
-            await client.login("user", "secret")
-            with pytest.raises((Pop3Error, ZeroDivisionError)):
-                await fail(client)
-            assert client.closed
+    async def flow(
+        fail: Callable[[Any], Awaitable[None]], connect: Callable[..., Awaitable[Any]]
+    ) -> None:
+        client = await connect(server.host, server.port, **how)
+        clients.append(client)
+        await client.login("user", "secret")
+        with pytest.raises((Pop3Error, ZeroDivisionError)):
+            await fail(client)
+        assert client.closed
 
     gc.collect()
     gc.disable()
     try:
         with serving(mode) as (server, maildrops, how):
-            on(flow)
-            server.wait_until_idle()
+            for fail in FAILURES:
+                on(partial(flow, fail))
+                # Only then the maildrop is free for the next one.
+                server.wait_until_idle()
             assert maildrops.contents("user") == SMALL
     finally:
         gc.enable()
