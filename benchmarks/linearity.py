@@ -13,7 +13,7 @@ from typing import Any, SupportsIndex
 from benchmarks import corpora
 from benchmarks.engine_contestants import logged_in
 from pop3proto import ClientConnection, MessageData, Retr, Signal
-from pop3proto._wire import ReceiveBuffer
+from pop3proto._wire import BodyReader, ReceiveBuffer
 
 CHUNK_SIZES = (1, 16, 1024, 64 * 1024, 0)
 """In octets; 0 stands for all of it at once."""
@@ -146,6 +146,7 @@ def _count(body: str, size: int, chunk: int, pulled: bool) -> int:
     stream = corpora.response(message)
     connection = logged_in()
     connection._buffer = CountingBuffer()
+    connection._reader = BodyReader(connection._buffer)
     connection.send(Retr(1))
     Work.units = octets = 0
     step = chunk or len(stream)

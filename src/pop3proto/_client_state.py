@@ -61,6 +61,8 @@ class ClientState(Engine[ClientEvent]):
         # never have more than one, and thousands of empty queues take their room.
         self._current: Command[Any] | None = None
         self._ahead: deque[Command[Any]] | None = None
+        self._reader = BodyReader(self._buffer)
+        # The reader, while there is a body to read.
         self._body: BodyReader | None = None
         self._collector: Collector | None = None
         self._auth: Auth | None = None

@@ -254,7 +254,7 @@ class ClientReplay(Replay[ClientEvent]):
 
     def _upload_allowed(self, command: Extension[Any]) -> None:
         if offers_upload(_line(command)):
-            self._upload = BodyReader(self._lines)
+            self._upload = BodyReader(self._lines).begin()
 
     def _own(self, data: bytes) -> Iterator[ClientEvent]:
         self._lines.feed(data)

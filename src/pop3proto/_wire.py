@@ -22,7 +22,6 @@ _LAST_BLOCK = 64 * 1024
 # Octets a line below which lines count as short.
 _DENSE = 16
 _CR = 0x0D
-_CRLF_DOT = b"\r\n."
 
 
 class ReceiveBuffer:
@@ -136,22 +135,36 @@ class BodyReader:
     lines doubles the dot at the start of every one of them.
     """
 
-    # What holds until it is set: most messages are over before any of it changes.
-    complete = False
-    """Whether the terminator was consumed."""
-    octets = 0
-    """How many octets of content were handed out."""
-    unstuffed = 0
-    """How many lines began with a single dot (they are content, as they came)."""
-    # How many octets are searched at once for stuffed lines; 0 where none is expected.
-    _block = 0
-    _dense = False
+    # Slots are quicker to set than an object is to make: one reader serves body after body.
+    __slots__ = (
+        "_block",
+        "_buffer",
+        "_dense",
+        "_opening",
+        "_skip",
+        "complete",
+        "newline",
+        "octets",
+        "unstuffed",
+    )
 
     def __init__(self, buffer: ReceiveBuffer) -> None:
         self._buffer = buffer
-        self.newline = newline = buffer.newline
+        self.newline = b""
         """What ends a line of this body."""
-        self._opening = _CRLF_DOT if newline == b"\r\n" else b"\n."
+
+    def begin(self) -> BodyReader:
+        """Start on the body behind the line that the buffer returned last."""
+        buffer = self._buffer
+        newline = buffer.newline
+        if newline is not self.newline:
+            self.newline, self._opening = newline, newline + b"."
+        self.complete = False
+        """Whether the terminator was consumed."""
+        self.octets = self.unstuffed = self._block = 0
+        """How many octets of content were handed out; how many lines of it began with a single
+        dot, and are content as they came; and how many octets are searched at once for stuffed
+        lines, 0 where none is expected."""
         # The status line's own end opens the search, so that a dot in the first line is found
         # like any other: give it back to the buffer, and leave it out of the first chunk.
         self._skip = skip = len(newline)
@@ -159,62 +172,79 @@ class BodyReader:
             buffer.start -= skip
         else:
             buffer.give_back_newline()
+        return self
 
     def read(self) -> bytes:
-        """The next octets of the content; none if more input is needed or ``complete`` is set."""
+        """The next octets of the content; none if more input is needed or ``complete`` is set.
+
+        Full stops are found at the speed of memchr. In base64 the first one is nearly always the
+        one that ends the body, which takes few steps: small messages have little else to pay for.
+        """
         buffer = self._buffer
         while not self.complete:
-            start = buffer.start
-            if start != len(buffer.data):
-                chunk = self._read_block() if self._block else self._read_chunk()
-                if chunk:
-                    self.octets += len(chunk)
-                    return chunk
+            data, start = buffer.data, buffer.start
+            if start == len(data):
+                chunk = b""
+            elif self._block:
+                chunk = self._read_block()
+            else:
+                opening = self._opening
+                dot = data.find(b".", start)
+                found = dot + 1 - len(opening)
+                if dot >= 0 and (found < start or not data.startswith(opening, found)):
+                    found = self._find_opening(data, dot)
+                if found >= 0:
+                    if data.startswith(b"\r\n", dot := found + len(opening)):
+                        self.complete = True
+                        buffer.start = dot + 2
+                        chunk = data[start + self._skip : dot - 1]
+                    else:
+                        chunk = self._read_to(data, start, found)
+                elif data[-1] not in self.newline:
+                    chunk = data[start + self._skip :]
+                    buffer.start, self._skip = len(data), 0
+                else:
+                    end = len(data) - _held_back(data, start, self.newline)
+                    chunk = self._take(start, end, end)
+            if chunk:
+                self.octets += len(chunk)
+                return chunk
             if buffer.start == start and not (buffer.pending and buffer.merge()):
                 break
         return b""
 
-    def _read_chunk(self) -> bytes:
-        """Content up to the end of the body, of the buffer, or to a line that opens with a dot.
+    def _find_opening(self, data: bytes, dot: int) -> int:
+        """Where the next line opens with a dot, behind a full stop that is none; -1 if nowhere.
 
-        Full stops are found at the speed of memchr. Where there is one, a window behind it is
-        searched for a line that opens with a dot: mail in base64 has hardly a full stop, and in
-        prose one window takes care of many.
+        A window behind the full stop is searched before the next one is looked for: in prose one
+        window takes care of many.
         """
-        data, start, opening = self._buffer.data, self._buffer.start, self._opening
-        width = len(opening)
-        position = start
+        opening = self._opening
         while True:
-            dot = data.find(b".", position)
-            if dot < 0:
-                end = len(data)
-                if data[-1] in self.newline:
-                    end -= _held_back(data, start, self.newline)
-                return self._take(start, end, end)
-            found = dot + 1 - width
-            # In base64 the first full stop is the one that ends the body.
-            if found >= start and data.startswith(opening, found):
-                break
+            end = dot + _WINDOW
             # From the right, because that search is several times as fast. It finds the last of
             # the window where the first is wanted; but nearly always there is none.
-            position = dot + _WINDOW
-            found = data.rfind(opening, dot, position)
+            found = data.rfind(opening, dot, end)
             if found >= 0:
                 if data.rfind(opening, dot, found) >= 0:
                     found = data.find(opening, dot, found)
-                break
-        after = found + width
-        if data.startswith(b"\r\n", after):
-            # The usual end, in few steps: small messages have little else to pay for.
-            self.complete = True
-            self._buffer.start = after + 2
-            return data[start + self._skip : after - 1]
+                return found
+            dot = data.find(b".", end)
+            if dot < 0:
+                return -1
+            found = dot + 1 - len(opening)
+            if data.startswith(opening, found):
+                return found
+
+    def _read_to(self, data: bytes, start: int, found: int) -> bytes:
+        """Content up to a line that opens with a dot and is not the usual terminator."""
+        after = found + len(self._opening)
         ending = _ending(data, after, self.newline)
         if ending > 0:
             self.complete = True
             return self._take(start, after - 1, after + ending)
         if ending < 0:
-            self._block = _FIRST_BLOCK
+            self._block, self._dense = _FIRST_BLOCK, False
             return self._take(start, found, found) or self._read_block()
         return self._take(start, found, found)
 

@@ -84,7 +84,7 @@ class ClientConnection(ClientState):
                 if usual is not None:
                     return usual
             elif self._collector is None:
-                data = b"" if body.complete else body.read()
+                data = body.read()
                 if data:
                     return MessageData(data)
                 if not body.complete:
@@ -134,27 +134,32 @@ class ClientConnection(ClientState):
 
         ``None`` if it is anything else, which ``_read_line()`` takes.
         """
-        if self._unasked or self._short_lines or type(command) in MOVING:
-            return None
         shape, buffer = command.shape, self._buffer
         data, start = buffer.data, buffer.start
-        if data[start : start + 5] == b"+OK\r\n":
+        if self._unasked or self._short_lines:
+            return None
+        if shape is _STATUS and data[start : start + 5] == b"+OK\r\n":
             end, text = start + 5, ""
         else:
-            end = data.find(b"\n", start, start + USUAL_LINE) + 1
-            line = data[start:end]
-            if not line.endswith(b"\r\n") or line[:4] != b"+OK " or line.find(b"\0") >= 0:
+            end = data.find(b"\r\n", start, start + USUAL_LINE) + 2
+            # The other line ends and the NUL are for the long way, and so is what is not UTF-8.
+            if end < 2 or data[start : start + 4] != b"+OK ":
                 return None
-            text = line[4:-2].rstrip(b" \t").decode("utf-8", "surrogateescape")
-        if shape is _STATUS:
+            try:
+                text = data[start + 4 : end - 2].decode().rstrip(" \t")
+            except UnicodeDecodeError:
+                return None
+            if "\0" in text or "\n" in text:
+                return None
+        if shape is _MESSAGE:
+            buffer.start, buffer.newline = end, b"\r\n"
+            self._body = self._reader.begin()
+            return MessageStart(command, text)
+        if shape is _STATUS and type(command) not in MOVING:
             self._current = self._ahead.popleft() if self._ahead else None
             self._after_body = False
             buffer.start, buffer.newline = end, b"\r\n"
             return Ok(command, text)
-        if shape is _MESSAGE:
-            buffer.start, buffer.newline = end, b"\r\n"
-            self._body = BodyReader(buffer)
-            return MessageStart(command, text)
         return None
 
     def _read_line(self) -> ClientEvent | Signal:
@@ -238,10 +243,10 @@ class ClientConnection(ClientState):
         if shape is _AUTHENTICATION:
             return self._read_auth_success(command, text)
         if shape is _MESSAGE:
-            self._body = BodyReader(self._buffer)
+            self._body = self._reader.begin()
             return MessageStart(command, decode(text) if text else "")
         if shape.multiline:
-            self._body = BodyReader(self._buffer)
+            self._body = self._reader.begin()
             self._collector = COLLECTORS[shape](command, decode(text), self._body, self.limits)
             return self._collect(self._collector, self._body)
         faults: Faults = {}

@@ -205,7 +205,7 @@ class ServerConnection(Engine[ServerEvent]):
         if not self._upload_allowed or self.state is not State.TRANSACTION:
             raise LocalProtocolError("an upload follows a positive answer to an extension")
         self._upload_allowed = False
-        self._upload = BodyReader(self._buffer)
+        self._upload = BodyReader(self._buffer).begin()
 
     def next_event(self) -> ServerEvent | Signal:
         """The next event, or ``NEED_DATA``, or ``PAUSED`` while this side has to act first.

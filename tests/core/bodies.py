@@ -29,7 +29,7 @@ def reader(newline: bytes = b"\r\n") -> tuple[ReceiveBuffer, BodyReader]:
     buffer = ReceiveBuffer()
     buffer.feed(b"+OK" + newline)
     assert buffer.next_line(100, "status_line") == b"+OK"
-    return buffer, BodyReader(buffer)
+    return buffer, BodyReader(buffer).begin()
 
 
 def read_all(buffer: ReceiveBuffer, body: BodyReader, chunks: Iterable[bytes]) -> bytes:

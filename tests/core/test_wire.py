@@ -263,8 +263,34 @@ def test_a_reader_can_begin_before_the_body_comes() -> None:
     buffer = fed(b"XTND\r\n")
     buffer.next_line(100, "x")
     buffer.feed(b"te")
-    body = BodyReader(buffer)
+    body = BodyReader(buffer).begin()
     assert read_all(buffer, body, [b"xt\r\n.\r\n"]) == b"text\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 5, 10**6])
+@pytest.mark.usefixtures("small_steps")
+def test_a_reader_keeps_nothing_of_the_body_before(step: int) -> None:
+    lines = [b"", b"a\n", b".x\n", b"..\n", b"..\n" * 40]
+    endings = [b"\n", b"\r\n"]
+    bodies = [(body.replace(b"\n", newline), newline) for body in lines for newline in endings]
+    for pair in product(bodies, repeat=2):
+        buffer = ReceiveBuffer()
+        reused = BodyReader(buffer)
+        wire = b"".join(b"+OK" + newline + body + b"." + newline for body, newline in pair)
+        chunks = iter([wire[i : i + step] for i in range(0, len(wire), step)])
+        for body, newline in pair:
+            while buffer.next_line(100, "status_line") is None:
+                buffer.feed(next(chunks))
+            reused.begin()
+            found = b""
+            while not reused.complete:
+                if data := reused.read():
+                    found += data
+                elif not reused.complete:
+                    buffer.feed(next(chunks))
+            content, single, _ = expected_content(body + b"." + newline, newline)
+            assert (found, reused.unstuffed) == (content, single)
+            assert reused.octets == len(found)
 
 
 def test_a_whole_chunk_is_handed_out_as_it_is() -> None:

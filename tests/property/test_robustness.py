@@ -61,7 +61,7 @@ def test_what_is_written_is_read(pieces: list[bytes]) -> None:
     buffer = ReceiveBuffer()
     buffer.feed(b"+OK\r\n" + wire + b"rest")
     buffer.next_line(100, "status_line")
-    reader = BodyReader(buffer)
+    reader = BodyReader(buffer).begin()
     content = b""
     while chunk := reader.read():
         content += chunk

@@ -160,7 +160,7 @@ class LineReader:
         self._peek: Callable[[int], bytes] | None = getattr(file, "peek", None)
         self._buffer = ReceiveBuffer()
         self._buffer.newline = newline
-        self._body = BodyReader(self._buffer)
+        self._body = BodyReader(self._buffer).begin()
         self._partial: list[bytes] = []
         self.octets = 0
         self.surplus: bytes | None = None
