@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
+from .._slots import slot_setter
 from ..commands import Command
 from ..errors import CommandFailed
-from ..replies import ErrorReply, MessageStart
+from ..replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..states import Signal
 from ._exchange import Exchange
-from ._message import Progress, collect, refused
+from ._message import Progress, Text, refused
 
 __all__ = ["Batch", "Outcome"]
 
@@ -23,9 +24,11 @@ R_co = TypeVar("R_co", covariant=True)
 # distant server is idle most of the time (with a hundred, ten times as long), and fewer than a
 # stream takes without waiting, or both ends could wait for each other to read.
 WINDOW_OCTETS = 32 * 1024
+# Looked up once: see the engine.
+_NEED_DATA = Signal.NEED_DATA
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Outcome(Generic[R_co]):
     """What became of one command of a batch: a result, or the server's refusal."""
 
@@ -33,11 +36,23 @@ class Outcome(Generic[R_co]):
     result: R_co | None = None
     error: CommandFailed | None = None
 
+    def __init__(
+        self, command: Command[R_co], result: R_co | None = None, error: CommandFailed | None = None
+    ) -> None:
+        _set_command(self, command)
+        _set_result(self, result)
+        _set_error(self, error)
+
     def unwrap(self) -> R_co:
         """The result; raises the ``CommandFailed`` if the server refused."""
         if self.error is not None:
             raise self.error
         return cast(R_co, self.result)
+
+
+_set_command = slot_setter(Outcome, "command")
+_set_result = slot_setter(Outcome, "result")
+_set_error = slot_setter(Outcome, "error")
 
 
 class Batch(Generic[R_co]):
@@ -70,9 +85,8 @@ class Batch(Generic[R_co]):
         self._exchange = exchange
         self._commands = iter(commands)
         self._window = WINDOW_OCTETS if pipelining else 1
-        self._max_octets = max_octets
+        self._text = Text(max_octets, progress)
         self._expected = expected
-        self._progress = progress
         # What is unanswered, with the octets of its line. The engine knows it too, but hands out a
         # copy, which would take time in the square of the window.
         self._sent: deque[tuple[Command[R_co], int]] = deque()
@@ -106,6 +120,9 @@ class Batch(Generic[R_co]):
         Raises what ends a connection; behind the last outcome, also what was wrong with a command
         that could not be sent.
         """
+        outcome = self._outcome_at_hand()
+        if outcome is not None:
+            return outcome
         if self._ended:
             raise StopAsyncIteration
         try:
@@ -117,14 +134,29 @@ class Batch(Generic[R_co]):
         except BaseException as error:
             self._end(error)
             raise
-        if self._waiting is None and not self._sent and self._error is None:
-            self._end(None)
         if outcome is not None:
+            self._end_behind_last()
             return outcome
         self._end(None)
         if self._error is not None:
             raise self._error
         raise StopAsyncIteration
+
+    def _outcome_at_hand(self) -> Outcome[R_co] | None:
+        """What ``__anext__()`` returns if that needs no stream, or ``None``; raises the same.
+
+        Nearly every outcome of small messages is at hand, and nothing has to be awaited for it.
+        """
+        if self._ended or not self._sent or self._wants_more():
+            return None
+        try:
+            outcome = self._take(self._exchange.event_at_hand())
+        except BaseException as error:
+            self._end(error)
+            raise
+        if outcome is not None:
+            self._end_behind_last()
+        return outcome
 
     async def aclose(self) -> None:
         """Send nothing more and skip the answers on their way, so that the client can go on."""
@@ -139,33 +171,48 @@ class Batch(Generic[R_co]):
             self._exchange.__exit__(type(error) if error else None, error, None)
         self._ended = True
 
+    def _end_behind_last(self) -> None:
+        if self._waiting is None and not self._sent and self._error is None:
+            self._end(None)
+
+    def _wants_more(self) -> bool:
+        """Whether to send on: half a window or more at a time, so that few packets carry many."""
+        return self._waiting is not None and 2 * self._unanswered <= self._window
+
     async def _next(self) -> Outcome[R_co] | None:
-        exchange = self._exchange
-        if self._waiting is not None:
+        if self._wants_more():
             await self._refill()
         if not self._sent:
             return None
-        command, octets = self._sent.popleft()
-        event: Any = exchange.event_at_hand()
-        if event is Signal.NEED_DATA:
-            event = await exchange.next_event("reply", exchange.timeouts.reply, command)
-        self._unanswered -= octets
-        if isinstance(event, ErrorReply):
-            return Outcome(command, error=refused(event, command))
-        if isinstance(event, MessageStart):
-            event = await collect(
-                exchange,
-                event,
-                self._max_octets,
-                expected=self._expected(command),
-                progress=self._progress,
-            )
-        return Outcome(command, event)
+        exchange, command = self._exchange, self._sent[0][0]
+        outcome = self._take(exchange.event_at_hand())
+        while outcome is None:
+            phase, seconds = "reply", exchange.timeouts.reply
+            if self._text.begun:
+                phase, seconds = "body", exchange.timeouts.body
+            outcome = self._take(await exchange.next_event(phase, seconds, command))
+        return outcome
+
+    def _take(self, event: Any) -> Outcome[R_co] | None:
+        """The outcome that begins with ``event``, or goes on with it, if its end is at hand."""
+        exchange, text = self._exchange, self._text
+        while event is not _NEED_DATA:
+            if type(event) is MessageData:
+                text.add(event.data)
+            elif type(event) is MessageStart:
+                text.begin(event, self._expected(event.command))
+                exchange.begin_body()
+            else:
+                command, octets = self._sent.popleft()
+                self._unanswered -= octets
+                if type(event) is ErrorReply:
+                    return Outcome(command, error=refused(event, command))
+                result: Any = text.message() if type(event) is MessageEnd else event
+                return Outcome(command, result)
+            event = exchange.event_at_hand()
+        return None
 
     async def _refill(self) -> None:
-        """Send on, half a window or more at a time, so that few packets carry many commands."""
-        if 2 * self._unanswered > self._window:
-            return
         lines: list[bytes] = []
         first = command = self._waiting
         while command is not None and self._unanswered < self._window:

@@ -20,6 +20,7 @@ __all__ = [
     "MessageStream",
     "Progress",
     "SupportsWrite",
+    "Text",
     "collect",
     "opened",
     "refused",
@@ -192,6 +193,60 @@ def announced_octets(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
+class Text:
+    """Collects a text in memory; one object serves text after text."""
+
+    __slots__ = ("_content", "_expected", "_first", "_max_octets", "_octets", "_progress", "_start")
+
+    def __init__(self, max_octets: int, progress: Progress | None) -> None:
+        self._max_octets = max_octets
+        self._progress = progress
+        self._start: MessageStart | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a text whose end has not come."""
+        return self._start is not None
+
+    def begin(self, start: MessageStart, expected: int | None) -> None:
+        """Start on the text that ``start`` opens, of probably that many octets."""
+        self._start = start
+        self._expected = expected
+        self._octets = 0
+        self._first = b""
+        self._content: BytesIO | None = None
+
+    def add(self, data: bytes) -> None:
+        """Take the next octets; raises ``LimitExceeded``."""
+        start = cast(MessageStart, self._start)
+        self._octets = octets = self._octets + len(data)
+        if octets > self._max_octets:
+            check_length(start.command, octets, self._max_octets)
+        if self._progress is not None:
+            expected = self._expected
+            self._progress(octets, announced_octets(start.text) if expected is None else expected)
+        if self._content is not None:
+            self._content.write(data)
+        elif self._first:
+            self._content = BytesIO()
+            self._content.write(self._first)
+            self._content.write(data)
+            self._first = b""
+        else:
+            # Most messages come in one piece, which is handed on as it is.
+            self._first = data
+
+    def message(self) -> Message:
+        """The text, now that its end has come."""
+        start = cast(MessageStart, self._start)
+        content = self._first
+        if self._content is not None:
+            # getvalue() hands out the buffer itself: a large message is in memory once.
+            content = self._content.getvalue()
+        self._start = self._content = None
+        return Message(start.command, content, start.text)
+
+
 async def collect(
     exchange: Exchange,
     start: MessageStart,
@@ -201,32 +256,16 @@ async def collect(
     progress: Progress | None = None,
 ) -> Message:
     """The text that ``start`` opened, collected in memory."""
-    command, seconds = start.command, exchange.timeouts.body
-    octets = 0
-    first = b""
-    content: BytesIO | None = None
+    text = Text(max_octets, progress)
+    text.begin(start, expected)
     exchange.begin_body()
     while True:
         event = exchange.event_at_hand()
         if event is Signal.NEED_DATA:
-            event = await exchange.next_event("body", seconds, command)
+            event = await exchange.next_event("body", exchange.timeouts.body, start.command)
         if not isinstance(event, MessageData):
-            # getvalue() hands out the buffer itself: a large message is in memory once.
-            return Message(command, content.getvalue() if content else first, start.text)
-        octets += len(event.data)
-        check_length(command, octets, max_octets)
-        if progress is not None:
-            progress(octets, announced_octets(start.text) if expected is None else expected)
-        if content is not None:
-            content.write(event.data)
-        elif first:
-            content = BytesIO()
-            content.write(first)
-            content.write(event.data)
-            first = b""
-        else:
-            # Most messages come in one piece, which is handed on as it is.
-            first = event.data
+            return text.message()
+        text.add(event.data)
 
 
 def check_length(command: Command[Any], octets: int, limit: int | None) -> None:

@@ -114,6 +114,10 @@ class ClientBatch(Generic[R_co]):
 
     def __next__(self) -> Outcome[R_co]:
         """The next outcome; raises as ``Batch.__anext__``."""
+        # Private, because to a caller it would say nothing that the next outcome does not.
+        outcome = self._batch._outcome_at_hand()  # pyright: ignore[reportPrivateUsage]
+        if outcome is not None:
+            return outcome
         try:
             return run(self._batch.__anext__())
         except StopAsyncIteration:
