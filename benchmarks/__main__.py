@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import clients, document, engine, latency, memory, servers, sessions, tls
+from benchmarks import clients, document, engine, latency, layers, memory, servers, sessions, tls
 from benchmarks.reporting import Report
 
 # Each module has HELP, add_arguments(parser) and run(args) -> Report.
@@ -20,6 +20,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "memory": memory,
     "sessions": sessions,
     "servers": servers,
+    "layers": layers,
 }
 
 
