@@ -18,7 +18,8 @@ TESTS = Path(__file__).parent
 # Ground floor first: a module may import what stands above it, never what stands below. "" is the
 # package itself, which gathers the core; a package is named where its __init__ belongs.
 FLOORS = (
-    "_version errors limits states deviations numbers _base64 capabilities listings replies _wire",
+    "_version errors limits states deviations numbers _base64 _slots capabilities listings replies",
+    "_wire",
     "_command _login_commands commands events _parsing _collectors _requests _engine",
     "_client_state client server url",
     "(package)",
