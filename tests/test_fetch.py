@@ -13,8 +13,9 @@ import pytest
 import trustme
 
 from pop3proto._demo import difficult_messages
-from pop3proto._fetch import PASSWORD_VARIABLE, file_name
+from pop3proto._fetch import PASSWORD_VARIABLE, claim, file_name
 from pop3proto.cli import main
+from pop3proto.errors import LocalProtocolError
 from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl.server import Anonymous, External, Passwords, password_mechanisms
 from pop3proto.serving import ServerOptions
@@ -22,9 +23,11 @@ from pop3proto.testing import LoopbackServer, serve, serve_script
 from pop3proto.testing._scripted import Turn
 from pop3proto.transcript import EndOfStream, Entry
 from pop3proto.transports import Security
+from pop3proto.url import PopUrl
 
 MESSAGES = list(difficult_messages().values())
 SECRET = "pa55 word"
+OWNER = ".pop3proto-maildrop"
 Run = Callable[..., int]
 
 
@@ -64,7 +67,14 @@ def fetch(server: LoopbackServer, tmp_path: Path) -> Run:
 
 
 def contents(folder: Path) -> list[bytes]:
-    return sorted(path.read_bytes() for path in folder.iterdir())
+    return sorted(path.read_bytes() for path in messages_in(folder))
+
+
+def messages_in(folder: Path) -> list[Path]:
+    """All there is but the file that says whose messages they are."""
+    paths = {path.name: path for path in folder.iterdir()}
+    del paths[OWNER]
+    return [*paths.values()]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-pipelining"]])
@@ -95,6 +105,52 @@ def test_deleting(
     assert fetch("--delete") == 0
     assert maildrops.contents("user") == []
     assert capsys.readouterr().out.splitlines()[-1] == f"{len(MESSAGES) + 1} deleted"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--delete"]])
+def test_a_folder_is_for_one_maildrop(
+    fetch: Run,
+    maildrops: MemoryMaildrops,
+    tmp_path: Path,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert fetch() == 0
+    # The unique-ids of the other maildrop are the same, its messages are not.
+    others = MemoryMaildrops({"user": [b"another\r\n"] * len(MESSAGES)})
+    monkeypatch.setenv(PASSWORD_VARIABLE, SECRET)
+    options = ServerOptions(allow_plaintext_auth=True)
+    users = {"user": SECRET}
+    with serve(others, users=users, security=Security.PLAINTEXT, options=options) as server:
+        where = [url(server), str(tmp_path / "mail")]
+        assert main(["fetch", *where, "--no-tls", "--allow-plaintext-auth", *arguments]) == 1
+    assert len(others.contents("user")) == len(MESSAGES)
+    assert contents(tmp_path / "mail") == sorted(MESSAGES)
+    error = capsys.readouterr().err
+    assert "holds the messages of user@127.0.0.1:" in error
+    assert "a folder of its own" in error
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("pops://user@pop.example.org", "pop://user@pop.example.org", True),
+        ("pops://user@pop.example.org:995", "pops://user;AUTH=PLAIN@POP.example.org", True),
+        ("pops://user@pop.example.org", "pops://other@pop.example.org", False),
+        ("pops://user@pop.example.org", "pops://user@mail.example.org", False),
+        ("pops://user@pop.example.org", "pops://user@pop.example.org:1995", False),
+        ("pops://user@pop.example.org:1995", "pops://user@pop.example.org:2995", False),
+        ("pops://a%40b@pop.example.org", "pops://a@pop.example.org", False),
+    ],
+)
+def test_what_one_maildrop_is(tmp_path: Path, first: str, second: str, same: bool) -> None:
+    claim(tmp_path, PopUrl.parse(first))
+    if same:
+        claim(tmp_path, PopUrl.parse(second))
+    else:
+        with pytest.raises(LocalProtocolError, match="holds the messages of"):
+            claim(tmp_path, PopUrl.parse(second))
 
 
 @pytest.mark.parametrize("mechanism", ["*", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"])
@@ -249,7 +305,7 @@ def test_messages_without_unique_ids_of_their_own(
     ]
     assert told(script, tmp_path) == 0
     assert contents(tmp_path) == [b"one\r\n", b"three\r\n", b"two\r\n"]
-    assert {path.name[:7] for path in tmp_path.iterdir()} == {"sha256-"}
+    assert {path.name[:7] for path in messages_in(tmp_path)} == {"sha256-"}
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
@@ -319,7 +375,7 @@ def test_nothing_is_left_of_half_a_message(
         EndOfStream("server"),
     ]
     assert told(script, tmp_path, "--delete") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert messages_in(tmp_path) == []
     assert "ConnectionLost" in capsys.readouterr().err
 
 

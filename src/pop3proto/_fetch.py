@@ -32,6 +32,9 @@ _NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
 # larger ones go from the network to the file.
 _SMALL = 1024 * 1024
 _LONGEST_NAME = 100
+# Where a folder says whose messages it holds: the same unique-id can mean another message in
+# another maildrop (RFC 1939 section 7), and what is taken for fetched may get deleted.
+_OWNER = ".pop3proto-maildrop"
 # Capitals are escaped too: file systems that take "a" for "A" would lose a message.
 _PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
@@ -55,6 +58,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     client = connect(url, security=security, ssl_context=_context(arguments, url), options=options)
     with client:
         _log_in(client, url, secret)
+        # Not before: a mistyped name would keep the right one out.
+        claim(folder, url)
         fetched, there, refused = _fetch(client, folder, console)
         console.print(f"{len(fetched)} fetched, {len(there)} were there already", highlight=False)
         here = sorted([*fetched, *there]) if arguments.delete else []
@@ -64,6 +69,22 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         made = "deleted" if confirmed else "NOT deleted: the server has not confirmed it"
         console.print(f"{marked} {made}", highlight=False)
     return 1 if refused or marked != len(here) or (marked and not confirmed) else 0
+
+
+def claim(folder: Path, url: PopUrl) -> None:
+    """Make the folder that of one maildrop; raises if it is that of another one."""
+    # The two registered ports lead to one maildrop, by TLS and by STLS.
+    port = None if url.effective_port in (110, 995) else url.port
+    maildrop = str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
+    file = folder / _OWNER
+    if not file.exists():
+        with replacing(file, durable=True) as new:
+            new.write(f"{maildrop}\n".encode())
+    elif (owner := file.read_text("utf-8").rstrip("\n")) != maildrop:
+        raise LocalProtocolError(
+            f"{printable(str(folder))} holds the messages of {printable(owner)}",
+            hint="give every maildrop a folder of its own",
+        )
 
 
 def _secret(path: Path | None, url: PopUrl) -> str:
@@ -140,8 +161,13 @@ def _fetch(
     from rich.progress import track
 
     messages = _waiting(client)
-    there = [m.number for m in messages if m.name and (folder / m.name).exists()]
-    wanted = [message for message in messages if message.number not in set(there)]
+    there: list[int] = []
+    wanted: list[_Waiting] = []
+    for message in messages:
+        if message.name and (folder / message.name).exists():
+            there.append(message.number)
+        else:
+            wanted.append(message)
     fetched: list[int] = []
     refused: list[int] = []
     contents = _contents(client, folder, wanted)
