@@ -94,7 +94,9 @@ class AsyncClient(AuthenticatingSession):
     async def messages(self) -> MessageListings:
         """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
-        On a server without UIDL every unique-id is ``None``.
+        On a server without UIDL every unique-id is ``None``. Raises ``CommandFailed`` if UIDL is
+        announced and refused all the same, or refused with a response code: what failed for now
+        is not what the server cannot do.
         """
         # Some servers refuse LIST when there is nothing to list.
         if (await self.stat()).count == 0:
@@ -102,7 +104,10 @@ class AsyncClient(AuthenticatingSession):
         listings = await self.list()
         try:
             return MessageListings(listings, await self.uidl())
-        except CommandFailed:
+        except CommandFailed as error:
+            announced = self.capabilities is not None and self.capabilities.uidl
+            if announced or error.code is not None:
+                raise
             return MessageListings(listings)
 
     async def retr(
@@ -119,13 +124,18 @@ class AsyncClient(AuthenticatingSession):
         return await self.call(Retr(message), max_octets=max_octets, progress=progress)
 
     async def top(
-        self, message: int | str, lines: int = 0, *, max_octets: int = MAX_COLLECTED_OCTETS
+        self,
+        message: int | str,
+        lines: int = 0,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> Message:
         """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
         Some servers cut it short or alter it: no substitute for ``retr()``.
         """
-        return await self.call(Top(message, lines), max_octets=max_octets)
+        return await self.call(Top(message, lines), max_octets=max_octets, progress=progress)
 
     def retr_stream(
         self,
@@ -138,15 +148,20 @@ class AsyncClient(AuthenticatingSession):
         return self.stream(Retr(message), max_octets=max_octets, progress=progress)
 
     def top_stream(
-        self, message: int | str, lines: int = 0, *, max_octets: int | None = None
+        self,
+        message: int | str,
+        lines: int = 0,
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
     ) -> MessageStream:
         """The same for TOP."""
-        return self.stream(Top(message, lines), max_octets=max_octets)
+        return self.stream(Top(message, lines), max_octets=max_octets, progress=progress)
 
     async def save(
         self,
         message: int | str,
-        file: SupportsWrite | PathLike[str] | str,
+        file: SupportsWrite | PathLike[str] | PathLike[bytes] | str | bytes,
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
@@ -158,7 +173,7 @@ class AsyncClient(AuthenticatingSession):
         """
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:
-            if not isinstance(file, PathLike | str):
+            if not isinstance(file, PathLike | str | bytes):
                 return await stream.save(file)
             with replacing(file) as partial:
                 return await stream.save(partial)
@@ -195,9 +210,11 @@ class AsyncClient(AuthenticatingSession):
         lines: int = 0,
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> Batch[Message]:
-        """TOP of each of ``messages``."""
-        return self.batch((Top(message, lines) for message in messages), max_octets=max_octets)
+        """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
+        commands = (Top(message, lines) for message in messages)
+        return self.batch(commands, max_octets=max_octets, progress=progress)
 
     def dele_many(self, messages: Iterable[int | str]) -> Batch[Ok]:
         """DELE of each of ``messages``."""

@@ -322,7 +322,9 @@ class Client:
     def messages(self) -> MessageListings:
         """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
-        On a server without UIDL every unique-id is ``None``.
+        On a server without UIDL every unique-id is ``None``. Raises ``CommandFailed`` if UIDL is
+        announced and refused all the same, or refused with a response code: what failed for now
+        is not what the server cannot do.
         """
         return run(self._client.messages())
 
@@ -345,12 +347,13 @@ class Client:
         lines: int = 0,
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> Message:
         """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
         Some servers cut it short or alter it: no substitute for ``retr()``.
         """
-        return run(self._client.top(message, lines, max_octets=max_octets))
+        return run(self._client.top(message, lines, max_octets=max_octets, progress=progress))
 
     def retr_stream(
         self,
@@ -370,14 +373,17 @@ class Client:
         lines: int = 0,
         *,
         max_octets: int | None = None,
+        progress: Progress | None = None,
     ) -> ClientMessageStream:
         """The same for TOP."""
-        return ClientMessageStream(self._client.top_stream(message, lines, max_octets=max_octets))
+        return ClientMessageStream(
+            self._client.top_stream(message, lines, max_octets=max_octets, progress=progress)
+        )
 
     def save(
         self,
         message: int | str,
-        file: SupportsWrite | PathLike[str] | str,
+        file: SupportsWrite | PathLike[str] | PathLike[bytes] | str | bytes,
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
@@ -423,9 +429,12 @@ class Client:
         lines: int = 0,
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
     ) -> ClientBatch[Message]:
-        """TOP of each of ``messages``."""
-        return ClientBatch(self._client.top_many(messages, lines, max_octets=max_octets))
+        """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
+        return ClientBatch(
+            self._client.top_many(messages, lines, max_octets=max_octets, progress=progress)
+        )
 
     def dele_many(self, messages: Iterable[int | str]) -> ClientBatch[Ok]:
         """DELE of each of ``messages``."""
