@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     document.add_arguments(writer)
     args = parser.parse_args(argv)
     if args.command == "document":
-        document.write(args)
+        document.write(args, list(_COMMANDS))
         return 0
     reports = [_COMMANDS[args.command].run(args)] if args.command != "all" else _all(args)
     for report in reports:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks import peers
-from benchmarks.measuring import Contestant, Figure, Goal, markdown, number, run_apart
+from benchmarks import peers, tools
+from benchmarks.measuring import Contestant, Figure, Goal, number, run_apart, turns
 from benchmarks.reporting import Report, say
 from benchmarks.server import Address, Maildrop
 
 _MIB = 1024 * 1024
 _RELIED_ON = ("pop3proto", "poplib", "raw socket")
-_FIGURES = {"MiB": "of growth", "of its size": "its size"}
+_FIGURES = {
+    "MiB": "of growth",
+    "of its size": "growth to its size",
+    "a message": "of growth a message",
+}
 # How much of what the server sends a program may leave out or add: carriage returns, envelopes.
 _REWRITTEN = 0.07
+# Growth by less than a page cannot be seen, and nothing is no divisor.
+_PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,14 @@ class Aim:
     goal: Goal
     against: str = ""
     figure: str = "speed"
+    beside: str = ""
+    """An entry whose ratio is told with it, but not judged."""
 
     @property
     def what(self) -> str:
-        return f"to {self.against}" if self.against else _FIGURES[self.figure]
+        if not self.against:
+            return _FIGURES[self.figure]
+        return f"{'to' if self.figure == 'speed' else 'of the growth of'} {self.against}"
 
 
 @dataclass(slots=True)
@@ -65,6 +75,8 @@ class Contest:
     """Whether connecting, the login and QUIT count."""
     references: Sequence[str] = ("poplib",)
     memory: bool = False
+    note: str = ""
+    """What has to be known to read the table."""
     figures: dict[str, dict[str, Figure]] = field(
         init=False, default_factory=dict[str, dict[str, Figure]]
     )
@@ -74,18 +86,16 @@ class Contest:
         say(self.title)
         present = [entry for entry in self.entries if not self._left_out(report, entry.peer)]
         samples: dict[str, list[dict[str, float]]] = {entry.label: [] for entry in present}
-        for turn in range(rounds):
-            first = turn % len(present)
-            for entry in (*present[first:], *present[:first]):
-                say(f"round {turn + 1} of {rounds}: {entry.label}")
-                try:
-                    sample = self._sample(entry, address, maildrop)
-                except (subprocess.CalledProcessError, AssertionError) as error:
-                    self._failed(report, entry, error)
-                    samples.pop(entry.label, None)
-                else:
-                    if entry.label in samples:
-                        samples[entry.label].append(sample)
+        for about, entry in turns(present, rounds):
+            say(f"{about}: {entry.label}")
+            try:
+                sample = self._sample(entry, address, maildrop)
+            except (subprocess.CalledProcessError, AssertionError) as error:
+                self._failed(report, entry, error)
+                samples.pop(entry.label, None)
+            else:
+                if entry.label in samples:
+                    samples[entry.label].append(sample)
         self.figures = {
             label: {name: Figure(tuple(s[name] for s in found)) for name in found[0]}
             for label, found in samples.items()
@@ -94,9 +104,8 @@ class Contest:
 
     def _left_out(self, report: Report, peer: str) -> bool:
         command = peers.missing(peer)
-        line = f"{peer} is not installed: {command}"
-        if command and line not in report.parts:
-            report.add(line)
+        if command:
+            report.add(f"{peer} is not installed: {command}")
         return bool(command)
 
     def _failed(self, report: Report, entry: Entry, error: Exception) -> None:
@@ -108,28 +117,32 @@ class Contest:
             report.add(line)
 
     def _sample(self, entry: Entry, address: Address, maildrop: Maildrop) -> dict[str, float]:
-        count = max(1, self.count // entry.share)
+        count = self._share(entry)
         about = {"count": count, "session": self.session, "address": address.arguments()}
         arguments: dict[str, Any] = {"name": entry.peer, "job": entry.job, **about}
         sample = run_apart(Contestant(entry.label, "peers:run", arguments))
         got = sample.pop("got")
         expected = _expected(entry.job, count, maildrop)
-        exact = entry.peer.startswith(_RELIED_ON) and entry.peer != "raw socket"
+        exact = entry.peer.startswith(_RELIED_ON) and entry.peer not in {"raw socket", *tools.TOOLS}
         tolerance = 0 if exact else _REWRITTEN * expected
         if abs(got - expected) > tolerance:
             raise AssertionError(f"it got {got} where {expected} was to be got")
         amount = expected / 1e6 if self.unit == "MB/s" else count
-        return {
-            "speed": amount / sample["seconds"],
-            "CPU": sample["cpu"] / count * 1e6,
-            "MiB": sample["growth"] / _MIB,
-            "of its size": sample["growth"] / expected,
-        }
+        figures = {"speed": amount / sample["seconds"], "CPU": sample["cpu"] / count * 1e6}
+        if "growth" in sample:
+            growth = max(sample["growth"], _PAGE)
+            figures |= {"MiB": growth / _MIB, "of its size": growth / expected}
+            figures["a message"] = growth / count
+        return figures
+
+    def _share(self, entry: Entry) -> int:
+        return max(1, self.count // entry.share)
 
     def _table(self, report: Report, entries: list[Entry]) -> None:
         references = [name for name in self.references if name in self.figures]
+        judged = self._judged(report)
         columns: list[tuple[str, Callable[[Entry], str]]] = [
-            ("who", lambda entry: entry.label),
+            ("who", self._who),
             (self.unit, lambda entry: self.figures[entry.label]["speed"].spread()),
         ]
         if self.unit != "MB/s":
@@ -138,50 +151,83 @@ class Contest:
         if self.memory:
             columns.append(("growth, MiB", self._cell("MiB")))
         columns += [(f"to {name}", self._to(name)) for name in references]
-        columns += [("of the limit", self._of_limit), ("goals", lambda e: self._goals(report, e))]
+        if any(entry.limit in self.figures for entry in entries):
+            columns.append(("of the limit", self._of_limit))
+        columns.append(("goals", lambda entry: "; ".join(judged.get(entry.label, []))))
         rows = [[cell(entry) for _, cell in columns] for entry in entries]
-        report.add(f"### {self.title}\n\n" + markdown([name for name, _ in columns], rows))
+        report.table([name for name, _ in columns], rows, self.title)
+        if self.note:
+            report.add(self.note)
         report.data[self.title] = {
-            label: {name: figure.as_json() for name, figure in found.items()}
-            for label, found in self.figures.items()
+            entry.label: self._as_json(entry, references) for entry in entries
         }
 
-    def _cell(self, name: str) -> Callable[[Entry], str]:
-        return lambda entry: number(self.figures[entry.label][name].median)
+    def _as_json(self, entry: Entry, references: list[str]) -> dict[str, Any]:
+        ratios = {f"to {name}": self.ratio(entry.label, name) for name in references}
+        if entry.limit in self.figures:
+            ratios["of the limit"] = self.ratio(entry.label, entry.limit)
+        figures = {**self.figures[entry.label], **ratios}
+        kept = {name: figure.as_json() for name, figure in figures.items()}
+        return {"who": self._who(entry), "count": self._share(entry), **kept}
 
-    def ratio(self, label: str, against: str) -> Figure:
-        """One speed divided by another one, pair by pair."""
-        return self.figures[label]["speed"] / self.figures[against]["speed"]
+    def _who(self, entry: Entry) -> str:
+        if entry.share == 1:
+            return entry.label
+        return f"{entry.label} ({self._share(entry):,} of them)"
+
+    def _cell(self, name: str) -> Callable[[Entry], str]:
+        def cell(entry: Entry) -> str:
+            figure = self.figures[entry.label].get(name)
+            return "" if figure is None else number(figure.median)
+
+        return cell
+
+    def ratio(self, label: str, against: str, figure: str = "speed") -> Figure:
+        """One speed, or other figure, divided by that of another one, pair by pair."""
+        return self.figures[label][figure] / self.figures[against][figure]
 
     def _to(self, reference: str) -> Callable[[Entry], str]:
-        return lambda entry: f"{number(self.ratio(entry.label, reference).median)}x"
+        def cell(entry: Entry) -> str:
+            # Beside itself, nothing spreads.
+            ratio = self.ratio(entry.label, reference)
+            return "1.00x" if entry.label == reference else ratio.spread("x")
+
+        return cell
 
     def _of_limit(self, entry: Entry) -> str:
         if entry.limit not in self.figures:
             return ""
-        return f"{number(self.ratio(entry.label, entry.limit).median * 100)} %"
+        return self.ratio(entry.label, entry.limit).scaled(100).spread(" %")
 
-    def _goals(self, report: Report, entry: Entry) -> str:
-        verdicts: list[str] = []
+    def _judged(self, report: Report) -> dict[str, list[str]]:
+        """What becomes of each aim, by the labels of their entries."""
+        verdicts: dict[str, list[str]] = {}
         for aim in self.aims:
-            if aim.label != entry.label or aim.against not in {"", *self.figures}:
+            what = f"{self.title}: {aim.label}, {aim.what}"
+            if not {aim.label, aim.against or aim.label} <= self.figures.keys():
+                report.not_measured(aim.goal, what)
                 continue
-            if aim.against:
-                value = self.ratio(aim.label, aim.against).median
-                value *= 100 if aim.goal.unit == " %" else 1
-            else:
-                value = self.figures[aim.label][aim.figure].median
-            verdict = report.verdict(aim.goal, value, f"{self.title}: {aim.label}, {aim.what}")
-            reached = f"{number(value)}{aim.goal.unit} {aim.what}"
-            verdicts.append(f"{reached}, {aim.goal}: {verdict}")
-        return "; ".join(verdicts)
+            value, beside = self._aimed(aim), ""
+            if aim.beside in self.figures:
+                like = self._aimed(replace(aim, label=aim.beside))
+                beside = f"{aim.beside}: {like.spread(aim.goal.unit)}"
+            verdict = report.verdict(aim.goal, value, what, beside)
+            reached = f"{number(value.median)}{aim.goal.unit} {aim.what}"
+            verdicts.setdefault(aim.label, []).append(f"{reached}, {aim.goal}: {verdict}")
+        return verdicts
+
+    def _aimed(self, aim: Aim) -> Figure:
+        if not aim.against:
+            return self.figures[aim.label][aim.figure]
+        factor = 100 if aim.goal.unit == " %" else 1
+        return self.ratio(aim.label, aim.against, aim.figure).scaled(factor)
 
 
 def _expected(job: str, count: int, maildrop: Maildrop) -> int:
     """What a job has to come to: octets, or commands answered."""
     if job in {"noop", "noop_many"}:
         return count
-    if job == "listings":
+    if job in {"listings", "rows"}:
         return maildrop.count
     if job in {"retr", "retr_many"}:
         return sum(map(maildrop.octets, range(1, count + 1)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import platform
+from dataclasses import asdict
 
 from benchmarks import corpora, linearity
-from benchmarks.measuring import Contestant, Goal, markdown, measure, number
+from benchmarks.measuring import Contestant, Goal, measure, number
 from benchmarks.reporting import Report, say
 
 HELP = "the engine alone, on octets in memory"
@@ -20,10 +21,10 @@ GOALS = {
     "short": Goal(70, unit="x"),
     "text": Goal(10, unit="x"),
 }
-LEAST = Goal(200)
-"""MB/s, whatever the input."""
-COMMAND = Goal(0.7, at_most=True)
-"""Microseconds for a command and its reply."""
+LEAST = Goal(200, unit=" MB/s")
+"""Whatever the input."""
+COMMAND = Goal(0.7, True, " µs")
+"""For a command and its reply."""
 _NAMES = ("pop3proto", "poplib", "memchr")
 
 
@@ -67,8 +68,8 @@ def _parsing(report: Report, names: tuple[str, ...], rounds: int, scale: int) ->
             "ratio to poplib": times.as_json(),
             "percent of memchr": share.as_json(),
         }
-        verdict = report.verdict(goal, times.median, f"{corpus}, ratio to poplib")
-        floor = report.verdict(LEAST, ours.median, f"{corpus}, MB/s")
+        verdict = report.verdict(goal, times, f"parsing {corpus}, to poplib's way")
+        floor = report.verdict(LEAST, ours, f"parsing {corpus}, speed")
         rows.append(
             [
                 corpus,
@@ -83,7 +84,7 @@ def _parsing(report: Report, names: tuple[str, ...], rounds: int, scale: int) ->
             ]
         )
     header = ["corpus", "MB/s", "poplib's way", "memchr", "ratio to poplib's way", "goal", "met"]
-    report.add(markdown([*header, f"{LEAST} MB/s", "of memchr"], rows))
+    report.table([*header, str(LEAST), "of memchr"], rows)
 
 
 def _command(report: Report, rounds: int, commands: int) -> None:
@@ -92,27 +93,31 @@ def _command(report: Report, rounds: int, commands: int) -> None:
     )
     figure = measure([contestant], rounds, say)[contestant.name].scaled(1e6)
     report.data[contestant.name] = {"microseconds": figure.as_json()}
-    verdict = report.verdict(COMMAND, figure.median, f"{contestant.name}, microseconds")
+    verdict = report.verdict(COMMAND, figure, contestant.name)
     header = ["what", "microseconds", "goal", "met"]
-    report.add(markdown(header, [[contestant.name, figure.spread(), str(COMMAND), verdict]]))
+    report.table(header, [[contestant.name, figure.spread(), str(COMMAND), verdict]])
 
 
 def _linearity(report: Report) -> None:
     say("linearity")
-    rows: list[list[str]] = []
-    for found in linearity.scalings():
-        chunk = f"{found.chunk:,}" if found.chunk else "all at once"
-        feed = "pulled" if found.pulled else "whole"
-        rows.append([found.body, chunk, feed, number(found.work), number(found.growth)])
-        if not found.linear:
-            report.failures.append(
-                f"not linear: {found.body}, chunks of {chunk}, {feed}:"
-                f" {found.work:.1f} an octet, growth {found.growth:.2f}"
-            )
-    report.data["linearity"] = rows
-    header = ["body", "chunk, octets", "feed", "work an octet", "growth when doubled"]
+    found = list(linearity.scalings())
+    rows = [
+        [one.body, one.chunks, one.feed, f"{one.octets:,}", number(one.work), number(one.growth)]
+        for one in found
+    ]
+    report.data["linearity"] = [asdict(one) for one in found]
     report.add(
         "Work is counted, not timed: operations, and octets looked at or copied. Linear is at most"
         f" {linearity.MOST_WORK} an octet, and at most {linearity.MOST_GROWTH} times as much for"
-        " twice the octets.\n\n" + markdown(header, rows)
+        " twice the octets; each input is of several chunks, but where all comes at once."
+    )
+    header = ["body", "chunk, octets", "feed", "octets", "work an octet", "growth when doubled"]
+    report.table(header, rows)
+    wrong = [f"{one.body}, chunks of {one.chunks}, {one.feed}" for one in found if not one.linear]
+    measured = f"up to {max(one.growth for one in found):.2f} times"
+    report.require(
+        not wrong,
+        "parsing is linear in the octets, at every chunk size",
+        f"at most {linearity.MOST_GROWTH} times the work for twice the octets",
+        f"{measured}; not linear: {'; '.join(wrong)}" if wrong else measured,
     )

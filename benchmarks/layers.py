@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from benchmarks.measuring import Contestant, Figure, markdown, number, run_apart
+from benchmarks.measuring import Contestant, Figure, number, run_apart, turns
 from benchmarks.reporting import Report, say
 from benchmarks.server import Maildrop, serving
 
@@ -51,11 +51,10 @@ def run(args: argparse.Namespace) -> Report:
 
 def _measure(report: Report, job: str, arguments: dict[str, Any], rounds: int) -> None:
     samples: dict[str, list[float]] = {layer: [] for layer in _LAYERS}
-    for turn in range(rounds):
-        for layer in _LAYERS:
-            say(f"round {turn + 1} of {rounds}: {job}, {layer}")
-            contestant = Contestant(layer, "layer_contestants:run", {"layer": layer, **arguments})
-            samples[layer].append(run_apart(contestant) * 1e6)
+    for about, layer in turns(list(_LAYERS), rounds):
+        say(f"{about}: {job}, {layer}")
+        contestant = Contestant(layer, "layer_contestants:run", {"layer": layer, **arguments})
+        samples[layer].append(run_apart(contestant) * 1e6)
     figures = {layer: Figure(tuple(found)) for layer, found in samples.items()}
     own = {first: figures[first] for first in list(_LAYERS)[:1]}
     for before, layer in pairwise(_LAYERS):
@@ -67,12 +66,12 @@ def _measure(report: Report, job: str, arguments: dict[str, Any], rounds: int) -
     whole = figures[list(_LAYERS)[-1]]
     columns: list[tuple[str, Callable[[str], str]]] = [
         (f"layer ({_JOBS[job]})", lambda layer: _LAYERS[layer]),
-        ("its own, µs", lambda layer: number(own[layer].median)),
+        ("its own, µs", lambda layer: own[layer].spread()),
         ("of all", lambda layer: number(100 * own[layer].median / whole.median) + " %"),
         ("up to here, µs", lambda layer: figures[layer].spread()),
     ]
     rows = [[cell(layer) for _, cell in columns] for layer in _LAYERS]
-    report.add(markdown([name for name, _ in columns], rows))
+    report.table([name for name, _ in columns], rows)
 
 
 def _difference(larger: Figure, smaller: Figure) -> Figure:

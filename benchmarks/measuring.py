@@ -12,12 +12,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
+Item = TypeVar("Item")
 _ROOT = Path(__file__).resolve().parent.parent
 _CHILD = "import sys; from benchmarks.measuring import child; child(*sys.argv[1:])"
 
@@ -64,14 +65,23 @@ class Figure:
     def scaled(self, factor: float) -> Figure:
         return Figure(tuple(value * factor for value in self.values))
 
-    def spread(self) -> str:
+    def spread(self, unit: str = "") -> str:
         """The median and, where there is more than one round, the extremes."""
+        middle = f"{number(self.median)}{unit}"
         if len(self.values) == 1:
-            return number(self.median)
-        return f"{number(self.median)} ({number(min(self.values))} to {number(max(self.values))})"
+            return middle
+        return f"{middle} ({number(min(self.values))} to {number(max(self.values))})"
 
     def as_json(self) -> dict[str, Any]:
         return {"median": self.median, "rounds": list(self.values)}
+
+
+def turns(items: Sequence[Item], rounds: int) -> Iterator[tuple[str, Item]]:
+    """Every item once a round, and the round as it is told; each begins with another one."""
+    for turn in range(rounds):
+        first = turn % len(items) if items else 0
+        for item in (*items[first:], *items[:first]):
+            yield f"round {turn + 1} of {rounds}", item
 
 
 def measure(
@@ -79,22 +89,25 @@ def measure(
 ) -> dict[str, Figure]:
     """Every contestant's figure, by its name."""
     figures: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
-    for turn in range(rounds):
-        first = turn % len(contestants)
-        for contestant in (*contestants[first:], *contestants[:first]):
-            say(f"round {turn + 1} of {rounds}: {contestant.name}")
-            figures[contestant.name].append(run_apart(contestant))
+    for about, contestant in turns(contestants, rounds):
+        say(f"{about}: {contestant.name}")
+        figures[contestant.name].append(run_apart(contestant))
     return {name: Figure(tuple(values)) for name, values in figures.items()}
+
+
+def environment() -> dict[str, str]:
+    """That of a process which finds this package, and the pop3proto that is beside it."""
+    path = os.pathsep.join([str(_ROOT / "src"), str(_ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)}
 
 
 def run_apart(contestant: Contestant) -> Any:
     """What the contestant's function returns, called in a process of its own."""
-    path = os.pathsep.join([str(_ROOT / "src"), str(_ROOT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, contestant.target, json.dumps(contestant.arguments)],
         stdout=subprocess.PIPE,
         check=True,
-        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+        env=environment(),
     )
     return json.loads(done.stdout)
 

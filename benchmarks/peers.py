@@ -8,88 +8,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import resource
 import socket
-import ssl
 import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import tools
+from benchmarks.meter import Meter
 from benchmarks.server import HOST, Address, on_cpus_of
 
 _CHUNK = 64 * 1024
 _MEMORY = "/dev/shm"
 _LARGE = 8 * 1024 * 1024 * 1024
-
-
-@dataclass(slots=True)
-class Meter:
-    """Seconds, CPU and memory of one job."""
-
-    address: Address
-    count: int = 1
-    """How many messages, or commands."""
-    session: bool = False
-    """Whether connecting, the login and QUIT count."""
-    context: ssl.SSLContext | None = field(init=False, default=None)
-    results: dict[str, float] = field(init=False, default_factory=dict[str, float])
-    _begin: tuple[float, float] = field(init=False, default=(0.0, 0.0))
-    _resident: int = field(init=False, default=0)
-
-    def __post_init__(self) -> None:
-        if self.address.ca:
-            self.context = ssl.create_default_context(cafile=self.address.ca)
-        self.begin()
-
-    @contextmanager
-    def logged_in(self) -> Iterator[None]:
-        """What is measured, unless it is a whole session."""
-        if not self.session:
-            self.begin()
-        yield
-        if not self.session:
-            self.end()
-
-    def begin(self) -> None:
-        """Start the clocks."""
-        _forget_peak()
-        self._resident = _status("VmRSS")
-        self._begin = (time.perf_counter(), _cpu())
-
-    def end(self) -> None:
-        """Stop the clocks."""
-        self.results["seconds"] = time.perf_counter() - self._begin[0]
-        self.results["cpu"] = _cpu() - self._begin[1]
-        self.results["growth"] = max(0, _status("VmHWM") - self._resident)
-
-
-def _cpu() -> float:
-    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, whose))
-
-
-def _status(name: str) -> int:
-    """Octets of memory, as the kernel counts them; beyond Linux, the peak in any case."""
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    except FileNotFoundError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))
-
-
-def _forget_peak() -> None:
-    """Let the peak begin at what is resident now, where the kernel can do that."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", "ascii")
-    except OSError:
-        # Then the peak of importing counts too, which is below that of any large job.
-        return
 
 
 def _folder() -> TemporaryDirectory[str]:
@@ -101,6 +35,7 @@ class Raw:
     """The limit: the socket itself, and no more than a look at the end of each answer."""
 
     def __init__(self, meter: Meter) -> None:
+        self._folder = meter.folder
         self._sock: socket.socket = socket.create_connection((HOST, meter.address.port))
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if meter.context is not None:
@@ -110,12 +45,12 @@ class Raw:
             self._sock.sendall(command)
             self._sock.recv(_CHUNK)
 
-    def _text(self) -> int:
+    def _text(self, take: Callable[[bytes], int] = len) -> int:
         """The octets of one answer, when no other can be behind it."""
         octets, end, recv = 0, b"", self._sock.recv
         while end != b"\r\n.\r\n":
             data = recv(_CHUNK)
-            octets += len(data)
+            octets += take(data)
             end = data[-5:] if len(data) >= 5 else (end + data)[-5:]
         return octets
 
@@ -145,6 +80,11 @@ class Raw:
     def stream(self, count: int) -> int:
         return self.retr(1)
 
+    def file(self, count: int) -> int:
+        with (self._folder / "message").open("wb", buffering=0) as file:
+            self._sock.sendall(b"RETR 1\r\n")
+            return self._text(file.write)
+
     def quit(self) -> None:
         self._sock.close()
 
@@ -156,6 +96,7 @@ class Poplib:
 
     def __init__(self, meter: Meter) -> None:
         library: Any = importlib.import_module(self.module)
+        self._folder = meter.folder
         if meter.context is not None:
             self._pop = library.POP3_SSL(HOST, meter.address.port, context=meter.context)
         else:
@@ -175,16 +116,23 @@ class Poplib:
         return sum(len(line) + 2 for line in self._pop.retr(1)[1])
 
     def file(self, count: int) -> int:
-        with _folder() as folder:
-            path = Path(folder, "message")
-            with path.open("wb") as file:
-                file.writelines(line + b"\r\n" for line in self._pop.retr(1)[1])
-            return path.stat().st_size
+        path = self._folder / "message"
+        with path.open("wb") as file:
+            file.writelines(line + b"\r\n" for line in self._pop.retr(1)[1])
+        return path.stat().st_size
 
     def listings(self, count: int) -> int:
         self._pop.stat()
-        self.kept = (self._pop.list(), self._pop.uidl())
+        self.kept: Any = (self._pop.list(), self._pop.uidl())
         return len(self.kept[1][1])
+
+    def rows(self, count: int) -> int:
+        """The same, with the lines taken apart, as whoever wants to use them has to."""
+        self._pop.stat()
+        sizes = [(int(n), int(size)) for n, size in map(bytes.split, self._pop.list()[1])]
+        names = [(int(n), name) for n, name in map(bytes.split, self._pop.uidl()[1])]
+        self.kept = (sizes, names)
+        return len(names)
 
     def quit(self) -> None:
         self._pop.quit()
@@ -200,6 +148,7 @@ class Blocking:
     def __init__(self, meter: Meter) -> None:
         from pop3proto.transports.blocking import connect
 
+        self._folder = meter.folder
         self._client = connect(HOST, meter.address.port, **_arguments(meter))
         self._client.login("user", "secret")
 
@@ -232,10 +181,9 @@ class Blocking:
         return len(self._client.retr(1, max_octets=_LARGE).content)
 
     def file(self, count: int) -> int:
-        with _folder() as folder:
-            path = Path(folder, "message")
-            self._client.save(1, path)
-            return path.stat().st_size
+        path = self._folder / "message"
+        self._client.save(1, path)
+        return path.stat().st_size
 
     def listings(self, count: int) -> int:
         self._client.stat()
@@ -289,10 +237,14 @@ def _arguments(meter: Meter) -> dict[str, Any]:
 
 
 def _run_blocking(make: Callable[[Meter], Any], job: str, meter: Meter) -> int:
-    peer = make(meter)
-    with meter.logged_in():
-        octets: int = getattr(peer, job)(meter.count)
-    peer.quit()
+    with ExitStack() as stack:
+        if job == "file":
+            # What is saved goes away when the clocks have stopped.
+            meter.folder = Path(stack.enter_context(_folder()))
+        peer = make(meter)
+        with meter.logged_in():
+            octets: int = getattr(peer, job)(meter.count)
+        peer.quit()
     return octets
 
 
@@ -360,10 +312,12 @@ def _prepare_pycurl() -> Callable[[str, Meter], int]:
 def _prepare_tool(name: str) -> Callable[[str, Meter], int]:
     def run(job: str, meter: Meter) -> int:
         with _folder() as folder:
-            env = tools.prepare(Path(folder))
+            env = tools.prepare(name, Path(folder))
             meter.begin()
             done = tools.fetch(name, meter.address, meter.count, Path(folder), env)
             meter.end()
+            # It is this process's own, not the program's.
+            meter.results.pop("growth")
             return done()
 
     return run
@@ -404,7 +358,10 @@ def missing(name: str) -> str:
 
 
 def run(name: str, job: str, address: dict[str, Any], **about: Any) -> dict[str, float]:
-    """What a contestant's job came to: octets or commands, seconds, CPU, growth of memory."""
+    """What a contestant's job came to: octets or commands, seconds, CPU, growth of memory.
+
+    How much memory a program takes is not known.
+    """
     runner = PEERS[name].prepare() if name in PEERS else _prepare_tool(name)
     with on_cpus_of(server=False):
         meter = Meter(Address(**address), **about)

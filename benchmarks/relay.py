@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import cast
 
 from benchmarks.server import HOST, Address, started
@@ -79,8 +80,8 @@ class Entrance(Direction):
 def delayed(server: Address, milliseconds: float) -> Generator[Address]:
     """The same server, so many milliseconds of round trip away."""
     command = [sys.executable, "-m", "benchmarks.relay", str(server.port), str(milliseconds)]
-    with started(command) as port:
-        yield Address(port, server.ca)
+    with started(command) as far:
+        yield replace(far, ca=server.ca)
 
 
 async def _relay(port: int, milliseconds: float) -> None:

@@ -1,16 +1,22 @@
-"""What a benchmark hands back: tables to read, data to keep, and what failed."""
+"""What a benchmark hands back: tables to read, data to keep, goals, and what failed."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
+import sysconfig
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import Goal, number
+from benchmarks.measuring import Figure, Goal, markdown, number
+
+# Whether a goal is met, as a cell of a table.
+VERDICTS = {True: "yes", False: "NO", None: "-"}
 
 
 @dataclass(slots=True)
@@ -22,34 +28,55 @@ class Report:
     judge_goals: bool = True
     """Whether goals count: a time that was measured in a hurry says nothing."""
     data: dict[str, Any] = field(default_factory=dict[str, Any])
+    goals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Each with ``what`` is wanted, the ``goal``, what was ``measured``, and whether it is
+    ``met``, which is ``None`` where it was not judged."""
     failures: list[str] = field(default_factory=list[str])
     """What must hold on every machine, and does not."""
     missed: list[str] = field(default_factory=list[str])
     """Goals that were not reached this time."""
-    parts: list[str] = field(default_factory=list[str])
+    parts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Paragraphs, each a ``text``; and tables, each of a ``title``, a ``header`` and ``rows``."""
 
-    def add(self, part: str) -> None:
-        """One more table or paragraph."""
-        self.parts.append(part)
+    def add(self, text: str) -> None:
+        """One more paragraph, unless it is there."""
+        if {"text": text} not in self.parts:
+            self.parts.append({"text": text})
 
-    def verdict(self, goal: Goal, value: float, what: str) -> str:
-        """Whether the goal is met, as a cell of a table."""
-        if not self.judge_goals:
-            return "-"
-        if goal.met_by(value):
-            return "yes"
-        self.missed.append(f"{what}: {number(value)}{goal.unit} where {goal} is the goal")
-        return "NO"
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+        """One more table."""
+        kept = [list(row) for row in rows]
+        self.parts.append({"title": title, "header": list(header), "rows": kept})
+
+    def verdict(self, goal: Goal, figure: Figure, what: str, beside: str = "") -> str:
+        """Whether the median reaches the goal, as a cell of a table.
+
+        ``beside`` is told with what was measured.
+        """
+        met = goal.met_by(figure.median) if self.judge_goals else None
+        if met is False:
+            value = f"{number(figure.median)}{goal.unit}"
+            self.missed.append(f"{what}: {value} where {goal} is the goal")
+        measured = figure.spread(goal.unit) + (beside and f"; {beside}")
+        return self._keep(what, str(goal), measured, met, **figure.as_json())
+
+    def require(self, met: bool, what: str, goal: str, measured: str) -> str:
+        """The same for what is no matter of speed: it counts in a hurry too, and is a failure."""
+        if not met:
+            self.failures.append(f"{what}: {measured} where {goal} is required")
+        return self._keep(what, goal, measured, met)
+
+    def not_measured(self, goal: Goal, what: str) -> None:
+        """A goal for what did not take part, or beside what did not."""
+        self._keep(what, str(goal), "not measured", None)
+
+    def _keep(self, what: str, goal: str, measured: str, met: bool | None, **more: Any) -> str:
+        self.goals.append({"what": what, "goal": goal, "measured": measured, "met": met, **more})
+        return VERDICTS[met]
 
     def markdown(self) -> str:
         """All of it, to be read."""
-        lists = [("Goals not met", self.missed), ("Failures", self.failures)]
-        ends = [
-            f"{what}:\n" + "".join(f"\n- {line}" for line in found)
-            for what, found in lists
-            if found
-        ]
-        return "\n\n".join([f"## {self.title}", *self.parts, *ends])
+        return rendered(self.as_json())
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,9 +84,25 @@ class Report:
             "machine": machine(),
             "parts": self.parts,
             "data": self.data,
+            "goals": self.goals,
             "missed": self.missed,
             "failures": self.failures,
         }
+
+
+def rendered(result: Mapping[str, Any]) -> str:
+    """A report's JSON, to be read."""
+    blocks = [f"## {result['title']}"]
+    for part in result["parts"]:
+        if "text" in part:
+            blocks.append(part["text"])
+            continue
+        blocks += [f"### {part['title']}"] if part["title"] else []
+        blocks.append(markdown(part["header"], part["rows"]))
+    for what, name in (("Goals not met", "missed"), ("Failures", "failures")):
+        if result[name]:
+            blocks.append(f"{what}:\n" + "".join(f"\n- {line}" for line in result[name]))
+    return "\n\n".join(blocks)
 
 
 def machine() -> dict[str, str]:
@@ -69,6 +112,26 @@ def machine() -> dict[str, str]:
         "Processors": f"{os.cpu_count()}, {_processor()}",
         "System": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        **build(sysconfig.get_config_var("CONFIG_ARGS")),
+    }
+
+
+def build(arguments: str | None) -> dict[str, str]:
+    """How the interpreter was built, from the arguments of its ``configure``, if it has them.
+
+    Both optimisations make Python code faster, and the C of others not.
+    """
+    if arguments is None:
+        pgo = lto = "unknown"
+    else:
+        given = shlex.split(arguments)
+        pgo = "yes" if "--enable-optimizations" in given else "no"
+        chosen = [one for one in given if one.startswith(("--with-lto", "--without-lto"))]
+        lto = "yes" if chosen and chosen[-1] not in {"--without-lto", "--with-lto=no"} else "no"
+    return {
+        "Compiler of Python": platform.python_compiler(),
+        "Profile-guided optimisation": pgo,
+        "Link-time optimisation": lto,
     }
 
 

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,6 +115,8 @@ class Address:
     port: int
     ca: str = ""
     """The file with the authority to trust; none without TLS."""
+    pid: int = 0
+    """The server's process; 0 where it is somebody else's."""
 
     def arguments(self) -> dict[str, Any]:
         return asdict(self)
@@ -133,12 +135,12 @@ def serving(maildrop: Maildrop, *, tls: bool = False, python: bool = False) -> G
         else:
             said = json.dumps([asdict(maildrop), _certify(folder) if tls else ""])
             command = [sys.executable, "-m", "benchmarks.server", said]
-        with started(command) as port:
-            yield Address(port, str(Path(folder, "ca.pem")) if tls else "")
+        with started(command) as address:
+            yield replace(address, ca=str(Path(folder, "ca.pem")) if tls else "")
 
 
 @contextmanager
-def started(command: list[str]) -> Generator[int]:
+def started(command: list[str]) -> Generator[Address]:
     """A process that prints the port it listens on, and ends when its stdin does."""
     with on_cpus_of(server=True):
         process = subprocess.Popen(
@@ -150,7 +152,7 @@ def started(command: list[str]) -> Generator[int]:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"{command[0]} does not start")
-        yield int(line)
+        yield Address(int(line), pid=process.pid)
 
 
 @contextmanager

@@ -1,21 +1,27 @@
-"""``servers``: the server's role, beside Twisted's, with a client that does as good as nothing."""
+"""``servers``: the server's role, beside other servers, with a client that does next to nothing."""
 
 from __future__ import annotations
 
 import argparse
 import platform
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
+from benchmarks import dovecot_server as dovecot
 from benchmarks import peers
-from benchmarks.measuring import Contestant, Figure, markdown, number, run_apart
+from benchmarks.measuring import Contestant, Figure, Goal, number, run_apart, turns
+from benchmarks.meter import process_cpu
 from benchmarks.reporting import Report, say
 from benchmarks.server import Address, Maildrop, serving, started
 
-HELP = "the embedded server beside Twisted's, and beside one that only sends"
+HELP = "the embedded server beside Twisted's, Dovecot, and one that only sends"
 
 _JOBS = {"retr": "one at a time", "retr_many": "pipelined"}
-_EMBEDDED, _TWISTED, _LIMIT = "embedded, threads", "Twisted", "from memory, in C"
+_OURS, _TWISTED, _DOVECOT, _LIMIT = "embedded, threads", "Twisted", "Dovecot", "from memory"
+_TO_TWISTED, _OF_LIMIT = "to Twisted", "of the limit"
+_GOAL = Goal(1, unit="x")
+# How much more than the mail the client may have counted: status lines, dots.
+_AROUND = 0.07
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,49 +40,92 @@ def run(args: argparse.Namespace) -> Report:
     report = Report("servers", f"Servers, plain, no delay, CPython {platform.python_version()}")
     report.judge_goals = not args.quick
     maildrop = Maildrop(count, 4096, 4096, text=True)
-    with ExitStack() as stack:
-        ports = {_LIMIT: stack.enter_context(serving(maildrop)).port}
-        for name, missing in ((_EMBEDDED, ""), (_TWISTED, peers.missing("Twisted"))):
-            if missing:
-                report.add(f"{name} is not installed: {missing}")
-                continue
-            command = [sys.executable, "-m", "benchmarks.server_contestants", name, str(count)]
-            ports[name] = stack.enter_context(started(command))
-        for other in args.other:
-            name, _, port = other.partition("=")
-            ports[name] = int(port)
-        figures = _measured(ports, count, rounds)
-    rows = [
-        [name, *(cell for job in _JOBS for cell in _cells(figures, name, job))] for name in ports
-    ]
-    columns = [f"{what} {about}" for about in _JOBS.values() for what in ("messages/s,", "times,")]
-    report.data["messages/s"] = {
-        name: {about: figures[name, job].as_json() for job, about in _JOBS.items()}
-        for name in ports
-    }
     report.add(
         f"{count:,} messages of 4 KiB, in one session, by a client that only looks for the end of"
-        " each. Behind each figure, how many times Twisted's it is.\n\n"
-        + markdown(["server", *columns], rows)
+        " each. CPU is that of the server's process; the one from memory is the limit. Dovecot is"
+        " here for orientation: it has a Maildir, several processes and logs to look after, and"
+        " its CPU is not known."
     )
+    names = [_LIMIT, _OURS]
+    for name, missing in ((_TWISTED, peers.missing("Twisted")), (_DOVECOT, dovecot.missing())):
+        if missing:
+            report.add(f"{name} is not installed: {missing}")
+        else:
+            names.append(name)
+    samples: dict[tuple[str, str], list[dict[str, float]]] = {}
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(_serving(name, maildrop)) for name in names}
+        for other in args.other:
+            name, _, port = other.rpartition("=")
+            servers[name] = Address(int(port))
+        for about, name in turns(list(servers), rounds):
+            for job, manner in _JOBS.items():
+                say(f"{about}: {name}, {manner}")
+                sample = _sample(name, job, servers[name], maildrop)
+                samples.setdefault((job, name), []).append(sample)
+    for job in _JOBS:
+        _table(report, job, {name: _figures(samples[job, name]) for name in servers})
     return report
 
 
-def _measured(ports: dict[str, int], count: int, rounds: int) -> dict[tuple[str, str], Figure]:
-    samples: dict[tuple[str, str], list[float]] = {}
-    for turn in range(rounds):
-        for name, port in ports.items():
-            for job, about in _JOBS.items():
-                say(f"round {turn + 1} of {rounds}: {name}, {about}")
-                where = {"count": count, "address": Address(port).arguments()}
-                arguments = {"name": "raw socket", "job": job, **where}
-                sample = run_apart(Contestant(name, "peers:run", arguments))
-                samples.setdefault((name, job), []).append(count / sample["seconds"])
-    return {key: Figure(tuple(found)) for key, found in samples.items()}
+def _serving(name: str, maildrop: Maildrop) -> AbstractContextManager[Address]:
+    if name == _LIMIT:
+        return serving(maildrop)
+    if name == _DOVECOT:
+        return dovecot.serving(maildrop)
+    command = [sys.executable, "-m", "benchmarks.server_contestants", name, str(maildrop.count)]
+    return started(command)
 
 
-def _cells(figures: dict[tuple[str, str], Figure], name: str, job: str) -> tuple[str, str]:
-    figure = figures[name, job]
-    if (_TWISTED, job) not in figures:
-        return figure.spread(), ""
-    return figure.spread(), f"{number((figure / figures[_TWISTED, job]).median)}x"
+def _sample(name: str, job: str, server: Address, maildrop: Maildrop) -> dict[str, float]:
+    arguments = {"name": "raw socket", "job": job, "count": maildrop.count}
+    contestant = Contestant(name, "peers:run", {**arguments, "address": server.arguments()})
+    before = process_cpu(server.pid) if server.pid else None
+    sample = run_apart(contestant)
+    after = process_cpu(server.pid) if server.pid else None
+    if not 0 <= sample["got"] - maildrop.total <= _AROUND * maildrop.total:
+        raise AssertionError(f"{name} sent {sample['got']} octets of {maildrop.total}")
+    figures = {"messages/s": maildrop.count / sample["seconds"]}
+    if before is not None and after is not None:
+        figures["CPU"] = (after - before) / maildrop.count * 1e6
+    return figures
+
+
+def _figures(samples: list[dict[str, float]]) -> dict[str, Figure]:
+    return {name: Figure(tuple(sample[name] for sample in samples)) for name in samples[0]}
+
+
+def _table(report: Report, job: str, figures: dict[str, dict[str, Figure]]) -> None:
+    for name, found in figures.items():
+        for what, other in ((_TO_TWISTED, _TWISTED), (_OF_LIMIT, _LIMIT)):
+            if other in figures and other != name:
+                found[what] = found["messages/s"] / figures[other]["messages/s"]
+    report.data[_JOBS[job]] = {
+        name: {what: figure.as_json() for what, figure in found.items()}
+        for name, found in figures.items()
+    }
+    rows = [
+        [name, *_cells(found), *_judged(report, job, name, found)]
+        for name, found in figures.items()
+    ]
+    header = ["server", "messages/s", "its CPU, µs a message", _TO_TWISTED, _OF_LIMIT]
+    report.table([*header, "goal", "met"], rows, _JOBS[job].capitalize())
+
+
+def _cells(found: dict[str, Figure]) -> list[str]:
+    return [
+        found["messages/s"].spread(),
+        number(found["CPU"].median) if "CPU" in found else "",
+        found[_TO_TWISTED].spread("x") if _TO_TWISTED in found else "",
+        found[_OF_LIMIT].scaled(100).spread(" %") if _OF_LIMIT in found else "",
+    ]
+
+
+def _judged(report: Report, job: str, name: str, found: dict[str, Figure]) -> tuple[str, str]:
+    if name != _OURS:
+        return "", ""
+    what = f"{_OURS}, {_JOBS[job]}, {_TO_TWISTED}"
+    if _TO_TWISTED in found:
+        return str(_GOAL), report.verdict(_GOAL, found[_TO_TWISTED], what)
+    report.not_measured(_GOAL, what)
+    return str(_GOAL), ""

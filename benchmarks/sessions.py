@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.measuring import Contestant, Goal, markdown, measure
+from benchmarks.measuring import Contestant, Goal, measure
 from benchmarks.reporting import Report, say
 
 HELP = "many sessions in one asyncio process: memory of each"
@@ -70,14 +70,15 @@ def run(args: argparse.Namespace) -> Report:
             "KiB of a session": ours.as_json(),
             "KiB of a connection of asyncio's": bare.as_json(),
         }
-        verdict = report.verdict(goal, ours.median, f"{kind} session")
+        verdict = report.verdict(goal, ours, f"memory of each of {count:,} {kind} sessions")
         rows.append([kind, f"{count:,}", ours.spread(), str(goal), verdict, bare.spread()])
     header = ["connections", "sessions", "KiB of each", "goal", "met", "asyncio alone, KiB"]
     report.add(
         "Every session is logged in and open; then all of them send NOOP at once. Memory is what"
         " the process holds, kernel buffers not counted. Beside it: as many open connections of"
-        " asyncio's own, with a protocol that does nothing.\n\n" + markdown(header, rows)
+        " asyncio's own, with a protocol that does nothing."
     )
+    report.table(header, rows)
     return report
 
 

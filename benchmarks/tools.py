@@ -1,4 +1,4 @@
-"""Programs that fetch mail: how each is called, and how many messages or octets it got.
+"""Programs that fetch mail into a file: how each is called, and how many octets it wrote.
 
 They are timed as a whole, from their start, because that is how they are used.
 """
@@ -6,66 +6,81 @@ They are timed as a whole, from their start, because that is how they are used.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+from benchmarks.measuring import environment
 from benchmarks.server import HOST, Address
 
 # Every message has it once; a program may write other line ends than it was sent.
 _MARK = b"\nMessage-ID: <measured@example.org>"
 
+# What each script writes is an mbox, as mpop's is: a line to begin with, LF, "From " quoted.
 _OURS = """
 import sys
 from pop3proto.transports.blocking import ClientOptions, Security, connect
 host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-options = ClientOptions(allow_plaintext_auth=True)
+options, write = ClientOptions(allow_plaintext_auth=True), sys.stdout.buffer.write
 with connect(host, port, security=Security.PLAINTEXT, options=options) as client:
     client.login("user", "secret")
-    outcomes = client.retr_many(range(1, count + 1))
-    print(sum(len(outcome.unwrap().content) for outcome in outcomes))
+    for outcome in client.retr_many(range(1, count + 1)):
+        text = outcome.unwrap().content.replace(b"\\r\\n", b"\\n")
+        write(b"From - Thu Jan  1 00:00:00 2026\\n")
+        write(text.replace(b"\\nFrom ", b"\\n>From "))
+        write(b"\\n")
 """
 _POPLIB = """
 import poplib, sys
-client = poplib.POP3(sys.argv[1], int(sys.argv[2]))
+client, write = poplib.POP3(sys.argv[1], int(sys.argv[2])), sys.stdout.buffer.write
 client.user("user")
 client.pass_("secret")
-print(sum(client.retr(number)[2] for number in range(1, int(sys.argv[3]) + 1)))
+for number in range(1, int(sys.argv[3]) + 1):
+    text = b"\\n".join(client.retr(number)[1])
+    write(b"From - Thu Jan  1 00:00:00 2026\\n")
+    write(text.replace(b"\\nFrom ", b"\\n>From "))
+    write(b"\\n\\n")
 client.quit()
 """
 _PERL = """
 my ($host, $port, $count) = @ARGV;
 my $client = Net::POP3->new($host, Port => $port) or die "connect";
 defined $client->login("user", "secret") or die "login";
-my $octets = 0;
 for my $number (1 .. $count) {
     my $lines = $client->get($number) or die "get";
-    $octets += length $_ for @$lines;
+    s/^From />From / for @$lines;
+    print "From - Thu Jan  1 00:00:00 2026\\n", @$lines, "\\n";
 }
 $client->quit;
-print "$octets\\n";
 """
 _RUBY = """
 host, port, count = ARGV[0], ARGV[1].to_i, ARGV[2].to_i
+$stdout.binmode
 Net::POP3.start(host, port, "user", "secret") do |client|
-  puts client.mails.first(count).sum { |mail| mail.pop.bytesize }
+  client.mails.first(count).each do |mail|
+    text = mail.pop.b.gsub("\\r\\n", "\\n").gsub("\\nFrom ", "\\n>From ")
+    $stdout.write("From - Thu Jan  1 00:00:00 2026\\n", text, "\\n")
+  end
 end
 """
 _NODE = """
 const Client = require("node-pop3");
+const {writeSync} = require("fs");
 const [host, port, count] = process.argv.slice(1);
 (async () => {
   const client = new Client({user: "user", password: "secret", host, port: Number(port)});
-  let octets = 0;
   for (let number = 1; number <= Number(count); number++) {
-    octets += (await client.RETR(number)).length;
+    const text = (await client.RETR(number)).replaceAll("\\r\\n", "\\n");
+    const quoted = text.replaceAll("\\nFrom ", "\\n>From ");
+    writeSync(1, "From - Thu Jan  1 00:00:00 2026\\n" + quoted + "\\n\\n");
   }
   await client.QUIT();
-  console.log(octets);
 })();
 """
 _MPOP = """
@@ -176,16 +191,19 @@ def missing(name: str) -> str:
 
 def with_bytecode(folder: str) -> dict[str, str]:
     """An environment in which compiled modules are kept in ``folder``, whatever this one says."""
-    env = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+    env = {**environment(), "PYTHONPYCACHEPREFIX": folder}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     return env
 
 
-def prepare(folder: Path) -> dict[str, str]:
-    """The environment to run a program in: its home, and our own modules, compiled."""
-    env = with_bytecode(str(folder / "compiled"))
-    load = "import poplib, pop3proto.transports.blocking"
-    subprocess.run([sys.executable, "-c", load], check=True, env=env)
+def prepare(name: str, folder: Path) -> dict[str, str]:
+    """The environment to run a program in: its home and, for our scripts, modules compiled."""
+    env = dict(os.environ)
+    # What is installed, getmail too, is compiled already.
+    if TOOLS[name].command[0] == sys.executable:
+        env = with_bytecode(str(folder / "compiled"))
+        load = "import poplib, pop3proto.transports.blocking"
+        subprocess.run([sys.executable, "-c", load], check=True, env=env)
     return {**env, "HOME": str(folder), "FETCHMAILHOME": str(folder)}
 
 
@@ -194,8 +212,7 @@ def fetch(
 ) -> Callable[[], int]:
     """Let a program fetch all messages; what is returned tells the octets, when there is time.
 
-    For a program that writes the messages, that is the octets it wrote; raises ``AssertionError``
-    unless these are ``count`` messages.
+    These are the octets it wrote; raises ``AssertionError`` unless they are ``count`` messages.
     """
     tool = TOOLS[name]
     filled = {
@@ -220,9 +237,12 @@ def fetch(
 
 
 def _octets(name: str, mail: Path, count: int) -> int:
-    content = mail.read_bytes()
-    if content.strip().isdigit():
-        return int(content)
-    if content.count(_MARK) != count:
-        raise AssertionError(f"{name} fetched {content.count(_MARK)} of {count} messages")
-    return len(content)
+    size = mail.stat().st_size
+    found = 0
+    if size:
+        # It can be larger than memory.
+        with mail.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            found = sum(1 for _ in re.finditer(re.escape(_MARK), content))
+    if found != count:
+        raise AssertionError(f"{name} fetched {found} of {count} messages")
+    return size

@@ -12,7 +12,7 @@ from twisted.mail.pop3 import AdvancedPOP3Client
 from benchmarks.server import HOST, Address
 
 if TYPE_CHECKING:
-    from benchmarks.peers import Meter
+    from benchmarks.meter import Meter
 
 _reactor: Any = reactor
 

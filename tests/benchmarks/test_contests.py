@@ -59,9 +59,15 @@ def test_ratios_are_taken_pair_by_pair(played: list[str]) -> None:
     report = run(contest())
     who, speed, cpu, growth, to_poplib, of_limit, goals = row(report, OURS.label)
     assert (who, speed) == (OURS.label, "50.0 (50.0 to 50.0)")
-    assert (cpu, growth, of_limit, goals) == ("5,000", "2.00", "50.0 %", "")
-    assert to_poplib == "7.50x"  # five times and ten times
-    assert report.data["A hundred"]["poplib"]["speed"]["rounds"] == [10.0, 5.0]
+    assert (cpu, growth, goals) == ("5,000", "2.00", "")
+    assert of_limit == "50.0 % (50.0 to 50.0)"
+    assert to_poplib == "7.50x (5.00 to 10.0)"
+    assert row(report, "poplib")[4] == "1.00x"
+    kept = report.data["A hundred"]
+    assert kept["poplib"]["speed"]["rounds"] == [10.0, 5.0]
+    assert kept[OURS.label]["to poplib"] == {"median": 7.5, "rounds": [5.0, 10.0]}
+    assert kept[OURS.label]["of the limit"] == {"median": 0.5, "rounds": [0.5, 0.5]}
+    assert "of the limit" not in kept["raw socket"]
 
 
 def test_goals(played: list[str]) -> None:
@@ -81,6 +87,53 @@ def test_goals(played: list[str]) -> None:
         f"A hundred: {OURS.label}, of growth: 2.00 MiB where ≤ 1.00 MiB is the goal",
     ]
     assert not report.failures
+    assert [(goal["met"], goal["measured"]) for goal in report.goals] == [
+        (True, "7.50x (5.00 to 10.0)"),
+        (False, "50.0 % (50.0 to 50.0)"),
+        (False, "2.00 MiB (2.00 to 2.00)"),
+        (None, "not measured"),
+    ]
+    assert report.goals[0]["what"] == f"A hundred: {OURS.label}, to poplib"
+    assert (report.goals[0]["goal"], report.goals[0]["rounds"]) == ("≥ 7.00x", [5.0, 10.0])
+
+
+def test_a_goal_about_growth_beside_another_ones(played: list[str]) -> None:
+    report = run(contest(Aim(OURS.label, Goal(1, True, "x"), "poplib", "MiB")))
+    assert row(report, OURS.label)[-1] == "1.00x of the growth of poplib, ≤ 1.00x: yes"
+
+
+def test_what_is_like_for_like_is_told_with_the_goal(played: list[str]) -> None:
+    aim = Aim(OURS.label, Goal(7, unit="x"), "poplib", beside="raw socket")
+    report = run(contest(aim))
+    assert [goal["measured"] for goal in report.goals] == [
+        "7.50x (5.00 to 10.0); raw socket: 15.0x (10.0 to 20.0)"
+    ]
+
+
+def test_a_program_has_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "missing", lambda name: "")
+    sample = {"seconds": 1.0, "cpu": 0.5, "got": MAILDROP.total}
+    monkeypatch.setattr(contests, "run_apart", lambda contestant: dict(sample))
+    report = Report("test", "A test")
+    Contest("A hundred", [Entry("curl")], [], 100, memory=True).run(report, Address(1), MAILDROP, 1)
+    assert row(report, "curl")[1:4] == ["100", "5,000", ""]
+
+
+def test_who_gets_fewer_messages_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report("test", "A test")
+    entries = [Entry("poplib", share=20), OURS]
+    with serving(MAILDROP) as address:
+        Contest("A hundred", entries, [], 100).run(report, address, MAILDROP, rounds=1)
+    assert row(report, "poplib")[0] == "poplib (5 of them)"
+    assert report.data["A hundred"]["poplib"]["count"] == 5
+    assert row(report, OURS.label)[0] == OURS.label
+
+
+@pytest.mark.parametrize("name", ["clients", "latency"])
+def test_getmail_gets_fewer(name: str) -> None:
+    contest = clients._small(1)[0] if name == "clients" else latency.contest(50, 10_000)
+    getmail = next(entry for entry in contest.entries if entry.peer == "getmail6")
+    assert contest._who(getmail) == f"getmail6 ({500 if name == 'clients' else 100} of them)"
 
 
 def test_a_run_in_a_hurry_misses_no_goal(played: list[str]) -> None:
@@ -138,6 +191,8 @@ def test_other_peoples_programs_may_fail(monkeypatch: pytest.MonkeyPatch) -> Non
         (tls, ["--contest", "large"]),
         (memory, ["--contest", "whole"]),
         (memory, ["--contest", "listings"]),
+        (memory, ["--contest", "file"]),
+        (memory, ["--contest", "smaller-file"]),
         (memory, ["--contest", "import"]),
     ],
 )
