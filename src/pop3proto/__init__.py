@@ -1,4 +1,25 @@
-"""POP3 as a sans-I/O protocol engine, for both ends of the wire."""
+"""POP3 as a sans-I/O protocol engine, for both ends of the wire.
+
+Where to start:
+
+- To talk to a server: ``connect()`` of ``pop3proto.transports.blocking``, ``asyncio``, ``trio`` or
+  ``anyio`` returns a client, which has a method for everything.
+- To drive the engine from a loop of your own: ``ClientConnection`` and ``ServerConnection``. They
+  are here, and so are commands (``Retr``), replies and events (``MessageData``), and all errors
+  (``Pop3Error``).
+- To test: ``pop3proto.testing`` has servers on loopback, in memory and by a script.
+
+>>> connection = ClientConnection()
+>>> connection.receive_data(b"+OK ready\\r\\n")
+>>> connection.next_event()
+Greeting(text='ready')
+>>> connection.send(Capa())
+b'CAPA\\r\\n'
+
+Besides these there are ``pop3proto.serving`` and ``pop3proto.maildrop`` for servers of your own,
+``pop3proto.transcript`` for recorded sessions, ``pop3proto.sasl`` for ways to log in,
+``pop3proto.url``, and ``pop3proto.compat``, a drop-in for ``poplib``.
+"""
 
 from ._version import __version__
 from .capabilities import Capabilities, Capability, Expire, LoginDelay

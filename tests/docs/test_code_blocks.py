@@ -12,6 +12,7 @@ The convention, for whoever writes a document:
   it, ``socks_url`` and ``http_url``. The text of the document says what they stand for.
 - A program of examples/ can be imported by its name, as if it had been copied.
 - The working directory is an empty one that is thrown away.
+- A block fenced as ``text`` that comes directly behind a ``python`` one is what that one prints.
 - What is claimed is asserted in the block, or is shown by its running. Warnings are errors.
 
 A traceback points to the line of the document.
@@ -22,13 +23,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.serving import ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
 from tests.examples.proxies import HttpProxy, SocksProxy, running
@@ -80,19 +86,53 @@ def python_blocks(document: Path) -> list[Block]:
     return [block for block in found if block.language in ("python", "py", "python3")]
 
 
-@pytest.mark.parametrize(
-    "document",
-    [pytest.param(path, id=path.name) for path in documents() if python_blocks(path)],
-)
-def test_the_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def shown_output(document: Path) -> dict[int, str]:
+    """What the document shows of a block's output, by the line of that block."""
+    found = list(blocks(document.read_text(encoding="utf-8")))
+    return {
+        block.line: output.code
+        for block, output in pairwise(found)
+        if block in python_blocks(document)
+        and output.language == "text"
+        # The end of the one block, an empty line, the beginning of the other.
+        and output.line == block.line + block.code.count("\n") + 3
+    }
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Property tests of documents do not fail because the machine has other things to do."""
+    before = settings.get_current_profile_name()
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    settings.register_profile(
+        "documents", deadline=None, derandomize=True, suppress_health_check=slow
+    )
+    settings.load_profile("documents")
+    try:
+        yield
+    finally:
+        settings.load_profile(before)
+
+
+@contextmanager
+def running_program(
+    document: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModuleType]:
+    """Run the blocks of a document in ``folder``; what they have defined, while the servers run."""
+    monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(ROOT / "examples")
     maildrops = MemoryMaildrops({USER: MESSAGES})
     users = {USER: PASSWORD}
+    options = ServerOptions(failed_login_delay=0)
     with (
-        serve(maildrops, users=users, security=Security.STLS) as server,
+        unhurried(),
+        serve(maildrops, users=users, security=Security.STLS, options=options) as server,
         serve(
-            maildrops, users=users, security=Security.TLS, tls_context=server.tls_context
+            maildrops,
+            users=users,
+            security=Security.TLS,
+            options=options,
+            tls_context=server.tls_context,
         ) as tls_server,
         running(SocksProxy(names={server.host: server.host})) as socks_proxy,
         running(HttpProxy(names={server.host: server.host})) as http_proxy,
@@ -110,9 +150,22 @@ def test_the_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.Monk
             socks_url=socks_proxy.url(),
             http_url=http_proxy.url(),
         )
+        shown = shown_output(document)
         for block in python_blocks(document):
             source = "\n" * (block.line - 1) + block.code
-            exec(compile(source, str(document), "exec"), vars(module))
+            with redirect_stdout(StringIO()) as printed:
+                exec(compile(source, str(document), "exec"), vars(module))
+            assert printed.getvalue() == shown.get(block.line, printed.getvalue())
+        yield module
+
+
+@pytest.mark.parametrize(
+    "document",
+    [pytest.param(path, id=path.name) for path in documents() if python_blocks(path)],
+)
+def test_the_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_program(document, tmp_path, monkeypatch) as program:
+        assert vars(program)["host"]
 
 
 @pytest.mark.parametrize("document", [pytest.param(path, id=path.name) for path in documents()])
@@ -150,6 +203,13 @@ Text ``` text.
         Block("python", 12, "if True:\n\n    two = 2\n"),
         Block("python", 17, "'''\n```\n'''\n"),
     ]
+
+
+def test_output_that_is_shown_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    block, output = "```python\nprint(1)\n```\n", "```text\n1\n```\n"
+    document.write_text(f"{block}\n{output}\n{block}\nProse.\n\n{output}")
+    assert shown_output(document) == {2: "1\n"}
 
 
 def test_a_block_without_an_end_is_an_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,75 @@ def test_the_test_files(document: Path) -> None:
     assert set(re.findall(r"\btest_\w+\.py\b", document.read_text("utf-8"))) <= there
 
 
+def prose(text: str) -> str:
+    """``text`` without its fenced blocks, in which ``#`` is a comment."""
+    return re.sub(r"(?ms)^( *)(`{3,}|~{3,}).*?^\1\2[`~]*$", "", text)
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings: in small letters, without punctuation, "-" for blanks."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"(?m)^#+ +(.*?)(?: +#+)?$", prose(text)):
+        shown = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", shown.strip().lower()).replace(" ", "-")
+        # The second one of a name gets -1, the third one -2.
+        found[slug] = found.get(slug, -1) + 1
+        if found[slug]:
+            found[f"{slug}-{found[slug]}"] = 0
+    return set(found)
+
+
+def links(document: Path) -> Iterator[tuple[Path, str]]:
+    """The files, and the anchors in them or "", that a document leads to."""
+    text = re.sub(r"`[^`\n]*`", "", prose(document.read_text("utf-8")))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"\w+:", target):
+            name, _, anchor = target.partition("#")
+            yield (document.parent / name if name else document), anchor
+
+
 @documents
 def test_the_links(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
-        assert (document.parent / target).exists(), target
+    for path, anchor in links(document):
+        assert path.exists(), path
+        assert not anchor or anchor in anchors(path.read_text("utf-8")), f"{path.name}#{anchor}"
+
+
+def test_the_links_of_a_document_are_found(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text(
+        "# One\n[a](#one) ![b](b.png)\n```python\n# Two [c](c.md)\n```\n"
+        "[d\ne](../e.md#f-g) [h](https://example.org/#i) `[j](k)` [`l`](m)\n"
+    )
+    assert list(links(document)) == [
+        (document, "one"),
+        (tmp_path / "b.png", ""),
+        (tmp_path / "../e.md", "f-g"),
+        (tmp_path / "m", ""),
+    ]
+
+
+def test_anchors_are_those_of_github() -> None:
+    text = """\
+# A page: `code`, and "more"
+## Where the time goes, CPython 3.11.7
+### The server's [side](x.md)
+## Twice
+~~~sh
+# no heading
+~~~
+## Twice
+## `pop3proto.sasl.server`
+#no heading
+"""
+    assert anchors(text) == {
+        "a-page-code-and-more",
+        "where-the-time-goes-cpython-3117",
+        "the-servers-side",
+        "twice",
+        "twice-1",
+        "pop3protosaslserver",
+    }
 
 
 def test_each_document_is_found_from_the_readme() -> None:

@@ -4,7 +4,29 @@ They share everything but the native stream; see ``Stream`` for the four methods
 transport has to bring.
 """
 
-from ._options import DEFAULT_TIMEOUTS, Security, Timeouts
+from ._batch import Batch, Outcome
+from ._message import MessageStream, Progress, SupportsWrite
+from ._options import (
+    DEFAULT_TIMEOUTS,
+    ClientOptions,
+    LoginResult,
+    QuitResult,
+    Security,
+    Timeouts,
+)
 from ._stream import Stream
 
-__all__ = ["DEFAULT_TIMEOUTS", "Security", "Stream", "Timeouts"]
+__all__ = [
+    "DEFAULT_TIMEOUTS",
+    "Batch",
+    "ClientOptions",
+    "LoginResult",
+    "MessageStream",
+    "Outcome",
+    "Progress",
+    "QuitResult",
+    "Security",
+    "Stream",
+    "SupportsWrite",
+    "Timeouts",
+]
