@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import mailbox
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pop3proto import AuthenticationFailed
 from pop3proto.cli import main
-from pop3proto.testing import Quirk
+from pop3proto.maildrop import MaildropProvider
+from pop3proto.testing import Quirk, serve
 from pop3proto.transports.blocking import Client, ClientOptions, Security, connect
-from tests.interop.maildrop import fill_maildir, messages
+from tests.interop.maildrop import fill_folder, fill_maildir, fill_mbox, messages
 from tests.served import Served, served
 
 CONTENT = messages(small=20)
@@ -43,20 +44,14 @@ def maildir(tmp_path: Path) -> Path:
 
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "folder"
-    path.mkdir()
+    fill_folder(path, CONTENT)
     (path / ".hidden").write_bytes(b"not this")
     (path / "a folder").mkdir()
-    for number, content in enumerate(CONTENT):
-        (path / f"{number:03}.eml").write_bytes(content)
     return path
 
 
 def mbox(tmp_path: Path) -> Path:
-    box = mailbox.mbox(tmp_path / "mbox")
-    for content in CONTENT:
-        box.add(content.replace(b"\r\n", b"\n"))
-    box.flush()
-    box.close()
+    fill_mbox(tmp_path / "mbox", CONTENT)
     return tmp_path / "mbox"
 
 
@@ -158,13 +153,61 @@ def test_what_has_to_be_installed(
     assert 'pip install "pop3proto[demo]"' in capsys.readouterr().err
 
 
+@pytest.fixture
+def _ending_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pop3proto._serve._wait", lambda: None)
+
+
+@pytest.mark.usefixtures("_ending_at_once")
+@pytest.mark.parametrize(
+    ("source", "arguments"),
+    [("maildir", []), ("folder", []), ("mbox", []), ("maildir", ["--write"])],
+)
+def test_it_tells_how_many_messages_there_are(
+    source: str, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(SOURCES[source](tmp_path)), *arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == [f"{len(CONTENT)} messages for each user", "Press Ctrl+C to stop."]
+
+
+@pytest.mark.usefixtures("_ending_at_once")
+def test_an_empty_file_is_an_empty_mbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").touch()
+    assert main(["serve", str(tmp_path / "empty")]) == 0
+    assert "\n0 messages for each user\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_ending_at_once")
+def test_what_the_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+
+    def telling(maildrops: MaildropProvider, **how: Any) -> Any:
+        told.append(how)
+        return serve(maildrops, **how)
+
+    monkeypatch.setattr("pop3proto._serve.serve", telling)
+    arguments = ["--latency", "0.25", "--allow-plaintext-auth", "--quirk", "bare-lf"]
+    assert main(["serve", str(folder(tmp_path)), *arguments]) == 0
+    assert main(["serve", str(tmp_path / "folder")]) == 0
+    first, second = told
+    assert (first["options"].latency, second["options"].latency) == (0.25, 0.0)
+    assert first["options"].allow_plaintext_auth
+    assert not second["options"].allow_plaintext_auth
+    assert (first["quirks"], second["quirks"]) == ({Quirk.BARE_LF}, frozenset())
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
         (["--write", "{folder}"], "takes a Maildir"),
         (["--write", "{maildir}", "--user", "a", "--user", "b"], "takes one user"),
         (["{missing}"], "no mbox"),
+        (["{message}"], "this is no mbox"),
         (["{folder}", "--user", ":secret"], "has a name"),
+        (["{folder}", "--user", "a:b", "--user", "c", "--user", "a:d"], "--user a is there twice"),
+        (["{folder}", "--write-ca", "{missing}", "--security", "plaintext"], "--write-ca takes"),
+        (["{folder}", "--write-ca", "{missing}", "--cert", "{message}"], "--write-ca takes"),
         (["{folder}", "--cert", "{missing}"], "No such file"),
         (["{folder}", "--host", "192.0.2.1"], "assign"),
         (["{folder}", "--quirk", "no-stat", "--quirk", "wrong-count"], "NO_STAT, WRONG_COUNT"),
@@ -177,14 +220,18 @@ def test_what_cannot_be_served(
         "folder": folder(tmp_path),
         "maildir": maildir(tmp_path),
         "missing": tmp_path / "missing",
+        "message": tmp_path / "folder" / "00000.eml",
     }
     assert main(["serve", *(argument.format(**places) for argument in arguments)]) == 1
-    assert what in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert what in " ".join(told.err.split())
+    assert told.out == ""
+    assert not places["missing"].exists()
 
 
 def test_an_unknown_quirk_tells_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["serve", ".", "--quirk", "NO_CAPA"])
+        main(["serve", ".", "--quirk", "no-such-thing"])
     assert caught.value.code == 2
     told = "".join(capsys.readouterr().err.split())
     for quirk in Quirk:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _IDENTIFIED = 32
+_FROM = b"From "
 
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
@@ -39,9 +40,12 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 
     Raises ``OSError``, ``MaildropError`` and ``LocalProtocolError`` for what cannot be served.
     """
-    users = dict(map(_user, arguments.user or ["user"]))
-    maildrops = _maildrops(arguments.source, users, write=arguments.write)
+    users = _users(arguments.user or ["user"])
     security = Security(arguments.security)
+    if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
+        raise LocalProtocolError("--write-ca takes a certificate that is made, not --cert, and TLS")
+    maildrops = _maildrops(arguments.source, users, write=arguments.write)
+    messages = _count(maildrops, next(iter(users)))
     context = None
     if arguments.cert is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -64,7 +68,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     ) as server:
         if arguments.write_ca is not None:
             _write_authority(server, arguments.write_ca)
-        _announce(console, server, users)
+        _announce(console, server, users, messages)
         _wait()
     for session in server.sessions:
         if session.user is not None:
@@ -80,11 +84,17 @@ def _consistent(quirks: list[Quirk]) -> frozenset[Quirk]:
         raise LocalProtocolError(str(error)) from error
 
 
-def _user(text: str) -> tuple[str, str]:
-    name, mark, password = text.partition(":")
-    if not name:
-        raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
-    return name, password if mark else os.environ.get(PASSWORD_VARIABLE) or token_urlsafe(12)
+def _users(texts: list[str]) -> dict[str, str]:
+    users: dict[str, str] = {}
+    for text in texts:
+        name, mark, password = text.partition(":")
+        if not name:
+            raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
+        if name in users:
+            raise LocalProtocolError(f"--user {name} is there twice")
+        default = os.environ.get(PASSWORD_VARIABLE)
+        users[name] = password if mark else default or token_urlsafe(12)
+    return users
 
 
 def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> MaildropProvider:
@@ -100,6 +110,15 @@ def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> Maildr
         for unique_id, content in messages.items():
             maildrops.add(user, content, unique_id=unique_id)
     return maildrops
+
+
+def _count(maildrops: MaildropProvider, user: str) -> int:
+    """How many messages each user has."""
+    maildrop = maildrops.open(user)
+    try:
+        return len(maildrop.messages)
+    finally:
+        maildrop.close()
 
 
 class _OneMaildir(MaildirMaildrops):
@@ -128,11 +147,16 @@ def _messages(source: Path) -> Iterator[bytes]:
                 yield path.read_bytes()
     else:
         try:
-            with closing(mailbox.mbox(source, create=False)) as box:
-                for key in box.iterkeys():
-                    yield box.get_bytes(key)
-        except mailbox.Error as error:
-            raise MaildropError(f"there is no mbox: {error}") from error
+            with source.open("rb") as file:
+                begun = file.read(len(_FROM))
+        except FileNotFoundError as error:
+            raise MaildropError(f"there is no mbox: {source}") from error
+        # An empty file is an mbox without messages; anything else would be taken for one.
+        if begun not in (b"", _FROM):
+            raise MaildropError(f"this is no mbox, which begins with 'From ': {source}")
+        with closing(mailbox.mbox(source, create=False)) as box:
+            for key in box.iterkeys():
+                yield box.get_bytes(key)
 
 
 def _identified(contents: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -149,12 +173,15 @@ def _write_authority(server: LoopbackServer, path: Path) -> None:
     path.write_text(ssl.DER_cert_to_PEM_cert(authority), encoding="ascii")
 
 
-def _announce(console: Console, server: LoopbackServer, users: Mapping[str, str]) -> None:
+def _announce(
+    console: Console, server: LoopbackServer, users: Mapping[str, str], messages: int
+) -> None:
     for user, password in users.items():
         url = PopUrl(server.host, server.port, user)
         if server.security is Security.TLS:
             url = replace(url, scheme="pops")
         console.print(f"{url}  password: {password}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{messages} messages for each user", highlight=False)
     console.print("Press Ctrl+C to stop.", highlight=False)
 
 

@@ -15,10 +15,11 @@ from tests.interop.kerberos import kerberos
 from tests.interop.nginx import nginx
 from tests.interop.popa3d import popa3d
 from tests.interop.servers import RealServer, open_folder
-from tests.interop.table import Cell, Tables
+from tests.interop.table import Cell, SetCell, Tables
 from tests.interop.twisted_server import twisted
 
 _CELL = pytest.StashKey[Cell]()
+_PASSED = pytest.StashKey[str]()
 _TABLES = pytest.StashKey[Tables]()
 
 
@@ -62,11 +63,15 @@ def kerberos_server() -> Iterator[RealServer]:
 
 
 @pytest.fixture
-def cell(request: pytest.FixtureRequest) -> Callable[[str, str, str], None]:
-    """Called by a test to say to which table, row and column its outcome belongs."""
+def cell(request: pytest.FixtureRequest) -> SetCell:
+    """Called by a test to say to which table, row and column its outcome belongs.
 
-    def set_cell(title: str, row: str, column: str) -> None:
+    It can be called again, with what to write there instead of "ok".
+    """
+
+    def set_cell(title: str, row: str, column: str, passed: str = "ok") -> None:
         request.node.stash[_CELL] = (title, row, column)
+        request.node.stash[_PASSED] = passed
 
     return set_cell
 
@@ -82,7 +87,7 @@ def pytest_runtest_makereport(
     report = yield
     cell = item.stash.get(_CELL, None)
     if cell is not None and (report.when == "call" or report.failed):
-        item.config.stash[_TABLES].add(cell, report.outcome)
+        item.config.stash[_TABLES].add(cell, report.outcome, item.stash[_PASSED])
     return report
 
 

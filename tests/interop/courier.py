@@ -82,4 +82,5 @@ def courier(base: Path) -> Generator[RealServer, None, None]:
             tuple(content),
             refill,
             log=base / "log",
+            knows=frozenset({"UTF8"}),
         )

@@ -145,7 +145,7 @@ def dovecot(
         _CONFIGURATION.format(base=base, host=HOST, mail=_MAIL, port=port, tls_port=tls_port)
         + settings
     )
-    content = messages()
+    content = messages(bare_lf=True)
 
     def refill() -> None:
         for user in users:
@@ -163,4 +163,5 @@ def dovecot(
             tuple(content),
             refill,
             log=base / "dovecot.log",
+            knows=frozenset({"AUTH"}),
         )

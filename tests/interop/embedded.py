@@ -23,7 +23,7 @@ def embedded(base: Path) -> Generator[RealServer, None, None]:
     """Run it three times over the same Maildir, once for each way to secure a connection."""
     authority, context = tls_for(Security.TLS, None)
     assert isinstance(authority, trustme.CA)
-    content = messages()
+    content = messages(bare_lf=True)
     users = {USER: PASSWORD}
 
     def refill() -> None:
@@ -46,4 +46,5 @@ def embedded(base: Path) -> Generator[RealServer, None, None]:
             ).port
             for mode in Security
         }
-        yield RealServer("embedded", ports, authority, tuple(content), refill)
+        knows = frozenset({"AUTH", "UTF8", "LANG", "LAST"})
+        yield RealServer("embedded", ports, authority, tuple(content), refill, knows=knows)

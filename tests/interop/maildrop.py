@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import mailbox
 import os
 from pathlib import Path
 
 HEADER = b"From: sender@example.org\r\nSubject: %s\r\n\r\n"
 SMALL = 2000
 _UNENDED = "no final newline"
+_BARE_LF = b"Subject: bare LF\r\n"
 
 
 def difficult() -> dict[str, bytes]:
@@ -32,15 +34,19 @@ def difficult() -> dict[str, bytes]:
     }
 
 
-def messages(small: int = SMALL) -> list[bytes]:
+def messages(small: int = SMALL, *, bare_lf: bool = False) -> list[bytes]:
     """The difficult ones, then as many small ones, each with a Message-ID of its own.
 
-    Some servers make unique-ids of certain lines of the header, and of nothing else.
+    Some servers make unique-ids of certain lines of the header, and of nothing else. With
+    ``bare_lf`` there is a message more: it is stored with the line ends of the wire, but for one.
+    A server that stores those of UNIX cannot have it: to it each LF is a line end, and each CR
+    before one a part of the line.
     """
+    more = [HEADER % b"bare LF" + b"one\r\ntwo\r\nthree\r\n"] * bare_lf
     many = [HEADER % b"small" + b"Number %d.\r\n" % number for number in range(small)]
     return [
         b"Message-ID: <%d@example.org>\r\n" % number + content
-        for number, content in enumerate([*difficult().values(), *many])
+        for number, content in enumerate([*difficult().values(), *more, *many])
     ]
 
 
@@ -62,8 +68,26 @@ def fill_maildir(folder: Path, content: list[bytes]) -> None:
 
 
 def _stored(message: bytes) -> bytes:
+    if _BARE_LF in message:
+        return message.replace(b"two\r\n", b"two\n")
     stored = message.replace(b"\r\n", b"\n")
     return stored.removesuffix(b"\n") if _UNENDED.encode() in message else stored
+
+
+def fill_folder(folder: Path, content: list[bytes]) -> None:
+    """Make ``folder`` a folder of files, one for each message, in this order."""
+    folder.mkdir()
+    for number, message in enumerate(content):
+        (folder / f"{number:05}.eml").write_bytes(message)
+
+
+def fill_mbox(path: Path, content: list[bytes]) -> None:
+    """Make ``path`` an mbox of ``content``, with UNIX line ends."""
+    box = mailbox.mbox(path)
+    for message in content:
+        box.add(message.replace(b"\r\n", b"\n"))
+    box.flush()
+    box.close()
 
 
 def own(folder: Path, uid: int, gid: int) -> None:

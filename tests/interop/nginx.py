@@ -96,4 +96,5 @@ def nginx(base: Path, backend: RealServer) -> Generator[RealServer, None, None]:
                 backend.messages,
                 backend.refill,
                 log=base / "error.log",
+                knows=frozenset({"AUTH"}),
             )

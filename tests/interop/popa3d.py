@@ -85,4 +85,6 @@ def popa3d(base: Path) -> Generator[RealServer, None, None]:
             tuple(content),
             refill,
             log=base / "log",
+            knows=frozenset({"LAST"}),
+            pipelines=False,
         )

@@ -38,8 +38,13 @@ class RealServer:
     """Puts all messages back."""
     server_hostname: str = "localhost"
     log: Path | None = None
-    answers_wrong_numbers: bool = True
-    """Whether it says no to a message that is not there, and does not close."""
+    knows: frozenset[str] = frozenset()
+    """Which it has of the commands that are not for everybody: AUTH without an argument, UTF8,
+    LANG, LAST. The others it refuses."""
+    pipelines: bool = True
+    """Whether it announces PIPELINING, behind the login at the latest."""
+    refuses_wrong_deletions: bool = True
+    """Whether it says no to DELE of a message that is not there, and does not close."""
     numbers_unique_ids: bool = True
     """Whether the answer to UIDL with a number repeats that (RFC 1939 section 7)."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 Cell = tuple[str, str, str]
 """A table's title, a row, a column."""
 
+
+class SetCell(Protocol):
+    """Takes a cell, and what to write there if all goes well."""
+
+    def __call__(self, title: str, row: str, column: str, passed: str = "ok") -> None:
+        """Say where the outcome belongs."""
+        ...
+
+
 _NOTHING = "-"
-# Where more than one test belongs to a cell, the worst counts.
-_ORDER = ("ok", "skipped", "FAILED")
+
+
+def _badness(found: str) -> int:
+    # Where more than one test belongs to a cell, the worst counts.
+    return ("skipped", "FAILED").index(found) + 1 if found in ("skipped", "FAILED") else 0
 
 
 class Tables:
@@ -18,10 +31,10 @@ class Tables:
     def __init__(self) -> None:
         self._cells: dict[Cell, str] = {}
 
-    def add(self, cell: Cell, outcome: str) -> None:
-        """``outcome`` is what pytest calls it."""
-        found = {"passed": "ok", "failed": "FAILED"}.get(outcome, outcome)
-        self._cells[cell] = max(found, self._cells.get(cell, "ok"), key=_ORDER.index)
+    def add(self, cell: Cell, outcome: str, passed: str = "ok") -> None:
+        """``outcome`` is what pytest calls it; ``passed`` is what to write for a good one."""
+        found = {"passed": passed, "failed": "FAILED"}.get(outcome, outcome)
+        self._cells[cell] = max(self._cells.get(cell, found), found, key=_badness)
 
     def titles(self) -> list[str]:
         """Of the tables that have a cell."""

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from pop3proto.transports import Security
-from tests.interop.maildrop import fill_maildir, messages
+from tests.interop.maildrop import fill_folder, fill_maildir, fill_mbox, messages
 from tests.interop.packages import REQUIRED
 from tests.interop.servers import open_folder
+from tests.interop.table import SetCell
 from tests.served import Served, served
 
 CONTENT = messages(small=100)
@@ -177,17 +178,25 @@ CLIENTS: dict[str, Curl | Fetchmail | Mpop | Getmail] = {
     "getmail": Getmail(),
 }
 CELLS = [(name, mode) for name, client in CLIENTS.items() for mode in client.modes]
+FILLED: dict[str, Callable[[Path, list[bytes]], None]] = {
+    "maildir": fill_maildir,
+    "folder": fill_folder,
+    "mbox": fill_mbox,
+}
+TITLE = "clients that fetch from pop3proto serve"
 
 
-@pytest.mark.parametrize(("name", "mode"), CELLS, ids=lambda value: getattr(value, "value", value))
-def test_it_fetches_everything_and_deletes(
-    name: str, mode: Security, cell: Callable[[str, str, str], None]
-) -> None:
-    cell("clients that fetch from pop3proto serve", name, mode.value)
+def installed(name: str) -> Curl | Fetchmail | Mpop | Getmail:
     if shutil.which(name) is None:
         problem = f"{name} is not installed"
         pytest.fail(problem) if REQUIRED else pytest.skip(problem)
-    client = CLIENTS[name]
+    return CLIENTS[name]
+
+
+@pytest.mark.parametrize(("name", "mode"), CELLS, ids=lambda value: getattr(value, "value", value))
+def test_it_fetches_everything_and_deletes(name: str, mode: Security, cell: SetCell) -> None:
+    cell(TITLE, name, mode.value)
+    client = installed(name)
     arguments = ["--user", f"user:{PASSWORD}", "--security", mode.value]
     with open_folder() as folder:
         fill_maildir(folder / "source", CONTENT)
@@ -204,3 +213,22 @@ def test_it_fetches_everything_and_deletes(
                 left = len(list((folder / "source" / "cur").iterdir()))
                 assert left == (0 if delete else len(CONTENT))
         assert server.output[-1] == f"user: {len(CONTENT)} deleted"
+
+
+@pytest.mark.parametrize("source", FILLED)
+def test_whatever_is_served(source: str, cell: SetCell) -> None:
+    cell(TITLE, f"curl, from {source}", Security.STLS.value)
+    client = installed("curl")
+    arguments = ["--user", f"user:{PASSWORD}"]
+    with open_folder() as folder:
+        FILLED[source](folder / "source", CONTENT)
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        before = [path.read_bytes() for path in paths]
+        work = folder / "work"
+        work.mkdir(mode=0o755)
+        with served(folder / "source", *arguments, authority=folder / "ca.pem") as server:
+            stored = client.fetch(server, Security.STLS, work, delete=True)
+            assert sorted(stored) == sorted(CONTENT)
+        assert server.output[-1] == f"user: {len(CONTENT)} deleted"
+        # What was deleted was a copy.
+        assert [path.read_bytes() for path in paths] == before

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import trustme
 
 from pop3proto import AuthenticationFailed, LocalProtocolError, OAuthFailed, WrongCredentials
 from pop3proto.sasl import Anonymous, External, by_name
@@ -111,6 +112,27 @@ def test_a_client_certificate(
         async with await connected(connect, dovecot_server, mode) as client:
             with pytest.raises(AuthenticationFailed):
                 await client.authenticate(External(USER))
+
+    on(flow)
+
+
+@adapter
+@pytest.mark.parametrize("mode", [Security.TLS, Security.STLS], ids=lambda mode: mode.value)
+def test_a_client_certificate_of_a_foreign_authority(
+    dovecot_server: RealServer, on: Callable[[Flow], Any], mode: Security
+) -> None:
+    context = dovecot_server.client_context()
+    assert context is not None
+    # It names the user, but that is not for this one to say.
+    trustme.CA().issue_cert("user@example.org", common_name=USER).configure_cert(context)
+
+    async def flow(connect: Connect) -> None:
+        async with await connected(connect, dovecot_server, mode, ssl_context=context) as client:
+            for identity in ("", USER):
+                with pytest.raises(AuthenticationFailed):
+                    await client.authenticate(External(identity))
+            # The password is as good as before.
+            await client.authenticate(by_name("PLAIN", USER, PASSWORD))
 
     on(flow)
 

@@ -44,7 +44,9 @@ def twisted(base: Path) -> Generator[RealServer, None, None]:
             tuple(content),
             refill,
             log=base / "log",
-            answers_wrong_numbers=False,
+            knows=frozenset({"LAST"}),
+            pipelines=False,
+            refuses_wrong_deletions=False,
             numbers_unique_ids=False,
         )
 

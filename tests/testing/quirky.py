@@ -19,7 +19,7 @@ from pop3proto import (
 from pop3proto.deviations import ServerProfile
 from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl.server import Passwords, password_mechanisms
-from pop3proto.serving import Close, Send, ServerOptions, ServerSession
+from pop3proto.serving import Close, NeedData, Send, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, Quirk, memory_stream
 from pop3proto.transports.blocking import Client, ClientOptions, QuitResult
 
@@ -27,10 +27,16 @@ MESSAGES = [b"Subject: one\r\n\r\nText.\r\n.x\r\n", b"Subject: two\r\n\r\nText.\
 USERS = {"user": "secret"}
 OPTIONS = ClientOptions(allow_plaintext_auth=True)
 SERVER = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0.0)
+# What a quirk puts at the end of a message.
+ADDED = {
+    Quirk.CR_IN_MAIL: b"one\rtwo\r\rthree\r\n",
+    Quirk.NUL_IN_MAIL: b"one\0two\0\0\r\n",
+    Quirk.LONG_LINE_IN_MAIL: b"x" * 120_000 + b"\r\n",
+}
 
 
 def stream_with(
-    quirks: Iterable[Quirk], messages: list[bytes] = MESSAGES
+    quirks: Iterable[Quirk], messages: list[bytes] = MESSAGES, **how: Any
 ) -> MemoryStream[ServerSession]:
     return memory_stream(
         MemoryMaildrops({"user": messages}),
@@ -38,7 +44,16 @@ def stream_with(
         options=SERVER,
         mechanisms=password_mechanisms(Passwords(USERS), host=SERVER.host_name),
         quirks=quirks,
+        **how,
     )
+
+
+def sent(quirks: Iterable[Quirk], messages: list[bytes] = MESSAGES) -> list[bytes]:
+    """The messages as a server with these quirks sends them, if it gets through."""
+    chosen = frozenset(quirks)
+    more = b"".join(line for quirk, line in ADDED.items() if quirk in chosen)
+    end = b"\n" if Quirk.BARE_LF in chosen else b"\r\n"
+    return [(message + more).replace(b"\r\n", end) for message in messages]
 
 
 def start(
@@ -107,12 +122,33 @@ def dele_and_quit(client: Client) -> QuitResult:
     return client.quit()
 
 
-def lines_of(quirk: Quirk | None, commands: bytes) -> list[bytes]:
-    """What the server answers, line by line, the greeting first."""
+def lines_of(quirk: Quirk | None, *commands: bytes) -> list[bytes]:
+    """What the server answers, line by line, the greeting first.
+
+    Each of ``commands`` is what comes at once, one line or more.
+    """
     session = stream_with([] if quirk is None else [quirk]).session
-    session.receive_data(commands + b"QUIT\r\n")
-    sent = bytearray()
+    coming = [*commands, b"QUIT\r\n"]
+    said = bytearray()
     while not isinstance(action := session.next_action(), Close):
-        assert isinstance(action, Send)
-        sent += action.data
-    return bytes(sent).split(b"\r\n")
+        if isinstance(action, NeedData):
+            session.receive_data(coming.pop(0))
+        else:
+            assert isinstance(action, Send)
+            assert 0 < len(action.data) <= 65536
+            said += action.data
+    return bytes(said).split(b"\r\n")
+
+
+class Counting:
+    """A stream that notes the size of each chunk that is received."""
+
+    def __init__(self, stream: MemoryStream[ServerSession]) -> None:
+        self.inner = stream
+        self.sizes: list[int] = []
+        self.send, self.aclose, self.abort = stream.send, stream.aclose, stream.abort
+
+    async def receive(self, timeout: float | None) -> bytes:
+        data = await self.inner.receive(timeout)
+        self.sizes.append(len(data))
+        return data

@@ -14,7 +14,8 @@ from hypothesis import given
 from pop3proto import ConnectionLost, DeadlineExceeded, Pop3Error
 from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.serving import ServerOptions
-from pop3proto.testing._chaos import ChaosStream, VirtualClock
+from pop3proto.testing._chaos import ChaosStream
+from pop3proto.testing._clock import VirtualClock
 from pop3proto.testing._memory import memory_stream
 from pop3proto.testing._scripted import scripted
 from pop3proto.testing.strategies import disturbances

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -154,6 +155,48 @@ def test_with_tls(pop3_server): pass
     result = pytester.runpytest_subprocess(*PLUGIN, *STRICT)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*ImportError*pip install pop3proto?testing?"])
+
+
+def test_it_is_found_where_pop3proto_is_installed() -> None:
+    (found,) = [each for each in entry_points(group="pytest11") if each.name == "pop3proto"]
+    assert found.value == "pop3proto.testing.pytest_plugin"
+    plugin = found.load()
+    assert {"pop3_server", "pop3_maildrop", "pop3_server_options"} <= set(plugin.__all__)
+
+
+def test_quirks_by_name(pytester: pytest.Pytester) -> None:
+    tests = """
+@pytest.mark.pop3_server(security="plaintext", quirks={"no-capa"})
+def test_it(pop3_server):
+    with connect(pop3_server.host, pop3_server.port, security=Security.PLAINTEXT) as client:
+        assert client.capabilities is None
+
+@pytest.mark.pop3_server(quirks="no-capa")
+def test_one_name(pop3_server): pass
+"""
+    result = outcome(pytester, tests)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*TypeError: quirks are a set or a list*"])
+
+
+def test_a_wider_scope(pytester: pytest.Pytester) -> None:
+    tests = """
+from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.testing import serve
+
+@pytest.fixture(scope="module")
+def server():
+    maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\n"]})
+    with serve(maildrops, users={"user": "secret"}) as server:
+        yield server
+
+def test_one(server):
+    assert talk(server) == 1
+
+def test_other(server):
+    assert talk(server) == 0
+"""
+    outcome(pytester, tests).assert_outcomes(passed=2)
 
 
 def test_the_marker_and_the_fixtures_describe_themselves(pytester: pytest.Pytester) -> None:

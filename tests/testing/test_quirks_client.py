@@ -1,6 +1,6 @@
 """That each quirk of ``QuirkyServer`` shows, and what the client makes of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,25 +11,19 @@ from pop3proto import (
     STRICT,
     CommandFailed,
     ConnectionLost,
-    DeadConnectionError,
     DeadlineExceeded,
     Fault,
-    ListOne,
-    Noop,
     RemoteProtocolError,
-    Retr,
 )
 from pop3proto.deviations import ServerProfile
 from pop3proto.errors import Pop3Error
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.testing import MemoryStream, Quirk, QuirkyServer
-from pop3proto.transports.blocking import Client, Outcome
+from pop3proto.testing import MemoryStream, Quirk
+from pop3proto.transports.blocking import Client
 from tests.testing.quirky import (
     MESSAGES,
-    OPTIONS,
-    SERVER,
     Seen,
     lines_of,
+    sent,
     start,
     stream_with,
     use,
@@ -109,6 +103,7 @@ TOLERATED: dict[Quirk, tuple[Fault, Callable[[Seen], bool]]] = {
     Quirk.WORDY_SIZES: (Fault.UNUSABLE_SIZE, lambda seen: sizes_of(seen) == [None, None]),
     # ".x" was sent with one dot, and is kept like that.
     Quirk.NO_DOT_STUFFING: (Fault.UNSTUFFED_DOT, lambda seen: b"\n.x\r" in seen.bodies[0]),
+    Quirk.SOME_DOT_STUFFING: (Fault.UNSTUFFED_DOT, lambda seen: b"\n.x\r" in seen.bodies[0]),
 }
 
 # What even STRICT takes, and how it is to be seen.
@@ -119,6 +114,11 @@ ACCEPTED: dict[Quirk, Callable[[Seen], bool]] = {
     Quirk.NO_CAPABILITIES: lambda seen: names(seen) == [],
     Quirk.ODD_CAPABILITIES: lambda seen: {"X-UNKNOWN", "LOGIN-DELAY"} <= set(names(seen)),
     Quirk.REVERSED_CAPABILITIES: lambda seen: names(seen) == names(ORDINARY)[::-1],
+    Quirk.LOWER_CASE_CAPABILITIES: lambda seen: (
+        names(seen) == [name.lower() for name in names(ORDINARY)]
+        and seen.capabilities is not None
+        and seen.capabilities.pipelining
+    ),
     Quirk.HIDDEN_UNTIL_LOGIN: lambda seen: (
         not EXTENSIONS & set(names(seen, before=True)) and set(names(seen)) >= EXTENSIONS
     ),
@@ -135,9 +135,13 @@ ACCEPTED: dict[Quirk, Callable[[Seen], bool]] = {
         [row.number for row in seen.sizes] == [row.number for row in seen.ids] == [2, 1]
     ),
     Quirk.SMALL_SIZES: lambda seen: sizes_of(seen) == [len(m) // 2 for m in MESSAGES],
+    Quirk.ROUNDED_SIZES: lambda seen: sizes_of(seen) == [1024, 1024],
     Quirk.TRUNCATED_TOP: lambda seen: seen.top == b"Subject: one\r\n",
     Quirk.SILENT_QUIT: lambda seen: not seen.result.confirmed,
     Quirk.CLOSES_ON_QUIT: lambda seen: not seen.result.confirmed,
+    Quirk.CR_IN_MAIL: lambda seen: b"two\r\rthree" in seen.bodies[0],
+    Quirk.NUL_IN_MAIL: lambda seen: b"\0" in seen.bodies[0],
+    Quirk.LONG_LINE_IN_MAIL: lambda seen: b"x" * 120_000 in seen.bodies[0],
 }
 
 # What ends it: the error, and a word of its message that names the cause.
@@ -151,25 +155,31 @@ FATAL: dict[Quirk, tuple[type[Pop3Error], str]] = {
     Quirk.SMTP_GREETING: (RemoteProtocolError, "an SMTP"),
     Quirk.CLOSES_ON_CAPA: (ConnectionLost, "Capa"),
     Quirk.NUMBERS_FROM_ZERO: (RemoteProtocolError, "no scan listing: 0 "),
+    Quirk.HUGE_NUMBERS: (RemoteProtocolError, "no scan listing: 2147483648 "),
     Quirk.NO_UIDL: (CommandFailed, "Uidl"),
     Quirk.REFUSED_MESSAGE: (CommandFailed, "message=1"),
     Quirk.NOT_A_STATUS: (RemoteProtocolError, r"neither \+OK nor -ERR: done"),
     Quirk.CLOSES_WHEN_IDLE: (ConnectionLost, "Noop"),
-    Quirk.CLOSES_BEFORE_QUIT: (ConnectionLost, "1 messages marked as deleted were kept"),
+    Quirk.CLOSES_BEFORE_QUIT: (ConnectionLost, "marked as deleted, and kept: 1"),
 }
-# Each of these has a test of its own below.
+# Each of these has a test of its own, below or beside this module.
 OTHERS = {
     Quirk.TRAILING_SPACES,
     Quirk.LISTING_TEXT,
     Quirk.SPLIT_PACKETS,
+    Quirk.NO_SPLIT_COMMANDS,
     Quirk.PLUS_ERR,
     Quirk.NO_STAT,
     Quirk.HIDDEN_STLS,
+    Quirk.SHUFFLED_CAPABILITIES,
     Quirk.NO_EMPTY_LISTINGS,
     Quirk.RETR_DELETES,
+    Quirk.RETR_HIDES,
+    Quirk.RETR_MARKS,
     Quirk.NEEDS_UTF8,
     Quirk.CLOSES_ON_PIPELINING,
     Quirk.PIPELINED_BACKWARDS,
+    Quirk.PIPELINED_MIXED,
 }
 
 
@@ -179,8 +189,7 @@ def test_tolerated(quirk: Quirk) -> None:
     seen = use({quirk})
     assert fired(seen)
     # Line ends are kept as the server sends them.
-    newline = b"\n" if quirk is Quirk.BARE_LF else b"\r\n"
-    assert seen.bodies == [message.replace(b"\r\n", newline) for message in MESSAGES]
+    assert seen.bodies == sent({quirk})
     assert seen.faults == {fault}
     assert use({quirk}, ServerProfile(seen.faults).leniency()).bodies == seen.bodies
     for leniency in (STRICT, LENIENT.refusing(fault)):
@@ -193,7 +202,7 @@ def test_accepted(quirk: Quirk) -> None:
     assert not ACCEPTED[quirk](ORDINARY)
     seen = use({quirk}, STRICT)
     assert ACCEPTED[quirk](seen)
-    assert seen.bodies == MESSAGES
+    assert seen.bodies == sent({quirk})
     assert seen.client.deviations == ()
     assert seen.result.confirmed is (quirk not in (Quirk.SILENT_QUIT, Quirk.CLOSES_ON_QUIT))
 
@@ -230,13 +239,37 @@ def test_what_the_client_need_not_notice(quirk: Quirk, line: bytes) -> None:
     assert not seen.faults - {Fault.LISTING_SPACING}
 
 
-def test_each_octet_comes_by_itself() -> None:
-    session = QuirkyServer(
-        MemoryMaildrops({"user": MESSAGES}), {}, quirks={Quirk.SPLIT_PACKETS}, options=SERVER
-    )
-    action = session.next_action()
-    assert getattr(action, "data", b"") == b"+"
-    assert use({Quirk.SPLIT_PACKETS}, STRICT).bodies == MESSAGES
+COMMANDS = (
+    b"USER user\r\nPASS secret\r\nSTAT\r\nLIST 1\r\nUIDL 2\r\nLAST\r\nLIST\r\nRETR 2\r\nRETR 9\r\n"
+)
+
+
+def status_lines(quirk: Quirk | None) -> list[bytes]:
+    return [line for line in lines_of(quirk, COMMANDS) if line.startswith((b"+OK", b"-ERR"))]
+
+
+def test_spaces_at_the_end_of_every_status_line() -> None:
+    ordinary, spaced = status_lines(None), status_lines(Quirk.TRAILING_SPACES)
+    assert len(ordinary) == 11
+    # The timestamp in the greeting is another one each time.
+    assert spaced[1:] == [line + b"  " for line in ordinary[1:]]
+    assert spaced[0].endswith(b">  ")
+    with start({Quirk.TRAILING_SPACES}, STRICT) as client:
+        client.login("user", "secret", mechanisms=["APOP"])
+        assert client.stat() == ORDINARY.stat
+        assert (client.list(1), client.uidl(2)) == (ORDINARY.sizes[0], ORDINARY.ids[1])
+
+
+def test_no_text_where_there_need_not_be_any() -> None:
+    ordinary, bare = status_lines(None), status_lines(Quirk.BARE_STATUS)
+    # What STAT, LIST and UIDL with a number, and LAST have to say is all there is to them.
+    assert bare[3:7] == ordinary[3:7]
+    assert {*bare[:3], *bare[7:]} == {b"+OK", b"-ERR"}
+
+
+@pytest.mark.parametrize("quirk", [Quirk.REVERSED_LISTINGS, Quirk.HIDDEN_MECHANISMS])
+def test_what_a_quirk_is_not_about_stays_as_it_is(quirk: Quirk) -> None:
+    assert lines_of(quirk, b"LANG\r\n")[1:] == lines_of(None, b"LANG\r\n")[1:]
 
 
 def test_failures_that_say_plus() -> None:
@@ -245,6 +278,33 @@ def test_failures_that_say_plus() -> None:
         with pytest.raises(RemoteProtocolError, match=r"\+ERR no such message"):
             client.retr(9)
         assert client.closed
+
+
+def test_capa_that_closes_need_not_be_sent() -> None:
+    with start({Quirk.CLOSES_ON_CAPA}, STRICT, capabilities=False) as client:
+        client.login("user", "secret", mechanisms=["USER"])
+        assert client.stat().count == 2
+        assert client.capabilities is None
+        assert client.quit().confirmed
+
+
+def test_another_order_at_each_connection() -> None:
+    orders: list[list[str]] = []
+    for _ in range(3):
+        seen = use({Quirk.SHUFFLED_CAPABILITIES}, STRICT)
+        assert sorted(names(seen)) == sorted(names(ORDINARY))
+        with start({Quirk.SHUFFLED_CAPABILITIES}) as client:
+            assert client.capa() == client.capabilities
+        orders.append(names(seen))
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_unique_ids_that_do_not_exist_are_not_advertised() -> None:
+    with logged_in(Quirk.NO_UIDL) as client:
+        assert client.capabilities is not None
+        assert "UIDL" not in client.capabilities.lines
+        with pytest.raises(CommandFailed):
+            client.uidl(1)
 
 
 def test_refused_stat_leaves_the_session_alive() -> None:
@@ -272,62 +332,6 @@ def test_an_empty_maildrop_that_is_not_listed() -> None:
         assert len(client.list()) == len(client.uidl()) == 2
 
 
-def test_a_lone_dot_that_is_not_doubled_is_never_a_wrong_reply() -> None:
-    mail = b"Subject: one\r\n\r\nText.\r\n.\r\n+OK 7 700\r\n"
-    with logged_in(Quirk.NO_DOT_STUFFING, [mail]) as client:
-        # The dot ends the message, there is no telling it from the end.
-        assert client.retr(1).content == b"Subject: one\r\n\r\nText.\r\n"
-        with pytest.raises(RemoteProtocolError, match="double dots"):
-            client.stat()
-        assert client.closed
-        with pytest.raises(DeadConnectionError):
-            client.stat()
-
-
-def test_what_is_retrieved_is_deleted() -> None:
-    for quirks, left in (((), 2), ((Quirk.RETR_DELETES,), 1)):
-        stream = stream_with(quirks)
-        with Client.start(stream, security=stream.security, options=OPTIONS) as client:
-            client.login("user", "secret", mechanisms=["USER"])
-            client.retr(1)
-            assert client.quit().confirmed
-        assert len(MESSAGES) - len(stream.session.deleted) == left
-
-
-@pytest.mark.parametrize("utf8", [False, True])
-def test_8_bit_header_fields(utf8: bool) -> None:
-    mail = b"Subject: p\xc3\xb6st\r\n\r\nText.\r\n"
-    with start({Quirk.NEEDS_UTF8}, messages=[mail, MESSAGES[0]], utf8=utf8) as client:
-        client.login("user", "secret", mechanisms=["USER"])
-        assert (client.retr(1).content == mail) is utf8
-        assert (b"cannot be shown" in client.retr(1).content) is not utf8
-        assert client.retr(2).content == MESSAGES[0]
-
-
-def unwrapped(batch: Iterable[Outcome[T]]) -> list[T]:
-    return [outcome.unwrap() for outcome in batch]
-
-
-def test_pipelining_that_closes() -> None:
-    with logged_in(Quirk.CLOSES_ON_PIPELINING) as client, pytest.raises(ConnectionLost):
-        unwrapped(client.retr_many([1, 2]))
-    with start({Quirk.CLOSES_ON_PIPELINING}, pipelining=False) as client:
-        client.login("user", "secret", mechanisms=["USER"])
-        assert [message.content for message in unwrapped(client.retr_many([1, 2]))] == MESSAGES
-
-
-def test_pipelining_out_of_step() -> None:
-    with logged_in(Quirk.PIPELINED_BACKWARDS) as client:
-        # The answer to RETR begins like one to NOOP; it is what follows that gives it away.
-        with pytest.raises(RemoteProtocolError, match="Subject: two"):
-            unwrapped(client.batch([Noop(), Retr(2)]))
-        assert client.closed
-    with start({Quirk.PIPELINED_BACKWARDS}, pipelining=False) as client:
-        client.login("user", "secret", mechanisms=["USER"])
-        rows = unwrapped(client.batch([ListOne(1), ListOne(2)]))
-        assert [row.listing.number for row in rows] == [1, 2]
-
-
 @pytest.mark.parametrize(
     "quirks",
     [
@@ -335,12 +339,41 @@ def test_pipelining_out_of_step() -> None:
         {Quirk.NO_CAPA, Quirk.CLOSES_ON_CAPA},
         {Quirk.HUGE_SIZES, Quirk.SMALL_SIZES},
         {Quirk.LOGIN_AUTH, Quirk.LOGIN_IN_USE},
+        {Quirk.NO_UIDL, Quirk.LONG_UNIQUE_IDS},
+        {Quirk.MISSING_UNIQUE_IDS, Quirk.DUPLICATE_UNIQUE_IDS},
+        {Quirk.SOME_DOT_STUFFING, Quirk.NO_DOT_STUFFING},
     ],
 )
 def test_contradictions(quirks: set[Quirk]) -> None:
     shown = ", ".join(sorted(quirk.name for quirk in quirks))
     with pytest.raises(ValueError, match=shown):
         stream_with(quirks)
+
+
+def test_unique_ids_can_be_wrong_in_several_ways() -> None:
+    quirks = {
+        Quirk.DUPLICATE_UNIQUE_IDS,
+        Quirk.MALFORMED_UNIQUE_IDS,
+        Quirk.LONG_UNIQUE_IDS,
+        Quirk.NON_ASCII_UNIQUE_IDS,
+    }
+    seen = use(quirks)
+    assert ids_of(seen) == [b"\xe9" + b"long-" * 20 + b"with space same"] * 2
+    assert seen.faults == {Fault.DUPLICATE_UNIQUE_ID, Fault.MALFORMED_UNIQUE_ID}
+
+
+def test_the_profile_of_a_long_session_is_complete() -> None:
+    quirks = {Quirk.BARE_LF, Quirk.SPACED_LISTINGS}
+    with start(quirks) as client:
+        client.login("user", "secret", mechanisms=["USER"])
+        for _ in range(1100):
+            client.noop()
+        assert len(client.deviations) < 1100
+        client.list()
+        profile = ServerProfile.of(client.deviations)
+    assert profile.faults == {Fault.BARE_LF, Fault.LISTING_SPACING}
+    # It is what another session needs.
+    assert sizes_of(use(quirks, profile.leniency())) == sizes_of(ORDINARY)
 
 
 def test_without_quirks_it_is_an_ordinary_server() -> None:

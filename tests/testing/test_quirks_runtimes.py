@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,7 +20,7 @@ from pop3proto.testing import Quirk, serve
 from pop3proto.testing._quirk_names import consistent
 from pop3proto.transports import Security
 from pop3proto.transports.blocking import connect
-from tests.testing.quirky import MESSAGES, OPTIONS, SERVER, USERS, start, use
+from tests.testing.quirky import MESSAGES, OPTIONS, SERVER, USERS, sent, start, use
 from tests.transports.runtimes import RUNTIMES, SHORT, Flow
 from tests.transports.runtimes import security as securities
 
@@ -110,6 +111,33 @@ def test_quit_without_an_answer(on: Callable[[Flow], Any]) -> None:
     assert result.deletions == 1
 
 
+@securities
+def test_each_octet_is_sent_by_itself(mode: Security, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    sendall = socket.socket.sendall
+
+    def noting(self: socket.socket, data: bytes) -> None:
+        written.append(bytes(data))
+        sendall(self, data)
+
+    # The network may join what was sent apart, so it is counted where it is sent.
+    monkeypatch.setattr(socket.socket, "sendall", noting)
+    with (
+        serving(mode, Quirk.SPLIT_PACKETS) as (server, how),
+        socket.create_connection((server.host, server.port), timeout=30) as connection,
+    ):
+        if mode is Security.TLS:
+            context = how["ssl_context"]
+            with context.wrap_socket(connection, server_hostname="localhost") as secured:
+                # A record at a time.
+                assert [secured.recv(100) for _ in range(3)] == [b"+", b"O", b"K"]
+        else:
+            greeting = b""
+            while not greeting.endswith(b"\r\n"):
+                greeting += connection.recv(100)
+            assert written == [bytes([octet]) for octet in greeting]
+
+
 @runtimes
 def test_stls_that_is_not_advertised(on: Callable[[Flow], Any]) -> None:
     with serving(Security.STLS, Quirk.HIDDEN_STLS) as (server, how):
@@ -149,8 +177,7 @@ def test_whatever_comes_together(quirks: set[Quirk], mechanism: str | None, init
         seen = use(quirks, **how)
     except Pop3Error:
         return
-    expected = [m.replace(b"\r\n", b"\n") if Quirk.BARE_LF in quirks else m for m in MESSAGES]
-    assert seen.bodies == expected
+    assert seen.bodies == sent(quirks)
 
 
 @given(SOME)

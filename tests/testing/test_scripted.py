@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import AuthenticationFailed, ConnectionLost, Noop, Pop3Error
+from pop3proto import AuthenticationFailed, CommandFailed, ConnectionLost, Noop, Pop3Error
 from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl import by_name
 from pop3proto.serving import ServerOptions
@@ -329,12 +329,40 @@ def test_a_script_tells_where_it_stands() -> None:
     assert not stream.session.finished
 
 
-def test_an_empty_script_says_nothing() -> None:
+@both
+def test_a_greeting_can_be_all_of_a_script(play: Any) -> None:
+    with play([], greeting=b"+OK here I am\r\n") as client:
+        assert client.greeting.text == "here I am"
+        client.close()
+
+
+@both
+def test_a_greeting_that_is_a_refusal(play: Any) -> None:
+    with (
+        pytest.raises(CommandFailed, match="busy"),
+        play(iter([]), greeting=b"-ERR [SYS/TEMP] busy\r\n"),
+    ):
+        pass
+
+
+def test_an_empty_transcript_says_nothing() -> None:
     async def listen() -> None:
-        with scripted([]) as stream, pytest.raises(TimeoutError):
+        with scripted(Transcript([])) as stream, pytest.raises(TimeoutError):
             await stream.receive(1.0)
 
     asyncio.run(listen())
+
+
+@pytest.mark.parametrize(
+    "turn", [("CAPA", OK), (b"CAPA", "+OK\r\n"), (re.compile("CAPA"), OK), (b"CAPA", 7)]
+)
+@pytest.mark.parametrize("play", [scripted, serve_script])
+def test_a_turn_is_made_of_octets(play: Any, turn: Any) -> None:
+    with (
+        pytest.raises(TypeError, match=r"a turn is made of octets, as b'CAPA'"),
+        play([QUIT, turn]),
+    ):
+        pass
 
 
 def test_on_asyncio_too() -> None:

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._chaos import ChaosStream, Disturbances, VirtualClock
+    from ._chaos import ChaosStream, Disturbances
+    from ._clock import VirtualClock
     from ._memory import AnsweringSession, MemoryStream, memory_stream
     from ._quirk_names import Quirk
     from ._scripted import (
@@ -45,7 +46,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_chaos": ("ChaosStream", "Disturbances", "VirtualClock"),
+    "_chaos": ("ChaosStream", "Disturbances"),
+    "_clock": ("VirtualClock",),
     "_memory": ("AnsweringSession", "MemoryStream", "memory_stream"),
     "_scripted": (
         "Script",

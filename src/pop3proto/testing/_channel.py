@@ -91,11 +91,16 @@ class Channel:
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
 
-    def send(self, data: bytes) -> None:
-        """Take ``data`` for sending. Small pieces wait until they are 64 KiB, or for more to do."""
+    def send(self, data: bytes, *, apart: bool = False) -> None:
+        """Take ``data`` for sending. Small pieces wait until they are 64 KiB, or for more to do.
+
+        ``apart`` sends it at once, with nothing before or behind it.
+        """
+        if apart:
+            self.flush()
         self._waiting.append(data)
         self._waiting_octets += len(data)
-        if self._waiting_octets >= CHUNK:
+        if apart or self._waiting_octets >= CHUNK:
             self.flush()
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""A network that behaves badly, the same way every time, and a clock that nobody waits for."""
+"""A network that behaves badly, the same way every time."""
 
 from __future__ import annotations
 
@@ -9,30 +9,11 @@ from random import Random
 from typing import TypedDict, TypeVar
 
 from ..transports import Stream
+from ._clock import VirtualClock
 
-__all__ = ["ChaosStream", "Disturbances", "VirtualClock"]
+__all__ = ["ChaosStream", "Disturbances"]
 
 N = TypeVar("N", int, float)
-
-
-class VirtualClock:
-    """A time of its own, in seconds from 0, that passes only when ``advance()`` is called."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def __repr__(self) -> str:
-        return f"<VirtualClock: {self._now:g} s>"
-
-    def now(self) -> float:
-        """What time it is."""
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass. Raises ``ValueError`` if they are negative, or endless."""
-        if not 0 <= seconds < inf:
-            raise ValueError(f"time does not pass by {seconds!r} s")
-        self._now += seconds
 
 
 class Disturbances(TypedDict, total=False):
@@ -52,7 +33,8 @@ class ChaosStream:
     chooses them, small ones above all: the same seed, the same sizes. ``delays`` are the seconds
     that pass on ``clock`` before each chunk; again a single one is meant for all, and ``math.inf``
     is a server that falls silent. Nobody waits for them. A delay that is longer than the deadline
-    raises ``TimeoutError`` when only the deadline has passed.
+    raises ``TimeoutError`` when only the deadline has passed. ``clock`` is that of ``stream``, if
+    that has one, so that what a server in memory takes on purpose counts as well.
 
     Behind ``drop_after`` received octets the stream ends as if the server had closed it, behind
     ``reset_after`` it raises ``ConnectionResetError``; what is sent then is lost, or raises, too.
@@ -78,7 +60,8 @@ class ChaosStream:
     ) -> None:
         if rng is not None and chunks is not None:
             raise ValueError("either rng or chunks says how large the chunks are, not both")
-        self.clock = clock or VirtualClock()
+        own: object = getattr(stream, "clock", None)
+        self.clock = clock or (own if isinstance(own, VirtualClock) else VirtualClock())
         """The time that passes by the delays."""
         self.octets = 0
         """How many octets have been handed out."""
@@ -109,9 +92,11 @@ class ChaosStream:
             raise ConnectionResetError("the connection was reset")
         if self._at(self._drop_after):
             return b""
+        began = self.clock.now()
         if not self._waiting:
             self._waiting = await self._stream.receive(timeout)
-        self._pass(next(self._delays, 0.0), timeout)
+        passed = self.clock.now() - began
+        self._pass(next(self._delays, 0.0), None if timeout is None else timeout - passed)
         size = next(self._chunks, len(self._waiting))
         if size < 1:
             raise ValueError(f"a chunk has at least one octet, not {size!r}")

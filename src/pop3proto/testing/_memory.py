@@ -6,6 +6,7 @@ nothing to wait for, and each test takes the same steps every time.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -15,7 +16,9 @@ from ..limits import DEFAULT_LIMITS, Limits
 from ..maildrop import CHUNK, MaildropProvider
 from ..serving import DEFAULT_OPTIONS, Authenticator, ServerOptions, ServerSession
 from ..transports import Security
+from ._clock import VirtualClock
 from ._mechanisms import Mechanisms, Offer
+from ._packets import Packet
 from ._quirk_names import Quirk
 from .quirks import QuirkyServer
 
@@ -58,6 +61,8 @@ class MemoryStream(Generic[S_co]):
     Its coroutines never suspend, so that it serves the clients of every runtime, the blocking one
     as well. The session runs ahead of the client by some 64 KiB of answers. Where a client would
     have to wait for ever, its deadline passes at once: ``receive()`` raises ``TimeoutError``.
+    Where the server takes its time, that passes on ``clock``, and nobody waits: up to the
+    deadline, if that is sooner.
 
     A fault of the code that answers (a maildrop's, say) comes out of ``send()``, ``receive()`` or
     ``aclose()`` as it is.
@@ -71,6 +76,7 @@ class MemoryStream(Generic[S_co]):
         tls_context: ssl.SSLContext | None = None,
         certificate_authority: trustme.CA | None = None,
         secured: Callable[[S_co, ssl.SSLObject], None] | None = None,
+        clock: VirtualClock | None = None,
     ) -> None:
         self.session: S_co = session
         """What answers; see what it says of itself."""
@@ -80,8 +86,10 @@ class MemoryStream(Generic[S_co]):
         """What the server shakes hands with; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
         """Who issued the server's certificate, if that was made here."""
+        self.clock = clock or VirtualClock()
+        """The time that passes while the server does nothing on purpose."""
         self.delayed = 0.0
-        """How many seconds the server would have let the client wait on purpose."""
+        """For how many seconds the server has decided to do nothing, all in all."""
         self.error: OSError | None = None
         """How TLS has broken on the server's side: because of the client's alert, say."""
         self.closed = False
@@ -89,8 +97,12 @@ class MemoryStream(Generic[S_co]):
         self._secured = secured
         self._inbound = bytearray()
         self._ended = False
-        self._outbound: list[bytes] = []
+        # What each receive() returns, in pieces; nothing may be added to the last one if that was
+        # sent by itself.
+        self._outbound: deque[list[bytes]] = deque()
         self._outbound_octets = 0
+        self._sealed = False
+        self._idle_until = 0.0
         self._over = False
         self._wants_data = False
         self._tls: ServerTls | None = None
@@ -121,17 +133,33 @@ class MemoryStream(Generic[S_co]):
     async def receive(self, timeout: float | None) -> bytes:
         """What the server says next, ``b""`` at the end.
 
-        Raises ``TimeoutError``, at once, if the server waits for the client.
+        Raises ``TimeoutError``, at once, if the server waits for the client, and, when only that
+        time has passed on ``clock``, if it says nothing within ``timeout`` seconds.
         """
         if self.closed:
             raise ConnectionAbortedError("the stream is closed")
-        self._advance()
-        if not self._outbound and not self._over:
-            raise TimeoutError("the server waits for the client, nothing would ever come")
-        data = b"".join(self._outbound)
-        self._outbound.clear()
-        self._outbound_octets = 0
+        left = timeout
+        while True:
+            self._advance()
+            if self._outbound:
+                break
+            if self._over:
+                return b""
+            left = self._wait(left)
+        data = b"".join(self._outbound.popleft())
+        self._outbound_octets -= len(data)
         return data
+
+    def _wait(self, timeout: float | None) -> float | None:
+        """Let time pass until the server goes on; what is left of ``timeout``."""
+        idle = self._idle_until - self.clock.now()
+        if idle <= 0:
+            raise TimeoutError("the server waits for the client, nothing would ever come")
+        if timeout is not None and timeout < idle:
+            self.clock.advance(timeout)
+            raise TimeoutError(f"the server has not said anything for {timeout:g} s")
+        self.clock.advance(idle)
+        return None if timeout is None else timeout - idle
 
     async def aclose(self) -> None:
         """Close; the server still takes what was sent. Closing twice is no error."""
@@ -140,6 +168,7 @@ class MemoryStream(Generic[S_co]):
         self.closed = self._ended = True
         try:
             while not self._over:
+                self._idle_until = 0.0
                 self._outbound.clear()
                 self._outbound_octets = 0
                 self._advance()
@@ -158,12 +187,15 @@ class MemoryStream(Generic[S_co]):
     def _advance(self) -> None:
         """Let the server go on until it waits, has ended, or has said a chunk's worth."""
         try:
-            while not self._over and self._outbound_octets < CHUNK:
+            while not self._over and self._outbound_octets < CHUNK and not self._idles():
                 if not self._step():
                     return
         except BaseException:
             self._end()
             raise
+
+    def _idles(self) -> bool:
+        return self.clock.now() < self._idle_until
 
     def _step(self) -> bool:
         """One step of the server's; whether there was anything to do."""
@@ -182,29 +214,34 @@ class MemoryStream(Generic[S_co]):
     def _do(self, action: Action) -> None:
         match action:
             case Send(data):
-                self._say(data)
+                self._say(data, apart=isinstance(action, Packet))
             case NeedData():
                 self._wants_data = True
             case StartTls():
                 self._start_tls()
             case Delay(seconds):
                 self.delayed += seconds
+                self._idle_until = self.clock.now() + seconds
             case Close():
                 if self._tls is not None:
                     self._tls.close()
                     self._put(self._tls.take())
                 self._end()
 
-    def _say(self, data: bytes) -> None:
+    def _say(self, data: bytes, *, apart: bool) -> None:
         if self._tls is not None:
             self._tls.write(data)
             data = self._tls.take()
-        self._put(data)
+        self._put(data, apart=apart)
 
-    def _put(self, data: bytes) -> None:
-        if data:
-            self._outbound.append(data)
-            self._outbound_octets += len(data)
+    def _put(self, data: bytes, *, apart: bool = False) -> None:
+        if not data:
+            return
+        if apart or self._sealed or not self._outbound:
+            self._outbound.append([])
+        self._outbound[-1].append(data)
+        self._outbound_octets += len(data)
+        self._sealed = apart
 
     def _taken(self) -> bytes | None:
         """What came from the client, ``b""`` at the end, ``None`` if nothing is there yet."""
@@ -270,7 +307,8 @@ def memory_stream(
     tls_context: ssl.SSLContext | None = None,
     limits: Limits = DEFAULT_LIMITS,
     leniency: Leniency = LENIENT,
-    quirks: Iterable[Quirk] = (),
+    quirks: Iterable[Quirk | str] = (),
+    clock: VirtualClock | None = None,
 ) -> MemoryStream[ServerSession]:
     """A stream to a new server that answers from ``maildrops``, without a network or threads.
 
@@ -283,11 +321,13 @@ def memory_stream(
 
     The arguments are those of ``serve()``. Without TLS, which is the default here, the server
     takes passwords only if ``options`` allow it, and the client if ``allow_plaintext_auth`` does.
-    With TLS or STLS both ends do all of the handshake, in memory. ``failed_login_delay`` is added
-    up in ``delayed`` instead of being waited for.
+    With TLS or STLS both ends do all of the handshake, in memory. The time that the server takes
+    on purpose (``failed_login_delay``, ``latency``, that of a quirk) passes on ``clock``, which
+    counts against the client's deadlines, and which nobody waits for.
 
-    Raises ``ImportError`` if a certificate is needed and trustme is not installed, and
-    ``ValueError`` if ``quirks`` contradict each other.
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed, ``ValueError``
+    if ``quirks`` contradict each other, or a name among them is none, and ``TypeError`` if they
+    are a single name.
     """
     from ._tls import tls_for
 
@@ -310,4 +350,5 @@ def memory_stream(
         tls_context=context,
         certificate_authority=authority,
         secured=offer.under_tls,
+        clock=clock,
     )

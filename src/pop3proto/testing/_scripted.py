@@ -111,18 +111,33 @@ def _shown(entry: Entry) -> str:
 
 
 def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
-    for number, item in enumerate(script):
-        if not isinstance(item, tuple):
-            yield _Line.of(item.data) if isinstance(item, Octets) and item.who == "client" else item
-            continue
-        if number == 0:
+    # A transcript has a greeting of its own, if it has anything.
+    opening = not isinstance(script, Transcript)
+    for item in script:
+        if opening and isinstance(item, tuple):
             yield Octets("server", greeting)
-        line, answer = item
-        if isinstance(line, re.Pattern):
-            yield _Line(line, b"\r\n", f"C: a line that matches {line.pattern!r}")
+        opening = False
+        if isinstance(item, tuple):
+            yield from _turn(*item)
         else:
-            yield _Line.of(line + b"\r\n")
-        yield EndOfStream("server") if answer is None else Octets("server", answer)
+            yield _Line.of(item.data) if isinstance(item, Octets) and item.who == "client" else item
+    if opening:
+        yield Octets("server", greeting)
+
+
+def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_Step]:
+    _check_octets(line.pattern if isinstance(line, re.Pattern) else line)
+    _check_octets(b"" if answer is None else answer)
+    if isinstance(line, re.Pattern):
+        yield _Line(line, b"\r\n", f"C: a line that matches {line.pattern!r}")
+    else:
+        yield _Line.of(line + b"\r\n")
+    yield EndOfStream("server") if answer is None else Octets("server", answer)
+
+
+def _check_octets(part: object) -> None:
+    if not isinstance(part, bytes):
+        raise TypeError(f"a turn is made of octets, as b'CAPA', and not of {part!r}")
 
 
 class ScriptedSession:
@@ -272,13 +287,15 @@ def scripted(
 ) -> ScriptedStream:
     """A stream to a server that answers what ``script`` says, if the client keeps to it.
 
-    ``script`` is a list of turns, such as ``(b"STAT", b"+OK 0 0\\r\\n")``, behind ``greeting``;
-    or a ``Transcript``, which has a greeting of its own. What a ``Recorder`` has redacted in a
-    line of the client's can be anything: ``PASS <redacted>`` is any password. Where a transcript
-    says that TLS was established, there is a handshake, with a certificate that is made on the
-    spot or ``tls_context``; leave these entries out to have the rest in the clear.
+    ``script`` is a list of turns, such as ``(b"STAT", b"+OK 0 0\\r\\n")``, behind ``greeting``,
+    which may be all that is said; or a ``Transcript``, which has a greeting of its own. What a
+    ``Recorder`` has redacted in a line of the client's can be anything: ``PASS <redacted>`` is
+    any password. Where a transcript says that TLS was established, there is a handshake, with a
+    certificate that is made on the spot or ``tls_context``; leave these entries out to have the
+    rest in the clear.
 
-    Where the client does not keep to it, its own call raises ``ScriptDeviation``.
+    Where the client does not keep to it, its own call raises ``ScriptDeviation``. A turn of text
+    instead of octets raises ``TypeError`` at once.
 
     >>> from pop3proto.transports.blocking import Client, ClientOptions
     >>> turns = [(b"NOOP", b"+OK\\r\\n"), (b"QUIT", b"+OK bye\\r\\n")]

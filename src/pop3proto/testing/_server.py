@@ -30,6 +30,7 @@ from ..serving import (
 from ..transports import Security
 from ._channel import Channel
 from ._mechanisms import Mechanisms, Offer
+from ._packets import Packet
 from ._quirk_names import Quirk, consistent
 from ._tls import HOST, client_context, tls_for
 from .quirks import QuirkyServer
@@ -174,10 +175,11 @@ class LoopbackServer:
         if self.security is Security.TLS:
             self._start_tls(session, channel)
         while True:
-            match session.next_action():
+            action = session.next_action()
+            match action:
                 case Send(data):
                     with _connection_faults():
-                        channel.send(data)
+                        channel.send(data, apart=isinstance(action, Packet))
                 case NeedData():
                     with _connection_faults():
                         data = channel.receive()
@@ -245,7 +247,7 @@ def serve(
     leniency: Leniency = LENIENT,
     host: str = HOST,
     port: int = 0,
-    quirks: Iterable[Quirk] = (),
+    quirks: Iterable[Quirk | str] = (),
 ) -> Serving:
     """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
 
@@ -265,13 +267,15 @@ def serve(
     for a handshake, or for reading 64 KiB (RFC 1939 section 3 wants 600 at the least); then it is
     disconnected, and nothing is deleted. 256 clients are served at once, more have to wait.
     ``host`` and ``port`` are for a server that is to be found at another address; this one is
-    made for tests, and not for the network. ``quirks`` is what it does wrong on purpose.
+    made for tests, and not for the network. ``quirks`` is what it does wrong on purpose, as
+    values of ``Quirk`` or as their names.
 
     When the block ends, every connection is closed, and an error in the code that answered
     (a maildrop's, say) is raised, or noted in the exception that ended the block.
 
-    Raises ``ImportError`` if a certificate is needed and trustme is not installed, and
-    ``ValueError`` if ``quirks`` contradict each other.
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed, ``ValueError``
+    if ``quirks`` contradict each other, or a name among them is none, and ``TypeError`` if they
+    are a single name.
     """
     chosen = consistent(quirks)
     authority, tls_context = tls_for(security, tls_context, host)

@@ -12,6 +12,13 @@ counts more, and the closest one most.
     def test_fetching(pop3_server, pop3_maildrop):
         pop3_maildrop.add("user", b"Subject: hello\\r\\n\\r\\nHello.\\r\\n")
         fetch(pop3_server.host, pop3_server.port, ssl_context=pop3_server.client_context())
+
+Each test has a server of its own. One for a module or a session is a fixture of one's own:
+
+    @pytest.fixture(scope="session")
+    def server():
+        with serve(MemoryMaildrops({"user": [...]}), users={"user": "secret"}) as server:
+            yield server
 """
 
 from __future__ import annotations

@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, zip_longest
 from typing import Any
 
-from .._actions import Action, Close, Delay, NeedData, Send, StartTls
-from ..commands import Quit
-from ..maildrop import MaildropProvider
+from .._actions import NeedData, Send
+from ..commands import (
+    Apop,
+    Auth,
+    AuthList,
+    Capa,
+    Command,
+    Dele,
+    List,
+    ListOne,
+    Noop,
+    Pass,
+    Quit,
+    Retr,
+    Stat,
+    Top,
+    Uidl,
+    UidlOne,
+)
+from ..events import ServerReply
+from ..maildrop import CHUNK, MaildropProvider
+from ..replies import (
+    CapaReply,
+    ErrorReply,
+    Greeting,
+    ListReply,
+    MechanismsReply,
+    MessageData,
+    MessageEnd,
+    MessageStart,
+    Ok,
+    UidlReply,
+)
 from ..serving import Authenticator
+from ._packets import Packet
 from ._quirk_names import Quirk, consistent
+from ._quirks_lines import capabilities, listing, mail, next_connection, status
 from ._quirks_sasl import QuirkyLogins
 
 __all__ = ["Quirk", "QuirkyServer"]
-
-_GREETINGS = {
-    Quirk.ERROR_GREETING: b"-ERR too busy",
-    Quirk.IMAP_GREETING: b"* OK IMAP4rev1 ready",
-    Quirk.SMTP_GREETING: b"220 mail.example.org ESMTP ready",
-    Quirk.MALFORMED_TIMESTAMP: b"+OK ready <no msg-id>",
-}
-_UNIQUE_IDS: dict[Quirk, Callable[[bytes], bytes]] = {
-    Quirk.MISSING_UNIQUE_IDS: lambda _: b"",
-    Quirk.DUPLICATE_UNIQUE_IDS: lambda _: b" same",
-    Quirk.MALFORMED_UNIQUE_IDS: lambda unique_id: b" with space " + unique_id,
-    Quirk.LONG_UNIQUE_IDS: lambda unique_id: b" " + b"long-" * 20 + unique_id,
-    Quirk.NON_ASCII_UNIQUE_IDS: lambda unique_id: b" \xe9" + unique_id,
-}
-_SIZES: dict[Quirk, Callable[[bytes], bytes]] = {
-    Quirk.NEGATIVE_SIZES: lambda _: b"-1",
-    Quirk.HUGE_SIZES: lambda _: b"9" * 25,
-    Quirk.WORDY_SIZES: lambda _: b"unknown",
-    Quirk.SMALL_SIZES: lambda size: b"%d" % (int(size) // 2),
-}
-_EXTENSIONS = {b"TOP", b"UIDL", b"PIPELINING"}
-_ODD_CAPABILITIES = (b"EXPIRE 31 USER", b"LOGIN-DELAY 300 USER", b"X-UNKNOWN tag")
-_NO_UTF8 = (b"Subject: a message that cannot be shown", b"", b"Send UTF8 first.")
-_LOGINS = (b"AUTH", b"APOP", b"PASS")
 
 
 class QuirkyServer(QuirkyLogins):
     """A ``ServerSession`` whose answers have ``quirks``; ``settings`` are those of that class.
 
-    Raises ``ValueError`` if two quirks contradict each other. Bodies pass line by line.
+    A quirk can be given as its name as well, ``"NO_CAPA"`` or ``"no-capa"``. Raises ``ValueError``
+    if two quirks contradict each other, or there is none of that name, and ``TypeError`` for a
+    single name. With quirks, a message is read as a whole before any of it is sent.
     """
 
     def __init__(
@@ -51,299 +61,196 @@ class QuirkyServer(QuirkyLogins):
         maildrops: MaildropProvider,
         users: Authenticator | Mapping[str, str],
         *,
-        quirks: Iterable[Quirk],
+        quirks: Iterable[Quirk | str],
         **settings: Any,
     ) -> None:
         self.quirks = consistent(quirks)
         """What it does wrong."""
-        self._rewritten: deque[Action] = deque()
-        self._commands: deque[bytes] = deque([b"GREETING"])
-        self._received = b""
-        self._partial = b""
-        self._verb = b""
-        self._argument = b""
-        self._within = False
-        self._challenged = False
-        self._refusing = False
-        self._dropped = False
-        self._utf8 = False
-        self._lines = 0
-        self._kept: list[bytes] = []
+        self._number = next_connection() if self.quirks else 0
+        self._partial = False
+        # The answers to commands that came together, where their lines are to be mixed.
+        self._mixing = False
+        self._held: list[list[bytes]] = []
+        self._opening: list[bytes] = []
+        self._mail = bytearray()
         self._retrieved: set[int] = set()
         super().__init__(maildrops, users, **settings)
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take octets that arrived; none at all says that the stream has ended."""
-        if self.quirks:
+        if self.quirks and data:
             data = bytes(data)
-            together = data.splitlines(keepends=True) if self.user is not None else []
-            if len(together) > 1 and Quirk.CLOSES_ON_PIPELINING in self.quirks:
-                self._rewritten.append(Close())
-                return
-            if not self._received and data.endswith(b"\n"):
-                data = self._reordered(data, together)
-            *lines, self._received = (self._received + data).split(b"\n")
-            self._commands.extend(line.rstrip(b"\r") for line in lines)
+            commands = data.count(b"\n")
+            pieces = self._partial or not data.endswith(b"\n")
+            self._partial = not data.endswith(b"\n")
+            self._mixing = False
+            if (commands > 1 and Quirk.CLOSES_ON_PIPELINING in self.quirks) or (
+                pieces and Quirk.NO_SPLIT_COMMANDS in self.quirks
+            ):
+                self._end()
+            elif commands > 1 and not pieces and self.user is not None:
+                self._mixing = Quirk.PIPELINED_MIXED in self.quirks
+                if Quirk.PIPELINED_BACKWARDS in self.quirks:
+                    data = b"".join(line + b"\n" for line in reversed(data.split(b"\n")[:-1]))
         super().receive_data(data)
-
-    def _reordered(self, data: bytes, together: list[bytes]) -> bytes:
-        backwards = together and Quirk.PIPELINED_BACKWARDS in self.quirks
-        return b"".join(reversed(together)) if backwards else data
 
     def tls_established(self) -> None:
         """Say that the TLS handshake has succeeded; see ``ServerSession``."""
         super().tls_established()
-        self._received = b""
+        self._partial = False
 
-    def next_action(self) -> Action:
-        """What is to be done next. Once it is ``Close``, it stays that."""
-        while not self._rewritten:
-            action = super().next_action()
-            match action:
-                case Send() if not self.quirks:
-                    return action
-                case Send(data):
-                    *lines, self._partial = (self._partial + data).split(b"\r\n")
-                    for line in lines:
-                        self._line(line)
-                case Close() if Quirk.SILENT_QUIT in self.quirks and self._verb == b"QUIT":
-                    self._rewritten.append(NeedData() if not self._dropped else Close())
-                    self._dropped = True
-                case Close() | Delay() | NeedData() | StartTls():
-                    return action
-        action = self._rewritten.popleft()
-        if isinstance(action, Close):
-            self._rewritten.clear()
-            self._rewritten.append(action)
-            self.close()
-        return action
+    def _advance(self) -> None:
+        super()._advance()
+        if self._queue and self._held:
+            # All that came together is answered by now.
+            action, held = self._queue.pop(), self._held
+            self._mixing, self._held = False, []
+            self._emit([line for line in chain(*zip_longest(*held)) if line is not None])
+            self._queue.append(action)
+
+    def _answer(self, command: Command[Any]) -> None:
+        if self._closes_upon(command):
+            self._end()
+        elif self.state in command.legal_states and self._refuses(command):
+            self._reply(ErrorReply(command, "not now"))
+        else:
+            super()._answer(command)
+
+    def _closes_upon(self, command: Command[Any]) -> bool:
+        capa = isinstance(command, Capa) and Quirk.CLOSES_ON_CAPA in self.quirks
+        return capa or (isinstance(command, Noop) and Quirk.CLOSES_WHEN_IDLE in self.quirks)
+
+    def _refuses(self, command: Command[Any]) -> bool:
+        quirks = self.quirks
+        match command:
+            case Capa():
+                return bool(quirks & {Quirk.NO_CAPA, Quirk.MECHANISMS_BY_AUTH})
+            case AuthList():
+                return Quirk.NO_CAPA in quirks
+            case Stat():
+                return Quirk.NO_STAT in quirks
+            case Retr(message=1):
+                return Quirk.REFUSED_MESSAGE in quirks
+            case Uidl() | UidlOne() if Quirk.NO_UIDL in quirks:
+                return True
+            case List() | Uidl():
+                return Quirk.NO_EMPTY_LISTINGS in quirks and self._is_empty
+            case ListOne(message=number) | UidlOne(message=number):
+                return Quirk.RETR_HIDES in quirks and number in self._retrieved
+            case _:
+                return False
+
+    @property
+    def _is_empty(self) -> bool:
+        opened, maildrop = self._opened, self._maildrop
+        return (
+            opened is not None
+            and maildrop is not None
+            and len(opened.marked) == len(maildrop.messages)
+        )
 
     def _quit(self, command: Quit) -> None:
         if self._opened is not None and Quirk.RETR_DELETES in self.quirks:
             self._opened.marked.update(self._retrieved)
         super()._quit(command)
 
-    def _put(self, line: bytes, newline: bool = True) -> None:
-        end = (b"\n" if Quirk.BARE_LF in self.quirks else b"\r\n") if newline else b""
-        data = line + end
-        step = 1 if Quirk.SPLIT_PACKETS in self.quirks else max(len(data), 1)
-        self._rewritten.extend(Send(data[i : i + step]) for i in range(0, len(data), step))
-
-    def _line(self, line: bytes) -> None:
-        if not self._within:
-            self._status(line)
-        elif line == b".":
-            self._within = False
-            self._end_of_reply()
-        else:
-            self._content(line)
-
-    def _status(self, line: bytes) -> None:
-        command = self._commands.popleft() if self._commands else b""
-        if not self._challenged:
-            verb, _, self._argument = command.partition(b" ")
-            self._verb = verb.upper()
-        self._challenged = line.startswith(b"+ ")
-        self._within = line.startswith(b"+OK") and self._is_multi_line()
-        self._refusing = self._refuses()
-        self._lines = 0
-        self._remember(line)
-        if self._closes_unanswered():
-            self._rewritten.append(Close())
+    def _reply(self, reply: ServerReply) -> None:
+        if not self.quirks:
+            super()._reply(reply)
             return
-        if self._verb == b"QUIT" and Quirk.SILENT_QUIT in self.quirks:
-            return
-        if Quirk.BLANK_LINES in self.quirks and self._verb != b"GREETING":
-            self._put(b"")
-        self._put(self._changed_status(line))
-        if self._verb == b"DELE" and Quirk.SECOND_REPLY in self.quirks:
-            self._put(b"+OK once more")
-        if self._closes_behind(line):
-            self._rewritten.append(Close())
+        data = self._connection.send(reply)
+        match reply:
+            case MessageStart():
+                self._opening, self._mail = self._lines(reply, data), bytearray()
+            case MessageData():
+                self._mail += data
+            case MessageEnd():
+                self._mail += data
+                self._emit(self._opening + self._end_of_mail(reply))
+            case Ok(command=Quit()) | ErrorReply(command=Quit()) if self._says_nothing_to_quit():
+                pass
+            case _:
+                self._emit(self._lines(reply, data))
+                self._go_on_alone(reply)
+                if self._closes_behind(reply):
+                    self._end()
 
-    def _remember(self, line: bytes) -> None:
-        if line.startswith(b"+OK") and not self._refusing:
-            self._utf8 = self._utf8 or self._verb == b"UTF8"
-            if self._verb == b"RETR":
-                self._retrieved.add(int(self._argument))
+    def _says_nothing_to_quit(self) -> bool:
+        if Quirk.SILENT_QUIT in self.quirks:
+            # It does not close before the client does, either.
+            self._queue.append(NeedData())
+        return bool(self.quirks & {Quirk.SILENT_QUIT, Quirk.CLOSES_ON_QUIT})
 
-    def _is_multi_line(self) -> bool:
-        if self._verb in (b"LIST", b"UIDL", b"AUTH", b"LANG"):
-            return not self._argument
-        return self._verb in (b"CAPA", b"RETR", b"TOP")
-
-    def _refuses(self) -> bool:
-        """Whether the command is refused, whatever the session says."""
-        quirks, opened, maildrop = self.quirks, self._opened, self._maildrop
-        match self._verb:
-            case b"CAPA":
-                return bool(quirks & {Quirk.NO_CAPA, Quirk.MECHANISMS_BY_AUTH})
-            case b"AUTH":
-                return not self._argument and Quirk.NO_CAPA in quirks
-            case b"STAT":
-                return Quirk.NO_STAT in quirks
-            case b"RETR":
-                return self._argument == b"1" and Quirk.REFUSED_MESSAGE in quirks
-            case b"UIDL" if Quirk.NO_UIDL in quirks:
-                return True
-            case b"LIST" | b"UIDL" if opened is not None and maildrop is not None:
-                empty = len(opened.marked) == len(maildrop.messages)
-                return empty and Quirk.NO_EMPTY_LISTINGS in quirks
+    def _closes_behind(self, reply: ServerReply) -> bool:
+        match reply:
+            case Greeting():
+                return Quirk.ERROR_GREETING in self.quirks
+            case Ok(command=Dele()):
+                return Quirk.CLOSES_BEFORE_QUIT in self.quirks
+            case ErrorReply(command=Auth() | Apop() | Pass()):
+                return Quirk.CLOSES_ON_FAILED_LOGIN in self.quirks
             case _:
                 return False
 
-    def _closes_unanswered(self) -> bool:
-        return (self._verb, True) in (
-            (b"CAPA", Quirk.CLOSES_ON_CAPA in self.quirks),
-            (b"QUIT", Quirk.CLOSES_ON_QUIT in self.quirks),
-            (b"NOOP", Quirk.CLOSES_WHEN_IDLE in self.quirks),
+    def _lines(self, reply: ServerReply, data: bytes) -> list[bytes]:
+        """The lines of a reply, but for those of mail, as they are sent."""
+        line, *rows = data.removesuffix(b"\r\n").split(b"\r\n")
+        lines = [status(self.quirks, line, reply)]
+        if Quirk.BLANK_LINES in self.quirks and not isinstance(reply, Greeting):
+            lines.insert(0, b"")
+        if rows:
+            lines += [*self._rows(rows[:-1], reply), b"."]
+        if Quirk.SECOND_REPLY in self.quirks and isinstance(reply, Ok):
+            lines += [b"+OK once more"] * isinstance(reply.command, Dele)
+        return [line + self._newline for line in lines]
+
+    def _rows(self, rows: list[bytes], reply: ServerReply) -> list[bytes]:
+        """The lines between the status line and the dot."""
+        quirks = self.quirks
+        match reply:
+            case CapaReply():
+                logged_in, number = self.user is not None, self._number
+                return capabilities(quirks, rows, logged_in=logged_in, connection=number)
+            case MechanismsReply():
+                return [] if Quirk.HIDDEN_MECHANISMS in quirks else rows
+            case ListReply() | UidlReply():
+                numbers = self._retrieved if Quirk.RETR_HIDES in quirks else set[int]()
+                hidden = {b"%d" % number for number in numbers}
+                hidden |= {b"1"} if Quirk.SKIPPED_NUMBERS in quirks else set()
+                shown = [row for row in rows if row.partition(b" ")[0] not in hidden]
+                changed = [listing(quirks, row, reply) for row in shown]
+                return changed[::-1] if Quirk.REVERSED_LISTINGS in quirks else changed
+            case _:
+                return rows
+
+    def _end_of_mail(self, reply: MessageEnd) -> list[bytes]:
+        """The lines of mail that were collected, and the dot, as they are sent."""
+        command = reply.command
+        number = command.message if isinstance(command, Retr) else 0
+        lines = mail(
+            self.quirks,
+            bytes(self._mail).split(b"\r\n")[:-2],
+            top=isinstance(command, Top),
+            utf8=self._connection.utf8,
+            retrieved=number in self._retrieved,
         )
-
-    def _closes_behind(self, line: bytes) -> bool:
-        refused = self._verb in _LOGINS and line.startswith(b"-")
-        return (
-            (refused and Quirk.CLOSES_ON_FAILED_LOGIN in self.quirks)
-            or (self._verb == b"GREETING" and Quirk.ERROR_GREETING in self.quirks)
-            or (self._verb == b"DELE" and Quirk.CLOSES_BEFORE_QUIT in self.quirks)
-        )
-
-    def _changed_status(self, line: bytes) -> bytes:
-        quirks, verb = self.quirks, self._verb
-        if verb == b"NOOP" and Quirk.NOT_A_STATUS in quirks:
-            return b"done"
-        if verb == b"NOOP" and Quirk.NUL_STATUS in quirks:
-            return b"+OK \0"
-        if self._challenged:
-            line = self._changed_challenge(line)
-        if verb == b"GREETING":
-            line = self._greeting(line)
-        if self._refusing:
-            line = b"-ERR not now"
-        if verb in (b"LIST", b"UIDL", b"STAT") and line.startswith(b"+OK ") and not self._within:
-            line = b"+OK " + self._listing(line[4:])
-        if Quirk.PLUS_ERR in quirks and line.startswith(b"-ERR"):
-            line = b"+" + line[1:]
-        indicator, space, text = line.partition(b" ")
-        if Quirk.LOWER_CASE_STATUS in quirks:
-            indicator = indicator.lower()
-        if verb in (b"STAT", b"GREETING", b"LIST", b"UIDL") or self._challenged:
-            return indicator + space + text
-        if Quirk.BARE_STATUS in quirks or (
-            verb == b"AUTH" and line.startswith(b"+") and Quirk.BARE_AUTH_SUCCESS in quirks
-        ):
-            return indicator
-        trailing = b"  " if Quirk.TRAILING_SPACES in quirks else b""
-        return indicator + space + text + trailing
-
-    def _greeting(self, line: bytes) -> bytes:
-        line = next((text for q, text in _GREETINGS.items() if q in self.quirks), line)
-        if Quirk.SECOND_TIMESTAMP in self.quirks:
-            line = line.replace(b"+OK ", b"+OK <stale@example.org> ", 1)
-        return line
-
-    def _listing(self, line: bytes) -> bytes:
-        """What a listing says of one message, or STAT of all."""
-        number, _, value = line.partition(b" ")
-        if self._verb == b"STAT" and Quirk.WRONG_COUNT in self.quirks:
-            number = b"%d" % (int(number) + 1)
-        if self._verb == b"UIDL":
-            ids = (change(value) for q, change in _UNIQUE_IDS.items() if q in self.quirks)
-            value = next(ids, b" " + value)
-        else:
-            sizes = (change(value) for q, change in _SIZES.items() if q in self.quirks)
-            value = b" " + next(sizes, value)
-            if Quirk.LISTING_TEXT in self.quirks:
-                value += b" octets"
-        if Quirk.SPACED_LISTINGS in self.quirks and self._verb != b"STAT":
-            value = value.replace(b" ", b"   ", 1)
-        if Quirk.NUMBERS_FROM_ZERO in self.quirks and self._verb != b"STAT":
-            number = b"%d" % (int(number) - 1)
-        indented = Quirk.INDENTED_LISTINGS in self.quirks and self._verb != b"STAT"
-        return b"  " * indented + number + value
-
-    def _content(self, line: bytes) -> None:
-        self._lines += 1
-        if self._refusing:
-            return
-        if self._verb in (b"LIST", b"UIDL"):
-            if Quirk.SKIPPED_NUMBERS not in self.quirks or not line.startswith(b"1 "):
-                self._kept.append(self._listing(line))
-        elif self._verb == b"CAPA":
-            self._capability(line)
-        elif self._verb in (b"RETR", b"TOP"):
-            self._mail(line)
-        else:
-            self._put(line)
-
-    def _capability(self, line: bytes) -> None:
-        quirks, word = self.quirks, line.partition(b" ")[0]
-        hidden = Quirk.NO_CAPABILITIES in quirks
-        if Quirk.HIDDEN_CAPABILITIES in quirks or (
-            Quirk.HIDDEN_UNTIL_LOGIN in quirks and self.user is None
-        ):
-            hidden |= word in _EXTENSIONS
-        if Quirk.FORGOTTEN_CAPABILITIES in quirks and self.user is not None:
-            hidden |= word in (b"USER", b"SASL", b"UTF8")
-        hidden |= word == b"STLS" and Quirk.HIDDEN_STLS in quirks
-        hidden |= word == b"SASL" and Quirk.HIDDEN_MECHANISMS in quirks
-        hidden |= word == b"EXPIRE" and Quirk.ODD_CAPABILITIES in quirks
-        if hidden:
-            return
-        if Quirk.MISSPELT_CAPABILITY in quirks and line == b"PIPELINING":
-            line = b"PIPELINE"
-        self._kept.extend([line] * (2 if Quirk.REPEATED_CAPABILITIES in quirks else 1))
-
-    def _mail(self, line: bytes) -> None:
-        if self._verb == b"TOP" and Quirk.TRUNCATED_TOP in self.quirks and self._lines > 1:
-            return
-        if Quirk.NO_DOT_STUFFING in self.quirks and line.startswith(b"."):
-            line = line[1:]
-        if Quirk.NEEDS_UTF8 in self.quirks and not self._utf8:
-            # It takes the whole header to know.
-            self._kept.append(line)
-            return
+        if isinstance(number, int) and number:
+            self._retrieved.add(number)
+        ended = [line + self._newline for line in lines]
         if Quirk.NO_FINAL_NEWLINE in self.quirks:
-            kept, self._kept = self._kept, [line]
-            for earlier in kept:
-                self._put(earlier)
-        else:
-            self._put(line)
+            ended[-1:] = lines[-1:]
+        twice = Quirk.SECOND_END in self.quirks and isinstance(command, Top)
+        return ended + [b"." + self._newline] * (1 + twice)
 
-    def _end_of_reply(self) -> None:
-        kept, self._kept = self._kept, []
-        if self._refusing:
+    @property
+    def _newline(self) -> bytes:
+        return b"\n" if Quirk.BARE_LF in self.quirks else b"\r\n"
+
+    def _emit(self, lines: list[bytes]) -> None:
+        """Send a whole answer, or keep it to be mixed with others."""
+        if self._mixing:
+            self._held.append(lines)
             return
-        if self._verb == b"CAPA":
-            self._end_of_capabilities(kept)
-        elif self._verb in (b"RETR", b"TOP"):
-            self._end_of_mail(kept)
-        else:
-            for line in reversed(kept) if Quirk.REVERSED_LISTINGS in self.quirks else kept:
-                self._put(line)
-        self._put(b".")
-        if self._verb == b"TOP" and Quirk.SECOND_END in self.quirks:
-            self._put(b".")
-
-    def _end_of_capabilities(self, lines: list[bytes]) -> None:
-        added = {
-            Quirk.ODD_CAPABILITIES: _ODD_CAPABILITIES,
-            Quirk.BLANK_CAPABILITY: (b"",),
-            Quirk.NON_ASCII_CAPABILITY: (b"X-\xe9",),
-            Quirk.MISSPELT_CAPABILITY: (b"EXPIRENEVER",),
-        }
-        for quirk, more in added.items():
-            if quirk in self.quirks:
-                lines.extend(more)
-        for line in reversed(lines) if Quirk.REVERSED_CAPABILITIES in self.quirks else lines:
-            self._put(line)
-
-    def _end_of_mail(self, lines: list[bytes]) -> None:
-        if Quirk.NEEDS_UTF8 in self.quirks and not self._utf8:
-            header = lines[: lines.index(b"")] if b"" in lines else lines
-            if not b"".join(header).isascii():
-                lines = list(_NO_UTF8)
-        *first, last = lines or [b""]
-        for line in first:
-            self._put(line)
-        if lines:
-            self._put(last, newline=Quirk.NO_FINAL_NEWLINE not in self.quirks)
+        data = b"".join(lines)
+        kind, size = (Packet, 1) if Quirk.SPLIT_PACKETS in self.quirks else (Send, CHUNK)
+        self._queue.extend(kind(data[i : i + size]) for i in range(0, len(data), size))
