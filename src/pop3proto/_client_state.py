@@ -80,6 +80,24 @@ class ClientState(Engine[ClientEvent]):
         return f"<ClientConnection: {self.state.value}{secure}, {len(self.in_flight)} in flight>"
 
     @property
+    def in_body(self) -> bool:
+        """Whether an answer of several lines has begun, and its end has not been read."""
+        return self._body is not None
+
+    @property
+    def fate_of_deletions(self) -> str:
+        """What to tell of the messages marked as deleted if the session ends here: words that go
+        behind a message, or none where none is marked."""
+        if not self.pending_deletions:
+            return ""
+        if self.in_flight and isinstance(self.in_flight[-1], Quit):
+            # RFC 1939 section 6: the server deletes, then it answers.
+            return (
+                f"; marked as deleted, and not known to be gone or kept: {self.pending_deletions}"
+            )
+        return f"; marked as deleted, and kept: {self.pending_deletions}"
+
+    @property
     def in_flight(self) -> tuple[Command[Any], ...]:
         """The commands whose answers are not complete yet, oldest first."""
         if self._current is None:
@@ -90,7 +108,9 @@ class ClientState(Engine[ClientEvent]):
         """The octets to send for ``command``, which is from now on in flight.
 
         Commands may be sent ahead of the answers to earlier ones. Whether the server can take
-        that (PIPELINING, RFC 2449 section 6.6) is for the caller to know. Raises
+        that (PIPELINING, RFC 2449 section 6.6) is for the caller to know. Where nothing else is in
+        flight, what was received before does not answer ``command``; a command sent ahead is
+        answered by the reply whose turn it is, whenever that was received. Raises
         ``LocalProtocolError``, and changes nothing, if the command is not legal in the state that
         the session will be in when all that is in flight has succeeded, or if a barrier (AUTH,
         STLS, QUIT) forbids it.
@@ -112,9 +132,10 @@ class ClientState(Engine[ClientEvent]):
             self._ahead.append(command)
         else:
             self._current = command
-            if self._buffer.start != len(self._buffer.data):
+            buffer = self._buffer
+            if buffer.start != len(buffer.data) or buffer.pending:
                 # What is here already answers nothing that is about to be sent.
-                self._unasked = len(self._buffer)
+                self._unasked = len(buffer)
         if command.next_state is not None:
             self._projected = command.next_state
         if type(command) is Auth:

@@ -95,10 +95,20 @@ def as_text(octets: str | bytes) -> str:
 
 
 def apop_digest_matches(digest: str, timestamp: str, password: str | None) -> bool:
-    """Whether ``digest`` is APOP's for ``password``; never for ``None``, after the same work."""
-    octets = (_NOBODYS if password is None else password).encode("utf-8", "surrogateescape")
-    expected = md5(timestamp.encode("ascii") + octets, usedforsecurity=False).hexdigest()
-    return hmac.compare_digest(digest, expected) and password is not None
+    """Whether ``digest`` is APOP's for ``password``; never for ``None``, after the same work.
+
+    The password counts as it is and as SASLprep prepares it, which some clients do, and have to
+    where a server takes UTF-8 (RFC 6856 section 2.2).
+    """
+    stored = _NOBODYS if password is None else password
+    # Compared under a key that nobody knows, so that the time it takes tells nothing.
+    right = [_digest(_apop_digest(timestamp, form)) for form in (stored, _prepared(stored))]
+    return _digest(digest) in right and password is not None
+
+
+def _apop_digest(timestamp: str, password: str) -> str:
+    octets = timestamp.encode("ascii") + password.encode("utf-8", "surrogateescape")
+    return md5(octets, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class ClientConnection(ClientState):
             return self._end_of_stream() if buffer.eof else Signal.PAUSED
         command = self._current
         limit = self.limits.status_line
-        if command is not None and command.shape is _AUTHENTICATION:
+        if command is not None and command.shape is _AUTHENTICATION and not self._unasked:
             # Twice the challenge leaves room for base64, and for the caller to cancel one that
             # is too long but came to an end.
             limit = max(limit, 2 * self.limits.challenge)
@@ -307,10 +307,8 @@ class ClientConnection(ClientState):
         elif self.state is State.GREETING and len(self._buffer):
             rest = self._buffer.data[self._buffer.start :]
             message += f": {explain_greeting(rest)}; it said: {printable(rest)}"
-        if self.pending_deletions:
-            message += f"; {self.pending_deletions} messages marked as deleted were kept"
         raise ConnectionLost(
-            message,
+            message + self.fate_of_deletions,
             command=self._current,
             octets_received=octets,
             pending_deletions=self.pending_deletions,

@@ -159,7 +159,7 @@ class ConnectionLost(Pop3Error, ConnectionError):
     """The stream ended, or failed, before the session was over; the connection is dead."""
 
     session_usable = False
-    hint = "connect again; messages marked as deleted are still in the maildrop"
+    hint = "connect again; only QUIT deletes, so see which messages are still there"
 
     def __init__(
         self,
@@ -173,7 +173,8 @@ class ConnectionLost(Pop3Error, ConnectionError):
         self.octets_received = octets_received
         """Octets of the unfinished message body that had been handed out when it broke off."""
         self.pending_deletions = pending_deletions
-        """Messages that were marked as deleted and stay, because QUIT was not confirmed."""
+        """Messages that were marked as deleted, and that no QUIT is known to have deleted: they
+        are kept if QUIT was not sent."""
 
 
 class ConnectFailed(Pop3Error, ConnectionError):
@@ -220,7 +221,7 @@ class DeadlineExceeded(Pop3Error, TimeoutError):
 class BusyError(Pop3Error):
     """A second call was made while another one of the same client was still running."""
 
-    hint = "finish or close the running call first, or open a second connection"
+    hint = "finish or close the running call first"
 
 
 class PlaintextAuthRefused(LocalProtocolError):

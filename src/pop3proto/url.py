@@ -18,7 +18,13 @@ _ACHAR = "$-_.+!*'(),&=~"
 _ENCODED = re.compile(rf"(?:[A-Za-z0-9{re.escape(_ACHAR)}]|%[0-9A-Fa-f]{{2}})*")
 _TO_ENCODE = re.compile(rf"[^A-Za-z0-9{re.escape(_ACHAR)}]".encode())
 _AUTH = re.compile(r"\*|\+?[A-Z0-9_-]{1,20}")
-_HOST = re.compile(r"[A-Za-z0-9._\-\x80-\U0010ffff]+")
+# Commands that log in. None of them is the name of a SASL mechanism.
+_COMMANDS = frozenset({"APOP", "USER"})
+# RFC 1035 section 2.3.4: labels of 1 to 63 octets, and the root's dot at the end.
+_HOST = re.compile(
+    r"[A-Za-z0-9_\-\x80-\U0010ffff]{1,63}(?:\.[A-Za-z0-9_\-\x80-\U0010ffff]{1,63})*\.?"
+)
+_MAX_HOST = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +48,28 @@ class PopUrl:
     user: str | None = None
     """The mailbox, decoded."""
     auth: str | None = None
-    """How to log in: ``"*"`` for any way, ``"+APOP"``, or the name of a SASL mechanism."""
+    """How to log in: ``"*"`` for any way, the name of a SASL mechanism, or, with a plus before
+    it, that of a command: ``"+APOP"``, or ``"+USER"`` for USER and PASS."""
     scheme: Literal["pop", "pops"] = "pop"
     """``"pop"``, or ``"pops"`` for implicit TLS."""
 
     def __post_init__(self) -> None:
+        if not _are_texts(self.scheme, self.host, self.user or "", self.auth or ""):
+            raise LocalProtocolError("all parts of a POP URL but the port are str")
         if self.scheme not in _PORTS:
             raise LocalProtocolError("a POP URL begins with pop:// or pops://")
         _check_host(self.host)
-        if self.port is not None and not 1 <= self.port <= _MAX_PORT:
+        # True would be a port too.
+        if self.port is not None and (
+            type(self.port) is not int or not 1 <= self.port <= _MAX_PORT
+        ):
             raise LocalProtocolError(f"the port of a POP URL is 1 to {_MAX_PORT}")
         if self.user is not None:
             _check_user(self.user)
         if self.auth is not None:
             if self.user is None:
                 raise LocalProtocolError(";AUTH= in a POP URL needs a user before it")
-            if not _AUTH.fullmatch(self.auth):
-                raise LocalProtocolError(
-                    ";AUTH= in a POP URL is *, +APOP, or a SASL mechanism in capitals"
-                )
+            _check_auth(self.auth)
 
     @classmethod
     def parse(cls, text: str) -> PopUrl:
@@ -71,6 +80,8 @@ class PopUrl:
         fragment, or characters that have to be percent-encoded and are not. The message shows
         nothing of ``text``, because a secret may be in it.
         """
+        if not _are_texts(text):
+            raise LocalProtocolError("a POP URL is a str")
         scheme, mark, server = text.partition("://")
         if not mark or scheme.lower() not in _PORTS:
             raise LocalProtocolError("a POP URL begins with pop:// or pops://")
@@ -94,10 +105,14 @@ class PopUrl:
 
     @property
     def mechanisms(self) -> tuple[str, ...] | None:
-        """What ``login()`` takes as ``mechanisms``: ``None`` if any way will do."""
+        """What ``login()`` takes as ``mechanisms``: ``None`` if any way will do.
+
+        A command that ``login()`` does not know keeps its plus, so that it is refused there.
+        """
         if self.auth is None or self.auth == "*":
             return None
-        return (self.auth.removeprefix("+"),)
+        command = self.auth.removeprefix("+")
+        return (command if command in _COMMANDS else self.auth,)
 
     def build(self) -> str:
         """The URL as text, without the port if that is the scheme's own."""
@@ -111,6 +126,10 @@ class PopUrl:
 
     def __str__(self) -> str:
         return self.build()
+
+
+def _are_texts(*parts: object) -> bool:
+    return all(isinstance(part, str) for part in parts)
 
 
 def _refuse_the_rest(server: str) -> None:
@@ -168,6 +187,16 @@ def _check_user(user: str) -> None:
         raise LocalProtocolError("the user of a POP URL has a control character")
 
 
+def _check_auth(auth: str) -> None:
+    if not _AUTH.fullmatch(auth):
+        raise LocalProtocolError(
+            ";AUTH= in a POP URL is *, a SASL mechanism in capitals, +APOP or +USER"
+        )
+    if auth in _COMMANDS:
+        # RFC 2384 section 3: without the plus it is the name of a SASL mechanism.
+        raise LocalProtocolError(f"{auth} is no SASL mechanism; the command is ;AUTH=+{auth}")
+
+
 def _check_host(host: str) -> None:
     if ":" in host:
         from ipaddress import AddressValueError, IPv6Address
@@ -178,6 +207,10 @@ def _check_host(host: str) -> None:
             scoped = True
         if scoped:
             raise LocalProtocolError("the IPv6 address of a POP URL is not one")
-    # Fullwidth forms and the like become the marks of a URL when the name is prepared for DNS.
-    elif not _HOST.fullmatch(normalize("NFKC", host)) or not host.isprintable():
+        return
+    # Fullwidth forms and the like become the marks of a URL when the name is prepared for DNS,
+    # and the ideographic full stop becomes a dot.
+    name = normalize("NFKC", host).replace("\u3002", ".")
+    fits = len(name.removesuffix(".")) <= _MAX_HOST
+    if not (host.isprintable() and fits and _HOST.fullmatch(name)):
         raise LocalProtocolError("the host of a POP URL is not a host name")

@@ -11,6 +11,7 @@ from pop3proto import (
     ConnectionLost,
     DeadConnectionError,
     Dele,
+    ErrorReply,
     LimitExceeded,
     Limits,
     List,
@@ -75,7 +76,7 @@ def test_a_message_that_is_cut_short() -> None:
     assert error.octets_received == 3
     assert error.pending_deletions == 1
     assert "3 octets into it" in str(error)
-    assert "1 messages marked as deleted were kept" in str(error)
+    assert "marked as deleted, and kept: 1" in str(error)
 
 
 def test_an_early_end_counts_after_all_that_came_before_it() -> None:
@@ -115,6 +116,15 @@ def test_a_challenge_can_be_longer_than_another_status_line() -> None:
     connection.send(AuthCancel())
     error = error_of(connection, b"-ERR " + b"x" * 600)
     assert (error.limit, error.value) == ("status_line", 600)
+
+
+def test_a_challenge_that_is_too_long_is_for_the_caller_to_cancel() -> None:
+    limits = Limits(status_line=100, challenge=300)
+    connection = client(PLAIN, state=AUTHORIZATION, limits=limits)
+    assert events(connection, b"+ " + b"YWFh" * 149 + b"\r\n") == [Challenge(PLAIN, b"aaa" * 149)]
+    connection.send(AuthCancel())
+    assert events(connection, b"-ERR\r\n") == [ErrorReply(PLAIN)]
+    assert connection.state is AUTHORIZATION
 
 
 @pytest.mark.parametrize("rest", [b"\r\n", b"+OK\r\n", b"+OK\r\n.\r\n", b""])

@@ -71,6 +71,16 @@ def test_the_apop_digest_of_rfc_1939() -> None:
     assert not apop_digest_matches("0" * 32, stamp, "tanstaaf")
 
 
+@pytest.mark.parametrize("stored", ["pa\u0308ss", "p\xe4ss", "pa\xad\u0308ss"])
+def test_apop_takes_a_password_that_the_client_has_prepared(stored: str) -> None:
+    # RFC 6856 section 2.2.
+    for sent in (stored, "p\xe4ss"):
+        digest = hashlib.md5(b"<1@example.org>" + sent.encode()).hexdigest()
+        assert apop_digest_matches(digest, "<1@example.org>", stored)
+    digest = hashlib.md5(b"<1@example.org>pass").hexdigest()
+    assert not apop_digest_matches(digest, "<1@example.org>", stored)
+
+
 def test_text_keeps_octets_that_are_not_utf_8() -> None:
     assert as_text("user") == "user"
     assert as_text(b"us\xc3\xa9r \xff") == "usér \udcff"

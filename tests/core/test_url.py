@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from pop3proto.errors import LocalProtocolError
 from pop3proto.url import PopUrl
 
+LONGEST = ".".join([*3 * [63 * "h"], 61 * "h"])
+
 
 @pytest.mark.parametrize(
     ("text", "url"),
@@ -34,6 +36,11 @@ from pop3proto.url import PopUrl
         ("pop://192.0.2.1:65535", PopUrl("192.0.2.1", 65535)),
         ("pop://b\xfccher.example:1", PopUrl("b\xfccher.example", 1)),
         ("pop://pop.example.org.", PopUrl("pop.example.org.")),
+        ("pop://_pop3._tcp.example.org", PopUrl("_pop3._tcp.example.org")),
+        (f"pop://{63 * 'h'}.example.org", PopUrl(f"{63 * 'h'}.example.org")),
+        (f"pop://{LONGEST}.", PopUrl(f"{LONGEST}.")),
+        ("pop://user;AUTH=+USER@h", PopUrl("h", user="user", auth="+USER")),
+        ("pop://user;AUTH=+PLAIN@h", PopUrl("h", user="user", auth="+PLAIN")),
     ],
 )
 def test_a_url_and_its_parts(text: str, url: PopUrl) -> None:
@@ -91,6 +98,10 @@ def test_other_ways_to_write_it(text: str, built: str) -> None:
         ("pop://user;AUTH=%2A%2A@h", "SASL mechanism"),
         ("pop://user;AUTH=PLAIN%0D%0A@h", "SASL mechanism"),
         ("pop://user;AUTH=\u017f@h", "percent-encode"),
+        ("pop://user;AUTH=+@h", "SASL mechanism"),
+        ("pop://user;AUTH=++APOP@h", "SASL mechanism"),
+        ("pop://user;AUTH=APOP@h", r";AUTH=\+APOP"),
+        ("pop://user;AUTH=user@h", r";AUTH=\+USER"),
         ("pop://user@hunter2@h", "percent-encode"),
         ("pop://user hunter2@h", "percent-encode"),
         ("pop://us\xe9r@h", "percent-encode"),
@@ -115,6 +126,16 @@ def test_other_ways_to_write_it(text: str, built: str) -> None:
         ("pop://hunter 2", "host name"),
         ("pop://h;AUTH=PLAIN", "host name"),
         ("pop://h\u200e", "host name"),
+        ("pop://.", "host name"),
+        ("pop://..", "host name"),
+        ("pop://.h", "host name"),
+        ("pop://h..x", "host name"),
+        ("pop://h..", "host name"),
+        ("pop://\u3002", "host name"),
+        ("pop://h\u3002\uff61x", "host name"),
+        (f"pop://{64 * 'h'}.example.org", "host name"),
+        (f"pop://{64 * chr(0xFC)}", "host name"),
+        (f"pop://h{LONGEST}", "host name"),
         ("pop://h\uff0fhunter2", "host name"),
         ("pop://h\uff20hunter2", "host name"),
         ("pop://h:", "port"),
@@ -156,11 +177,26 @@ def test_what_is_no_url(text: str, why: str) -> None:
         ({"host": "h", "user": "u", "auth": "plain"}, "capitals"),
         ({"host": "h", "user": "u", "auth": "PLAIN\n"}, "capitals"),
         ({"host": "h", "scheme": "POP"}, "begins with"),
+        ({"host": "h", "user": "u", "auth": "APOP"}, r"\+APOP"),
+        ({"host": "h", "port": True}, "port"),
+        ({"host": "h", "port": "110"}, "port"),
+        ({"host": "h", "port": 110.0}, "port"),
+        ({"host": b"h"}, "are str"),
+        ({"host": None}, "are str"),
+        ({"host": "h", "user": b"u"}, "are str"),
+        ({"host": "h", "user": "u", "auth": b"PLAIN"}, "are str"),
+        ({"host": "h", "scheme": ["pop"]}, "are str"),
     ],
 )
 def test_parts_that_make_no_url(parts: dict[str, Any], why: str) -> None:
     with pytest.raises(LocalProtocolError, match=why):
         PopUrl(**parts)
+
+
+@pytest.mark.parametrize("text", [b"pop://h", None, 5])
+def test_a_url_is_text(text: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="is a str"):
+        PopUrl.parse(text)
 
 
 def test_ports_and_tls() -> None:
@@ -178,13 +214,14 @@ def test_it_is_frozen_and_small() -> None:
     assert {url: 1}[PopUrl.parse("pop://h")] == 1
 
 
-names = st.from_regex(r"[a-z0-9\xe0-\xf6]([a-z0-9\xe0-\xf6.-]{0,20}[a-z0-9])?", fullmatch=True)
+LABEL = r"[a-z0-9\xe0-\xf6]([a-z0-9\xe0-\xf6-]{0,10}[a-z0-9])?"
+names = st.from_regex(rf"{LABEL}(\.{LABEL})?", fullmatch=True)
 urls = st.builds(
     PopUrl,
     host=names | st.ip_addresses().map(str),
     port=st.none() | st.integers(1, 65535),
     user=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1),
-    auth=st.sampled_from([None, "*", "+APOP", "PLAIN", "SCRAM-SHA-256-PLUS", "X_OWN"]),
+    auth=st.sampled_from([None, "*", "+APOP", "+PLAIN", "PLAIN", "SCRAM-SHA-256-PLUS", "X_OWN"]),
     scheme=st.sampled_from(["pop", "pops"]),
 )
 
@@ -213,7 +250,15 @@ def test_any_text_is_a_url_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("auth", "mechanisms"),
-    [(None, None), ("*", None), ("+APOP", ("APOP",)), ("CRAM-MD5", ("CRAM-MD5",))],
+    [
+        (None, None),
+        ("*", None),
+        ("+APOP", ("APOP",)),
+        ("+USER", ("USER",)),
+        ("CRAM-MD5", ("CRAM-MD5",)),
+        # Neither is a command that logs in the mechanism of its name, nor the other way round.
+        ("+PLAIN", ("+PLAIN",)),
+    ],
 )
 def test_what_to_log_in_with(auth: str | None, mechanisms: tuple[str, ...] | None) -> None:
     assert PopUrl("pop.example.org", user="user", auth=auth).mechanisms == mechanisms

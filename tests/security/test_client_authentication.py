@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,21 +14,28 @@ from typing import Any
 import pytest
 
 from pop3proto import (
+    Auth,
     AuthenticationError,
     AuthenticationFailed,
     DeadConnectionError,
     LimitExceeded,
     LocalProtocolError,
     MechanismUnavailable,
+    PlaintextAuthRefused,
     Pop3Error,
     SaslError,
     ServerNotVerified,
     WrongCredentials,
 )
+from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.sasl.server import Mechanism
+from pop3proto.serving import ServerOptions
+from pop3proto.testing import serve
 from pop3proto.transports import Security
 from tests.core.tracebacks import shown
 from tests.security.hostile import GREETING, HOST, Answer, Peer, hostile
 from tests.transports.runtimes import Flow, runtime
+from tests.transports.test_channel_binding import Certified
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]
@@ -256,6 +264,70 @@ def test_a_server_that_does_not_prove_itself(on: On, how: Scram, match: str) -> 
     assert [line[:4] for line in server.secret] == [b"CAPA", b"AUTH"]
 
 
+# Channel binding
+
+
+@runtime
+@pytest.mark.parametrize("mode", [TLS, Security.STLS])
+def test_an_offer_of_channel_binding_that_is_stripped(on: On, mode: Security) -> None:
+    certified = Certified()
+
+    def stripped(tls: ssl.SSLObject | None) -> list[Mechanism]:
+        # What somebody in between leaves of the offer, to the server that has made it.
+        return [each for each in certified.mechanisms(tls) if not each.name.endswith("-PLUS")]
+
+    async def flow(connect: Connect) -> None:
+        client = await connect(
+            server.host, server.port, security=mode, ssl_context=certified.client_context()
+        )
+        with pytest.raises(AuthenticationFailed) as caught:
+            await client.login("user", SECRET)
+        assert SECRET not in shown(caught.value)
+        # It was the flag: to whom it is not sent, the server opens.
+        await client.login("user", SECRET, mechanisms=["CRAM-MD5"])
+        await client.quit()
+
+    with serve(
+        MemoryMaildrops({"user": []}),
+        users={"user": SECRET},
+        security=mode,
+        options=ServerOptions(failed_login_delay=0.0, max_failed_logins=9),
+        mechanisms=stripped,
+        tls_context=certified.context,
+    ) as server:
+        on(flow)
+
+
+@runtime
+@pytest.mark.parametrize(
+    ("mode", "offered", "asks", "flag"),
+    [
+        (TLS, ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"], True, b"p=tls-[a-z-]+"),
+        (TLS, ["SCRAM-SHA-256"], True, b"y"),
+        # There is no offer to strip, or nothing to bind to.
+        (TLS, ["SCRAM-SHA-256"], False, b"n"),
+        (PLAIN, ["SCRAM-SHA-256"], True, b"n"),
+    ],
+)
+def test_the_server_is_told_whether_the_client_could_bind(
+    on: On, mode: Security, offered: list[str], asks: bool, flag: bytes
+) -> None:
+    answers: dict[bytes, Answer] = {b"CAPA": offering(*offered), b"AUTH": b"-ERR [AUTH] no\r\n"}
+    names = None if asks else offered
+
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        with pytest.raises(WrongCredentials):
+            await client.login("user", SECRET, mechanisms=names)
+        await client.quit()
+
+    with hostile(mode, answers, capabilities=asks) as server:
+        on(flow)
+    (line,) = [line for line in server.clear + server.secret if line.startswith(b"AUTH")]
+    assert line.split(b" ")[1].decode() == offered[-1]
+    assert re.match(flag + b",,n=user,", b64decode(line.split(b" ")[2]))
+
+
 # Challenges
 
 
@@ -356,6 +428,31 @@ def test_a_server_that_does_not_accept_the_cancelling(on: On) -> None:
 
     with hostile(TLS, answers) as server:
         on(flow)
+
+
+@runtime
+def test_a_mechanism_that_nobody_knows_is_not_used_in_the_clear(on: On) -> None:
+    class Own:
+        name = "X-OWN"
+        complete = True
+
+        def initial(self) -> bytes | None:
+            return SECRET.encode()
+
+        def respond(self, challenge: bytes) -> bytes:
+            return SECRET.encode()
+
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        for attempt in (client.authenticate(Own()), client.call(Auth("X-OWN", SECRET.encode()))):
+            with pytest.raises(PlaintextAuthRefused) as caught:
+                await attempt
+            assert SECRET not in shown(caught.value)
+        await client.quit()
+
+    with hostile(PLAIN, {}, allow_plaintext_auth=False) as server:
+        on(flow)
+    assert server.clear == [b"CAPA", b"QUIT"]
 
 
 @runtime

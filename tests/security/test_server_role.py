@@ -13,7 +13,18 @@ from typing import Any
 
 import pytest
 
-from pop3proto import STRICT, Apop, ClientConnection, MaildropError, StlsInjectionError
+from pop3proto import (
+    STRICT,
+    Apop,
+    Auth,
+    AuthResponse,
+    Challenge,
+    ClientConnection,
+    Limits,
+    MaildropError,
+    State,
+    StlsInjectionError,
+)
 from pop3proto.maildrop import MaildirMaildrops, MemoryMaildrops, StoredMessage
 from pop3proto.serving import (
     Action,
@@ -151,6 +162,29 @@ def test_one_answer_for_one_line_however_long(maildrops: MemoryMaildrops, start:
     assert answers.startswith(b"-ERR the line is too long\r\n+OK\r\n")
     assert answers.count(b"-ERR") == 1
     assert peak < 1_000_000
+
+
+def test_an_answer_within_auth_is_no_longer_than_the_limit(maildrops: MemoryMaildrops) -> None:
+    class Asking:
+        """Asks for more, and says how much it got."""
+
+        name, shows_password = "X-OWN", False
+
+        def begin(self) -> "Asking":
+            return self
+
+        def respond(self, response: bytes | None) -> bytes:
+            return b"%d" % len(response or b"")
+
+    session = session_of(maildrops, mechanisms=[Asking()], limits=Limits(challenge=100))
+    assert sent(act(session, b"AUTH X-OWN\r\n")) == Challenge(Auth("X-OWN"), b"0").to_bytes()
+    fits, too_long = (AuthResponse(b"x" * octets).to_bytes() for octets in (100, 101))
+    assert sent(act(session, fits)) == Challenge(Auth("X-OWN"), b"100").to_bytes()
+    assert sent(act(session, too_long)) == b"-ERR the answer is too long\r\n"
+    assert session.state is State.AUTHORIZATION
+    assert sent(act(session, b"AUTH X-OWN " + too_long)) == b"-ERR the answer is too long\r\n"
+    assert session.state is State.AUTHORIZATION
+    assert b"+OK 2 messages" in sent(act(session, LOGIN))
 
 
 @pytest.mark.parametrize(

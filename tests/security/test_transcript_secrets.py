@@ -1,15 +1,40 @@
 """No secret is in what a recorder keeps, whatever the chunks and the pipelining."""
 
 from base64 import b64encode
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import md5
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import Pop3Error
+from pop3proto import (
+    Apop,
+    Auth,
+    AuthCancel,
+    AuthList,
+    AuthResponse,
+    Capa,
+    ClientConnection,
+    Command,
+    Extension,
+    LocalProtocolError,
+    Pass,
+    Pop3Error,
+    Quit,
+    RemoteProtocolError,
+    Retr,
+    Rpop,
+    Stat,
+    User,
+)
+from pop3proto.testing.strategies import chunkings
 from pop3proto.transcript import Recorder, Role, Transcript, replay
+from tests.core.sessions import drained
+from tests.property.effort import effort
 
 PASSWORD = b"hunter2-Sesame"
 USER_NAME = b"user"
@@ -93,7 +118,8 @@ SESSIONS: dict[str, list[tuple[str, list[bytes]]]] = {
         ("S", [b"+OK"]),
     ],
 }
-# These do not replay: the client does what a client may not, or the server answers too much.
+# These do not replay: the client does what a client may not, or the server answers too much, or
+# says that it takes a message where it cannot.
 UNRULY: dict[str, list[tuple[str, list[bytes]]]] = {
     "answers sent ahead of challenges": [
         ("S", [b"+OK"]),
@@ -123,6 +149,42 @@ UNRULY: dict[str, list[tuple[str, list[bytes]]]] = {
         ("C", [b"USER user"]),
         ("S", [b"+ UGFzc3dvcmQ6"]),
         ("C", [b64encode(PASSWORD)]),
+    ],
+    "an upload before the login": [
+        ("S", [b"+OK"]),
+        ("C", [b"XTND XMIT"]),
+        ("S", [b"+OK"]),
+        ("C", [b"USER user"]),
+        ("S", [b"+OK"]),
+        ("C", [b"PASS " + PASSWORD, b"AUTH PLAIN " + b64encode(PLAIN), b"AUTH LOGIN"]),
+        ("S", [b"+OK", b"+OK", b"+ "]),
+        ("C", [b64encode(PASSWORD), b".", b"PASS " + PASSWORD]),
+    ],
+    "an upload sent ahead of the login": [
+        ("S", [b"+OK"]),
+        ("C", [b"XTND XMIT", b"USER user", b"PASS " + PASSWORD]),
+        ("S", [b"+OK", b"+OK"]),
+        ("C", [b"PASS " + PASSWORD, b"APOP user " + DIGEST]),
+    ],
+    "an upload behind a login that is refused": [
+        ("S", [b"+OK"]),
+        ("C", [b"USER user", b"PASS " + PASSWORD, b"XTND XMIT"]),
+        ("S", [b"+OK", b"-ERR", b"+OK"]),
+        ("C", [b"USER user", b"PASS " + PASSWORD]),
+    ],
+    "an upload ahead of an exchange": [
+        ("S", [b"+OK"]),
+        ("C", [b"XTND XMIT", b"AUTH LOGIN"]),
+        ("S", [b"+OK", b"+ "]),
+        ("C", [b64encode(PASSWORD)]),
+        ("S", [b"+ "]),
+        ("C", [PASSWORD]),
+    ],
+    "an upload sent ahead of the answer to a login": [
+        ("S", [b"+OK"]),
+        ("C", [b"AUTH PLAIN " + b64encode(PLAIN), b"XTND XMIT", b"AUTH LOGIN"]),
+        ("S", [b"+OK", b"+OK"]),
+        ("C", [b64encode(PASSWORD), b"PASS " + PASSWORD]),
     ],
     "mistyped": [
         ("S", [b"+OK"]),
@@ -192,7 +254,7 @@ def test_octet_by_octet(name: str, role: Role) -> None:
 
 
 @given(st.data(), st.sampled_from(sorted(ALL)), st.sampled_from(["client", "server"]))
-@settings(max_examples=150)
+@effort(150)
 def test_cut_anywhere(data: st.DataObject, name: str, role: Role) -> None:
     recorder = record(ALL[name], role, data)
     assert_no_secret(recorder)
@@ -236,6 +298,42 @@ def test_errors_of_a_replay_show_no_secret(name: str) -> None:
             shown += f"{error} {error!r}"
         assert PASSWORD.decode() not in shown
         assert b64encode(PASSWORD).decode() not in shown
+
+
+TYPED: list[Command[Any]] = [
+    *(User(USER_NAME), Pass(PASSWORD), Rpop(PASSWORD), Apop(USER_NAME, DIGEST.decode())),
+    *(Auth("PLAIN", PLAIN), Auth("LOGIN"), Auth("X-OWN", complete=False), AuthList()),
+    *(AuthResponse(PASSWORD), AuthResponse(PLAIN, complete=False), AuthResponse(b"")),
+    *(AuthCancel(), Capa(), Stat(), Retr(1), Quit(), Extension.multi("XTND XLST")),
+    *([Extension.single("XTND XMIT")] * 3),
+]
+ANSWERED = [
+    *([b"+OK\r\n"] * 5),
+    *(b"-ERR\r\n", b"+ \r\n", b"+ PDE+\r\n", b"+OK PDE+\r\n", b"+OK 1 2\r\n", b"+ok\n", b"\r\n"),
+    *(b"+OK\r\nPLAIN\r\n.\r\n", b".\r\n", b"+OK\r\n.x\r\n.\r\n"),
+]
+STEPS = st.lists(st.sampled_from(TYPED) | st.sampled_from(ANSWERED), max_size=14)
+
+
+@given(STEPS, st.sampled_from([(), ("XTND XLST",)]), st.data())
+@effort(300)
+def test_whatever_an_engine_sends(
+    steps: list[Command[Any] | bytes], multiline: tuple[str, ...], data: st.DataObject
+) -> None:
+    """Commands sent ahead, in several pieces, to a server that says anything."""
+    engine, recorder = ClientConnection(), Recorder(multiline=multiline)
+    with suppress(RemoteProtocolError):
+        for step in (b"+OK\r\n", *steps):
+            if isinstance(step, bytes):
+                recorder.received(step)
+                engine.receive_data(step)
+                deque(drained(engine), maxlen=0)
+            else:
+                with suppress(LocalProtocolError):
+                    octets = engine.send(step)
+                    for piece in data.draw(chunkings(octets)):
+                        recorder.sent(piece)
+    assert_no_secret(recorder)
 
 
 def test_a_malformed_line_is_not_shown() -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import trustme
+from OpenSSL import SSL
 
-from pop3proto import AuthenticationFailed, ServerNotVerified, WrongCredentials
+from pop3proto import (
+    AuthenticationFailed,
+    ConnectionLost,
+    ServerNotVerified,
+    TlsError,
+    WrongCredentials,
+)
 from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.sasl import External, by_name, channel_bindings
+from pop3proto.sasl import External, ScramSha256, by_name, channel_bindings
 from pop3proto.sasl.server import (
     ChannelBinding,
     Mechanism,
@@ -53,18 +60,20 @@ class Certified:
         pem = issued.cert_chain_pems[0].bytes().decode("ascii")
         self.der = ssl.PEM_cert_to_DER_cert(pem)
 
-    def mechanisms(self, tls: ssl.SSLObject | None) -> list[Mechanism]:
-        if tls is None:
-            return list(password_mechanisms(Passwords(USERS), host="localhost"))
+    def bindings(self, tls: ssl.SSLObject) -> list[ChannelBinding]:
         bound = end_point(self.der)
         assert bound is not None
         unique = tls.get_channel_binding("tls-unique") if tls.version() == "TLSv1.2" else None
-        bindings = [bound, *([ChannelBinding("tls-unique", unique)] if unique else [])]
+        return [bound, *([ChannelBinding("tls-unique", unique)] if unique else [])]
+
+    def mechanisms(self, tls: ssl.SSLObject | None) -> list[Mechanism]:
         passwords = Passwords(USERS)
+        if tls is None:
+            return list(password_mechanisms(passwords, host="localhost"))
         named: Any = tls.getpeercert() or {}
         identity = dict(pair for part in named.get("subject", ()) for pair in part)
         return [
-            *password_mechanisms(passwords, host="localhost", channel_bindings=bindings),
+            *password_mechanisms(passwords, host="localhost", channel_bindings=self.bindings(tls)),
             ServerExternal(identity.get("commonName", "")),
         ]
 
@@ -155,6 +164,32 @@ def test_a_client_certificate(on: Callable[[Flow], Any], mode: Security) -> None
         on(flow)
 
 
+@runtime
+@under_tls
+@version
+def test_a_client_certificate_of_a_foreign_authority(
+    on: Callable[[Flow], Any], mode: Security, newest: ssl.TLSVersion
+) -> None:
+    certified = Certified(newest)
+    context = certified.client_context()
+    # It names the user, but that is not for this one to say.
+    trustme.CA().issue_cert("user@example.org", common_name="user").configure_cert(context)
+    with certified.serving(mode) as server:
+
+        async def flow(connect: Connect) -> None:
+            with pytest.raises(ConnectionError) as caught:
+                # In TLS 1.3 the client's handshake is done before the server has seen it.
+                async with await connect(
+                    server.host, server.port, security=mode, ssl_context=context
+                ) as client:
+                    await client.authenticate(External())
+            assert isinstance(caught.value, TlsError | ConnectionLost)
+            assert not caught.value.session_usable
+
+        on(flow)
+    assert all(session.user is None for session in server.sessions)
+
+
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 @version
 def test_each_kind_of_binding(mechanism: str, newest: ssl.TLSVersion) -> None:
@@ -183,7 +218,7 @@ def test_each_kind_of_binding(mechanism: str, newest: ssl.TLSVersion) -> None:
         ]
         expected = ["tls-server-end-point"]
         if newest is ssl.TLSVersion.TLSv1_2:
-            expected.append("tls-unique")
+            expected.insert(0, "tls-unique")
         assert [binding.type for binding in kinds] == expected
         for wrong in kinds:
             other = ChannelBinding(wrong.type, bytes(len(wrong.data)))
@@ -224,3 +259,80 @@ def test_an_offer_that_somebody_has_stripped() -> None:
         with pytest.raises((AuthenticationFailed, ServerNotVerified)):
             client.login("user", "pa55word", mechanisms=["SCRAM-SHA-256"])
         client.login("user", "pa55word", mechanisms=["CRAM-MD5"])
+
+
+# tls-exporter, which no Python gives out yet: from the caller's own TLS
+
+
+class OwnTls:
+    """A stream through TLS by pyOpenSSL, at both ends, to a server in memory."""
+
+    def __init__(self, certified: Certified, newest: ssl.TLSVersion) -> None:
+        issued = certified.authority.issue_cert("localhost")
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        issued.configure_cert(context)
+        trusting = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        trusting.set_verify(SSL.VERIFY_PEER)
+        certified.authority.configure_trust(trusting)
+        trusting.set_max_proto_version(newest)
+        self.server, self.client = SSL.Connection(context, None), SSL.Connection(trusting, None)
+        self.server.set_accept_state()
+        self.client.set_connect_state()
+        for end in 3 * [self.client, self.server]:
+            with suppress(SSL.WantReadError):
+                end.do_handshake()
+            self._carry()
+        bindings = [exported(self.server)]
+        self._inner = memory_stream(
+            MemoryMaildrops({"user": [b"one\r\n"]}),
+            users=USERS,
+            options=OPTIONS,
+            security=Security.PLAINTEXT,
+            mechanisms=password_mechanisms(
+                Passwords(USERS), host="localhost", channel_bindings=bindings
+            ),
+        )
+
+    def _carry(self) -> None:
+        for end, other in ((self.client, self.server), (self.server, self.client)):
+            with suppress(SSL.WantReadError):
+                other.bio_write(end.bio_read(1 << 20))
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        self.client.sendall(data)
+        self._carry()
+        await self._inner.send(self.server.recv(1 << 20), timeout)
+
+    async def receive(self, timeout: float | None) -> bytes:
+        self.server.sendall(await self._inner.receive(timeout))
+        self._carry()
+        return self.client.recv(1 << 20)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def abort(self) -> None:
+        self._inner.abort()
+
+
+def exported(tls: SSL.Connection) -> ChannelBinding:
+    """RFC 9266 section 4.2: the label, a context without octets, 32 octets."""
+    data = tls.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+    return ChannelBinding("tls-exporter", data)
+
+
+@version
+def test_the_exporter_of_ones_own_tls(newest: ssl.TLSVersion) -> None:
+    certified = Certified()
+    stream, other = OwnTls(certified, newest), OwnTls(certified, newest)
+    assert stream.client.get_protocol_version_name() == newest.name.replace("_", ".")
+    assert exported(stream.client) == exported(stream.server) != exported(other.client)
+    with Client.start(stream, security=Security.PLAINTEXT) as client:
+        # What belongs to another connection shows that somebody is in between.
+        wrong = ScramSha256("user", "pa55word", channel_binding=exported(other.client))
+        with pytest.raises(WrongCredentials):
+            client.authenticate(wrong)
+        bound = ScramSha256("user", "pa55word", channel_binding=exported(stream.client))
+        result = client.authenticate(bound)
+        assert (result.mechanism, result.channel_bound) == ("SCRAM-SHA-256-PLUS", True)
+        assert client.stat().count == 1

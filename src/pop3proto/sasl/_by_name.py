@@ -21,13 +21,20 @@ PASSWORD_MECHANISMS = frozenset(
 """Those that prove a user's password."""
 SHOWS_SECRET = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 """Those that hand over something that opens the maildrop again (RFC 8314)."""
+_HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS", "GSSAPI"}
 
 
-def shows_secret(mechanism: Mechanism) -> bool:
-    """Whether who reads what ``mechanism`` says can log in with it: it needs TLS."""
-    if isinstance(mechanism, ShowsSecret):
-        return mechanism.shows_secret
-    return mechanism.name.upper() in SHOWS_SECRET
+def shows_secret(mechanism: Mechanism | str) -> bool:
+    """Whether who reads what ``mechanism`` says can log in with it: it needs TLS.
+
+    ``mechanism`` can be a name. One that is not known counts as one that shows its secret, as
+    does an object with such a name, unless its ``shows_secret`` is ``False``.
+    """
+    if not isinstance(mechanism, str):
+        if isinstance(mechanism, ShowsSecret):
+            return mechanism.shows_secret is not False
+        mechanism = mechanism.name
+    return mechanism.upper() not in _HIDES_SECRET
 
 
 def by_name(
@@ -43,11 +50,12 @@ def by_name(
 
     ``secret`` is the password, or the access token of XOAUTH2 and OAUTHBEARER. ``user`` is who to
     act as for EXTERNAL, the trace for ANONYMOUS. ``host`` is the server's name, for DIGEST-MD5,
-    GSSAPI and NTLM. The ``-PLUS`` forms take ``channel_binding``; ``can_bind`` says that this side
-    has one and the server does not offer to use it (RFC 5802 section 6).
+    GSSAPI and NTLM, in ASCII: A-labels where it has other characters. The ``-PLUS`` forms take
+    ``channel_binding``; ``can_bind`` says that this side has one and the server does not offer to
+    use it (RFC 5802 section 6).
 
     Raises ``MechanismUnavailable`` for a name that is not known, and ``LocalProtocolError`` for a
-    user or a secret that the mechanism cannot carry.
+    user, a secret or a host that the mechanism cannot carry.
     """
     try:
         upper = name.upper()

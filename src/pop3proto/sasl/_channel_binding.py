@@ -46,19 +46,23 @@ _SEQUENCE, _OBJECT_IDENTIFIER, _FIRST_CONTEXT = 0x30, 0x06, 0xA0
 
 
 def channel_bindings(tls: TlsConnection) -> list[ChannelBinding]:
-    """The bindings that a client's connection has, the best first.
+    """The bindings that a client's connection has, in the order in which to try them.
 
-    tls-exporter where this Python knows it (RFC 9266), tls-server-end-point (RFC 5929 section 4),
-    and tls-unique up to TLS 1.2 (RFC 5929 section 3), which is no binding in TLS 1.3.
+    First the one that a server has to know: tls-unique up to TLS 1.2 (RFC 5929 section 3,
+    RFC 5802 section 6.1), tls-exporter (RFC 9266) from TLS 1.3 on, where tls-unique is none. Then
+    tls-exporter for TLS 1.2, and tls-server-end-point (RFC 5929 section 4), which any connection
+    to the same certificate has. tls-exporter is there if ``tls`` gives it out, which no
+    connection of the ``ssl`` module up to Python 3.13 does: who has it makes a ``ChannelBinding``.
     """
     found: list[ChannelBinding] = []
+    # It was attacked through resumed sessions (RFC 7627 section 1); this client resumes none.
+    if tls.version() in ("TLSv1", "TLSv1.1", "TLSv1.2") and (data := _binding(tls, "tls-unique")):
+        found.append(ChannelBinding("tls-unique", data))
     if exported := _binding(tls, "tls-exporter"):
         found.append(ChannelBinding("tls-exporter", exported))
     certificate = tls.getpeercert(True)
     if certificate and (binding := end_point(certificate)):
         found.append(binding)
-    if tls.version() in ("TLSv1", "TLSv1.1", "TLSv1.2") and (data := _binding(tls, "tls-unique")):
-        found.append(ChannelBinding("tls-unique", data))
     return found
 
 

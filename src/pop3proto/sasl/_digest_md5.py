@@ -162,7 +162,7 @@ class DigestMd5:
         self._cnonce = _ascii("the cnonce", cnonce, problems)
         self._digest_uri = b"%b/%b" % (
             _ascii("the service", service, problems),
-            _ascii("the host", host, problems),
+            _ascii("the host", host, problems, "A-labels (xn--...) for other characters"),
         )
         octets_of("the password", password, problems, empty=True)
         what = "the authorization identity"
@@ -286,10 +286,10 @@ def _encoded(text: str | bytes, charset: str) -> bytes:
         raise ValueError("allows only ISO 8859-1, and a name or the password is not") from None
 
 
-def _ascii(what: str, text: object, problems: list[str]) -> bytes:
+def _ascii(what: str, text: object, problems: list[str], instead: str = "") -> bytes:
     if isinstance(text, str) and _ASCII.fullmatch(text):
         return text.encode("ascii")
-    problems.append(f"{what} is printable ASCII without blanks")
+    problems.append(", ".join(filter(None, [f"{what} is printable ASCII without blanks", instead])))
     return b""
 
 

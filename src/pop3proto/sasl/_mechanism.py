@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ..errors import LocalProtocolError
+
 __all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
+
+# RFC 5802 section 7: cb-name.
+_BINDING_TYPE = re.compile(r"[A-Za-z0-9.-]+")
 
 
 class Mechanism(Protocol):
@@ -15,10 +21,13 @@ class Mechanism(Protocol):
     The session asks ``initial()`` once, then ``respond()`` for each challenge of the server, and
     looks at ``complete`` when the server says ``+OK``. None of the octets are in base64. Whatever
     a method raises cancels the exchange with ``*`` (RFC 5034 section 4) and reaches the caller;
-    the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense, and
+    the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense,
+    ``WrongCredentials`` for one that says that the credentials are wrong, and
     ``ServerNotVerified`` for a server that fails to prove itself.
 
-    An object of one's own needs these four members and nothing else.
+    An object of one's own needs these four members and nothing else under TLS. Without TLS it is
+    refused, unless it has a fifth one, ``shows_secret = False`` (see ``ShowsSecret``), or a name
+    of the library's own mechanisms that do not show their secret.
     """
 
     @property
@@ -45,7 +54,10 @@ class Mechanism(Protocol):
 
 @runtime_checkable
 class ShowsSecret(Protocol):
-    """A mechanism that says itself whether it shows its secret; else its name tells."""
+    """A mechanism that says itself whether it shows its secret; else its name tells.
+
+    A name that is not known counts as one that does.
+    """
 
     @property
     def shows_secret(self) -> bool:
@@ -65,9 +77,24 @@ class ReportsDetails(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelBinding:
-    """The octets that tie a login to the TLS connection that it goes through (RFC 5056)."""
+    """The octets that tie a login to the TLS connection that it goes through (RFC 5056).
+
+    Raises ``LocalProtocolError`` for what is no name of a type, and for a binding to nothing.
+    """
 
     type: str
     """The registered name: ``tls-exporter``, ``tls-server-end-point`` or ``tls-unique``."""
     data: bytes
-    """The octets of that type (RFC 9266, RFC 5929)."""
+    """The octets of that type (RFC 9266, RFC 5929), at least one."""
+
+    def __post_init__(self) -> None:
+        _check(self.type, self.data)
+
+
+def _check(kind: object, data: object) -> None:
+    if not isinstance(kind, str) or not _BINDING_TYPE.fullmatch(kind):
+        raise LocalProtocolError(
+            "the type of a channel binding has ASCII letters, digits, dots and hyphens"
+        )
+    if not isinstance(data, bytes) or not data:
+        raise LocalProtocolError("the data of a channel binding are bytes, at least one")

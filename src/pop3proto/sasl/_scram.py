@@ -9,7 +9,7 @@ from secrets import token_urlsafe
 from typing import ClassVar
 
 from .._base64 import decode_base64
-from ..errors import LocalProtocolError, SaslError, ServerNotVerified, printable
+from ..errors import SaslError, ServerNotVerified, WrongCredentials, printable
 from ._mechanism import ChannelBinding
 from ._plain import octets_of, raise_first
 from ._scram_messages import HASHES, attributes, client_proof, derive, signature
@@ -23,6 +23,10 @@ _MAX_ITERATIONS = 1_000_000
 _NUMBER = re.compile(rb"[1-9][0-9]{0,8}")
 # RFC 5802 section 7: printable ASCII but the comma.
 _NONCE = re.compile(rb"[!-+\--~]+")
+# What a server names as its reason (section 7) where the binding is the matter, and where the
+# user or the password is.
+_BINDING_ERRORS = frozenset({b"unsupported-channel-binding-type", b"channel-bindings-dont-match"})
+_CREDENTIAL_ERRORS = frozenset({b"invalid-proof", b"unknown-user"})
 
 
 class _Scram:
@@ -34,7 +38,11 @@ class _Scram:
     maildrop is opened, if it is not that of ``user``. Text is prepared with SASLprep; octets are
     sent as they are. ``nonce`` is for tests.
 
-    Raises ``LocalProtocolError`` for a name or a password that the mechanism cannot carry.
+    ``max_iterations`` bounds what the server can make this side compute: the key derivation runs
+    without a break, within ``respond()``.
+
+    Raises ``LocalProtocolError`` for a name or a password that the mechanism cannot carry, and
+    for bounds of which the lower one is less than 1 or more than the upper one.
     """
 
     __slots__ = (
@@ -45,6 +53,7 @@ class _Scram:
         "_header",
         "_nonce",
         "_password",
+        "_server_error",
         "_step",
         "channel_bound",
         "max_iterations",
@@ -75,6 +84,12 @@ class _Scram:
         authorization = octets_of(
             "the authorization identity", authorization_id, problems, prepare=True, empty=True
         )
+        if not 1 <= min_iterations <= max_iterations:
+            problems.append("min_iterations is from 1 to max_iterations")
+        nonce = token_urlsafe(24) if nonce is None else nonce
+        self._nonce = octets_of("the nonce", nonce, problems)
+        if not _NONCE.fullmatch(self._nonce):
+            problems.append("a nonce is printable ASCII without commas")
         raise_first(problems)
         self.channel_bound = channel_binding is not None
         """Whether the login is tied to the TLS connection."""
@@ -91,12 +106,10 @@ class _Scram:
             self._binding = channel_binding.data
         identity = b"a=" + _escaped(authorization) if authorization else b""
         self._header = flag + b"," + identity + b","
-        self._nonce = (nonce or token_urlsafe(24)).encode("ascii")
-        if not _NONCE.fullmatch(self._nonce):
-            raise LocalProtocolError("a nonce is printable ASCII without commas")
         self._bare = b"n=" + _escaped(name) + b",r=" + self._nonce
         # What the server has to say in the end.
         self._expected = b""
+        self._server_error = b""
         self._step = 0
 
     def __repr__(self) -> str:
@@ -107,6 +120,15 @@ class _Scram:
         """Whether the server has proved that it knows the password."""
         return self._step == 3
 
+    @property
+    def binding_refused(self) -> bool:
+        """Whether a refusal, as things stand, is due to the type or the data of the binding.
+
+        So it is if the server has said so, and taken to be so if it has not sent a challenge
+        yet: then it has not seen the password's proof either (RFC 5802 section 6).
+        """
+        return self.channel_bound and (self._step == 0 or self._server_error in _BINDING_ERRORS)
+
     def initial(self) -> bytes | None:
         """The client's first message: who it is, and its nonce."""
         return self._header + self._bare
@@ -114,8 +136,9 @@ class _Scram:
     def respond(self, challenge: bytes) -> bytes:
         """The proof of the password, and an empty answer to the server's own proof.
 
-        Raises ``SaslError`` if the challenge makes no sense or would make the exchange unsafe,
-        ``ServerNotVerified`` if the server's proof is wrong.
+        Raises ``SaslError`` if the challenge makes no sense or would make the exchange unsafe, or
+        holds an error of the server's; ``WrongCredentials`` if that error is the user or the
+        password; ``ServerNotVerified`` if the server's proof is wrong.
         """
         self._step += 1
         if self._step == 1:
@@ -140,6 +163,7 @@ class _Scram:
 
     def _server_first(self, challenge: bytes) -> tuple[bytes, bytes, int]:
         """Nonce, salt and number of iterations; checked before any key is derived from them."""
+        self._raise_error(challenge)
         values = attributes(challenge, "rsi")
         if values is None:
             raise SaslError(f"no SCRAM challenge: {printable(challenge)}")
@@ -159,10 +183,17 @@ class _Scram:
             )
         return nonce, salt, iterations
 
-    def _verify(self, challenge: bytes) -> None:
+    def _raise_error(self, challenge: bytes) -> None:
+        """Raise what the server says went wrong, if it says so (RFC 5802 section 7)."""
         error = attributes(challenge, "e")
-        if error is not None:
-            raise SaslError(f"the server refuses: {printable(error[0])}")
+        if error is None:
+            return
+        self._server_error = error[0]
+        cls = WrongCredentials if error[0] in _CREDENTIAL_ERRORS else SaslError
+        raise cls(f"the server refuses: {printable(error[0])}")
+
+    def _verify(self, challenge: bytes) -> None:
+        self._raise_error(challenge)
         proof = attributes(challenge, "v")
         if proof is None or not hmac.compare_digest(proof[0], self._expected):
             raise ServerNotVerified(

@@ -19,7 +19,14 @@ __all__ = ["ScramKeySource", "ScramKeys", "ScramSha1", "ScramSha256", "ScramSha5
 
 _ITERATIONS = 4096
 _SALT_OCTETS = 16
+# As many as SHA-256 has.
+_MAX_SALT_OCTETS = 32
 _NO_KEYS = ScramKeys(b"", 1, b"", b"")
+# A user's salt has to be the same each time, on each connection, and so has that of one who is
+# not known.
+_SECRET = token_bytes()
+# RFC 5802 section 7.
+_UNSUPPORTED_BINDING = b"e=unsupported-channel-binding-type"
 
 
 @runtime_checkable
@@ -39,7 +46,15 @@ class _Scram:
     a client that says that it could have bound, and saw no offer, is refused, because somebody
     has stripped the offer (RFC 5802 section 6).
 
-    A user can only act as that user. An unknown user is asked like a known one.
+    A user can only act as that user. An unknown user is asked like a known one: with
+    ``iterations`` and a salt of ``salt_octets`` octets, which should be those of the keys of a
+    ``ScramKeySource``, if that is where ``users`` come from; its users have their own. Salts that
+    are made here, those of unknown users among them, come from ``secret``, which by default lasts
+    as long as the process. A server with a ``ScramKeySource`` should keep one: an unknown user is
+    one whose salt changes when it is started again.
+
+    Raises ``LocalProtocolError`` for numbers below 1, for a salt of more than 32 octets, and for
+    a secret that is empty.
     """
 
     base: ClassVar[str]
@@ -52,13 +67,19 @@ class _Scram:
         channel_bindings: Iterable[ChannelBinding] = (),
         offers_plus: bool = False,
         iterations: int = _ITERATIONS,
+        salt_octets: int = _SALT_OCTETS,
+        secret: bytes | None = None,
     ) -> None:
+        if iterations < 1 or not 1 <= salt_octets <= _MAX_SALT_OCTETS or secret == b"":
+            raise LocalProtocolError(
+                f"SCRAM takes an iteration, a salt of 1 to {_MAX_SALT_OCTETS} octets, and a secret"
+            )
         self._users = users
         self._bindings = {binding.type: binding.data for binding in channel_bindings}
         self._offers_plus = offers_plus or bool(self._bindings)
         self._iterations = iterations
-        # A user's salt has to be the same each time, and that of one who is not known too.
-        self._secret = token_bytes()
+        self._salt_octets = salt_octets
+        self._secret = _SECRET if secret is None else secret
         self.name = self.base + ("-PLUS" if self._bindings else "")
 
     def begin(self) -> Exchange:
@@ -69,15 +90,26 @@ class _Scram:
         """The keys of ``user``, and whether there is such a user."""
         if isinstance(self._users, ScramKeySource):
             found = self._users.scram_keys(user, self.base)
-            return (found, True) if found is not None else (self._derived(user, None), False)
+            return (self._nobodys(user) if found is None else found), found is not None
         password = self._users.password_for(user)
-        return self._derived(user, password), password is not None
+        # For an unknown user too, so that the work is the same.
+        octets = self._secret if password is None else as_octets(_prepared(password))
+        hash_name = HASHES[self.base]
+        keys = keys_for(hash_name, octets, self._salt(user), self._iterations)
+        return keys, password is not None
 
-    def _derived(self, user: str, password: str | None) -> ScramKeys:
-        octets = as_octets(user)
-        salt = hmac.digest(self._secret, octets, "sha256")[:_SALT_OCTETS]
-        secret = self._secret if password is None else as_octets(_prepared(password))
-        return keys_for(HASHES[self.base], secret, salt, self._iterations)
+    def _nobodys(self, user: str) -> ScramKeys:
+        """Keys that nobody can know; made without a derivation, as those found are."""
+        hash_name = HASHES[self.base]
+        stored_key, server_key = (
+            hmac.digest(self._secret, what + as_octets(user), hash_name)
+            for what in (b"stored key\0", b"server key\0")
+        )
+        return ScramKeys(self._salt(user), self._iterations, stored_key, server_key)
+
+    def _salt(self, user: str) -> bytes:
+        message = f"salt\0{self.base}\0".encode("ascii") + as_octets(user)
+        return hmac.digest(self._secret, message, "sha256")[: self._salt_octets]
 
     def accepts(self, header: bytes) -> bool:
         """Whether the client's flag for channel binding fits what is offered here."""
@@ -86,6 +118,10 @@ class _Scram:
         if self._bindings:
             return False
         return header == b"n" or (header == b"y" and not self._offers_plus)
+
+    def misses(self, flag: bytes) -> bool:
+        """Whether the client wants to bind, to something that this side does not have."""
+        return bool(self._bindings) and flag.startswith(b"p=") and not self.accepts(flag)
 
     def binding(self, flag: bytes) -> bytes:
         """The data that the client has to have bound to."""
@@ -135,8 +171,11 @@ class _ScramExchange:
         flag, _, rest = data.partition(b",")
         identity, _, bare = rest.partition(b",")
         values = attributes(bare, "nr")
-        if values is None or not self._mechanism.accepts(flag):
+        if values is None:
             return None
+        if not self._mechanism.accepts(flag):
+            # The client may know another type of binding; all that follows is refused.
+            return _UNSUPPORTED_BINDING if self._mechanism.misses(flag) else None
         name, nonce = _unescaped(values[0]), values[1]
         if name is None or not nonce or identity not in (b"", b"a=" + values[0]):
             return None

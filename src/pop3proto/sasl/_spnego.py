@@ -96,13 +96,14 @@ class Gssapi:
         authorization_id: str | bytes = "",
     ) -> None:
         problems: list[str] = []
-        self._authorization = octets_of(
-            "the authorization identity", authorization_id, problems, empty=True
-        )
-        raise_first(problems)
         try:
+            self._authorization = octets_of(
+                "the authorization identity", authorization_id, problems, empty=True
+            )
+            raise_first(problems)
             self._context = _context("kerberos", user, password, host, service)
         finally:
+            # A traceback shows the locals of this frame.
             del password
         self.complete = False
         """Whether the security layer has been agreed upon."""
@@ -146,13 +147,15 @@ class Ntlm:
         problems: list[str] = []
         name = octets_of("the user name", user, problems)
         secret = octets_of("the password", password, problems, empty=True)
-        raise_first(problems)
+        # A traceback shows the locals of this frame.
+        del password
         try:
+            raise_first(problems)
             self._context = _context(
                 "ntlm", _text(name), _text(secret), host or "unspecified", "pop"
             )
         finally:
-            del password, secret
+            del secret
 
     def __repr__(self) -> str:
         return "Ntlm(<secret>)"

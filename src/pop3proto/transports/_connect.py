@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
+from unicodedata import normalize
 
 from ..errors import ConnectFailed, DeadlineExceeded, LocalProtocolError, Pop3Error, printable
 from ..url import PopUrl
@@ -25,6 +27,9 @@ __all__ = [
 UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _MAX_PORT = 65535
+# What no host holds, and a URL of another scheme does: its password would be shown in messages,
+# and sent to the resolver.
+_NO_HOST = re.compile(r"[/@\s\x00-\x1f\x7f-\x9f]")
 # Seconds between the attempts at a UNIX socket whose queue is full.
 _RETRY = 0.01
 # What IDNA 2003 maps to other names, and IDNA 2008 does not (UTS 46 section 7). Two registrants
@@ -54,9 +59,11 @@ def target(
 ) -> Target:
     """What ``connect()`` was told, from a host or a POP URL.
 
-    Raises ``LocalProtocolError`` for what contradicts itself, ``ConnectFailed`` for a name that
-    cannot be written in A-labels.
+    Raises ``LocalProtocolError`` for what contradicts itself, and for what is no host at all, of
+    which the message shows nothing; ``ConnectFailed`` for a name that cannot be written in
+    A-labels.
     """
+    security = None if security is None else Security.of(security)
     if isinstance(host, str) and host.lower().startswith(("pop://", "pops://")):
         host = PopUrl.parse(host)
     if isinstance(host, PopUrl):
@@ -89,6 +96,7 @@ def _security_of(url: PopUrl, security: Security | None) -> Security:
 
 
 def _ascii(host: str) -> str:
+    _check(host)
     if host.isascii():
         return host
     if _AMBIGUOUS.intersection(host):
@@ -104,6 +112,30 @@ def _ascii(host: str) -> str:
         ) from error
 
 
+def _check(host: object) -> None:
+    """Raise ``LocalProtocolError`` for what is neither a name nor an address."""
+    if not isinstance(host, str):
+        raise LocalProtocolError(f"a host is a str or a PopUrl, not {type(host).__name__}")
+    hint = "a host is a name or an address; a URL begins with pop:// or pops://"
+    # Fullwidth forms become the marks of a URL when the name is prepared for DNS.
+    if _NO_HOST.search(normalize("NFKC", host)):
+        raise LocalProtocolError("the host is neither a name nor an address", hint=hint)
+    if ":" in host:
+        from ipaddress import AddressValueError, IPv6Address
+
+        try:
+            IPv6Address(host)
+        except AddressValueError:
+            # Its text would show the host.
+            address = False
+        else:
+            address = True
+        if not address:
+            raise LocalProtocolError(
+                "a host with a colon is an IPv6 address; a port is given beside it", hint=hint
+            )
+
+
 def _without_root(name: str) -> str:
     # Certificates and SNI have no dot at the end (RFC 6066 section 3).
     return name.removesuffix(".")
@@ -113,7 +145,7 @@ def unix_hostname(security: Security, server_hostname: str | None) -> str | None
     """The name to verify behind a UNIX socket, which has none of its own, in ASCII."""
     if server_hostname:
         return _without_root(_ascii(server_hostname))
-    if security is not Security.PLAINTEXT:
+    if Security.of(security) is not Security.PLAINTEXT:
         raise LocalProtocolError("TLS over a UNIX socket needs server_hostname to verify")
     return None
 

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ..client import ClientConnection
-from ..commands import Auth, Command, Pass
-from ..deviations import Deviation
+from ..commands import Auth, Command, Pass, Stls
+from ..deviations import Deviation, Fault
 from ..errors import (
     BusyError,
     CommandFailed,
@@ -21,6 +21,7 @@ from ..errors import (
     printable,
 )
 from ..events import ClientEvent
+from ..sasl import shows_secret
 from ..states import Signal
 from ._options import Timeouts
 from ._stream import RecordingStream, Stream
@@ -37,10 +38,8 @@ __all__ = ["Exchange"]
 # octet now and then would otherwise hold a client for ever.
 _PROGRESS = 1024
 # Deviations are kept for the user to look at; a server that deviates in every reply is known by
-# its first thousand.
+# its first thousand, and the first of each fault.
 _KEPT_DEVIATIONS = 1000
-# Mechanisms that hand the server, and who listens, something that opens the maildrop again.
-_PLAINTEXT_MECHANISMS = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 
 
 class Exchange:
@@ -56,6 +55,7 @@ class Exchange:
         "_allow_plaintext_auth",
         "_busy",
         "_cause_of_death",
+        "_known_faults",
         "_octets",
         "_phase",
         "_recorder",
@@ -82,6 +82,8 @@ class Exchange:
         self.engine = engine
         self.timeouts = timeouts
         self.deviations: list[Deviation] = []
+        # The faults among them, once no more are kept.
+        self._known_faults: frozenset[Fault] = frozenset()
         self.login_failure: CommandFailed | None = None
         self.tls: TlsStream | None = None
         self._allow_plaintext_auth = allow_plaintext_auth
@@ -102,7 +104,9 @@ class Exchange:
         if self.closed:
             error = DeadConnectionError("the connection is closed")
             if self._cause_of_death is not None:
-                error = DeadConnectionError(f"the connection was given up: {self._cause_of_death}")
+                # A cancellation has no text.
+                cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
+                error = DeadConnectionError(f"the connection was given up: {cause}")
             raise error from self._cause_of_death
         self._busy = True
         return self
@@ -114,15 +118,30 @@ class Exchange:
         traceback: TracebackType | None,
     ) -> None:
         self._busy = False
-        if error is not None and not _in_step(error):
+        if error is not None and not self._in_step(error):
             self.abort(error)
 
+    def _in_step(self, error: BaseException) -> bool:
+        """Whether client and server still agree on what comes next, in spite of ``error``.
+
+        Its type alone does not tell: the caller's own code raises refusals too, such as one that
+        it unwraps in the middle of a batch.
+        """
+        in_step = isinstance(error, CommandFailed | LocalProtocolError) and error.session_usable
+        return in_step and not self.engine.in_flight
+
     def check(self, command: Command[Any]) -> None:
-        """Raise ``PlaintextAuthRefused`` if ``command`` would show a password to the network."""
+        """Raise ``LocalProtocolError`` for what is not for the caller to send.
+
+        That is STLS, which is nothing without a handshake, and ``PlaintextAuthRefused`` for what
+        would show a password to the network.
+        """
+        if type(command) is Stls:
+            raise LocalProtocolError("TLS begins with start_tls()", command=command)
         if self.engine.secure or self._allow_plaintext_auth:
             return
-        mechanism = command.mechanism if isinstance(command, Auth) else ""
-        if isinstance(command, Pass) or mechanism in _PLAINTEXT_MECHANISMS:
+        shown = isinstance(command, Auth) and shows_secret(command.mechanism)
+        if shown or isinstance(command, Pass):
             raise PlaintextAuthRefused(
                 "this login shows the password to the network", command=command
             )
@@ -132,11 +151,14 @@ class Exchange:
         seconds = self.timeouts.reply
         try:
             await self._stream.send(data, seconds)
-        except OSError as error:
-            # The frames below hold what was sent, which can be a password.
+        except BaseException as error:
+            # This frame and those below hold what was sent, which can be a password.
             del data
-            error.__traceback__ = None
-            raise self._failed(error, "reply", seconds, command) from error
+            if isinstance(error, OSError) or command.secret:
+                error.__traceback__ = None
+            if isinstance(error, OSError) and not isinstance(error, Pop3Error):
+                raise self._failed(error, "reply", seconds, command) from error
+            raise
 
     async def next_event(
         self, phase: str, seconds: float | None, command: Command[Any] | None
@@ -149,12 +171,11 @@ class Exchange:
         if phase != "body" or self._phase != "body":
             self._begin(phase)
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
-            data = await self._receive(seconds, command)
-            multiline = command is not None and command.shape.multiline
-            if phase == "reply" and multiline and b"\n" in data:
+            if phase == "reply" and self.engine.in_body:
                 # The status line is there; the rest may take its time, but not stand still.
                 phase, seconds = "body", self.timeouts.body
                 self._begin(phase)
+            await self._receive(seconds, command)
         # Never PAUSED: STLS is completed within its own turn.
         return cast(ClientEvent, event)
 
@@ -163,8 +184,7 @@ class Exchange:
         try:
             event = self.engine.next_event()
             while type(event) is Deviation:
-                if len(self.deviations) < _KEPT_DEVIATIONS:
-                    self.deviations.append(event)
+                self._keep(event)
                 event = self.engine.next_event()
         except ConnectionLost as error:
             # A server may close upon a failed login; what was lost then is the login.
@@ -172,6 +192,16 @@ class Exchange:
                 raise
             raise error from self.login_failure
         return event
+
+    def _keep(self, deviation: Deviation) -> None:
+        if len(self.deviations) >= _KEPT_DEVIATIONS:
+            # Only what is new still gets in, so that the server's profile is complete.
+            if not self._known_faults:
+                self._known_faults = frozenset(kept.fault for kept in self.deviations)
+            if deviation.fault in self._known_faults:
+                return
+            self._known_faults |= {deviation.fault}
+        self.deviations.append(deviation)
 
     def begin_body(self) -> None:
         """Start the deadlines of a body."""
@@ -182,11 +212,13 @@ class Exchange:
         self._waited = 0.0
         self._octets = 0
 
-    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> bytes:
+    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> None:
         left = None if seconds is None else max(seconds - self._waited, 0.0)
         started = monotonic()
         try:
             data = await self._stream.receive(left)
+        except Pop3Error:
+            raise
         except OSError as error:
             raise self._failed(error, self._phase, seconds, command) from error
         self._waited += monotonic() - started
@@ -195,7 +227,6 @@ class Exchange:
             self._octets += len(data)
             if self._octets >= _PROGRESS:
                 self._begin("body")
-        return data
 
     def _failed(
         self,
@@ -205,20 +236,19 @@ class Exchange:
         command: Command[Any] | None,
     ) -> Pop3Error:
         """What an error of the stream means to the session."""
-        if isinstance(error, Pop3Error):
-            return error
-        pending = self.engine.pending_deletions
-        kept = f"; {pending} messages marked as deleted were kept" if pending else ""
+        fate = self.engine.fate_of_deletions
         # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
             return DeadlineExceeded(
-                f"nothing came for {seconds:g} s ({phase}){kept}",
+                f"nothing came for {seconds:g} s ({phase}){fate}",
                 command=command,
                 phase=phase,
                 seconds=seconds,
             )
-        message = f"the connection broke: {printable(str(error))}{kept}"
-        return ConnectionLost(message, command=command, pending_deletions=pending)
+        message = f"the connection broke: {printable(str(error))}{fate}"
+        return ConnectionLost(
+            message, command=command, pending_deletions=self.engine.pending_deletions
+        )
 
     async def start_tls(self, context: SSLContext, server_hostname: str | None) -> None:
         """Put TLS on the stream; the engine is told by the caller. Raises ``TlsError``."""
@@ -229,6 +259,8 @@ class Exchange:
         self.tls = TlsStream(self._transport, context, server_hostname)
         try:
             await self.tls.handshake(seconds)
+        except Pop3Error:
+            raise
         except OSError as error:
             raise self._failed(error, "tls", seconds, None) from error
         self._use(self.tls)
@@ -260,8 +292,3 @@ class Exchange:
             self.closed = True
             self._cause_of_death = cause
         self._stream.abort()
-
-
-def _in_step(error: BaseException) -> bool:
-    """Whether client and server still agree on what comes next, in spite of ``error``."""
-    return isinstance(error, CommandFailed | LocalProtocolError) and error.session_usable

@@ -7,13 +7,15 @@ that both are one implementation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from inspect import isawaitable, iscoroutine
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Self, TypeVar, cast, overload
 
 from ..capabilities import Capabilities
 from ..commands import Command
 from ..deviations import Deviation
+from ..errors import LocalProtocolError
 from ..listings import MessageListings, ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
 from ..replies import Greeting, Language, Message, Ok, StatReply
 from ..sasl import Mechanism
@@ -146,12 +148,13 @@ class Client:
         ssl_context: SSLContext | None = None,
         server_hostname: str | None = None,
     ) -> None:
-        """STLS, and the TLS handshake behind it (RFC 2595 section 4).
+        """STLS, and the TLS handshake behind it (RFC 2595 section 4); then ask the capabilities.
 
-        It is asked for whether the server announces it or not. Capabilities have to be asked for
-        again afterwards. Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the
-        handshake fails, ``StlsInjectionError``, and what ends a connection: it is closed after
-        each of these.
+        It is asked for whether the server announces it or not. What the server has announced
+        before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
+        that. The certificate has to show ``server_hostname``, or the name that was connected to.
+        Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the handshake fails,
+        ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
         """
         run(self._client.start_tls(ssl_context, server_hostname))
 
@@ -174,7 +177,8 @@ class Client:
         want it.
 
         After a refusal without a response code the next one is tried, but a weaker one only if
-        ``mechanisms`` lists it.
+        ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
+        with the connection's next one. What a mechanism cannot carry is left to the next one too.
 
         Raises ``AuthenticationFailed``, its subclass where the server says why;
         ``MechanismUnavailable``, and, on a connection without TLS, ``PlaintextAuthRefused``,
@@ -191,8 +195,10 @@ class Client:
     def apop(self, user: str | bytes, password: str | bytes) -> LoginResult:
         """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
 
-        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Raises
-        ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no timestamp.
+        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
+        server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
+        Raises ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no
+        timestamp.
         """
         login = self._client.apop(user, password)
         # A traceback shows the locals of this frame.
@@ -214,14 +220,18 @@ class Client:
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
         ``token`` is the token, or a function that returns it, which on the async adapters may be
-        async: it is called once more if the server refuses the first one, as an expired one.
+        async: it is called once more if the server refuses the first one, as an expired one,
+        unless a response code gives another reason.
         ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
         server announces that, else XOAUTH2, announced or not. Office 365 wants
         ``initial_response=False``. Raises what ``login()`` raises; ``OAuthFailed`` holds what the
         server said in JSON.
         """
         login = self._client.oauth(
-            user, token, mechanism=mechanism, initial_response=initial_response
+            user,
+            _at_once(token) if callable(token) else token,
+            mechanism=mechanism,
+            initial_response=initial_response,
         )
         # A traceback shows the locals of this frame.
         del token
@@ -233,7 +243,9 @@ class Client:
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on, but for ``ServerNotVerified``. Raises what ``login()`` raises.
+        the session goes on, but for ``ServerNotVerified``. If it is a ``SaslError``, and the
+        server answers the cancelling with a response code, that decides what is raised, with the
+        ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         return run(self._client.authenticate(mechanism, initial_response=initial_response))
 
@@ -244,7 +256,10 @@ class Client:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> ClientMessageStream:
-        """The text that answers ``command``, as it comes."""
+        """The text that answers ``command``, as it comes.
+
+        Raises ``LocalProtocolError`` for a command that no text answers.
+        """
         return ClientMessageStream(
             self._client.stream(command, max_octets=max_octets, progress=progress)
         )
@@ -439,3 +454,18 @@ class Client:
     def dele_many(self, messages: Iterable[int | str]) -> ClientBatch[Ok]:
         """DELE of each of ``messages``."""
         return ClientBatch(self._client.dele_many(messages))
+
+
+def _at_once(get_token: Callable[[], object]) -> Callable[[], str]:
+    """``get_token``, which must not be async: nothing here could run it."""
+
+    def token() -> str:
+        found = get_token()
+        if iscoroutine(found):
+            # Never to be awaited, and not to be complained of for that.
+            found.close()
+        if isawaitable(found):
+            raise LocalProtocolError("the blocking client cannot wait for an async function")
+        return cast(str, found)
+
+    return token

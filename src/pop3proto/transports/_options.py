@@ -7,7 +7,7 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING
 
 from ..deviations import LENIENT, Leniency
-from ..errors import Pop3Error
+from ..errors import LocalProtocolError, Pop3Error, printable
 from ..limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -37,6 +37,21 @@ class Security(Enum):
     """Begin in the clear, port 110, and demand STLS before anything else (RFC 2595 section 4)."""
     PLAINTEXT = "plaintext"
     """No TLS. Logins that show the password have to be allowed one by one."""
+
+    @classmethod
+    def of(cls, wanted: object) -> Security:
+        """``wanted``, which may be the value of one, such as ``"stls"``.
+
+        Raises ``LocalProtocolError`` for anything else: a mode that is not understood must not
+        come to no TLS.
+        """
+        try:
+            return cls(wanted)
+        except ValueError:
+            names = ", ".join(str(security) for security in cls)
+            raise LocalProtocolError(
+                f"security is one of {names}, not {printable(repr(wanted))}"
+            ) from None
 
     @property
     def default_port(self) -> int:

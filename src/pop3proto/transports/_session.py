@@ -44,7 +44,7 @@ from ..errors import (
 )
 from ..listings import ScanListings
 from ..replies import ErrorReply, Greeting, Message, MessageStart, Ok, ResponseCode
-from ..states import State
+from ..states import ReplyShape, State
 from ._batch import Batch
 from ._exchange import Exchange
 from ._message import (
@@ -112,21 +112,22 @@ class Session:
         """A client over ``stream``, which is open: TLS, the greeting, STLS, and CAPA.
 
         ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
-        is the name that the server's certificate has to show. Raises ``TlsError``,
-        ``TlsUnavailable``, ``GreetingRefused``, and what ends a connection; the stream is closed
-        then.
+        is the name that the server's certificate has to show, without which there is no TLS but
+        with a context that does not check it. Raises ``TlsError``, ``TlsUnavailable``,
+        ``GreetingRefused``, and what ends a connection; the stream is closed then. Raises
+        ``LocalProtocolError`` for a ``security`` that there is not.
         """
-        options = options or DEFAULT_OPTIONS
+        options, security = options or DEFAULT_OPTIONS, Security.of(security)
         secure = security is Security.TLS
         client = cls(stream, secure=secure, options=options, host=server_hostname)
         try:
-            if security is Security.TLS:
+            if secure:
                 await client._exchange.start_tls(_context(ssl_context), server_hostname)
             with client._exchange:
                 await client._read_greeting()
             if security is Security.STLS:
                 await client.start_tls(ssl_context, server_hostname)
-            if options.capabilities:
+            elif options.capabilities:
                 await client._ask_capabilities()
             if options.utf8 and client.capabilities and client.capabilities.utf8:
                 await client.call(Utf8())
@@ -216,8 +217,6 @@ class Session:
         ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
         """
-        if isinstance(command, Stls):
-            raise LocalProtocolError("TLS begins with start_tls()", command=command)
         with self._exchange as exchange:
             exchange.check(command)
             await exchange.send(exchange.engine.send(command), command)
@@ -282,14 +281,15 @@ class Session:
     async def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """STLS, and the TLS handshake behind it (RFC 2595 section 4).
+        """STLS, and the TLS handshake behind it (RFC 2595 section 4); then ask the capabilities.
 
-        It is asked for whether the server announces it or not. Capabilities have to be asked for
-        again afterwards. Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the
-        handshake fails, ``StlsInjectionError``, and what ends a connection: it is closed after
-        each of these.
+        It is asked for whether the server announces it or not. What the server has announced
+        before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
+        that. The certificate has to show ``server_hostname``, or the name that was connected to.
+        Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the handshake fails,
+        ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
         """
-        command = Stls()
+        command, hostname = Stls(), server_hostname or self._host
         with self._exchange as exchange:
             await exchange.send(exchange.engine.send(command), command)
             event = await exchange.next_event("reply", exchange.timeouts.reply, command)
@@ -298,8 +298,10 @@ class Session:
                 raise TlsUnavailable(f"STLS is not available: {message}", command=command)
             # Raises if anything came in the clear behind the answer.
             exchange.engine.next_event()
-            await exchange.start_tls(_context(ssl_context), server_hostname)
+            await exchange.start_tls(_context(ssl_context), hostname)
             exchange.engine.tls_established()
+        if self._options.capabilities:
+            await self._ask_capabilities()
 
     def stream(
         self,
@@ -308,7 +310,12 @@ class Session:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> MessageStream:
-        """The text that answers ``command``, as it comes."""
+        """The text that answers ``command``, as it comes.
+
+        Raises ``LocalProtocolError`` for a command that no text answers.
+        """
+        if command.shape is not ReplyShape.MESSAGE:
+            raise LocalProtocolError("no text answers this command", command=command)
         return MessageStream(
             self._exchange,
             command,

@@ -48,19 +48,44 @@ def test_gssapi_needs_tickets() -> None:
         by_name("GSSAPI", b"user@EXAMPLE.ORG", b"pa55word", host="nowhere.invalid").initial()
 
 
-@pytest.mark.parametrize(("name", "needs_tls"), [("plain", True), ("X-OWN", False)])
+class Own:
+    complete = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def initial(self) -> bytes | None:
+        return None
+
+    def respond(self, challenge: bytes) -> bytes:
+        return challenge
+
+
+@pytest.mark.parametrize(
+    ("name", "needs_tls"),
+    [("plain", True), ("X-OWN", True), ("PLAIN-CLIENTTOKEN", True), ("cram-md5", False)],
+)
 def test_a_mechanism_of_ones_own_is_judged_by_its_name(name: str, needs_tls: bool) -> None:
-    class Own:
-        complete = True
+    assert shows_secret(Own(name)) is needs_tls
+    assert shows_secret(name) is needs_tls
 
-        def __init__(self) -> None:
-            self.name = name
 
-        def initial(self) -> bytes | None:
-            return None
+@pytest.mark.parametrize(("says", "needs_tls"), [(False, False), (True, True), (None, True)])
+def test_unless_it_says_so_itself(says: Any, needs_tls: bool) -> None:
+    for name in ("X-OWN", "PLAIN", "CRAM-MD5"):
+        mechanism: Any = Own(name)
+        mechanism.shows_secret = says
+        assert shows_secret(mechanism) is needs_tls
 
-        def respond(self, challenge: bytes) -> bytes:
-            return challenge
 
-    mechanism: Any = Own()
-    assert shows_secret(mechanism) is needs_tls
+def test_each_name_that_is_known_either_shows_its_secret_or_does_not() -> None:
+    assert {name for name in NAMES if shows_secret(name)} == SHOWS_SECRET
+    assert not shows_secret("GSSAPI")
+
+
+@pytest.mark.parametrize("host", ["b\xfccher.example.org", "", None])
+def test_digest_md5_wants_a_host_in_a_labels(host: str | None) -> None:
+    with pytest.raises(LocalProtocolError, match="A-labels"):
+        by_name("DIGEST-MD5", "user", "pa55word", host=host)
+    mechanism = by_name("DIGEST-MD5", "user", "pa55word", host="xn--bcher-kva.example.org")
+    assert mechanism.name == "DIGEST-MD5"

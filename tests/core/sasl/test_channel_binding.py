@@ -127,7 +127,11 @@ class Connection:
     ("connection", "types"),
     [
         (Connection("TLSv1.3"), ["tls-server-end-point"]),
-        (Connection("TLSv1.2"), ["tls-server-end-point", "tls-unique"]),
+        (Connection("TLSv1.2"), ["tls-unique", "tls-server-end-point"]),
+        (
+            Connection("TLSv1.2", exported=b"x"),
+            ["tls-unique", "tls-exporter", "tls-server-end-point"],
+        ),
         (Connection("TLSv1.3", exported=b"x"), ["tls-exporter", "tls-server-end-point"]),
         (Connection("TLSv1.2", None), ["tls-unique"]),
         (Connection("TLSv1.2", None, unique=None), []),
@@ -135,6 +139,7 @@ class Connection:
     ],
 )
 def test_the_bindings_of_a_connection(connection: Connection, types: list[str]) -> None:
+    # First the one that every server has to know (RFC 5802 section 6.1, RFC 9266 section 3).
     assert [binding.type for binding in channel_bindings(connection)] == types
 
 

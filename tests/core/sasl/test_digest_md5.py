@@ -57,6 +57,23 @@ def test_the_acap_example_of_rfc_2831() -> None:
     assert mechanism.complete
 
 
+# What the lines of RFC 5034 section 6 hold in base64.
+RFC_5034 = (
+    b'charset=utf-8,username="chris",realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",'
+    b'nc=00000001,cnonce="OA6MHXh6VqTrRk",digest-uri="pop/elwood.innosoft.com",'
+    b"response=b0d56d2f054c24b62072322106468db9,qop=auth",
+    b"rspauth=0b971462cef5e8f930db9a33b02fc9a0",
+)
+
+
+def test_the_example_of_rfc_5034() -> None:
+    mechanism = DigestMd5("chris", "secret", host=HOST, cnonce="OA6MHXh6VqTrRk")
+    assert mechanism.respond(IMAP) == RFC_5034[0]
+    assert not mechanism.complete
+    assert mechanism.respond(RFC_5034[1]) == b""
+    assert mechanism.complete
+
+
 @pytest.mark.parametrize(
     "proof",
     [

@@ -54,6 +54,25 @@ def test_xoauth2_as_google_documents_it() -> None:
     }
 
 
+def test_xoauth2_as_microsoft_documents_it() -> None:
+    # The sample for IMAP, POP and SMTP, and what its failure for POP shows.
+    mechanism = XOAuth2("test@contoso.onmicrosoft.com", "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA")
+    assert mechanism.initial() == b64decode(
+        "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVy"
+        "IEV3QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ=="
+    )
+    explained = (
+        "eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNv"
+        "bS8ifQ=="
+    )
+    assert mechanism.respond(b64decode(explained)) == b""
+    assert mechanism.details == {
+        "status": "400",
+        "schemes": "Bearer",
+        "scope": "https://mail.google.com/",
+    }
+
+
 @pytest.mark.parametrize(
     ("port", "expected"),
     [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scramp import ScramMechanism
 
-from pop3proto import LocalProtocolError, SaslError, ServerNotVerified
+from pop3proto import LocalProtocolError, SaslError, ServerNotVerified, WrongCredentials
 from pop3proto.sasl._mechanism import ChannelBinding
 from pop3proto.sasl._scram import ScramSha1, ScramSha256, ScramSha512
 from tests.core.tracebacks import shown
@@ -177,6 +177,44 @@ def test_a_server_that_does_not_know_the_password(final: bytes) -> None:
     assert PASSWORD not in shown(caught.value)
 
 
+@pytest.mark.parametrize("reason", [b"invalid-proof", b"unknown-user"])
+def test_a_server_that_names_the_credentials(reason: bytes) -> None:
+    client = ScramSha1("user", PASSWORD, nonce=NONCE)
+    client.respond(FIRST)
+    with pytest.raises(WrongCredentials, match=f"refuses: {reason.decode()}") as caught:
+        client.respond(b"e=" + reason + b",x=more")
+    assert not client.complete
+    assert PASSWORD not in shown(caught.value)
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+@pytest.mark.parametrize(
+    "reason", [b"unsupported-channel-binding-type", b"channel-bindings-dont-match"]
+)
+def test_a_server_that_names_the_binding(reason: bytes, answered: int) -> None:
+    client = ScramSha1("user", PASSWORD, nonce=NONCE, channel_binding=BINDING)
+    if answered:
+        client.respond(FIRST)
+        assert not client.binding_refused
+    with pytest.raises(SaslError, match=f"refuses: {reason.decode()}"):
+        client.respond(b"e=" + reason)
+    assert client.binding_refused
+    assert not client.complete
+
+
+def test_a_refusal_before_any_challenge_is_due_to_the_binding() -> None:
+    client = ScramSha1("user", PASSWORD, nonce=NONCE, channel_binding=BINDING)
+    assert client.binding_refused
+    with pytest.raises(SaslError):
+        client.respond(b"e=other-error")
+    assert not client.binding_refused
+    unbound = ScramSha1("user", PASSWORD, nonce=NONCE, can_bind=True)
+    assert not unbound.binding_refused
+    with pytest.raises(SaslError):
+        unbound.respond(b"e=unsupported-channel-binding-type")
+    assert not unbound.binding_refused
+
+
 def test_a_server_that_refuses_in_the_last_message() -> None:
     client = ScramSha1("user", PASSWORD, nonce=NONCE)
     client.respond(FIRST)
@@ -193,6 +231,11 @@ def test_a_server_that_refuses_in_the_last_message() -> None:
         (("user", "pen\x07cil"), {}),
         (("user", "pen\ud800cil"), {}),
         (("user", PASSWORD), {"nonce": "a,b"}),
+        (("user", PASSWORD), {"nonce": "\xe9"}),
+        (("user", PASSWORD), {"nonce": ""}),
+        (("user", PASSWORD), {"min_iterations": 0}),
+        (("user", PASSWORD), {"min_iterations": -1}),
+        (("user", PASSWORD), {"min_iterations": 5000, "max_iterations": 4999}),
         (("user", PASSWORD), {"authorization_id": "a\0"}),
     ],
 )

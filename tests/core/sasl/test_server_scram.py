@@ -1,5 +1,6 @@
 """SCRAM, the server's side, against our client and another library's."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scramp import ScramClient
 
-from pop3proto import SaslError
-from pop3proto.sasl import _scram
+from pop3proto import LocalProtocolError, SaslError
+from pop3proto.sasl import _scram, _server_scram
 from pop3proto.sasl._mechanism import ChannelBinding
 from pop3proto.sasl._scram_messages import ScramKeys, keys_for
 from pop3proto.sasl.server import LoggedIn, Passwords, ScramSha1, ScramSha256, ScramSha512
@@ -80,9 +81,24 @@ def test_the_binding_has_to_be_that_of_the_connection() -> None:
     assert server.name == "SCRAM-SHA-1-PLUS"
     assert talked(server, client_of(server, channel_binding=BINDING)) == LoggedIn("user")
     assert talked(server, client_of(server, channel_binding=OTHER)) is None
+    assert talked(server, client_of(server)) is None
+
+
+def test_a_type_of_binding_that_is_not_known_is_named_as_the_reason() -> None:
     unknown = ChannelBinding("tls-unique", b"certificate")
-    for client in (client_of(server), client_of(server, channel_binding=unknown)):
-        assert talked(server, client) is None
+    server = server_of(channel_bindings=[BINDING])
+    client, exchange = client_of(server, channel_binding=unknown), server.begin()
+    refusal = exchange.respond(client.initial())
+    # RFC 5802 section 7.
+    assert refusal == b"e=unsupported-channel-binding-type"
+    with pytest.raises(SaslError, match="unsupported-channel-binding-type"):
+        client.respond(refusal)
+    # What follows is no login, whatever it is.
+    right = client_of(server, channel_binding=BINDING)
+    assert [exchange.respond(data) for data in (right.initial(), b"", None)] == [None] * 3
+    # And who does not offer to bind has no type to name.
+    unbound = server_of()
+    assert unbound.begin().respond(client.initial()) is None
 
 
 def test_a_stripped_offer_shows() -> None:
@@ -113,6 +129,38 @@ def test_an_unknown_user_is_asked_like_a_known_one() -> None:
     assert talked(server, client_of(server, "none")) is None
 
 
+def asked(server: Any, user: str) -> tuple[int, bytes]:
+    """How many octets of salt a user is told, and the number of iterations."""
+    message: bytes = server.begin().respond(client_of(server, user).initial())
+    _, salt, iterations = message.split(b",")
+    return len(b64decode(salt[2:])), iterations
+
+
+def test_salts_last_longer_than_a_connection() -> None:
+    # A server can make its mechanisms anew for each connection.
+    for user in ("user", "none"):
+        assert first(server_of(), user)[3] == first(server_of(), user)[3]
+        own = [first(server_of(secret=b"own"), user)[3] for _ in range(2)]
+        assert own[0] == own[1] != first(server_of(), user)[3]
+        # Each mechanism has its own.
+        assert first(server_of(ScramSha256), user)[3] != first(server_of(), user)[3]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"iterations": 0},
+        {"iterations": -4096},
+        {"salt_octets": 0},
+        {"salt_octets": 33},
+        {"secret": b""},
+    ],
+)
+def test_what_makes_no_server(options: dict[str, Any]) -> None:
+    with pytest.raises(LocalProtocolError):
+        server_of(**options)
+
+
 class Keys:
     def __init__(self, keys: ScramKeys) -> None:
         self._keys = keys
@@ -129,6 +177,25 @@ def test_keys_in_place_of_passwords() -> None:
     assert talked(server, client_of(server, password="wrong")) is None
     assert talked(server, client_of(server, "none")) is None
     assert b"i=5000" in first(server, "user")
+
+
+def test_an_unknown_user_seems_to_have_keys_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Keys(keys_for("sha256", b"pencil", b"s" * 24, 10_000))
+
+    def derive(*args: Any) -> Any:
+        raise AssertionError("it takes another time than looking keys up")
+
+    monkeypatch.setattr(_server_scram, "keys_for", derive)
+
+    def server() -> Any:
+        # A new one for each connection.
+        return ScramSha256(source, iterations=10_000, salt_octets=24)
+
+    assert asked(server(), "none") == asked(server(), "user") == (24, b"i=10000")
+    assert first(server(), "none")[3] == first(server(), "none")[3]
+    assert first(server(), "none")[3] != first(server(), "nobody")[3]
+    assert talked(server(), client_of(server(), "none")) is None
+    assert talked(server(), client_of(server())) == LoggedIn("user")
 
 
 @pytest.mark.parametrize(

@@ -165,10 +165,20 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("authorization", ["a\0", "\ud800"])
 def test_who_cannot_be_named(authorization: str) -> None:
-    with pytest.raises(LocalProtocolError):
-        Gssapi("pop.example.org", authorization_id=authorization)
-    with pytest.raises(LocalProtocolError):
-        Ntlm(authorization, "secret")
+    with pytest.raises(LocalProtocolError) as caught:
+        Gssapi("pop.example.org", user="user", password="pa55word", authorization_id=authorization)
+    assert "pa55word" not in shown(caught.value)
+    for password in ("pa55word", b"pa55word"):
+        with pytest.raises(LocalProtocolError) as caught:
+            Ntlm(authorization, password)
+        assert "pa55word" not in shown(caught.value)
+
+
+@pytest.mark.parametrize("password", ["pa55word\0", b"pa55word\0", ["pa55word"]])
+def test_passwords_that_ntlm_cannot_carry(password: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="the password") as caught:
+        Ntlm("user", password)
+    assert "pa55word" not in shown(caught.value)
 
 
 @pytest.fixture

@@ -1,0 +1,244 @@
+"""What a caller can get wrong about a connection, and a server about its end, on every runtime."""
+
+from __future__ import annotations
+
+import importlib
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trustme
+
+from pop3proto import (
+    Auth,
+    ConnectionLost,
+    DeadlineExceeded,
+    Fault,
+    LocalProtocolError,
+    PlaintextAuthRefused,
+    Stat,
+    Stls,
+    TlsError,
+)
+from pop3proto.commands import Noop, Pass
+from pop3proto.deviations import ServerProfile
+from pop3proto.transports import Security
+from tests.security.hostile import HOST, PATIENT, Answer, Peer, client_context, hostile
+from tests.transports.runtimes import Flow, runtime
+
+Connect = Callable[..., Awaitable[Any]]
+On = Callable[[Flow], Any]
+SECRET = "pa55word"
+NO_MODES = ["STLS", "", "none", True, 1, 0, ssl.CERT_NONE]
+
+
+# A mode that is not understood
+
+
+@runtime
+@pytest.mark.parametrize("mode", NO_MODES)
+def test_a_mode_that_there_is_not_opens_no_connection(on: On, mode: Any) -> None:
+    def opener(host: str, port: int) -> Any:
+        raise AssertionError("nothing should be opened")
+
+    async def flow(connect: Connect) -> None:
+        with pytest.raises(LocalProtocolError, match="security is one of"):
+            await connect(HOST, 1, security=mode, opener=opener)
+
+    on(flow)
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio", "trio", "anyio"])
+@pytest.mark.parametrize("mode", NO_MODES)
+def test_nor_one_to_a_path_or_over_a_stream(name: str, mode: Any) -> None:
+    class Untouched:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError("nothing should be sent")
+
+    module = importlib.import_module(f"pop3proto.transports.{name}")
+    client = module.Client if name == "blocking" else module.AsyncClient
+    ways: list[Callable[[], Any]] = [
+        lambda: module.connect_unix("nowhere", security=mode),
+        lambda: client.start(Untouched(), security=mode),
+    ]
+    for start in ways:
+        with pytest.raises(LocalProtocolError, match="security is one of"):
+            # Nothing is awaited before it is checked.
+            start() if name == "blocking" else start().send(None)
+
+
+@runtime
+def test_the_value_of_a_mode_is_the_mode(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        async with await connect(HOST, server.port, **{**server.how, "security": "stls"}) as client:
+            assert client.secure
+
+    with hostile(Security.STLS) as server:
+        on(flow)
+    assert server.clear == [b"STLS"]
+
+
+# The name of the server
+
+
+@runtime
+def test_start_tls_verifies_the_name_that_was_connected_to(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        with pytest.raises(TlsError, match="certificate") as caught:
+            await client.start_tls(context)
+        assert client.closed
+        # What OpenSSL said is there to be looked at.
+        assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+    authority = trustme.CA()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example.org").configure_cert(other)
+    with hostile(Security.PLAINTEXT, context=other) as server:
+        on(flow)
+    assert server.secret == []
+
+
+@runtime
+def test_start_tls_takes_the_right_name(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        async with await connect(HOST, server.port, **server.how) as client:
+            before = client.capabilities
+            await client.start_tls(client_context())
+            assert client.secure
+            # They were asked for again.
+            assert before is not None
+            assert client.capabilities is not before
+
+    with hostile(Security.PLAINTEXT) as server:
+        on(flow)
+    assert server.clear == [b"CAPA", b"STLS"]
+    assert server.secret == [b"CAPA", b"QUIT"]
+
+
+# What is not for the caller to send
+
+
+@runtime
+def test_every_way_to_send_a_command_is_guarded(on: On) -> None:
+    async def through_a_batch(client: Any, command: Any) -> None:
+        async for _ in client.batch([command]):
+            pass
+
+    async def flow(connect: Connect) -> None:
+        how = {**server.how, "options": replace(server.how["options"], allow_plaintext_auth=False)}
+        async with await connect(HOST, server.port, **how) as client:
+            for command, error in [
+                (Stls(), LocalProtocolError),
+                (Pass(SECRET), PlaintextAuthRefused),
+                (Auth("PLAIN", b"\0user\0" + SECRET.encode()), PlaintextAuthRefused),
+                (Auth("XOAUTH2", b"x"), PlaintextAuthRefused),
+            ]:
+                for send in (lambda client, command: client.call(command), through_a_batch):
+                    with pytest.raises(error):
+                        await send(client, command)
+                with pytest.raises(LocalProtocolError, match="no text answers"):
+                    client.stream(command)
+            with pytest.raises(LocalProtocolError, match="no text answers"):
+                client.stream(Stat())
+            assert not client.closed
+
+    with hostile(Security.PLAINTEXT) as server:
+        on(flow)
+    assert server.clear == [b"CAPA", b"QUIT"]
+
+
+# Deadlines that blank lines do not move
+
+
+def blank_lines(peer: Peer) -> None:
+    # Many octets, and never a status line. It ends by itself, should the client not.
+    with suppress(OSError):
+        for _ in range(200):
+            peer.say(b"\r\n" * 300)
+            time.sleep(0.02)
+
+
+@runtime
+def test_blank_lines_are_no_beginning_of_an_answer(on: On) -> None:
+    timeouts = replace(PATIENT, reply=0.3)
+
+    async def flow(connect: Connect) -> None:
+        with pytest.raises(DeadlineExceeded) as caught:
+            await connect(HOST, server.port, **server.how)
+        assert caught.value.phase == "reply"
+
+    with hostile(Security.PLAINTEXT, {b"CAPA": blank_lines}, timeouts=timeouts) as server:
+        on(flow)
+
+
+# Deletions of which nothing is known
+
+
+def silence(peer: Peer) -> None:
+    peer.everything()
+
+
+@runtime
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(silence, DeadlineExceeded), (None, ConnectionLost)],
+    ids=["silent", "gone"],
+)
+def test_a_quit_without_an_answer_promises_nothing(
+    on: On, answer: Answer, error: type[Exception]
+) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", SECRET, mechanisms=["USER"])
+        await client.dele(1)
+        result = await client.quit()
+        assert (result.confirmed, result.deletions) == (False, 1)
+        assert type(result.error) is error
+        text = str(result.error)
+        assert "marked as deleted, and not known to be gone or kept: 1" in text
+
+    timeouts = replace(PATIENT, quit=0.3)
+    with hostile(Security.PLAINTEXT, {b"QUIT": answer}, timeouts=timeouts) as server:
+        on(flow)
+
+
+@runtime
+def test_before_quit_they_are_kept(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", SECRET, mechanisms=["USER"])
+        await client.dele(1)
+        with pytest.raises(ConnectionLost, match="marked as deleted, and kept: 1"):
+            await client.noop()
+
+    with hostile(Security.PLAINTEXT, {b"NOOP": None}) as server:
+        on(flow)
+
+
+# Deviations
+
+
+@runtime
+def test_the_first_of_each_fault_is_kept_however_many_there_are(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", SECRET, mechanisms=["USER"])
+        async for outcome in client.batch([Noop()] * 1100):
+            outcome.unwrap()
+        await client.stat()
+        await client.stat()
+        assert len(client.deviations) == 1001
+        faults = {Fault.BARE_LF, Fault.UNUSABLE_SIZE}
+        assert ServerProfile.of(client.deviations).faults == faults
+        await client.quit()
+
+    answers: dict[bytes, Answer] = {b"NOOP": b"+OK\n", b"STAT": b"+OK 2 many\r\n"}
+    with hostile(Security.PLAINTEXT, answers) as server:
+        on(flow)
