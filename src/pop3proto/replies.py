@@ -54,9 +54,9 @@ _MAX_STATUS_LINE = 512
 # An RFC 822 msg-id of printable ASCII, without comments and quoted strings: what RFC 1939
 # section 7 asks of a timestamp. Anything laxer lets an attacker between client and server choose
 # octets that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the
-# search is linear.
+# search is linear. The drop-in for poplib looks for the same.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
-_TIMESTAMP = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>")
+TIMESTAMP = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>")
 # RFC 2449 section 3: resp-code, of one or more levels.
 _CODE = r"[!-.0-\\^-~]+(?:/[!-.0-\\^-~]+)*"
 _RESPONSE_CODE = re.compile(rf"\[({_CODE})\][ \t]?")
@@ -143,7 +143,7 @@ class Greeting:
 
         The last well-formed msg-id of the text counts; without one, APOP is not available.
         """
-        found = _TIMESTAMP.findall(self.text)
+        found = TIMESTAMP.findall(self.text)
         return str(found[-1]) if found else None
 
     def to_bytes(self) -> bytes:

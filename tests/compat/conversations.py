@@ -1,10 +1,12 @@
 """Scripted servers, and clients of either module to talk to them."""
 
+import io
+import itertools
 import poplib as standard
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -18,12 +20,15 @@ NAMES = ["standard", "dropin"]
 
 
 class Script:
-    """Answers each line it gets with the next of its replies, then ends the stream."""
+    """Answers each line it gets with the next of its replies, then ends the stream, or not."""
 
-    def __init__(self, sock: socket.socket, replies: tuple[bytes, ...]) -> None:
+    def __init__(
+        self, sock: socket.socket, replies: tuple[bytes, ...], *, end: bool = True
+    ) -> None:
         self.received: list[bytes] = []
         self._sock = sock
         self._replies = replies
+        self._end = end
 
     def run(self) -> None:
         with self._sock, suppress(OSError), self._sock.makefile("rb") as file:
@@ -32,6 +37,8 @@ class Script:
             for answer in answers:
                 self._take(file.readline())
                 self._sock.sendall(answer)
+            if not self._end:
+                return
             self._sock.shutdown(socket.SHUT_WR)
             while line := file.readline():
                 self._take(line)
@@ -60,11 +67,64 @@ def script(*replies: bytes) -> Iterator[tuple[socket.socket, Script]]:
         assert not thread.is_alive()
 
 
-def on(module: Any, sock: socket.socket) -> Any:
+class Counting(io.BufferedReader):
+    """Counts how often somebody looks at what it holds."""
+
+    looks = 0
+
+    def peek(self, size: int = 0, /) -> bytes:
+        self.looks += 1
+        return super().peek(size)
+
+
+class Fragments:
+    """In place of a socket, without a network: what it says comes in pieces of these ``sizes``.
+
+    It says ``replies``: a greeting, then one for each line that it gets, then nothing more.
+    """
+
+    def __init__(
+        self, replies: Iterable[bytes], sizes: Iterable[int] = (2**30,), buffering: int = 8192
+    ) -> None:
+        self.sent = b""
+        self.closed = False
+        self._replies = iter(replies)
+        self._waiting = bytearray(next(self._replies))
+        self._sizes = itertools.cycle(sizes)
+        self._buffering = buffering
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        assert mode == "rb"
+        sock: Any = self
+        return Counting(socket.SocketIO(sock, "r"), self._buffering)
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+        for _ in range(data.count(b"\n")):
+            self._waiting += next(self._replies, b"")
+
+    def recv_into(self, buffer: memoryview) -> int:
+        count = min(next(self._sizes), len(buffer), len(self._waiting))
+        buffer[:count] = self._waiting[:count]
+        del self._waiting[:count]
+        return count
+
+    def shutdown(self, how: int) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _decref_socketios(self) -> None:
+        # What the standard library's own file of a socket asks for when it is closed.
+        pass
+
+
+def on(module: Any, sock: Any) -> Any:
     """A client of ``module`` on ``sock``, made as programs with a proxy make one."""
 
     class Client(module.POP3):  # type: ignore[misc]
-        def _create_socket(self, timeout: float | None) -> socket.socket:
+        def _create_socket(self, timeout: float | None) -> Any:
             return sock
 
     return Client("pop.example.org")
@@ -102,9 +162,13 @@ def listening(
         assert not thread.is_alive()
 
 
-def replying(*replies: bytes) -> Callable[[socket.socket], None]:
-    """A session for ``listening()`` that says ``replies``."""
-    return lambda sock: Script(sock.dup() if type(sock) is socket.socket else sock, replies).run()
+def replying(*replies: bytes, end: bool = True) -> Callable[[socket.socket], None]:
+    """A session for ``listening()`` that says ``replies``, and ends the stream, or not."""
+
+    def session(sock: socket.socket) -> None:
+        Script(sock.dup() if type(sock) is socket.socket else sock, replies, end=end).run()
+
+    return session
 
 
 def outcome(call: Callable[[], Any]) -> tuple[str, Any]:

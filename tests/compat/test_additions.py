@@ -75,6 +75,32 @@ def test_closing_it_skips_what_is_left() -> None:
         assert client.noop() == b"+OK"
 
 
+def test_the_end_of_a_with_skips_what_is_left() -> None:
+    with client_on(RETR, b"+OK\r\n") as (client, _):
+        with client.retr_iter(1) as message:
+            assert next(message) == LINES[0]
+        assert message.octets == len(MAIL)
+        assert client.noop() == b"+OK"
+
+
+def test_the_end_of_a_with_by_an_exception_reads_nothing() -> None:
+    with client_on(RETR, b"+OK\r\n") as (client, _):
+        with pytest.raises(ZeroDivisionError), client.retr_iter(1) as message:
+            raise ZeroDivisionError
+        assert message.octets == 0
+        assert client.noop() == b"+OK"
+        assert message.octets == len(MAIL)
+
+
+def test_the_end_of_a_with_on_a_connection_that_has_failed() -> None:
+    with client_on(RETR[:-10]) as (client, _):
+        with client.retr_iter(1) as message, pytest.raises(poplib.error_proto, match="EOF"):
+            list(message)
+        # The error was told.
+        message.close()
+        assert outcome(client.noop)[0] == "error_proto"
+
+
 def test_a_message_that_is_cut_short() -> None:
     with client_on(RETR[:-10]) as (client, _):
         message = client.retr_iter(1)

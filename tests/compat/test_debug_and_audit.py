@@ -161,16 +161,12 @@ def test_audit_events() -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == lines[5] == "('poplib.connect', 'pop.example.org', 110)"
     assert lines[2] == "('poplib.putline', b'PASS hush-hush')"
-    assert (
-        lines[6:]
-        == [
-            "('poplib.putline', b'USER user')",
-            "('poplib.putline', b'PASS <secret>')",
-            "('poplib.putline', b'APOP <secret>')",
-            "('poplib.putline', b'QUIT')",
-        ][: len(lines[6:])]
-    )
-    assert len(lines) == 10
+    assert lines[6:] == [
+        "('poplib.putline', b'USER user')",
+        "('poplib.putline', b'PASS <secret>')",
+        "('poplib.putline', b'APOP <secret>')",
+        "('poplib.putline', b'QUIT')",
+    ]
 
 
 def test_an_audit_hook_that_forbids() -> None:

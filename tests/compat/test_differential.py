@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compat.conversations import BOTH, DROPIN, STANDARD, outcome, talk
+from tests.compat.conversations import BOTH, DROPIN, STANDARD, Fragments, on, outcome, talk
 
 HELLO = b"+OK POP3 ready <1896.697170952@example.org>"
 
@@ -40,14 +40,19 @@ TEXT: list[Step] = [
 ]
 
 
+def take(client: Any, steps: list[Step]) -> list[Any]:
+    results = [("welcome", client.getwelcome())]
+    for name, arguments in steps:
+        if name == "_getresp":
+            # There has to be something to answer.
+            client._putline(b"XMIT")
+        results.append(outcome(partial(getattr(client, name), *arguments)))
+    return results
+
+
 def run(module: Any, steps: list[Step], replies: list[bytes]) -> tuple[list[Any], list[bytes]]:
     with talk(module, *replies) as (client, server):
-        results = [("welcome", client.getwelcome())]
-        for name, arguments in steps:
-            if name == "_getresp":
-                # There has to be something to answer.
-                client._putline(b"XMIT")
-            results.append(outcome(partial(getattr(client, name), *arguments)))
+        results = take(client, steps)
     return results, server.received
 
 
@@ -218,6 +223,35 @@ def test_any_conversation(data: st.DataObject, newline: bytes) -> None:
         *(reply for _, reply in drawn),
         *([] if cut else [b"+OK bye" + newline]),
     )
+
+
+def by_line(module: Any, sock: Any) -> Any:
+    """A client that is made to read each line by ``_getline``."""
+    client = on(module, sock)
+    client._getline = partial(client._getline)
+    return client
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.data(),
+    st.sampled_from([b"\r\n", b"\n"]),
+    st.lists(st.integers(1, 40) | st.integers(100, 3000), min_size=1, max_size=20),
+    st.integers(1, 100) | st.just(8192),
+)
+def test_any_conversation_that_comes_in_pieces(
+    data: st.DataObject, newline: bytes, sizes: list[int], buffering: int
+) -> None:
+    drawn = data.draw(st.lists(exchanges(newline), max_size=8))
+    steps = [*(step for step, _ in drawn), ("noop", ())]
+    last = [] if data.draw(st.booleans()) else [b"+OK bye" + newline]
+    replies = [HELLO + newline, *(reply for _, reply in drawn), *last]
+    results = []
+    for connect, module in ((on, STANDARD), (on, DROPIN), (by_line, DROPIN)):
+        sock = Fragments(replies, sizes, buffering)
+        results.append((take(connect(module, sock), steps), sock.sent))
+    assert results[1] == results[0]
+    assert results[2] == results[0]
 
 
 def test_arguments_are_written_as_poplib_writes_them() -> None:

@@ -3,8 +3,6 @@
 import base64
 import os
 import re
-import socket
-from contextlib import closing
 from io import BytesIO
 from typing import Any
 
@@ -216,6 +214,74 @@ def test_a_blank_line_behind_an_answer(module: Any) -> None:
         assert results[1:] == [("returned", b"+OK 2"), ("returned", b"+OK 3")]
 
 
+@both
+@pytest.mark.parametrize("blank", [2, 3, 1000])
+def test_nothing_but_blank_lines(module: Any, blank: int) -> None:
+    with talk(module, HELLO, b"\r\n" * blank + b"+OK 1\r\n", b"+OK 2\r\n") as (client, _):
+        first, second = outcome(client.noop), outcome(client.noop)
+    if module is STANDARD:
+        assert first == second == ("error_proto", (b"",))
+    elif blank == 2:
+        assert (first, second) == (("returned", b"+OK 1"), ("returned", b"+OK 2"))
+    else:
+        assert first == ("error_proto", (b"",))
+        assert second[0] == "error_proto"
+        assert "unusable" in second[1][0]
+
+
+@both
+def test_status_lines_that_end_with_lf_cr(module: Any) -> None:
+    replies = b"+OK ready\n\r", b"+OK 1\n\r", b"+OK 2 3\n\r", b"-ERR\n\r", b"+OK 4\n\r"
+    with talk(module, *replies) as (client, _):
+        assert client.noop() == b"+OK 1"
+        assert client.stat() == (2, 3)
+        assert outcome(client.rset) == ("error_proto", (b"-ERR",))
+        assert client.noop() == b"+OK 4"
+
+
+@both
+@pytest.mark.parametrize(
+    "replies",
+    [
+        (HELLO, b"+OK\r\none\ntwo\n.\n"),
+        (HELLO, b"+OK\r\none\ntwo\n.\r\n"),
+        (b"+OK ready\n\r", b"+OK\n\rone\n\rtwo\n\r.\n\r"),
+    ],
+)
+def test_texts_whose_lines_end_unlike_status_lines(module: Any, replies: tuple[bytes, ...]) -> None:
+    with talk(module, *replies) as (client, _):
+        result = outcome(lambda: client.retr(1))
+    if module is STANDARD:
+        assert result[1][1] == [b"one", b"two"]
+    else:
+        # It waits for the end of the text: here until the stream ends, else until the timeout.
+        assert result == ("error_proto", ("-ERR EOF",))
+
+
+@both
+def test_a_greeting_of_several_lines_for_who_knows_of_them(module: Any) -> None:
+    greeting = b"+OK one\r\n+OK two\r\n+OK three\r\n"
+    with talk(module, greeting, b"+OK 1\r\n", b"+OK 2\r\n+OK x\r\n", b"+OK 3\r\n") as (
+        client,
+        _,
+    ):
+        assert [client._getresp(), client._getresp()] == [b"+OK two", b"+OK three"]
+        assert [client.noop(), client.noop()] == [b"+OK 1", b"+OK 2"]
+        assert outcome(client.noop)[0] == ("returned" if module is STANDARD else "error_proto")
+
+
+@both
+def test_a_greeting_of_more_lines_than_were_read(module: Any) -> None:
+    with talk(module, b"+OK 1\r\n+OK 2\r\n+OK 3\r\n", b"+OK\r\n") as (client, _):
+        assert client._getresp() == b"+OK 2"
+        result = outcome(client.noop)
+    if module is STANDARD:
+        assert result == ("returned", b"+OK 3")
+    else:
+        assert result[0] == "error_proto"
+        assert "+OK 3" in result[1][0]
+
+
 def _spoken(replies: tuple[bytes, ...], module: Any) -> list[tuple[str, Any]]:
     with talk(module, *replies) as (client, _):
         return [outcome(lambda: client.retr(1)), outcome(lambda: client.dele(1))]
@@ -286,30 +352,6 @@ def test_a_refused_greeting_leaves_no_socket_behind(module: Any) -> None:
         assert (sock.fileno() == -1) == (module is DROPIN)
         if module is STANDARD:
             os.close(sock.detach())
-
-
-def test_a_timeout_ends_the_connection() -> None:
-    near, far = socket.socketpair()
-    with far:
-        far.sendall(HELLO)
-        near.settimeout(0.05)
-        with closing(on(DROPIN, near)) as client:
-            with pytest.raises(TimeoutError):
-                client.retr(1)
-            assert outcome(client.quit) == (
-                "error_proto",
-                ("-ERR connection unusable after: timed out",),
-            )
-
-
-def test_what_cannot_be_sent_ends_the_connection() -> None:
-    near, far = socket.socketpair()
-    far.sendall(HELLO)
-    with closing(on(DROPIN, near)) as client:
-        far.close()
-        with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
-            client.noop()
-        assert outcome(client.noop)[0] == "error_proto"
 
 
 def test_reading_by_the_line_and_by_the_chunk_are_the_same() -> None:

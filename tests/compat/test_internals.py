@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -424,11 +425,12 @@ def test_a_socket_that_cannot_be_shut_down_is_closed(
     assert client.sock is None
 
 
-@both
-@pytest.mark.parametrize("timeout", [0, 0.0])
-def test_a_timeout_of_nothing(module: Any, timeout: float) -> None:
-    assert outcome(lambda: module.POP3("127.0.0.1", 9, timeout))[0] == "ValueError"
-    assert outcome(lambda: module.POP3_SSL("127.0.0.1", 9, timeout=timeout))[0] == "ValueError"
+@pytest.mark.parametrize("timeout", [0, 0.0, False])
+@pytest.mark.parametrize("name", ["POP3", "POP3_SSL"])
+def test_a_timeout_of_nothing(name: str, timeout: float) -> None:
+    raised = [outcome(partial(getattr(m, name), "127.0.0.1", 9, timeout=timeout)) for m in BOTH]
+    assert raised[0] == raised[1]
+    assert raised[0][0] == "ValueError"
 
 
 @both

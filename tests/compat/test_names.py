@@ -1,7 +1,9 @@
 import importlib.util
 import inspect
 import poplib as standard
+import ssl
 import sys
+import typing
 from typing import Any
 
 import pytest
@@ -54,6 +56,22 @@ def test_class_attributes() -> None:
     assert dropin.POP3.encoding == standard.POP3.encoding
     assert type(dropin.POP3.timestamp) is type(vars(standard.POP3)["timestamp"])
     assert issubclass(dropin.POP3_SSL, dropin.POP3)
+
+
+def test_what_dir_shows_is_what_poplib_has() -> None:
+    def public(module: Any) -> set[str]:
+        return {name for name in dir(module) if not name.startswith("_")}
+
+    assert public(dropin) == public(standard)
+    assert {"_MAXLINE", "__all__"} <= set(dir(dropin))
+
+
+@pytest.mark.parametrize("cls", [dropin.POP3, dropin.POP3_SSL])
+def test_type_hints_can_be_asked_for(cls: type) -> None:
+    for _, method in inspect.getmembers(cls, inspect.isfunction):
+        hints = typing.get_type_hints(method)
+        assert set(inspect.signature(method).parameters) - {"self"} <= set(hints)
+    assert typing.get_type_hints(dropin.POP3_SSL.__init__)["context"] == ssl.SSLContext | None
 
 
 def test_what_is_new_is_documented() -> None:

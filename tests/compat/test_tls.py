@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pop3proto.transports import Security
 from tests.compat.conversations import BOTH, NAMES, STANDARD, listening, outcome, replying
 
 both = pytest.mark.parametrize("module", BOTH, ids=NAMES)
+STLS = b"+OK\r\n", b"+OK\r\nSTLS\r\n.\r\n"
 MAIL = b"Subject: one\r\n\r\n" + b"0123456789\r\n" * 10_000
 
 
@@ -121,8 +123,57 @@ def test_the_server_learns_the_host_name(module: Any) -> None:
         client.quit()
     assert names == ["localhost"]
 
+    class Proxied(module.POP3_SSL):  # type: ignore[misc]
+        def _create_socket(self, timeout: float | None) -> socket.socket:
+            sock = socket.create_connection(("127.0.0.1", self.port), timeout)
+            return self.context.wrap_socket(sock, server_hostname=self.host)  # type: ignore[no-any-return]
 
-STLS = b"+OK\r\n", b"+OK\r\nSTLS\r\n.\r\n"
+    with listening(replying(b"+OK\r\n", b"+OK\r\n"), context) as port:
+        client = Proxied("localhost", port, timeout=30, context=trusting)
+        client.quit()
+    assert names == ["localhost"] * 2
+
+    def stls(sock: socket.socket) -> None:
+        replying(*STLS, b"+OK\r\n", end=False)(sock)
+        with context.wrap_socket(sock.dup(), server_side=True) as tls:
+            replying(b"", b"+OK bye\r\n")(tls)
+
+    with listening(stls) as port:
+        client = module.POP3("localhost", port, timeout=30)
+        client.stls(trusting)
+        assert client.quit() == b"+OK bye"
+    assert names == ["localhost"] * 3
+
+
+@both
+def test_the_host_name_is_checked_for_who_brings_the_socket(module: Any) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    class Proxied(module.POP3):  # type: ignore[misc]
+        def _create_socket(self, timeout: float | None) -> socket.socket:
+            return socket.create_connection(("127.0.0.1", self.port), timeout)
+
+    def stls(sock: socket.socket) -> None:
+        replying(*STLS, b"+OK\r\n", end=False)(sock)
+        # The client is the one who says no.
+        with suppress(ssl.SSLError), context.wrap_socket(sock.dup(), server_side=True) as tls:
+            tls.recv(1)
+
+    for host, expected in (("localhost", "returned"), ("pop.example.org", "raised")):
+        with listening(stls) as port:
+            client = Proxied(host, port, timeout=30)
+            if expected == "returned":
+                assert client.stls(trusting) == b"+OK"
+            else:
+                with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+                    client.stls(trusting)
+            # The standard library's raises: the handshake has closed the socket.
+            with suppress(OSError):
+                client.close()
 
 
 def test_data_behind_stls() -> None:
@@ -271,14 +322,26 @@ class TestKeyfileAndCertfile:
         assert (client.keyfile, client.certfile) == (paths["keyfile"], paths["certfile"])
         client.close()
 
-    @both
-    @pytest.mark.parametrize("name", ["keyfile", "certfile"])
-    def test_they_exclude_a_context(self, module: Any, name: str) -> None:
+    @pytest.mark.parametrize("names", [["keyfile"], ["certfile"], ["certfile", "keyfile"]])
+    def test_they_exclude_a_context(self, names: list[str]) -> None:
+        paths: dict[str, Any] = dict.fromkeys(names, "x")
         context = ssl.create_default_context()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            with pytest.raises(ValueError, match="context"):
-                module.POP3_SSL("127.0.0.1", 9, **{name: "x", "context": context})
+        raised = [
+            outcome(partial(module.POP3_SSL, "127.0.0.1", 9, context=context, **paths))
+            for module in BOTH
+        ]
+        assert raised[0] == raised[1]
+        assert raised[0][0] == "ValueError"
+
+    def test_the_warning_is_poplibs(self, paths: dict[str, str]) -> None:
+        seen = []
+        for module in BOTH:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                outcome(partial(module.POP3_SSL, "127.0.0.1", 9, timeout=0, **paths))
+            seen.append([str(each.message) for each in caught])
+        assert seen[0] == seen[1]
+        assert len(seen[0]) == 1
 
 
 def test_there_is_one_error_for_both() -> None:

@@ -22,10 +22,12 @@ def logged_in(announced: bytes, *turns: Turn) -> Iterator[Client]:
     """A client of a server that announces ``announced`` and keeps to the script."""
     capa: Turn = (b"CAPA", b"+OK\r\n" + announced + b".\r\n")
     login: list[Turn] = [capa, (b"USER user", b"+OK\r\n"), (b"PASS <redacted>", b"+OK\r\n"), capa]
-    with scripted([*login, *turns, (b"QUIT", b"+OK\r\n")]) as stream:
-        with Client.start(stream, security=Security.PLAINTEXT, options=OPTIONS) as client:
-            client.login("user", "secret", mechanisms=["USER"])
-            yield client
+    with (
+        scripted([*login, *turns, (b"QUIT", b"+OK\r\n")]) as stream,
+        Client.start(stream, security=Security.PLAINTEXT, options=OPTIONS) as client,
+    ):
+        client.login("user", "secret", mechanisms=["USER"])
+        yield client
 
 
 LISTED: list[Turn] = [(b"STAT", b"+OK 1 10\r\n"), (b"LIST", b"+OK\r\n1 10\r\n.\r\n")]

@@ -1,28 +1,41 @@
-"""AUTH for the drop-in (RFC 5034), with SASL mechanisms as objects or as callables."""
+"""AUTH for the drop-in (RFC 5034), with SASL mechanisms as objects or as callables.
+
+The engine reads and writes the exchange; its lines go through the methods of a ``POP3``, as those
+of every other command.
+"""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._base64 import decode_base64
-from .._login_commands import Auth
-from .._parsing import split_status_line
-from ..errors import LocalProtocolError, MechanismUnavailable, ServerNotVerified
+from ..client import ClientConnection
+from ..commands import Auth, AuthCancel, AuthResponse
+from ..deviations import Deviation
+from ..errors import (
+    LocalProtocolError,
+    MechanismUnavailable,
+    RemoteProtocolError,
+    ServerNotVerified,
+)
+from ..events import ClientEvent
 from ..limits import DEFAULT_LIMITS
+from ..replies import Challenge, ErrorReply
 from ..sasl import Mechanism, by_name, channel_bindings
+from ..states import Signal
 from ._conversation import Conversation
 from ._errors import BrokenConnection, InvalidArgument, ServerError, standard_error
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["CHALLENGE_LINE", "Wire", "authenticate", "mechanism_of", "named_mechanism"]
+__all__ = ["CHALLENGE_LINE", "Wire", "authenticate", "mechanism_of"]
 
 CHALLENGE_LINE = 2 * DEFAULT_LIMITS.challenge
 """How many octets the line of a challenge may have: base64 takes 4 for 3."""
 _MAX_ROUNDS = 20
+
+_Answer = Callable[[bytes], bytes | str | None]
 
 
 class Wire(NamedTuple):
@@ -39,12 +52,7 @@ class _Callable:
     # Only the function knows when it has said all; it gets no chance to object to an +OK.
     complete = True
 
-    def __init__(
-        self,
-        name: str,
-        function: Callable[[bytes], bytes | str | None],
-        initial_response: bytes | None,
-    ) -> None:
+    def __init__(self, name: str, function: _Answer, initial_response: bytes | None) -> None:
         self.name = name
         self._function = function
         self._initial_response = initial_response
@@ -66,85 +74,99 @@ def _nothing_more(challenge: bytes) -> bytes:
 
 def mechanism_of(
     mechanism: str | Mechanism,
-    authobject: Callable[[bytes], bytes | str | None] | None,
+    authobject: _Answer | None,
     initial_response: bytes | None,
+    user: str | bytes | None,
+    password: str | bytes,
+    *,
+    host: str,
+    sock: ssl.SSLSocket | None,
 ) -> Mechanism:
-    """The mechanism that the arguments of ``auth()`` describe; raises ``InvalidArgument``."""
+    """The mechanism that the arguments of ``auth()`` describe.
+
+    Raises ``InvalidArgument`` if they describe none, or if one of them would be for nothing.
+    """
+    problem = ""
     try:
-        if isinstance(mechanism, str):
-            if authobject is None and initial_response is None:
-                raise InvalidArgument(
-                    f"no SASL mechanism is known by the name {mechanism!r} alone: pass user and "
-                    "password, an authobject or an initial_response beside it, or a mechanism "
-                    "object"
-                )
-            return _Callable(mechanism, authobject or _nothing_more, initial_response)
-        if authobject is not None or initial_response is not None:
-            raise InvalidArgument("a mechanism object brings its own responses")
-        return mechanism
+        answers = authobject is not None or initial_response is not None
+        if user is None and password:
+            problem = "a password needs a user beside it"
+        elif not isinstance(mechanism, str):
+            if user is not None:
+                problem = "a mechanism object brings its own user and password"
+            elif answers:
+                problem = "a mechanism object brings its own responses"
+            else:
+                return mechanism
+        elif user is None:
+            if answers:
+                return _Callable(mechanism, authobject or _nothing_more, initial_response)
+            problem = (
+                f"no SASL mechanism is known by the name {mechanism!r} alone: pass user and "
+                "password, an authobject or an initial_response beside it, or a mechanism object"
+            )
+        elif answers:
+            problem = "user and password leave nothing to say to authobject and initial_response"
+        else:
+            return _named(mechanism, user, password, host=host, sock=sock)
+    except (LocalProtocolError, MechanismUnavailable) as error:
+        problem = str(error)
     finally:
-        del initial_response
+        # A traceback shows the locals of this frame.
+        del initial_response, password
+    raise InvalidArgument(problem)
 
 
-def named_mechanism(
-    mechanism: str | Mechanism,
+def _named(
+    name: str,
     user: str | bytes,
     password: str | bytes,
     *,
     host: str,
     sock: ssl.SSLSocket | None,
 ) -> Mechanism:
-    """The library's own mechanism of that name; raises ``InvalidArgument``."""
+    plus = name.upper().endswith("-PLUS") and sock is not None
+    bindings = channel_bindings(sock) if plus and sock is not None else []
+    binding = bindings[0] if bindings else None
     try:
-        if not isinstance(mechanism, str):
-            raise InvalidArgument("a mechanism object brings its own user and password")
-        plus = mechanism.upper().endswith("-PLUS") and sock is not None
-        bindings = channel_bindings(sock) if plus and sock is not None else []
-        return by_name(
-            mechanism,
-            user,
-            password,
-            host=host,
-            channel_binding=bindings[0] if bindings else None,
-        )
-    except (LocalProtocolError, MechanismUnavailable) as error:
-        problem = str(error)
+        return by_name(name, user, password, host=host, channel_binding=binding)
     finally:
-        # A traceback shows the locals of this frame.
         del password
-    raise InvalidArgument(problem)
 
 
 def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool) -> bytes:
     """Run the exchange and return the server's positive reply; see ``POP3.auth()``."""
+    exchange = _Exchange(wire)
     waiting = mechanism.initial()
     try:
-        command = _command(mechanism.name, waiting)
-        if initial_response_ok and command.fits_line:
+        command = _command(mechanism, waiting)
+        if waiting is not None and initial_response_ok and command.fits_line:
             waiting = None
         else:
             # RFC 5034 section 4: what does not fit into 255 octets waits for a challenge.
-            command = Auth(mechanism.name)
-        wire.put(command.to_bytes()[:-2].decode("ascii"))
-        for _ in range(_MAX_ROUNDS):
-            reply = wire.get()
-            challenge = _challenge(reply, mechanism)
-            if challenge is None:
-                return _accepted(wire, mechanism, reply)
-            if waiting is None:
-                waiting = _response(wire, mechanism, challenge)
-            wire.put(b64encode(waiting).decode("ascii"))
+            command = Auth(mechanism.name, complete=False)
+        line, event = exchange.ask(command)
+        rounds = 0
+        while isinstance(event, Challenge):
+            rounds += 1
+            response = exchange.answer(mechanism, event, waiting, rounds)
             waiting = None
+            line, event = exchange.ask(response)
+        if waiting is None and mechanism.complete:
+            return line
     finally:
         # A traceback shows the locals of this frame.
         waiting = None
-    _cancel(wire)
-    raise ServerError(f"-ERR AUTH was cancelled after {_MAX_ROUNDS} challenges")
+    # Whoever accepts a login without having proved to know the password, or without having asked
+    # for it, is not the server.
+    problem = f"the server ended {mechanism.name} before it had proved itself"
+    wire.conversation.fail(problem)
+    raise BrokenConnection(f"-ERR {problem}")
 
 
-def _command(name: str, initial_response: bytes | None) -> Auth:
+def _command(mechanism: Mechanism, initial_response: bytes | None) -> Auth:
     try:
-        return Auth(name, initial_response)
+        return Auth(mechanism.name, initial_response, complete=mechanism.complete)
     except LocalProtocolError as error:
         problem = str(error)
     finally:
@@ -152,46 +174,70 @@ def _command(name: str, initial_response: bytes | None) -> Auth:
     raise InvalidArgument(problem)
 
 
-def _challenge(reply: bytes, mechanism: Mechanism) -> bytes | None:
-    """The challenge in a reply that is not ``-ERR``; ``None`` if it accepts the login."""
-    indicator, text = split_status_line(reply)
-    if indicator != b"+" and (mechanism.complete or not text or decode_base64(text) is None):
-        return None
-    # Prose in place of base64 comes from servers that mean to say: go on. And some servers
-    # introduce a challenge with +OK.
-    return decode_base64(text) or b""
+class _Exchange:
+    """AUTH in an engine of its own, which sees the lines of this exchange and no others."""
 
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        # Whether there is TLS is for the caller to care about.
+        self._engine = ClientConnection(secure=True)
+        self._engine.receive_data(b"+OK\r\n")
+        self._engine.next_event()
 
-def _response(wire: Wire, mechanism: Mechanism, challenge: bytes) -> bytes:
-    """The mechanism's answer; if it has none, the exchange is cancelled (RFC 5034 section 4)."""
-    try:
-        return bytes(memoryview(mechanism.respond(challenge)))
-    except ServerNotVerified as error:
-        # There is nothing left to be said to whoever this is.
-        wire.conversation.failed(error)
-        raise
-    except Exception:
-        _cancel(wire)
-        raise
-    except BaseException as error:
-        # Interrupted: there is no time to talk to the server.
-        wire.conversation.failed(error)
-        raise
+    def ask(self, command: Auth | AuthResponse) -> tuple[bytes, ClientEvent | Signal]:
+        """Send ``command``; the status line that answers it, and what that means."""
+        self._wire.put(self._engine.send(command)[:-2].decode("ascii"))
+        line = self._wire.get()
+        try:
+            self._engine.receive_data(line + b"\r\n")
+            event = self._engine.next_event()
+            while isinstance(event, Deviation):
+                event = self._engine.next_event()
+        except RemoteProtocolError as error:
+            self._wire.conversation.failed(error)
+        else:
+            if isinstance(event, ErrorReply):
+                raise ServerError(line)
+            return line, event
+        raise BrokenConnection(line)
 
+    def answer(
+        self, mechanism: Mechanism, challenge: Challenge, waiting: bytes | None, rounds: int
+    ) -> AuthResponse:
+        """The mechanism's answer; if it has none, the exchange is cancelled."""
+        try:
+            if rounds > _MAX_ROUNDS:
+                raise ServerError(f"-ERR AUTH was cancelled after {_MAX_ROUNDS} challenges")
+            if waiting is None:
+                response = bytes(memoryview(mechanism.respond(challenge.data)))
+                return AuthResponse(response, complete=mechanism.complete)
+            if challenge.data:
+                # Some servers answer AUTH PLAIN as if it had been LOGIN.
+                raise ServerError(
+                    "-ERR AUTH was cancelled: the server asks for something else than "
+                    f"{mechanism.name} says first"
+                )
+            return AuthResponse(waiting, complete=mechanism.complete)
+        except ServerNotVerified as error:
+            # There is nothing left to be said to whoever this is.
+            self._wire.conversation.failed(error)
+            raise
+        except Exception:
+            self._cancel()
+            raise
+        except BaseException as error:
+            # Interrupted: there is no time to talk to the server.
+            self._wire.conversation.failed(error)
+            raise
+        finally:
+            # A traceback shows the locals of this frame.
+            waiting, response = None, b""
 
-def _cancel(wire: Wire) -> None:
-    try:
-        wire.put("*")
-        wire.get()
-    except (standard_error, OSError):
-        return
-    wire.conversation.fail("the server goes on with a login that was cancelled")
-
-
-def _accepted(wire: Wire, mechanism: Mechanism, reply: bytes) -> bytes:
-    if mechanism.complete:
-        return reply
-    # Whoever accepts a login without having proved to know the password is not the server.
-    problem = f"the server ended {mechanism.name} before it had proved itself"
-    wire.conversation.fail(problem)
-    raise BrokenConnection(f"-ERR {problem}")
+    def _cancel(self) -> None:
+        # RFC 5034 section 4.
+        try:
+            self._wire.put(self._engine.send(AuthCancel())[:-2].decode("ascii"))
+            self._wire.get()
+        except (standard_error, OSError):
+            return
+        self._wire.conversation.fail("the server goes on with a login that was cancelled")

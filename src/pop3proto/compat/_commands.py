@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
 from hashlib import md5
-from typing import TYPE_CHECKING, TypeAlias, overload
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeAlias, overload
 
 from .._parsing import decode
+from ._conversation import Conversation, TextReader
 from ._errors import ServerError, standard_error
 from ._secrets import encoded
 
-__all__ = ["Commands", "LongAnswer"]
+__all__ = ["Commands", "LongAnswer", "MessageLines"]
 
 # What int() takes, but not more digits than a size can have.
 _DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
@@ -33,6 +37,8 @@ class Commands:
 
         def _shortcmd(self, line: str) -> bytes: ...
         def _longcmd(self, line: str) -> LongAnswer: ...
+        @cached_property
+        def _conversation(self) -> Conversation: ...
 
     def user(self, user: str) -> bytes:
         """USER: the name of the maildrop (RFC 1939 section 7)."""
@@ -158,7 +164,7 @@ class Commands:
         try:
             _, lines, _ = self._longcmd("CAPA")
         except standard_error as error:
-            raise ServerError("-ERR CAPA not supported by server") from error
+            raise self._conversation.refusal("-ERR CAPA not supported by server") from error
         capabilities: dict[str, _Words] = {}
         for line in lines:
             name, *words = decode(line).split() or [""]
@@ -168,3 +174,63 @@ class Commands:
             elif name:
                 capabilities[name] = words
         return capabilities
+
+
+class MessageLines:
+    """The lines of a message as they come, without their ends: what ``retr_iter()`` returns.
+
+    It can be left before its end: the next command skips what is left, or ``close()`` does, or the
+    end of a ``with``. Raises ``error_proto``, and what the socket raises, as it is iterated over.
+    """
+
+    def __init__(self, conversation: Conversation, text: TextReader, response: bytes) -> None:
+        self.response = response
+        """The status line."""
+        self._conversation = conversation
+        self._text = text
+        self._lines: Iterator[bytes] = iter(())
+        self._complete = False
+        conversation.finish = self.close
+
+    @property
+    def octets(self) -> int:
+        """Octets read so far; at the end what ``retr()`` returns as its third item."""
+        return self._text.octets
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Behind an error nobody waits for the rest of a message.
+        if error is None:
+            self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        for line in self._lines:
+            return line
+        if self._complete:
+            raise StopIteration
+        self._lines = iter(self._more())
+        return next(self._lines)
+
+    def close(self) -> None:
+        """Read on to the end of the message, keeping nothing, unless the connection has failed."""
+        self._lines = iter(())
+        while not self._complete and not self._conversation.fault:
+            self._more()
+
+    def _more(self) -> list[bytes]:
+        self._conversation.check()
+        lines = self._conversation.next_lines(self._text)
+        if not lines:
+            self._complete = True
+            self._conversation.finish = None
+        return lines

@@ -6,24 +6,57 @@ from ``file`` on its own, or puts another one in its place, finds what it would 
 
 from __future__ import annotations
 
+import math
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import SEEK_CUR, BufferedReader, BytesIO
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol, cast
 
 from .._wire import BodyReader, ReceiveBuffer
 from ..errors import printable
-from ._errors import BrokenConnection
+from ._errors import BrokenConnection, LostConnection, ServerError
 from ._secrets import Shown
 
-__all__ = ["Conversation", "LineReader", "MessageLines", "SteppingReader", "TextReader"]
+__all__ = [
+    "Conversation",
+    "LineReader",
+    "SteppingReader",
+    "TextReader",
+    "pending",
+    "reader",
+]
 
-_CHUNK = 64 * 1024
+# A quarter of the system calls that io's own default would take. With twice as much, the copies of
+# it are so large that the operating system gets and has to give their memory each time.
+_BUFFER = 32 * 1024
 # How much of what waits behind an answer is looked at: more than any number of blank lines that
 # a server leaves there by mistake.
 _SAMPLE = 64
 # The count of answers owed after somebody has read or written on his own: it never comes to 0.
-_UNKNOWN = 2**62
+_UNKNOWN = math.inf
+_CRLF = b"\r\n"
+_TERMINATORS = (b".\r\n", b".\n")
+_TERMINATOR = len(b".\r\n")
+
+
+def reader(sock: object) -> BinaryIO:
+    """What is read from, for a socket or for what a program has in place of one."""
+    if isinstance(sock, socket.socket):
+        return cast(BinaryIO, sock.makefile("rb", _BUFFER))
+    # It has to know no more than poplib asks of it.
+    return cast(BinaryIO, cast(socket.socket, sock).makefile("rb"))
+
+
+def pending(sock: socket.socket, file: BinaryIO) -> bool:
+    """Whether there is anything to be read now, in the buffer or on the wire."""
+    if not isinstance(file, BufferedReader):
+        return False
+    timeout = sock.gettimeout()
+    sock.setblocking(False)
+    try:
+        return bool(file.peek(1))
+    finally:
+        sock.settimeout(timeout)
 
 
 class Conversation:
@@ -38,56 +71,173 @@ class Conversation:
         """How many octets a status line may have where that is more than ``_MAXLINE``."""
         self.form: bytes | None = None
         """How the lines of the text end that is being read; ``None`` before a status line."""
-        self.newline = b"\r\n"
+        self.newline = _CRLF
         """How the line read last was ended."""
-        self.iterator: MessageLines | None = None
-        """The text that ``retr_iter()`` has begun and not finished."""
-        # The greeting is owed from the start. One that is below 0 has lost count.
-        self._owed = 1
+        self.finish: Callable[[], None] | None = None
+        """Reads to the end the text that ``retr_iter()`` has begun."""
+        self.one_line = False
+        """Whether the status line that is waited for is all of the answer."""
+        self._error: type[BrokenConnection] = BrokenConnection
+        # Whether nothing was sent so far.
+        self._quiet = True
+        # The status line that was read, and whether it was positive: then more can follow.
+        self._status = b""
+        self._positive = False
+        # The greeting is owed from the start.
+        self._owed: float = 1
+        # More than what is owed can only come from a peer; a file that was prepared holds all.
+        self._peer = False
         self._surplus = b""
+        # What the file has shown of what it holds, and how much of it was not taken since.
+        self._ahead = b""
+        self._left = 0
         self._behind_bare_lf = False
 
     def check(self) -> None:
         """Raise ``BrokenConnection`` if the connection cannot be used any more."""
         if self.fault:
-            raise BrokenConnection(f"-ERR connection unusable after: {self.fault}")
+            raise self._error(f"-ERR connection unusable after: {self.fault}")
 
     def fail(self, reason: str) -> None:
         """Give the connection up, unless that was done before."""
         self.fault = self.fault or reason
-        self.iterator = None
+        self.finish = None
 
     def failed(self, error: BaseException) -> None:
         """Give the connection up because of ``error``: nobody knows what was read or sent."""
+        if isinstance(error, OSError):
+            # With poplib, what is tried later on such a connection is an OSError too.
+            self._error = LostConnection
         self.fail(str(error) or type(error).__name__)
 
-    def sent(self, line: bytes) -> None:
-        """Take note of a line, or of several, that is about to be sent."""
+    def interrupted(self, error: BaseException) -> None:
+        """Take note of ``error``, raised as a status line was read.
+
+        Overrides raise behind a line that was read. Nothing is lost if that was all of the answer.
+        """
+        if self.one_line and self._status:
+            self.answered(self._status)
+            self.settle()
+        else:
+            self.failed(error)
+
+    def missed(self, error: BaseException) -> None:
+        """Take note of ``error``, raised at a status line behind which more was to be read."""
+        if self._positive:
+            self.failed(error)
+
+    def refusal(self, message: str) -> Exception:
+        """The ``error_proto`` that says ``message``, and whether the connection is usable."""
+        return self._error(message) if self.fault else ServerError(message)
+
+    def ready(self) -> None:
+        """Come to where a command may be sent; raises ``BrokenConnection`` if that is nowhere."""
+        if self.finish is not None:
+            self.finish()
+        if self._quiet:
+            # Until now, who knows of a greeting of several lines could read them on his own.
+            self._owed = 0 if self._owed == _UNKNOWN else self._owed
+            self.settle()
+        if self.fault:
+            self.check()
+
+    def expect_status(self) -> None:
+        """Take what comes next for a status line."""
         self.form = None
+        self._status = b""
+
+    def sent(self, line: bytes) -> None:
+        """Take note of a line, or of several, with their ends, that are about to be sent."""
+        self.expect_status()
         self._surplus = b""
-        self._owed += 1 + line.count(b"\n")
+        self._quiet = False
+        self._owed += line.count(b"\n")
         self.shown.sent(line)
 
-    def read_line(self, file: BinaryIO, limit: int) -> bytes:
-        """The next line with its end, of ``limit`` octets at most; nothing at the end.
-
-        A limit below 0 is none.
-        """
+    def status_line(self, file: BinaryIO, limit: int, *, debugging: bool) -> tuple[bytes, int]:
+        """The next line, of at most ``limit`` octets, without its end, and how many it took."""
         self._surplus = b""
-        # More than what is owed can only come from a peer; a file that was prepared holds all.
-        raw = getattr(file, "raw", None)
-        if not (isinstance(file, BufferedReader) and isinstance(raw, socket.SocketIO)):
-            line = file.readline(limit)
+        try:
+            line = self._read_line(file, limit + 1)
+            if len(line) > limit:
+                raise BrokenConnection("line too long")
+            if debugging:
+                print("*get*", repr(line))
+            if not line.endswith(b"\n"):
+                raise BrokenConnection("-ERR EOF")
+        except BaseException as error:
+            self.failed(error)
+            raise
+        if line.endswith(_CRLF):
+            self.newline, status = _CRLF, line[:-2]
         else:
-            ahead = file.peek(1)
-            end = ahead.find(b"\n") + 1
-            if not end or 0 <= limit < end:
-                line = file.readline(limit)
-            else:
-                line = file.read(end)
-                self._surplus = ahead[end : end + _SAMPLE]
-        self.newline = b"\r\n" if line.endswith(b"\r\n") else b"\n"
-        return line
+            # Some servers end their lines with LF CR.
+            self.newline, status = b"\n", line[:-1].removeprefix(b"\r")
+        self._status = status
+        self._positive = status.startswith(b"+")
+        return status, len(line)
+
+    def _read_line(self, file: BinaryIO, limit: int) -> bytes:
+        self._ahead, self._left = b"", 0
+        raw = getattr(file, "raw", None)
+        self._peer = isinstance(raw, socket.SocketIO)
+        if not (self._peer and isinstance(file, BufferedReader)):
+            return file.readline(limit)
+        ahead = file.peek(1)
+        end = ahead.find(b"\n") + 1
+        if not 0 < end <= limit:
+            return file.readline(limit)
+        self._ahead, self._left = ahead, len(ahead) - end
+        self._surplus = ahead[end : end + _SAMPLE]
+        return file.read(end)
+
+    def text_line(self, file: BinaryIO, *, debugging: bool) -> tuple[bytes, int]:
+        """The next line of a text without its end, of any length, and how many octets it took.
+
+        In the form in which poplib's own callers undo dot-stuffing. Behind a CRLF status line a
+        bare LF is content (see ``BodyReader``): what it puts at the start of a line is neither
+        stuffed nor the end, and is made to look so.
+        """
+        try:
+            known = self._left >= _TERMINATOR
+            line = file.readline(-1) if known else self._read_looking_ahead(file)
+            if debugging:
+                print("*get*", repr(line))
+            if line[-1:] != b"\n":
+                raise BrokenConnection("-ERR EOF")
+        except BaseException as error:
+            self.failed(error)
+            raise
+        octets, behind = len(line), self._behind_bare_lf
+        self._left -= octets
+        if line[-2:] == _CRLF:
+            self.newline = _CRLF
+            if not behind:
+                return line[:-2], octets
+            line = line[:-2]
+            self._behind_bare_lf = bare = False
+        else:
+            self.newline = b"\n"
+            line = line[:-1]
+            self._behind_bare_lf = bare = self.form == _CRLF
+        if (behind and line.startswith(b".")) or (bare and line == b"."):
+            return b"." + line, octets + 1
+        return line, octets
+
+    def _read_looking_ahead(self, file: BinaryIO) -> bytes:
+        """A line, after a look at what ``file`` holds: once for many lines.
+
+        What waits behind the last line shall be known, and so that one has to be looked at whole.
+        """
+        if not isinstance(file, BufferedReader):
+            return file.readline(-1)
+        rest = self._ahead[len(self._ahead) - self._left :]
+        begun = file.readline(len(rest))
+        if begun.endswith(b"\n"):
+            return begun
+        self._ahead = begun + file.peek(1)
+        self._left = len(self._ahead)
+        return begun + file.readline(-1)
 
     def begin_text(self) -> bytes:
         """Take what comes next for the lines of a text; how they end."""
@@ -96,21 +246,14 @@ class Conversation:
         self._behind_bare_lf = False
         return self.form
 
-    def body_line(self, line: bytes, octets: int) -> tuple[bytes, int]:
-        """A line of a text in the form in which poplib's own callers undo dot-stuffing.
-
-        Behind a CRLF status line a bare LF is content (see ``BodyReader``): what it puts at the
-        start of a line is neither stuffed nor the end, and is made to look so.
-        """
-        behind, bare = self._behind_bare_lf, self.form == b"\r\n" and self.newline == b"\n"
-        self._behind_bare_lf = bare
-        if (behind and line.startswith(b".")) or (bare and line == b"."):
-            return b"." + line, octets + 1
-        return line, octets
-
     def answered(self, line: bytes) -> None:
         """Take note of a status line."""
-        self._owed = self._owed - 1 if self._owed > 0 else _UNKNOWN
+        self._positive = line.startswith(b"+")
+        if self._owed > 0:
+            self._owed -= 1
+        else:
+            # Somebody has sent something on his own. The count is lost.
+            self._owed = _UNKNOWN
         self.shown.answered(line)
 
     def next_lines(self, text: TextReader) -> list[bytes]:
@@ -121,9 +264,15 @@ class Conversation:
             self.failed(error)
             raise
         if not lines:
-            self._surplus = self._surplus if text.surplus is None else text.surplus
+            self._surplus = self._behind_text() if text.surplus is None else text.surplus
             self.settle()
         return lines
+
+    def _behind_text(self) -> bytes:
+        # Nothing, if somebody else has read from the file as well.
+        ahead = self._ahead
+        end = len(ahead) - self._left
+        return ahead[end : end + _SAMPLE] if ahead.endswith(_TERMINATORS, 0, end) else b""
 
     def settle(self) -> None:
         """Give the connection up if more than the answer that was asked for has come.
@@ -131,7 +280,7 @@ class Conversation:
         It is given up and not an error yet, because the answer itself is whole. Blank lines are
         forgiven, as servers are known to send them.
         """
-        if self._owed == 0 and self._surplus.strip(b"\r\n"):
+        if self._owed == 0 and self._peer and self._surplus.strip(_CRLF):
             sample = printable(self._surplus)
             self.fail(
                 "the server sent what answers nothing (is it that it does not double dots at the "
@@ -157,10 +306,10 @@ class LineReader:
 
     def __init__(self, file: BinaryIO, newline: bytes) -> None:
         self._file = file
-        self._peek: Callable[[int], bytes] | None = getattr(file, "peek", None)
         self._buffer = ReceiveBuffer()
         self._buffer.newline = newline
         self._body = BodyReader(self._buffer).begin()
+        # The beginning of a line, whose end has not come yet.
         self._partial: list[bytes] = []
         self.octets = 0
         self.surplus: bytes | None = None
@@ -168,104 +317,73 @@ class LineReader:
     @staticmethod
     def suits(file: object) -> bool:
         """Whether ``file`` can show what it holds, or take back what was too much."""
-        return isinstance(file, BufferedReader | BytesIO)
+        return isinstance(file, (BufferedReader, BytesIO))
 
     def read(self) -> list[bytes]:
         """See ``TextReader``; raises ``BrokenConnection`` at the end of the stream."""
-        while not self._body.complete:
+        body, partial = self._body, self._partial
+        while not body.complete:
             data = self._next_octets()
             end = data.rfind(b"\n") + 1
-            # A line may be as long as it likes: it is put together once.
-            self._partial.append(data[:end] if end else data)
-            if end:
-                lines = _split(b"".join(self._partial))
-                self._partial = [data[end:]] if end < len(data) else []
-                return lines
+            if not end:
+                # A line may be as long as it likes: it is put together once.
+                partial.append(data)
+                continue
+            if end < len(data) or partial:
+                partial.append(data[:end])
+                self._partial = [data[end:]]
+                data = b"".join(partial)
+            return _split(data)
         return []
 
     def _next_octets(self) -> bytes:
         """What the file holds of the text, and not an octet of what is behind it."""
         file, buffer, body = self._file, self._buffer, self._body
-        ahead = file.read(_CHUNK) if self._peek is None else self._peek(1)
+        ahead = file.peek(1) if isinstance(file, BufferedReader) else file.read(_BUFFER)
         if not ahead:
             raise BrokenConnection("-ERR EOF")
         buffer.feed(ahead)
-        octets = b"".join(iter(body.read, b""))
+        octets = body.read()
+        if not body.complete:
+            octets = b"".join([octets, *iter(body.read, b"")])
         self.octets = body.octets
-        waiting = len(buffer) if body.complete else 0
-        if self._peek is None:
-            file.seek(-waiting, SEEK_CUR)
-        else:
-            file.read(len(ahead) - waiting)
+        waiting = 0
         if body.complete:
+            waiting = len(buffer.data) - buffer.start
             self.surplus = buffer.data[buffer.start : buffer.start + _SAMPLE]
+        if isinstance(file, BufferedReader):
+            file.read(len(ahead) - waiting)
+        else:
+            file.seek(-waiting, SEEK_CUR)
         return octets
 
 
 class SteppingReader:
     """One line at a time, as poplib reads: for an overridden ``_getline``, and to show each."""
 
-    def __init__(self, getline: Callable[[], tuple[bytes, int]]) -> None:
+    def __init__(self, getline: Callable[[], tuple[bytes, int]], at_once: int) -> None:
         self._getline = getline
+        self._at_once = at_once
+        self._complete = False
         self.octets = 0
         self.surplus: bytes | None = None
 
     def read(self) -> list[bytes]:
         """See ``TextReader``; raises what ``getline`` raises."""
-        line, octets = self._getline()
-        if line == b".":
-            return []
-        if line.startswith(b".."):
-            # RFC 1939 section 3: the first dot was put there by the server.
-            line, octets = line[1:], octets - 1
-        self.octets += octets
-        return [line]
-
-
-class MessageLines:
-    """The lines of a message as they come, without their ends: what ``retr_iter()`` returns.
-
-    It can be left before its end: the next command, or ``close()``, skips what is left. Raises
-    ``error_proto``, and what the socket raises, as it is iterated over.
-    """
-
-    def __init__(self, conversation: Conversation, text: TextReader, response: bytes) -> None:
-        self.response = response
-        """The status line."""
-        self._conversation = conversation
-        self._text = text
-        self._lines: Iterator[bytes] = iter(())
-        self._complete = False
-        conversation.iterator = self
-
-    @property
-    def octets(self) -> int:
-        """Octets read so far; at the end what ``retr()`` returns as its third item."""
-        return self._text.octets
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> bytes:
-        for line in self._lines:
-            return line
-        if self._complete:
-            raise StopIteration
-        self._lines = iter(self._more())
-        return next(self._lines)
-
-    def close(self) -> None:
-        """Read on to the end of the message, keeping nothing."""
-        self._lines = iter(())
-        while not self._complete:
-            self._more()
-
-    def _more(self) -> list[bytes]:
-        self._conversation.check()
-        lines = self._conversation.next_lines(self._text)
-        if not lines:
-            self._complete = True
-            self._conversation.iterator = None
+        lines: list[bytes] = []
+        getline, at_once, total = self._getline, self._at_once, self.octets
+        while len(lines) < at_once and not self._complete:
+            line, octets = getline()
+            if line[:1] == b".":
+                if line == b".":
+                    self._complete = True
+                    break
+                if line[1:2] == b".":
+                    # RFC 1939 section 3: the first dot was put there by the server.
+                    line, octets = line[1:], octets - 1
+            total += octets
+            lines.append(line)
+        self.octets = total
         return lines
 
 

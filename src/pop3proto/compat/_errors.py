@@ -11,6 +11,7 @@ __all__ = [
     "BrokenConnection",
     "InjectedData",
     "InvalidArgument",
+    "LostConnection",
     "ServerError",
     "standard",
     "standard_error",
@@ -40,6 +41,10 @@ class BrokenConnection(ServerError):
     hint = "close the connection and open a new one; deletions of this one were not made"
 
 
+class LostConnection(BrokenConnection, OSError):
+    """``BrokenConnection`` after an ``OSError``: what poplib's callers catch then."""
+
+
 class InvalidArgument(ServerError, ValueError):
     """An argument that may not go to the server; nothing was sent.
 
@@ -57,7 +62,7 @@ class InjectedData(BrokenConnection, StlsInjectionError):
     hint = StlsInjectionError.hint
 
 
-for _class in (ServerError, BrokenConnection, InvalidArgument, InjectedData):
+for _class in (ServerError, BrokenConnection, LostConnection, InvalidArgument, InjectedData):
     # What a traceback or a log shows is what programs and people know.
     _class.__name__ = _class.__qualname__ = standard_error.__name__
     _class.__module__ = standard_error.__module__

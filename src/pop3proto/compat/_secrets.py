@@ -18,7 +18,7 @@ _SECRET_VERB = re.compile(
     r"(?:\A[\x00-\x20]*|[\x00-\x1f] *)(?:PASS|RPOP|APOP|AUTH(?: [A-Z0-9_-]{1,20}(?= |\Z))?)",
     re.IGNORECASE,
 )
-_AUTH = re.compile(r"[\x00-\x20]*AUTH(?![A-Z])", re.IGNORECASE)
+_AUTH = re.compile(rb"[\x00-\x20]*AUTH(?![A-Z])", re.IGNORECASE)
 _PLAIN_COMMAND = re.compile(
     r"(?:STAT|LIST|UIDL|NOOP|RSET|QUIT|CAPA|(?:RETR|DELE|TOP|LIST|UIDL) [0-9 ]+|USER .*)\Z",
     re.IGNORECASE,
@@ -28,7 +28,6 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class _Sasl(Enum):
-    NONE = auto()
     DOUBTFUL = auto()
     CERTAIN = auto()
 
@@ -37,11 +36,11 @@ class Shown:
     """Follows a session, because within AUTH every line of the client's is a secret."""
 
     def __init__(self) -> None:
-        self._sasl = _Sasl.NONE
+        self._sasl: _Sasl | None = None
 
     def text(self, line: str) -> str:
         """What may be shown of ``line``, a whole line without its end."""
-        if self._sasl is not _Sasl.NONE:
+        if self._sasl is not None:
             # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
             doubtful = self._sasl is _Sasl.DOUBTFUL
             if line in ("", "*") or (doubtful and _PLAIN_COMMAND.match(line)):
@@ -54,16 +53,18 @@ class Shown:
 
     def octets(self, line: bytes) -> bytes:
         """``text()`` for octets."""
-        return self.text(line.decode("latin-1")).encode("latin-1")
+        text = line.decode("latin-1")
+        shown = self.text(text)
+        return line if shown is text else shown.encode("latin-1")
 
     def sent(self, line: bytes) -> None:
         """Take note of a line of the client's."""
-        if self._sasl is _Sasl.NONE and _AUTH.match(line.decode("latin-1")):
+        if self._sasl is None and _AUTH.match(line):
             self._sasl = _Sasl.CERTAIN
 
     def answered(self, line: bytes) -> None:
         """Take note of a status line of the server's."""
-        if self._sasl is _Sasl.NONE:
+        if self._sasl is None:
             return
         indicator, text = split_status_line(line)
         if indicator == b"+":
@@ -72,7 +73,7 @@ class Shown:
             # Some servers introduce a challenge with +OK.
             self._sasl = _Sasl.DOUBTFUL
         else:
-            self._sasl = _Sasl.NONE
+            self._sasl = None
 
 
 def encoded(line: str, encoding: str, *, check: bool = True) -> bytes:

@@ -9,7 +9,8 @@ known to reach into are poplib's; its faults are gone, and ``auth()``, ``lang()`
 Every answer of the server's is ``bytes``, ``+OK`` included; ``-ERR`` raises ``error_proto`` with
 the status line as its argument. When an answer cannot be made sense of, or the connection breaks
 in the middle of one, that connection is never used again: whatever is called on it then raises
-``error_proto``, so that a line of mail cannot be taken for an answer.
+``error_proto``, so that a line of mail cannot be taken for an answer. It is an ``OSError`` as
+well if one broke the connection, because that is what poplib's callers catch then.
 """
 
 from __future__ import annotations
@@ -21,33 +22,33 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from io import BufferedReader
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
+from os import PathLike
+from typing import Any, BinaryIO, NoReturn, TypeAlias, cast
 
 from ..errors import printable
+from ..replies import TIMESTAMP
 from ..sasl import Mechanism
-from ._auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of, named_mechanism
-from ._commands import Commands, LongAnswer
+from ._auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
+from ._commands import Commands, LongAnswer, MessageLines
 from ._conversation import (
     Conversation,
     LineReader,
-    MessageLines,
     SteppingReader,
     TextReader,
+    pending,
+    reader,
 )
 from ._errors import (
     BrokenConnection,
     InjectedData,
     ServerError,
+    standard,
     standard_error,
 )
 from ._secrets import encoded
 
 with suppress(ImportError):
     import ssl
-
-if TYPE_CHECKING:
-    from _typeshed import StrPath
 
 __all__ = ["POP3", "error_proto"]
 
@@ -63,14 +64,18 @@ CRLF = CR + LF
 # Octets of a status line with its end. Programs set it, and have to be heard; but the lines of
 # texts, for which they do, have no limit here anyway.
 _MAXLINE = 2048
+# How many blank lines are skipped before an answer.
+_BLANK_LINES = 2
 
-# An eighth of the system calls that io's own default would take; twice as much is no faster.
-_BUFFER = 64 * 1024
+_Path: TypeAlias = str | PathLike[str]
 _DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
-# The last RFC 822 msg-id of printable ASCII in the greeting; see Greeting.timestamp.
-_ATOM = rb"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
-_DOTTED = rb"%s(?:\.%s)*" % (_ATOM, _ATOM)
-_STAMP = re.compile(rb"\+OK.*(<%s@(?:%s|\[[!-Z^-~]+\])>)" % (_DOTTED, _DOTTED))
+# The last of the timestamps that ``Greeting.timestamp`` would find.
+_STAMP = re.compile(rb"\+OK.*(%b)" % TIMESTAMP.pattern.encode("ascii"))
+
+
+def __dir__() -> list[str]:
+    # What dir() and completion show is what poplib has; the rest is for this package.
+    return sorted(name for name in globals() if name.startswith("_") or hasattr(standard, name))
 
 
 class POP3(Commands):
@@ -109,15 +114,14 @@ class POP3(Commands):
         sys.audit("poplib.connect", self, host, port)
         self.sock = self._create_socket(timeout)
         try:
-            self.file = _reader(self.sock)
+            self.file = reader(self.sock)
             self._debugging = 0
             self.welcome = self._getresp()
-            self._conversation.settle()
         except BaseException:
             # Nobody else can close them. A socket stays open for as long as its file does.
-            with suppress(AttributeError, OSError):
-                self.file.close()
-            self.sock.close()
+            for name in ("file", "sock"):
+                with suppress(AttributeError, OSError):
+                    getattr(self, name).close()
             raise
 
     @cached_property
@@ -127,7 +131,7 @@ class POP3(Commands):
     def _create_socket(self, timeout: float | None) -> socket.socket:
         # Programs override this to go through a proxy.
         if timeout is not None and not timeout:
-            raise ValueError("timeout=0 would make the socket non-blocking, which does not work")
+            raise ValueError("Non-blocking socket (timeout=0) is not supported")
         return socket.create_connection((self.host, self.port), timeout)
 
     # What follows is not public and yet known: programs call it, override it and patch it. So
@@ -136,17 +140,16 @@ class POP3(Commands):
     def _putline(self, line: bytes) -> None:
         conversation = self._conversation
         try:
-            if conversation.iterator is not None:
-                conversation.iterator.close()
-            conversation.check()
-            shown = conversation.shown.octets(line)
+            conversation.ready()
+            line = line + CRLF
+            shown = conversation.shown.octets(line[:-2])
             if self._debugging > 1:
                 print("*put*", repr(shown))
             sys.audit("poplib.putline", self, shown)
             send = self.sock.sendall
             conversation.sent(line)
             try:
-                send(line + CRLF)
+                send(line)
             except BaseException as error:
                 conversation.failed(error)
                 raise
@@ -165,32 +168,27 @@ class POP3(Commands):
     def _getline(self) -> tuple[bytes, int]:
         # A status line, or behind a positive one a line of the text, as it came: with its
         # stuffed dot, without its end. Returns how many octets it took, too.
-        conversation = self._conversation
-        conversation.check()
-        limit = -1 if conversation.form else max(_MAXLINE, conversation.room) + 1
-        try:
-            line = conversation.read_line(self.file, limit)
-            if len(line) == limit:
-                raise BrokenConnection("line too long")
-            if self._debugging > 1:
-                print("*get*", repr(line))
-            if not line.endswith(LF):
-                raise BrokenConnection("-ERR EOF")
-        except BaseException as error:
-            conversation.failed(error)
-            raise
-        content = line[: -len(conversation.newline)]
-        if conversation.form is None:
-            return content, len(line)
-        return conversation.body_line(content, len(line))
+        conversation, debugging = self._conversation, self._debugging > 1
+        if conversation.fault:
+            conversation.check()
+        if conversation.form is not None:
+            return conversation.text_line(self.file, debugging=debugging)
+        limit = max(_MAXLINE, conversation.room)
+        return conversation.status_line(self.file, limit, debugging=debugging)
 
     def _getresp(self) -> bytes:
         conversation = self._conversation
-        conversation.form = None
-        response, _ = self._getline()
-        while not response:
-            # Some servers leave a blank line behind their answers.
+        conversation.expect_status()
+        try:
             response, _ = self._getline()
+            skipped = 0
+            while not response and skipped < _BLANK_LINES:
+                # Some servers leave a blank line behind their answers.
+                response, _ = self._getline()
+                skipped += 1
+        except BaseException as error:
+            conversation.interrupted(error)
+            raise
         if self._debugging > 1:
             print("*resp*", repr(response))
         conversation.answered(response)
@@ -203,28 +201,41 @@ class POP3(Commands):
         conversation.fail(f"an answer that is none: {printable(response)}")
         raise BrokenConnection(response)
 
+    def _getresp_of_text(self) -> bytes:
+        try:
+            return self._getresp()
+        except BaseException as error:
+            # An override can raise at a line behind which the text comes, which nobody reads.
+            self._conversation.missed(error)
+            raise
+
     def _getlongresp(self) -> LongAnswer:
-        response = self._getresp()
+        response = self._getresp_of_text()
         text = self._text()
         lines: list[bytes] = []
         while more := self._conversation.next_lines(text):
             lines += more
         return response, lines, text.octets
 
-    def _text(self) -> TextReader:
+    def _text(self, at_once: int = sys.maxsize) -> TextReader:
         newline = self._conversation.begin_text()
         ours = getattr(self._getline, "__func__", None) is _GETLINE and self._debugging < 2
         if ours and LineReader.suits(self.file):
             return LineReader(self.file, newline)
-        return SteppingReader(self._getline)
+        return SteppingReader(self._getline, at_once)
 
     def _shortcmd(self, line: str) -> bytes:
         try:
             self._putcmd(line)
         finally:
             del line
-        response = self._getresp()
-        self._conversation.settle()
+        conversation = self._conversation
+        conversation.one_line = True
+        try:
+            response = self._getresp()
+        finally:
+            conversation.one_line = False
+        conversation.settle()
         return response
 
     def _longcmd(self, line: str) -> LongAnswer:
@@ -253,15 +264,16 @@ class POP3(Commands):
 
     def close(self) -> None:
         """Close the connection, whatever its state; without QUIT nothing gets deleted."""
-        if self._conversation.iterator is not None:
+        if self._conversation.finish is not None:
             self._conversation.fail("it was closed")
-        file = cast("BinaryIO | None", self.file)
-        sock = cast("socket.socket | None", self.sock)
-        self.file = self.sock = None  # type: ignore[assignment]
         try:
+            file = cast("BinaryIO | None", self.file)
+            self.file = None  # type: ignore[assignment]
             if file is not None:
                 file.close()
         finally:
+            sock = cast("socket.socket | None", self.sock)
+            self.sock = None  # type: ignore[assignment]
             if sock is not None:
                 _close(sock)
 
@@ -271,8 +283,8 @@ class POP3(Commands):
         Not in poplib. The status line is read at once; see ``MessageLines`` for the rest.
         """
         self._putcmd(f"RETR {which}")
-        response = self._getresp()
-        return MessageLines(self._conversation, self._text(), response)
+        response = self._getresp_of_text()
+        return MessageLines(self._conversation, self._text(at_once=1), response)
 
     def auth(
         self,
@@ -296,16 +308,21 @@ class POP3(Commands):
         Whatever a mechanism raises cancels the exchange and comes out of here; the session goes
         on, but for ``ServerNotVerified``. So it does when the server refuses. Neither is the case
         when the server accepts a mechanism that is not complete: then somebody else may have
-        answered in its place.
+        answered in its place. Raises what is both ``error_proto`` and ``ValueError`` for arguments
+        that describe no mechanism, or of which one would be for nothing; nothing is sent then.
         """
         try:
-            if user is None:
-                sasl = mechanism_of(mechanism, authobject, initial_response)
-            else:
-                # An ssl.SSLSocket, as far as can be told where there may be no ssl.
-                secure = hasattr(self.sock, "get_channel_binding")
-                sock = cast("ssl.SSLSocket", self.sock) if secure else None
-                sasl = named_mechanism(mechanism, user, password, host=self.host, sock=sock)
+            # An ssl.SSLSocket, as far as can be told where there may be no ssl.
+            secure = hasattr(self.sock, "get_channel_binding")
+            sasl = mechanism_of(
+                mechanism,
+                authobject,
+                initial_response,
+                user,
+                password,
+                host=getattr(self, "host", ""),
+                sock=cast("ssl.SSLSocket", self.sock) if secure else None,
+            )
         finally:
             del initial_response, password
         self._conversation.room = CHALLENGE_LINE
@@ -325,30 +342,30 @@ class POP3(Commands):
         if not HAVE_SSL:
             raise ServerError("-ERR TLS support missing")
         if self._tls_established:
-            raise ServerError("-ERR TLS session already established")
+            raise self._conversation.refusal("-ERR TLS session already established")
         if "STLS" not in {name.upper() for name in self.capa()}:
             raise ServerError("-ERR STLS not supported by server")
         if context is None:
             context = _unchecked()
-        response = self._shortcmd("STLS")
         try:
-            if _pending(self.sock, self.file):
+            response = self._shortcmd("STLS")
+        except BaseException as error:
+            self._conversation.missed(error)
+            raise
+        try:
+            if pending(self.sock, self.file):
                 raise InjectedData("-ERR the server's answer to STLS came with more in the clear")
             self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
         except BaseException as error:
             self._conversation.failed(error)
             raise
-        self.file = _reader(self.sock)
+        self.file = reader(self.sock)
         self._tls_established = True
         return response
 
 
 # To know whether somebody has put another one in its place.
 _GETLINE = vars(POP3)["_getline"]
-
-
-def _reader(sock: socket.socket) -> BinaryIO:
-    return cast(BinaryIO, sock.makefile("rb", _BUFFER))
 
 
 def _close(sock: socket.socket) -> None:
@@ -364,21 +381,9 @@ def _close(sock: socket.socket) -> None:
         sock.close()
 
 
-def _pending(sock: socket.socket, file: BinaryIO) -> bool:
-    """Whether there is anything to be read now, in the buffer or on the wire."""
-    if not isinstance(file, BufferedReader):
-        return False
-    timeout = sock.gettimeout()
-    sock.setblocking(False)
-    try:
-        return bool(file.peek(1))
-    finally:
-        sock.settimeout(timeout)
-
-
 if HAVE_SSL:
 
-    def _unchecked(**certificate: StrPath | None) -> ssl.SSLContext:
+    def _unchecked(**certificate: _Path | None) -> ssl.SSLContext:
         # Looked up late, because programs replace it to have certificates checked everywhere.
         make: Any = vars(ssl)["_create_stdlib_context"]  # pyright: ignore[reportPossiblyUnboundVariable]
         context: ssl.SSLContext = make(**certificate)
@@ -408,7 +413,7 @@ if HAVE_SSL:
 
             def stls(self, context: object = None) -> NoReturn:
                 """Not under TLS: raises ``error_proto``."""
-                raise ServerError("-ERR TLS session already established")
+                raise self._conversation.refusal("-ERR TLS session already established")
 
         else:  # pragma: no cover
 
@@ -416,17 +421,18 @@ if HAVE_SSL:
                 self,
                 host: str,
                 port: int = POP3_SSL_PORT,
-                keyfile: StrPath | None = None,
-                certfile: StrPath | None = None,
+                keyfile: _Path | None = None,
+                certfile: _Path | None = None,
                 timeout: float | None = _DEFAULT_TIMEOUT,
                 context: ssl.SSLContext | None = None,
             ) -> None:
+                for name, path in (("keyfile", keyfile), ("certfile", certfile)):
+                    if context is not None and path is not None:
+                        raise ValueError(f"context and {name} arguments are mutually exclusive")
                 if keyfile is not None or certfile is not None:
-                    if context is not None:
-                        raise ValueError("context excludes keyfile and certfile")
                     import warnings
 
-                    message = "keyfile and certfile are deprecated, use a context instead"
+                    message = "keyfile and certfile are deprecated, use a custom context instead"
                     warnings.warn(message, DeprecationWarning, 2)
                 self.keyfile = keyfile
                 self.certfile = certfile
@@ -439,7 +445,7 @@ if HAVE_SSL:
                 self, keyfile: object = None, certfile: object = None, context: object = None
             ) -> NoReturn:
                 """Not under TLS: raises ``error_proto``."""
-                raise ServerError("-ERR TLS session already established")
+                raise self._conversation.refusal("-ERR TLS session already established")
 
         def _create_socket(self, timeout: float | None) -> socket.socket:
             sock = POP3._create_socket(self, timeout)
