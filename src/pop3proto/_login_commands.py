@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
-from hashlib import md5
 
 from ._command import (
     AUTHENTICATING,
@@ -128,6 +127,9 @@ class Apop(Command[Ok]):
         if problem is not None:
             del password
             raise LocalProtocolError(problem)
+        # Here, because few logins need it, and it loads OpenSSL's library.
+        from hashlib import md5
+
         proof = md5(timestamp.encode("ascii") + octets(password), usedforsecurity=False)
         del password
         return cls(name, proof.hexdigest())
