@@ -47,27 +47,57 @@ class Collector(ABC):
         """Take what the buffer holds; whether the reply is complete now.
 
         Raises ``LimitExceeded`` for a listing that is too long, and ``RemoteProtocolError`` for a
-        row that cannot be read.
+        row that cannot be read: whichever comes first, however the octets are cut.
         """
+        limits = self._limits
         while chunk := self.body.read():
-            limits = self._limits
+            start = self.body.octets - len(chunk) - len(self._partial)
             *rows, self._partial = (self._partial + chunk).split(self.body.newline)
-            if self.body.newline == b"\n":
-                # Who ends status lines with LF can still end rows with CRLF.
-                rows = [row.removesuffix(b"\r") for row in rows]
-            self._rows += len(rows)
             longest = max(len(self._partial), max(map(len, rows), default=0))
-            self._check("listing_octets", self.body.octets, limits.listing_octets)
-            self._check("listing_lines", self._rows, limits.listing_lines)
-            self._check("listing_line", longest, limits.listing_line)
-            self.take(rows)
+            if (
+                longest > limits.listing_line
+                or self._rows + len(rows) > limits.listing_lines
+                or self.body.octets > limits.listing_octets
+            ):
+                self._check(rows, start)
+            self._rows += len(rows)
+            self.take(self._contents(rows))
         return self.body.complete
 
-    def _check(self, name: str, value: int, limit: int) -> None:
-        if value > limit:
-            what = name.replace("_", " ")
-            message = f"the answer passes the limit for {what}: {limit}"
-            raise LimitExceeded(message, command=self.command, limit=name, value=limit)
+    def _contents(self, rows: list[bytes]) -> list[bytes]:
+        if self.body.newline != b"\n":
+            return rows
+        # Who ends status lines with LF can still end rows with CRLF.
+        return [row.removesuffix(b"\r") for row in rows]
+
+    def _check(self, rows: list[bytes], start: int) -> None:
+        """Take the rows before the one that passes a limit, if one does, and raise.
+
+        ``start`` octets come before ``rows``. Of several limits it is the one that is passed
+        first, as if the octets came one by one.
+        """
+        limits = self._limits
+        for count, row in enumerate([*rows, self._partial]):
+            complete = count < len(rows)
+            octets = len(row) + len(self.body.newline) * complete
+            passed: list[tuple[int, str]] = []
+            [content] = self._contents([row])
+            if len(content) > limits.listing_line:
+                passed.append((limits.listing_line, "listing_line"))
+            if complete and self._rows + count == limits.listing_lines:
+                passed.append((octets - 1, "listing_lines"))
+            if start + octets > limits.listing_octets:
+                passed.append((limits.listing_octets - start, "listing_octets"))
+            if passed:
+                self.take(self._contents(rows[:count]))
+                raise self._too_long(min(passed)[1])
+            start += octets
+
+    def _too_long(self, name: str) -> LimitExceeded:
+        limit: int = getattr(self._limits, name)
+        what = name.replace("_", " ")
+        message = f"the answer passes the limit for {what}: {limit}"
+        return LimitExceeded(message, command=self.command, limit=name, value=limit)
 
     @abstractmethod
     def take(self, rows: list[bytes]) -> None:

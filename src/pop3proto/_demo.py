@@ -6,6 +6,7 @@ import random
 import tempfile
 from base64 import encodebytes
 from collections.abc import Mapping
+from errno import EEXIST
 from pathlib import Path
 from secrets import token_urlsafe
 
@@ -70,11 +71,13 @@ def difficult_messages() -> Mapping[str, bytes]:
 def run(console: Console, folder: Path | None) -> int:
     """Run the demonstration; the messages go into ``folder``, or into a new temporary one.
 
-    Returns the exit code: 0 if every octet was as it should be, and 1 otherwise.
+    Returns the exit code: 0 if every octet was as it should be, and 1 otherwise. Raises
+    ``OSError`` for a folder that cannot be used, or in which one of the files is already, and
+    ``Pop3Error`` for a session that fails.
     """
-    folder = folder or Path(tempfile.mkdtemp(prefix="pop3proto-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
     messages = difficult_messages()
+    folder = folder or Path(tempfile.mkdtemp(prefix="pop3proto-demo-"))
+    files = _new_files(folder, len(messages))
     maildrops = MemoryMaildrops({_USER: messages.values()})
     password = token_urlsafe()
     with serve(maildrops, users={_USER: password}, security=Security.STLS) as server:
@@ -84,17 +87,26 @@ def run(console: Console, folder: Path | None) -> int:
             listings = client.messages()
             console.print(_capability_table(client.capabilities or Capabilities()))
             console.print(_message_table(listings, list(messages)))
-            contents = _download(console, client, listings, folder)
-            intact = _compare(console, contents, list(messages.values()))
+            _download(console, client, listings, files)
+            intact = _compare(console, files, maildrops.contents(_USER))
             console.print("\nDeleting message 1, and quitting ... ", end="")
             client.dele(1)
             confirmed = client.quit().confirmed
             console.print("the server has confirmed it." if confirmed else "NOT confirmed.")
         with _connected(server, password) as client:
-            left = client.stat().count
-        console.print(f"A second session finds {left} messages of {len(messages)}.")
+            deleted = _compare_rest(console, listings, client.messages())
     console.print(f"The messages are in {folder}. The server has stopped.")
-    return 0 if intact and confirmed and left == len(messages) - 1 else 1
+    return 0 if intact and confirmed and deleted else 1
+
+
+def _new_files(folder: Path, count: int) -> list[Path]:
+    """Where the messages go; none of the files is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{number:03}.eml" for number in range(1, count + 1)]
+    for file in files:
+        if file.exists():
+            raise FileExistsError(EEXIST, "the demonstration overwrites nothing", str(file))
+    return files
 
 
 def _connected(server: LoopbackServer, password: str) -> Client:
@@ -130,12 +142,11 @@ def _message_table(listings: MessageListings, names: list[str]) -> Table:
 
 
 def _download(
-    console: Console, client: Client, listings: MessageListings, folder: Path
-) -> list[bytes]:
-    """Fetch everything, sent ahead, into ``folder``; the contents in order."""
+    console: Console, client: Client, listings: MessageListings, files: list[Path]
+) -> None:
+    """Fetch everything, sent ahead, each message into its file."""
     total = sum(octets or 0 for _, octets, _ in listings)
     columns = (TextColumn("Downloading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    contents: list[bytes] = []
     done = 0
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=total)
@@ -144,24 +155,31 @@ def _download(
             bar.update(task, completed=done + octets)
 
         numbers = listings.scan_listings.numbers
-        for outcome in client.retr_many(numbers, progress=progress):
+        outcomes = client.retr_many(numbers, progress=progress)
+        for path, outcome in zip(files, outcomes, strict=True):
             content = outcome.unwrap().content
             done += len(content)
-            contents.append(content)
-            (folder / f"{len(contents):03}.eml").write_bytes(content)
+            with path.open("xb") as file:
+                file.write(content)
         bar.update(task, completed=done)
-    return contents
 
 
-def _compare(console: Console, contents: list[bytes], expected: list[bytes]) -> bool:
-    """Say which messages are what the server holds, octet for octet."""
+def _compare(console: Console, files: list[Path], held: list[bytes]) -> bool:
+    """Say which files are what the server holds, octet for octet."""
     wrong = [
-        number
-        for number, (content, original) in enumerate(zip(contents, expected, strict=True), 1)
-        if content != original
+        path.name for path, content in zip(files, held, strict=True) if path.read_bytes() != content
     ]
     if wrong:
-        console.print(f"Not as the server holds them: messages {wrong}.")
+        console.print(f"NOT as the server holds them: {', '.join(wrong)}.")
     else:
-        console.print(f"All {len(contents)} are, octet for octet, what the server holds.")
+        console.print(f"All {len(files)} files are, octet for octet, what the server holds.")
     return not wrong
+
+
+def _compare_rest(console: Console, before: MessageListings, after: MessageListings) -> bool:
+    """Say whether all messages but the first are still there, by their unique-ids."""
+    _, *expected = (unique_id for _, _, unique_id in before)
+    as_expected = [unique_id for _, _, unique_id in after] == expected
+    which = "all but the one that was deleted" if as_expected else "NOT those that should be left"
+    console.print(f"A second session finds {len(after)} messages of {len(before)}: {which}.")
+    return as_expected

@@ -1,4 +1,10 @@
-"""What a Maildir needs beside its messages: safe names, unique-ids, and a lock of the session."""
+"""What a Maildir needs beside its messages: safe names, unique-ids, and a lock of the session.
+
+``mailbox.Maildir`` has the same keys, and the tests deliver with it. To serve one it does not do:
+its ``lock()`` locks nothing; it takes symbolic links and FIFOs for messages, and opens them; it
+reads a folder again only if the folder's time says so, and never twice, so that a message which a
+mail program renames meanwhile can be missed, and is then gone as far as it knows.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from errno import EINVAL, ENOENT
+from errno import EBUSY, EINVAL, ENOENT
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
@@ -29,6 +35,8 @@ _MAX_UNIQUE_ID = 70
 # A symbolic link can lead out of the Maildir, and opening a FIFO would wait for its writer.
 _NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | _NOFOLLOW
+# How many looks at most are taken until two of them agree. Mail programs rename in fits and starts.
+_LOOKS = 16
 
 
 def folder_name(user: str) -> str:
@@ -78,14 +86,25 @@ class MaildirFiles:
     """The messages of a Maildir by their unique names, wherever its other users put them.
 
     The unique name is what stands before the colon of a file's name; flags follow it. A mail
-    program changes those, and moves messages from ``new`` to ``cur``, at any time. Every method
-    raises ``OSError``, and ``FileNotFoundError`` for a message that is gone.
+    program changes those, and moves messages from ``new`` to ``cur``, at any time, and a folder
+    that is read meanwhile may show neither the old name nor the new one (POSIX, ``readdir()``).
+    So it takes two looks that agree to say that a message is gone.
+
+    Every method raises ``OSError``, and ``FileNotFoundError`` for a message that is gone.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._paths: dict[str, Path] = {}
-        self._scan()
+        before = self._paths = self._look()
+        # Whether the last two looks have found the same messages, so that others are gone.
+        self._settled = False
+        for _ in range(_LOOKS):
+            before = self._paths
+            self._look_again()
+            if self._settled:
+                return
+        # Where it never rests, what one of two looks has missed the other has hardly missed, too.
+        self._paths = before | self._paths
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
@@ -93,23 +112,28 @@ class MaildirFiles:
     def __contains__(self, name: str) -> bool:
         return name in self._paths
 
-    def _scan(self) -> None:
-        self._paths = {}
+    def _look(self) -> dict[str, Path]:
+        paths: dict[str, Path] = {}
         for subfolder in ("new", "cur"):
             with os.scandir(self._folder / subfolder) as entries:
                 for entry in entries:
                     if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
-                        self._paths[entry.name.partition(":")[0]] = Path(entry.path)
+                        paths[entry.name.partition(":")[0]] = Path(entry.path)
+        return paths
+
+    def _look_again(self) -> None:
+        before, self._paths = self._paths, self._look()
+        self._settled = before.keys() == self._paths.keys()
 
     def _at_its_place(self, name: str, act: Callable[[Path], T]) -> T:
-        for _attempt in range(3):
-            if name not in self._paths:
-                break
-            try:
-                return act(self._paths[name])
-            except FileNotFoundError:
-                self._scan()
-        raise FileNotFoundError(ENOENT, "a message is not in its Maildir any more", name)
+        for _ in range(_LOOKS):
+            if name in self._paths:
+                with suppress(FileNotFoundError):
+                    return act(self._paths[name])
+            elif self._settled:
+                raise FileNotFoundError(ENOENT, "a message is not in its Maildir any more", name)
+            self._look_again()
+        raise OSError(EBUSY, "a message is nowhere for long, and yet not gone", name)
 
     def read(self, name: str, chunk: int) -> Iterator[bytes]:
         """Its content, ``chunk`` octets at once. Closing the generator closes the file."""
@@ -125,6 +149,7 @@ class MaildirFiles:
     def remove(self, name: str) -> None:
         """Delete it."""
         self._at_its_place(name, os.unlink)
+        del self._paths[name]
 
 
 def _platform_lock() -> Callable[[int], None] | None:

@@ -44,6 +44,7 @@ class _Answer(Enum):
     """What the positive answer to a line of the client's is."""
 
     STATUS = auto()
+    LOGIN = auto()
     LISTING = auto()
     MESSAGE = auto()
     UPLOAD = auto()
@@ -72,9 +73,11 @@ class Redactor:
         self._exchange = False
         # Whether the last answer within AUTH can be its end as well as a challenge.
         self._doubtful = False
-        # Whether the server sends what answers nothing. From there on every line of the client's
-        # but the plainest commands is hidden: the end of an AUTH exchange is not to be seen.
+        # Whether the server sends what answers nothing, or takes a text where none can be. From
+        # there on every line of the client's but the plainest commands is hidden: the end of an
+        # AUTH exchange is not to be seen.
         self._lost = False
+        self._logged_in = False
         self._upload = False
         self._greeted = False
         self._buffer = ReceiveBuffer()
@@ -128,6 +131,8 @@ class Redactor:
                 # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
                 return (content if content in (b"", b"*") else _REDACTED_BASE64) + end
             self._exchange = self._lost
+            # The client goes on behind a positive answer.
+            self._logged_in = True
         verb = _SECRET_VERB.search(content)
         if verb is None:
             self._pending.append(self._answer_to(content))
@@ -137,7 +142,7 @@ class Redactor:
             self._exchange, self._doubtful = True, self._lost
             self._pending.append(_Answer.AUTH if argument.strip() else _Answer.MECHANISMS)
             return head + _auth_argument(argument) + end
-        self._pending.append(_Answer.STATUS)
+        self._pending.append(_Answer.LOGIN)
         if not argument:
             return line
         return head + (_apop_argument(argument) if name == b"APOP" else b" " + REDACTED) + end
@@ -212,8 +217,10 @@ class Redactor:
     def _answered(self, answer: _Answer, status: bytes) -> None:
         if status == b"+OK" and answer in _BODIES:
             self._body, self._newline = answer, self._buffer.newline
-        if answer is _Answer.UPLOAD:
-            self._upload = status == b"+OK"
+        elif answer is _Answer.LOGIN:
+            self._logged_in = self._logged_in or status == b"+OK"
+        elif answer is _Answer.UPLOAD and status == b"+OK":
+            self._begin_upload()
         if answer not in _OF_AUTH or status == b"+":
             return
         if answer is _Answer.AUTH and status == b"+OK":
@@ -224,8 +231,18 @@ class Redactor:
         # Lines that were sent ahead of this answer have answers of their own.
         self._exchange = not _OF_AUTH.isdisjoint(self._pending)
 
+    def _begin_upload(self) -> None:
+        ahead = self._exchange or self._pending or self._partial
+        if self._logged_in and not ahead:
+            self._upload = True
+        else:
+            # Before the login, and from a client that has not waited for this answer, what comes
+            # now can be commands as well, whatever the server says.
+            self._lose()
+
     def _lose(self) -> None:
         self._lost = self._exchange = self._doubtful = True
+        self._upload = False
 
 
 def _elided(line: bytes) -> bytes:

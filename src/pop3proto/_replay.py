@@ -239,18 +239,25 @@ class ClientReplay(Replay[ClientEvent]):
         self._engine.tls_established()
 
     def _fed(self, data: bytes) -> Iterator[ClientEvent]:
-        # A client that did not wait for the greeting: its commands are sent right behind it.
-        hasty = self._engine.state is State.GREETING and len(self._lines) > 0
-        end = (hasty and data.find(b"\n") + 1) or len(data)
-        self._engine.receive_data(data[:end])
+        start = 0
+        while True:
+            # A client that did not wait for the greeting: its commands are sent right behind it,
+            # so what comes before them is fed line by line.
+            hasty = self._engine.state is State.GREETING and self._lines.data != b""
+            end = (hasty and data.find(b"\n", start) + 1) or len(data)
+            self._engine.receive_data(data[start:end])
+            yield from self._drained()
+            self._send_lines()
+            start = end
+            if start == len(data):
+                return
+
+    def _drained(self) -> Iterator[ClientEvent]:
         while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
             self._closed = isinstance(event, ConnectionClosed)
             if isinstance(event, Ok) and isinstance(event.command, Extension):
                 self._upload_allowed(event.command)
             yield event
-        self._send_lines()
-        if end < len(data):
-            yield from self._fed(data[end:])
 
     def _upload_allowed(self, command: Extension[Any]) -> None:
         if offers_upload(_line(command)):

@@ -150,7 +150,7 @@ class BodyReader:
 
     def __init__(self, buffer: ReceiveBuffer) -> None:
         self._buffer = buffer
-        self.newline = b""
+        self.newline: bytes = b""
         """What ends a line of this body."""
 
     def begin(self) -> BodyReader:

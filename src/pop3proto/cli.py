@@ -213,10 +213,10 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
 def _quirk(text: str) -> Quirk:
     from .testing import Quirk  # here, as the other commands need none
 
-    quirks = {quirk.name.lower().replace("_", "-"): quirk for quirk in Quirk}
-    if text not in quirks:
-        raise argparse.ArgumentTypeError(f"a quirk is one of {', '.join(quirks)}")
-    return quirks[text]
+    try:
+        return Quirk.named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _positive(text: str) -> int:
@@ -243,11 +243,9 @@ def _seconds(text: str) -> float:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ._demo import run
 
-    return run(Console(), arguments.folder)
+    return _reported(lambda console, about: run(console, about.folder), arguments)
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

@@ -281,6 +281,9 @@ class MaildirMaildrops:
     ``cur``, and nothing is ever looked up by one. Symbolic links and whatever else is no regular
     file are no messages. Messages are numbered in the order of their delivery. A file
     ``pop3proto.lock`` in each Maildir keeps a second session out, also from another process.
+
+    Mail programs may use a Maildir meanwhile. A message that ``commit()`` cannot find, and cannot
+    prove to be gone, counts as one that is still there.
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:
@@ -299,8 +302,9 @@ class MaildirMaildrops:
         """Open the Maildir of ``user``; see ``MaildropProvider``."""
         folder = self.folder(user)
         try:
-            for subfolder in ("tmp", "new", "cur"):
-                (folder / subfolder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The Maildir by itself, too: a parent that mkdir() makes does not get the mode.
+            for path in (folder, folder / "tmp", folder / "new", folder / "cur"):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = FolderLock(folder)
         except OSError as error:
             raise MaildropError(f"a Maildir cannot be opened: {error}") from error
@@ -346,8 +350,9 @@ class _Maildir:
             self._files.remove(name)
         except FileNotFoundError:
             # Whoever deleted it before did what was asked for.
-            return name not in self._files
+            return True
         except OSError:
+            # It is still there, or was renamed so often that nobody can tell.
             return False
         return True
 

@@ -90,7 +90,7 @@ class ServerConnection(Engine[ServerEvent]):
         self._discarding = False
         self._upload_allowed = False
         self._upload: BodyReader | None = None
-        self._upload_chunks: list[bytes] = []
+        self._uploaded = bytearray()
 
     def __repr__(self) -> str:
         secure = ", secure" if self.secure else ""
@@ -212,8 +212,8 @@ class ServerConnection(Engine[ServerEvent]):
 
         Raises, once and in its turn, ``RemoteProtocolError`` for what a client may not send,
         ``LimitExceeded`` and ``StlsInjectionError`` among it, and ``ConnectionLost`` when the
-        stream ends within a line. From then on the connection is dead and every call raises
-        ``DeadConnectionError``.
+        stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From then on
+        the connection is dead and every call raises ``DeadConnectionError``.
         """
         if self._failure is not None:
             raise self._dead(None)
@@ -293,25 +293,35 @@ class ServerConnection(Engine[ServerEvent]):
                 return InvalidCommand(line, "8-bit octets need UTF8 first")
             self._forgive(Fault.EIGHT_BIT_COMMAND, None, b"")
         try:
-            if self.state is not State.AUTHENTICATING:
-                return parse_command(line)
-            return AuthCancel() if line == b"*" else AuthResponse(parse_auth_response(line))
+            return self._parse(line)
         except LocalProtocolError as error:
             return InvalidCommand(line, str(error.args[0]))
 
+    def _parse(self, line: bytes) -> Command[Any]:
+        if self.state is not State.AUTHENTICATING:
+            command = parse_command(line)
+            data = command.initial_response if isinstance(command, Auth) else None
+        elif line == b"*":
+            return AuthCancel()
+        else:
+            data = parse_auth_response(line)
+            command = AuthResponse(data)
+        if data is not None and len(data) > self.limits.challenge:
+            raise LocalProtocolError("the answer is too long")
+        return command
+
     def _read_upload(self, upload: BodyReader) -> ServerEvent | Signal:
-        chunks = self._upload_chunks
         while chunk := upload.read():
-            chunks.append(chunk)
             if upload.octets > self.limits.upload:
                 limit = self.limits.upload
                 message = f"an upload is longer than {limit} octets"
                 raise LimitExceeded(message, limit="upload", value=limit)
+            # Not a list of chunks: that would take many times the octets of small ones.
+            self._uploaded += chunk
         if not upload.complete:
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+        content, self._uploaded = bytes(self._uploaded), bytearray()
         self._upload = None
-        content = b"".join(chunks)
-        chunks.clear()
         return Upload(content)
 
     def _end_of_stream(self) -> ConnectionClosed:

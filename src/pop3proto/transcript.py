@@ -222,7 +222,10 @@ class Recorder:
     whatever the server says, should it repeat a secret, too.
 
     With ``bodies=False`` messages are not kept: each octet of theirs but CR and LF becomes an
-    ``x``. ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a
+    ``x``. What a client says behind ``XTND XMIT`` is a message as well, but only after a login,
+    and if the client has waited for the answer; otherwise it is hidden like a secret.
+
+    ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a
     dot-terminated text; the wire does not show it, and what follows such an answer unannounced
     makes the recorder hide more than it has to.
     """
@@ -318,8 +321,10 @@ def replay(
 
     The engine is fed with what its peer had sent, ``chunk_size`` octets at a time, or all that
     came without an answer in between at once; the events are the same at every size, because the
-    ``MessageData`` events of a text are joined into one. ``limits`` and ``leniency`` are the
-    engine's. ``multiline`` names the extensions that are answered by a dot-terminated text.
+    ``MessageData`` events of a text are joined into one. Only the ``Ok`` to STLS is missing if
+    octets in the clear came in one chunk with it: then ``StlsInjectionError`` takes its place.
+    ``limits`` and ``leniency`` are the engine's. ``multiline`` names the extensions that are
+    answered by a dot-terminated text.
 
     Iterating raises what the engine raises (``RemoteProtocolError``, ``StlsInjectionError``,
     ``LimitExceeded``, ``ConnectionLost``) and ``TranscriptError``, with the number of the entry,

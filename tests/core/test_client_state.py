@@ -107,6 +107,31 @@ def test_a_refused_quit_closes_and_deletes_nothing() -> None:
     assert connection.state is State.CLOSED
 
 
+def test_what_becomes_of_marked_messages_if_the_session_ends_here() -> None:
+    connection = client(Dele(1))
+    assert connection.fate_of_deletions == ""
+    events(connection, b"+OK\r\n")
+    assert connection.fate_of_deletions == "; marked as deleted, and kept: 1"
+    connection.send(Noop())
+    assert connection.fate_of_deletions == "; marked as deleted, and kept: 1"
+    connection.send(Quit())
+    assert connection.fate_of_deletions == (
+        "; marked as deleted, and not known to be gone or kept: 1"
+    )
+    events(connection, b"+OK\r\n+OK\r\n")
+    assert connection.fate_of_deletions == ""
+
+
+@pytest.mark.parametrize("command", [Retr(1), Capa()])
+def test_whether_it_is_within_an_answer_of_several_lines(command: Command[Any]) -> None:
+    connection = client(command)
+    assert not connection.in_body
+    events(connection, b"+OK\r\ntext\r\n")
+    assert connection.in_body
+    events(connection, b".\r\n")
+    assert not connection.in_body
+
+
 def test_auth_goes_through_challenges_to_its_end() -> None:
     connection = client(Auth("PLAIN"), state=AUTHORIZATION)
     events(connection, b"+ \r\n")

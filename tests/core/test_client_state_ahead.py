@@ -117,6 +117,14 @@ UNSOLICITED: dict[str, Callable[[ClientConnection], Any]] = {
         c.send(Noop()),
         error_of(c, b""),
     )[2],
+    "in a chunk of its own, behind an answer": lambda c: (
+        c.send(Noop()),
+        c.receive_data(b"+OK\r\n"),
+        c.receive_data(b"-ERR what?\r\n"),
+        c.next_event(),
+        c.send(Noop()),
+        error_of(c, b""),
+    )[5],
     "behind half a blank line": lambda c: (
         c.receive_data(b"\r"),
         c.send(Noop()),
@@ -131,6 +139,18 @@ def test_what_nobody_asked_for(fault: Callable[[ClientConnection], Any]) -> None
     assert isinstance(error, RemoteProtocolError)
     assert "answers nothing" in str(error)
     assert "double dots" not in str(error)
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_what_came_before_a_command_answers_it_at_no_chunking(cut: int) -> None:
+    wire = b"+OK a\r\n\r\n+OK what?\r\n"
+    connection = client(Noop())
+    connection.receive_data(wire[:cut])
+    connection.receive_data(wire[cut:])
+    assert connection.next_event() == Ok(Noop(), "a")
+    connection.send(Dele(1))
+    assert connection.next_event() == Deviation(Fault.BLANK_LINE, Dele(1))
+    assert "answers nothing: +OK what?" in str(error_of(connection, b"+OK\r\n"))
 
 
 @pytest.mark.parametrize("cut", [1, 2])

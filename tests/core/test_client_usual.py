@@ -19,6 +19,7 @@ from pop3proto import (
     Stat,
 )
 from tests.core.sessions import client
+from tests.property.effort import effort
 
 # Below 512 octets a status line is always read the long way.
 THE_LONG_WAY = Limits(status_line=511)
@@ -55,6 +56,7 @@ def told(connection: ClientConnection, wire: bytes) -> list[Any]:
 @pytest.mark.parametrize(
     "commands", [[Noop()], [Noop(), Noop()], [Retr(1), Noop()], [Extension.single("XFOO"), Stat()]]
 )
+@effort(100)
 @given(wire=ANSWERS)
 def test_both_ways_read_the_same(commands: list[Command[Any]], wire: bytes) -> None:
     usual, long_way = client(*commands), client(*commands, limits=THE_LONG_WAY)

@@ -227,6 +227,47 @@ def test_limits(command: Command[Any], cut: Any, name: str, enough: int) -> None
     assert name.replace("_", " ") in str(caught.value)
 
 
+FEW = Limits(listing_lines=3, listing_line=8, listing_octets=24)
+FIRST: list[tuple[list[bytes], str]] = [
+    ([b"1 1", b"2 2", b"3 3", b"4 4"], "listing lines: 3"),
+    ([b"x", b"2 2", b"3 3", b"4 4"], "no scan listing: x"),
+    ([b"1 1", b"2 2", b"x", b"4 4"], "no scan listing: x"),
+    ([b"1 1", b"2 2", b"3 3", b"x"], "listing lines: 3"),
+    ([b"1 1", b"2 2", b"3 3", b"123456789"], "listing line: 8"),
+    ([b"1 1", b"123456789", b"x"], "listing line: 8"),
+    ([b"x", b"123456789"], "no scan listing: x"),
+    ([b"1 23456", b"2 34567", b"x 45678"], "listing octets: 24"),
+    ([b"1 23456", b"2 34567", b"3 456789"], "listing octets: 24"),
+    ([b"1 23456", b"x 34567", b"3 45678"], "no scan listing: x 34567"),
+    ([b"1 2345", b"2 34567", b"3 456789x"], "listing octets: 24"),
+    ([b"1 2345", b"2 3456", b"3 456789x"], "listing line: 8"),
+    ([b"1 2345", b"2 345", b"3 456789x"], "listing line: 8"),
+    ([b"1 1", b"2 2", b"3 3", b"4 456789x"], "listing line: 8"),
+    ([b"1 234", b"2 345", b"3 456", b"4 4"], "listing octets: 24"),
+    ([b"1 23", b"2 34", b"3 45", b"4 4"], "listing lines: 3"),
+]
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+@pytest.mark.parametrize(("rows", "error"), FIRST)
+def test_which_error_it_is_does_not_depend_on_the_chunks(
+    rows: list[bytes], error: str, end: bytes
+) -> None:
+    octets = b"".join(row + b"\r\n" for row in (*rows, b"."))
+    for chunks in ([octets], octet_by_octet(octets), *halves(octets)):
+        with pytest.raises(RemoteProtocolError) as caught:
+            Feed(List(), FEW, b"+OK" + end).take(chunks)
+        assert error in str(caught.value), chunks
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_a_line_as_long_as_the_limit_at_every_chunking(end: bytes) -> None:
+    octets = wire(b"A" * 8, b"B" * 8)
+    for chunks in ([octets], octet_by_octet(octets), *halves(octets)):
+        feed = Feed(Capa(), FEW, b"+OK" + end)
+        assert feed.reply(chunks).capabilities.lines == ("A" * 8, "B" * 8)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_line_without_end_is_not_collected(command: Command[Any]) -> None:
     feed = Feed(command, Limits(listing_line=100))

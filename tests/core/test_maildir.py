@@ -2,7 +2,7 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -156,6 +156,15 @@ def test_a_message_that_is_gone(folder: Path) -> None:
     assert "1.a" not in files
 
 
+def test_a_message_that_was_removed_is_gone(folder: Path) -> None:
+    (folder / "new" / "1.a").write_bytes(b"text")
+    files = MaildirFiles(folder)
+    files.remove("1.a")
+    assert list(files) == []
+    with pytest.raises(FileNotFoundError):
+        files.remove("1.a")
+
+
 def test_a_message_that_is_never_where_it_is_looked_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,10 +177,116 @@ def test_a_message_that_is_never_where_it_is_looked_for(
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(os, "unlink", unlink)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match="not gone") as caught:
         files.remove("1.a")
-    assert len(tries) == 3
+    assert caught.value.errno == errno.EBUSY
+    assert len(tries) == 16
     assert "1.a" in files
+
+
+class Looks:
+    """What ``os.scandir()`` shows: look by look, it misses messages, as it may (POSIX).
+
+    ``missed`` says which, one string of unique names for each look; the last counts for the rest.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.missed = [""]
+        self.count = 0
+        self._scandir = os.scandir
+        monkeypatch.setattr(os, "scandir", self)
+
+    def __call__(self, folder: Path) -> "Looks":
+        # A look begins with new.
+        self.count += folder.name == "new"
+        with self._scandir(folder) as entries:
+            self._entries = list(entries)
+        return self
+
+    def __enter__(self) -> Iterator[os.DirEntry[str]]:
+        missed = self.missed[min(self.count, len(self.missed)) - 1].split()
+        return (entry for entry in self._entries if entry.name.partition(":")[0] not in missed)
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def miss(self, *missed: str) -> None:
+        self.missed, self.count = [*missed], 0
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    return Looks(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("missed", "count"),
+    [
+        ([""], 2),
+        (["1.a", ""], 3),
+        (["1.a 2.b", ""], 3),
+        (["", "1.a", ""], 4),
+        (["1.a", "2.b", ""], 4),
+        # It never rests.
+        (["1.a", "2.b"] * 9, 17),
+        (["", "1.a"] * 9, 17),
+    ],
+)
+def test_a_message_that_a_look_misses_is_found_by_another(
+    folder: Path, looks: Looks, missed: list[str], count: int
+) -> None:
+    for name in ("1.a", "2.b"):
+        (folder / "new" / name).write_bytes(b"text")
+    looks.miss(*missed)
+    files = MaildirFiles(folder)
+    assert sorted(files) == ["1.a", "2.b"]
+    assert looks.count == count
+    looks.miss("")
+    assert read(files, "1.a") == read(files, "2.b") == [b"text"]
+
+
+@pytest.mark.parametrize("missed", [["1.a", ""], ["1.a 2.b", "1.a", ""], ["1.a", "2.b", ""]])
+def test_a_message_that_was_renamed_and_missed_is_not_gone(
+    folder: Path, looks: Looks, missed: list[str]
+) -> None:
+    for name in ("1.a", "2.b"):
+        (folder / "cur" / f"{name}:2,").write_bytes(b"text")
+    files = MaildirFiles(folder)
+    (folder / "cur" / "1.a:2,").rename(folder / "cur" / "1.a:2,S")
+    looks.miss(*missed)
+    assert read(files, "1.a") == [b"text"]
+    (folder / "cur" / "1.a:2,S").rename(folder / "cur" / "1.a:2,RS")
+    looks.miss(*missed)
+    files.remove("1.a")
+    assert os.listdir(folder / "cur") == ["2.b:2,"]
+
+
+def test_what_cannot_be_proved_gone_is_not_gone(folder: Path, looks: Looks) -> None:
+    for name in ("1.a", "2.b", "3.c"):
+        (folder / "cur" / f"{name}:2,").write_bytes(b"text")
+    files = MaildirFiles(folder)
+    (folder / "cur" / "1.a:2,").rename(folder / "cur" / "1.a:2,S")
+    looks.miss(*["1.a 2.b", "1.a"] * 9)
+    with pytest.raises(OSError, match="not gone") as caught:
+        files.remove("1.a")
+    assert caught.value.errno == errno.EBUSY
+    assert (folder / "cur" / "1.a:2,S").exists()
+
+
+def test_two_looks_tell_of_all_that_are_gone(folder: Path, looks: Looks) -> None:
+    names = [f"{number}.a" for number in range(100)]
+    for name in names:
+        (folder / "new" / name).write_bytes(b"text")
+    files = MaildirFiles(folder)
+    for name in names[:-1]:
+        (folder / "new" / name).unlink()
+    looks.miss("")
+    for name in names[:-1]:
+        with pytest.raises(FileNotFoundError):
+            files.remove(name)
+    assert looks.count == 2
+    files.remove(names[-1])
+    assert looks.count == 2
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])

@@ -1,6 +1,8 @@
+import itertools
 import mailbox
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from stat import S_IMODE
 
@@ -391,3 +393,57 @@ def test_maildir_deletions_that_fail_in_part(
     maildrop.close()
     assert [caught.value.deleted, caught.value.failed] == [{1, 2}, {3, 4}]
     assert sorted(path.name for path in new.iterdir()) == ["3.c", "4.d", "5.e"]
+
+
+def test_a_message_that_readdir_misses_is_not_said_to_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildrops = MaildirMaildrops(tmp_path)
+    maildrops.open("user").close()
+    cur = tmp_path / "user" / "cur"
+    for name in ("1.a", "2.b"):
+        (cur / f"{name}:2,").write_bytes(b"text\n")
+    maildrop = maildrops.open("user")
+    (cur / "1.a:2,").rename(cur / "1.a:2,S")
+    looks = itertools.count()
+    real_scandir = os.scandir
+
+    def scandir(folder: Path) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        # POSIX lets it miss a file that is renamed meanwhile. Here that is 2.b every other time.
+        hidden = ("1.a",) if next(looks) // 2 % 2 else ("1.a", "2.b")
+        with real_scandir(folder) as entries:
+            return nullcontext(iter([e for e in entries if not e.name.startswith(hidden)]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        with pytest.raises(UpdateFailed) as caught:
+            maildrop.commit([1])
+    maildrop.close()
+    assert (caught.value.deleted, caught.value.failed) == (frozenset(), {1})
+    again = maildrops.open("user")
+    assert [message.unique_id for message in again.messages] == [b"1.a", b"2.b"]
+    again.close()
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0])
+def test_a_maildir_that_is_made_is_its_owner_s_alone(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        MaildirMaildrops(tmp_path / "all" / "mail").open("user").close()
+    finally:
+        os.umask(before)
+    folder = tmp_path / "all" / "mail" / "user"
+    made = [folder, *(path for path in folder.iterdir() if path.is_dir())]
+    assert {path.name: S_IMODE(path.stat().st_mode) for path in made} == {
+        "user": 0o700,
+        "tmp": 0o700,
+        "new": 0o700,
+        "cur": 0o700,
+    }
+
+
+def test_a_maildir_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user").chmod(0o750)
+    MaildirMaildrops(tmp_path).open("user").close()
+    assert S_IMODE((tmp_path / "user").stat().st_mode) == 0o750

@@ -153,13 +153,66 @@ def test_texts_of_extensions_are_bodies() -> None:
     assert lines_kept(*script, bodies=False, multiline=("XTND XLST",))[3] == "S xxxxxxxx"
 
 
-def test_uploads_are_messages() -> None:
-    script = ["S +OK", "C XTND XMIT", "S +OK", "C AUTH is discussed", "C ..", "C .", "S +OK"]
+LOGINS = [
+    ["C PASS <redacted>", "S +OK"],
+    [f"C APOP user {ZEROS}", "S +OK"],
+    ["C RPOP <redacted>", "S -ERR", "C RPOP <redacted>", "S +OK", "C RPOP <redacted>", "S -ERR"],
+    [f"C AUTH PLAIN {HIDDEN}", "S +OK"],
+    ["C AUTH LOGIN", "S + ", f"C {HIDDEN}", "S +OK"],
+]
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_uploads_are_messages(login: list[str]) -> None:
+    upload = ["C XTND XMIT", "S +OK", "C AUTH is discussed", "C ..", "C .", "S +OK"]
+    script = ["S +OK", *login, *upload]
     assert lines_kept(*script, "C USER user") == [*script, "C USER user"]
     kept = lines_kept(*script, "C USER user", bodies=False)
-    assert kept[3:] == ["C xxxxxxxxxxxxxxxxx", "C x", "C .", "S +OK", "C USER user"]
-    refused = ["S +OK", "C XTND XMIT", "S -ERR", "C USER user"]
+    assert kept[-5:] == [f"C {'x' * 17}", "C x", "C .", "S +OK", "C USER user"]
+    refused = ["S +OK", *login, "C XTND XMIT", "S -ERR", "C USER user"]
     assert lines_kept(*refused) == refused
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        [],
+        ["C PASS <redacted>", "S -ERR"],
+        [f"C AUTH PLAIN {HIDDEN}", "S -ERR"],
+        ["C AUTH LOGIN", "S + ", "C *", "S -ERR"],
+        ["C USER user", "S +OK"],
+    ],
+)
+def test_an_upload_before_the_login_is_none(begun: list[str]) -> None:
+    script = ["S +OK", *begun, "C XTND XMIT", "S +OK"]
+    for bodies in (True, False):
+        kept = lines_kept(*script, "C PASS secret", "C a text", "C .", "C USER user", bodies=bodies)
+        assert kept[: len(script) - 1] == script[:-1]
+        assert kept[len(script) :] == [f"C {HIDDEN}"] * 4
+
+
+@pytest.mark.parametrize(
+    "ahead", [["C NOOP"], ["C AUTH LOGIN"], [f"C AUTH PLAIN {HIDDEN}"], ["C PASS <redacted>"]]
+)
+def test_an_upload_that_the_client_has_not_waited_for_is_none(ahead: list[str]) -> None:
+    login = ["S +OK", "C PASS <redacted>", "S +OK"]
+    kept = lines_kept(*login, "C XTND XMIT", *ahead, "S +OK", "C PASS secret", "C c2VjcmV0")
+    assert kept[4:] == [*ahead, "S +OK", f"C {HIDDEN}", f"C {HIDDEN}"]
+
+
+def test_nor_is_one_before_whose_answer_a_line_was_begun() -> None:
+    redactor = Redactor(bodies=True, multiline=())
+    redactor.server(b"+OK\r\n")
+    redactor.client(b"PASS secret\r\n")
+    redactor.server(b"+OK\r\n")
+    assert redactor.client(b"XTND XMIT\r\nPASS sec") == b"XTND XMIT\r\n"
+    redactor.server(b"+OK\r\n")
+    assert redactor.client(b"ret\r\n") == HIDDEN.encode() + b"\r\n"
+
+
+def test_nor_is_one_within_which_the_server_speaks() -> None:
+    upload = ["S +OK", "C PASS <redacted>", "S +OK", "C XTND XMIT", "S +OK", "C text", "S -ERR"]
+    assert lines_kept(*upload, "C PASS secret") == [*upload, f"C {HIDDEN}"]
 
 
 def test_a_line_is_held_back_until_it_is_complete() -> None:

@@ -177,15 +177,21 @@ def both(
     yield replay(session, "server")
 
 
-def test_injection_behind_stls_in_either_direction() -> None:
-    events = replay(transcript("S +OK", "C STLS", "S +OK", "S +OK", "-- TLS established"), "client")
+@pytest.mark.parametrize("size", CHUNK_SIZES)
+def test_injection_behind_stls_in_either_direction(size: int | None) -> None:
+    injected = transcript("S +OK", "C STLS", "S +OK", "S +OK", "-- TLS established")
+    events = replay(injected, "client", chunk_size=size)
+    assert next(events) == Greeting()
+    if size == 1:
+        # The answer was returned before there was anything behind it.
+        assert next(events) == Ok(Stls())
     with pytest.raises(StlsInjectionError):
-        list(events)
+        next(events)
     session = transcript("S +OK", "C STLS", "C CAPA", "S +OK", "-- TLS established")
     with pytest.raises(StlsInjectionError):
-        list(replay(session, "server"))
+        list(replay(session, "server", chunk_size=size))
     with pytest.raises(TranscriptError, match="entry 3: nothing may be sent behind"):
-        list(replay(session, "client"))
+        list(replay(session, "client", chunk_size=size))
 
 
 def test_auth_exchanges() -> None:
@@ -278,6 +284,13 @@ def test_a_client_that_talks_before_the_greeting() -> None:
     refused = ("C CAPA", "S -ERR no", "-- end of stream from server")
     with pytest.raises(TranscriptError, match="not possible in the state 'closed'"):
         client_events(*refused)
+
+
+def test_any_number_of_lines_before_a_greeting_that_was_not_waited_for() -> None:
+    session = transcript("C CAPA", *["S "] * 3000, "S +OK", "S -ERR no")
+    *blank, greeting, refusal = replay(session, "client")
+    assert blank == [Deviation(Fault.BLANK_LINE, None)] * 3000
+    assert [greeting, refusal] == [Greeting(), ErrorReply(Capa(), "no")]
 
 
 def test_extensions() -> None:

@@ -1,5 +1,6 @@
 """What a client may not do, or does at the worst moment; see also test_server.py."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -61,6 +62,29 @@ def test_a_line_within_auth_that_is_no_answer_ends_the_exchange(line: bytes) -> 
     refused(connection, Ok(PLAIN), "answered with an ErrorReply")
     connection.send(ErrorReply(PLAIN, event.reason))
     assert connection.state is State.AUTHORIZATION
+
+
+def test_an_answer_within_auth_has_a_limit() -> None:
+    limits = Limits(challenge=10)
+    within, initial = AuthResponse(b"x" * 10), Auth("PLAIN", b"x" * 10)
+    connection = server(State.AUTHENTICATING, limits=limits)
+    assert events(connection, within.to_bytes()) == [within]
+    connection = server(State.AUTHORIZATION, limits=limits)
+    assert events(connection, initial.to_bytes()) == [initial]
+
+
+@pytest.mark.parametrize("octets", [11, 1000])
+def test_an_answer_within_auth_that_is_too_long_ends_the_exchange(octets: int) -> None:
+    connection = server(State.AUTHENTICATING, limits=Limits(challenge=10))
+    line = AuthResponse(b"x" * octets).to_bytes()
+    [event] = events(connection, line)
+    assert event == InvalidCommand(line[:-2], "the answer is too long")
+    connection.send(ErrorReply(PLAIN, event.reason))
+    assert connection.state is State.AUTHORIZATION
+    [event] = events(connection, b"AUTH PLAIN " + line)
+    assert event == InvalidCommand(b"AUTH PLAIN " + line[:-2], "the answer is too long")
+    connection.send(ErrorReply(None, event.reason))
+    assert events(connection, b"CAPA\r\n") == [Capa()]
 
 
 def test_auth_in_transaction_changes_nothing() -> None:
@@ -277,3 +301,18 @@ def test_an_upload_that_is_cut_short_is_none(octets: bytes) -> None:
     connection.receive_data(b"")
     with pytest.raises(ConnectionLost):
         connection.next_event()
+
+
+def test_an_upload_in_small_chunks_takes_no_more_memory_than_its_octets() -> None:
+    connection = uploading()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(20_000):
+            connection.receive_data(b"xy")
+            assert connection.next_event() is Signal.NEED_DATA
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2 * 40_000
+    assert events(connection, b"\r\n.\r\n") == [Upload(b"xy" * 20_000 + b"\r\n")]

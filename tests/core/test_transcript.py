@@ -54,6 +54,7 @@ from pop3proto.transcript import (
     Transcript,
     replay,
 )
+from tests.property.effort import effort
 
 TITLE = "pop3proto transcript 1\n"
 ROLES: tuple[Role, Role] = ("client", "server")
@@ -124,6 +125,7 @@ def test_the_text_form() -> None:
     assert Transcript.loads(text) == transcript
 
 
+@effort(100)
 @given(st.lists(ENTRIES))
 def test_the_text_form_is_lossless(entries: list[Entry]) -> None:
     transcript = Transcript(entries)

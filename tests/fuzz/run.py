@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 SEEDS = Path(__file__).parent / "corpus"
+# More than the default limits of a status line and of a line within AUTH.
+_MAX_OCTETS = 20_000
 
 
 def main() -> None:
@@ -33,7 +35,7 @@ def main() -> None:
         arguments = [
             sys.argv[0],
             f"-max_total_time={options.seconds}",
-            "-max_len=4096",
+            f"-max_len={_MAX_OCTETS}",
             "-timeout=10",
             "-print_final_stats=1",
             f"-artifact_prefix={found}/",

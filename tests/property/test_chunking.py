@@ -1,4 +1,7 @@
-"""However the octets are cut into chunks, the events are the same, for both roles."""
+"""However the octets are cut into chunks, the events are the same, for both roles.
+
+For commands that are sent in between see test_pulling.py.
+"""
 
 from __future__ import annotations
 
@@ -98,6 +101,7 @@ def test_every_split_of_every_kind_of_answer(commands: list[Command[Any]], wire:
     assert whole
     for chunks in splits(wire):
         assert fed(client(*commands), chunks) == whole, chunks
+        assert fed(client(*commands), chunks, pulls=0) == whole, chunks
 
 
 @pytest.mark.parametrize(
@@ -108,6 +112,7 @@ def test_every_split_of_a_greeting(wire: bytes) -> None:
     whole = fed(client(state=State.GREETING), [wire])
     for chunks in splits(wire):
         assert fed(client(state=State.GREETING), chunks) == whole, chunks
+        assert fed(client(state=State.GREETING), chunks, pulls=0) == whole, chunks
 
 
 AUTHORIZATION: dict[str, tuple[Command[Any], bytes]] = {
@@ -126,6 +131,7 @@ def test_every_split_of_the_answers_to_logins(command: Command[Any], wire: bytes
     whole = fed(client(command, state=State.AUTHORIZATION), [wire])
     for chunks in splits(wire):
         assert fed(client(command, state=State.AUTHORIZATION), chunks) == whole, chunks
+        assert fed(client(command, state=State.AUTHORIZATION), chunks, pulls=0) == whole, chunks
 
 
 REQUESTS = {
@@ -150,6 +156,7 @@ def test_every_split_of_requests(wire: bytes) -> None:
     for number, chunks in enumerate(splits(wire)):
         if number % step == 0:
             assert fed(greeted_server(), chunks) == whole
+            assert fed(greeted_server(), chunks, pulls=0) == whole
 
 
 @effort(60)
@@ -187,12 +194,15 @@ def test_any_broken_session_at_any_chunking(
     wire = broken.server_octets[len(greeting) :]
     commands = broken.conversation.commands
     whole = fed(client(*commands, state=State.AUTHORIZATION), [wire])
+    pulls = data.draw(st.integers(0, 3))
     for chunks in (octets(wire), data.draw(chunkings(wire))):
         assert fed(client(*commands, state=State.AUTHORIZATION), chunks) == whole
+        assert fed(client(*commands, state=State.AUTHORIZATION), chunks, pulls=pulls) == whole
     requests = broken.client_octets
     in_one = fed(greeted_server(), [requests])
     for chunks in (octets(requests), data.draw(chunkings(requests))):
         assert fed(greeted_server(), chunks) == in_one
+        assert fed(greeted_server(), chunks, pulls=pulls) == in_one
 
 
 @effort(100)

@@ -28,6 +28,7 @@ from pop3proto import (
     Uidl,
 )
 from pop3proto._wire import BodyReader, BodyWriter, ReceiveBuffer
+from tests.property.effort import effort
 from tests.property.engines import client, fed
 
 DOCUMENTED = (RemoteProtocolError, ConnectionLost)
@@ -40,6 +41,7 @@ def ends_well(events: list[Any]) -> bool:
     return len(errors) <= 1 and all(issubclass(error[0], DOCUMENTED) for error in errors)
 
 
+@effort(100)
 @given(st.lists(st.binary(max_size=200), max_size=10), st.sampled_from(list(State)[:2]))
 def test_a_client_survives_anything(chunks: list[bytes], state: State) -> None:
     assert ends_well(fed(client(state=state), [c for c in chunks if c]))
@@ -47,6 +49,7 @@ def test_a_client_survives_anything(chunks: list[bytes], state: State) -> None:
     assert ends_well(fed(client(*COMMANDS), wanted))
 
 
+@effort(100)
 @given(st.lists(st.binary(max_size=200), max_size=10))
 def test_a_server_survives_anything(chunks: list[bytes]) -> None:
     server = ServerConnection()
@@ -54,6 +57,7 @@ def test_a_server_survives_anything(chunks: list[bytes]) -> None:
     assert ends_well(fed(server, [c for c in chunks if c]))
 
 
+@effort(100)
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\r", b"\n", b".", b"\r\n."])))
 def test_what_is_written_is_read(pieces: list[bytes]) -> None:
     writer = BodyWriter()
