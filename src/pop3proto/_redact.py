@@ -112,8 +112,7 @@ class Redactor:
 
     def server_ended(self) -> bytes:
         """What may be shown of a last line without an end that was not returned yet."""
-        self._buffer.merge()
-        rest = self._buffer.data[self._buffer.start :]
+        rest = self._buffer.rest()
         self._buffer = ReceiveBuffer()
         if self._bodies:
             return b""
@@ -187,8 +186,7 @@ class Redactor:
             elif line == b".":
                 self._body, elide = None, False
             yield (_elided(line) if elide else line) + buffer.newline
-        buffer.merge()
-        yield buffer.data[buffer.start :].translate(_ELIDED)
+        yield buffer.rest().translate(_ELIDED)
         self._buffer = ReceiveBuffer()
 
     def _next_line(self) -> bytes | None:

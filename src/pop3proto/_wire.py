@@ -27,7 +27,7 @@ _CR = 0x0D
 class ReceiveBuffer:
     """What was received and not yet consumed, and the cutting of lines from it."""
 
-    __slots__ = ("_scanned", "data", "eof", "newline", "pending", "start")
+    __slots__ = ("_looked_at", "_octets", "_scanned", "data", "eof", "newline", "pending", "start")
 
     def __init__(self) -> None:
         self.data = b""
@@ -39,6 +39,8 @@ class ReceiveBuffer:
         self._scanned = 0
         self.pending: list[bytes] = []
         """What came later than ``data``."""
+        # How many chunks of it hold no line end, and how many octets these are.
+        self._looked_at = self._octets = 0
 
     def __len__(self) -> int:
         """How many octets are waiting."""
@@ -70,9 +72,14 @@ class ReceiveBuffer:
         self.pending.insert(0, self.data[self.start :])
         self._scanned = max(self._scanned - self.start, 0)
         self.data = b"".join(self.pending)
-        self.start = 0
+        self.start = self._looked_at = self._octets = 0
         self.pending.clear()
         return True
+
+    def rest(self) -> bytes:
+        """What is waiting, in one piece."""
+        self.merge()
+        return self.data[self.start :]
 
     def next_line(self, limit: int, limit_name: str, newline: bytes = b"\n") -> bytes | None:
         """The next line without its end, or ``None`` if it is not there yet.
@@ -86,8 +93,9 @@ class ReceiveBuffer:
                 raise _too_long(limit, limit_name)
             # The last octet is looked at again: it can be the CR of a CRLF.
             self._scanned = max(len(data) - 1, start)
-            if not self.merge():
+            if not self._ends_line(limit - (len(data) - start)):
                 return None
+            self.merge()
             data, start = self.data, self.start
             found = data.find(newline, self._scanned)
         end = found + len(newline)
@@ -100,6 +108,18 @@ class ReceiveBuffer:
         else:
             self.newline = newline
         return data[start:found]
+
+    def _ends_line(self, left: int) -> bool:
+        """Whether what came later ends a line, or has the ``left`` octets that may still come.
+
+        A long line whose chunks were joined one by one would be copied again for each.
+        """
+        for chunk in self.pending[self._looked_at :]:
+            self._looked_at += 1
+            self._octets += len(chunk)
+            if chunk.find(b"\n") >= 0:
+                return True
+        return 0 < left <= self._octets
 
     def give_back_newline(self) -> None:
         """Make the end of the line returned last the first of the octets that are waiting.

@@ -305,7 +305,7 @@ class ClientConnection(ClientState):
         if self._body is not None:
             message = f"the stream ended within an answer, {self._body.octets} octets into it"
         elif self.state is State.GREETING and len(self._buffer):
-            rest = self._buffer.data[self._buffer.start :]
+            rest = self._buffer.rest()
             message += f": {explain_greeting(rest)}; it said: {printable(rest)}"
         raise ConnectionLost(
             message + self.fate_of_deletions,

@@ -336,3 +336,44 @@ def test_what_is_written_does_not_depend_on_the_chunks(chunks: list[bytes], wire
     writer = BodyWriter()
     pieces = octet_by_octet(b"".join(chunks))
     assert b"".join(map(writer.write, pieces)) + writer.finish() == wire
+
+
+class CountingBuffer(ReceiveBuffer):
+    joined = 0
+
+    def merge(self) -> bool:
+        self.joined += bool(self.pending)
+        return super().merge()
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_a_long_line_octet_by_octet_is_joined_once(newline: bytes) -> None:
+    # Joined at each octet, it would take time in the square of its length.
+    buffer = CountingBuffer()
+    line = b"x" * 5_000
+    for octet in line + newline:
+        assert buffer.next_line(10_000, "limit", newline) is None
+        buffer.feed(bytes([octet]))
+    assert buffer.next_line(10_000, "limit", newline) == line
+    assert buffer.joined == 1
+
+
+def test_a_line_that_is_too_long_shows_as_soon_as_it_is() -> None:
+    buffer = CountingBuffer()
+    for _ in range(99):
+        buffer.feed(b"x")
+        assert buffer.next_line(100, "limit") is None
+    buffer.feed(b"x")
+    with pytest.raises(LimitExceeded):
+        buffer.next_line(100, "limit")
+    assert buffer.joined == 1
+
+
+def test_the_rest_is_all_that_waits() -> None:
+    buffer = ReceiveBuffer()
+    for data in (b"one\r\ntw", b"o", b"!"):
+        buffer.feed(data)
+    assert buffer.next_line(100, "limit") == b"one"
+    assert buffer.next_line(100, "limit") is None
+    assert buffer.rest() == b"two!"
+    assert len(buffer) == 4
