@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import socket
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +23,10 @@ from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports._options import ClientOptions
 from pop3proto.transports._stepping import run
+from pop3proto.transports.anyio import AnyioStream
+from pop3proto.transports.asyncio import AsyncioStream
+from pop3proto.transports.blocking import BlockingStream
+from pop3proto.transports.trio import TrioStream
 
 Flow = Callable[[Callable[..., Awaitable[Any]]], Coroutine[Any, Any, Any]]
 
@@ -110,3 +117,76 @@ def serving(mode: Security) -> Iterator[tuple[LoopbackServer, MemoryMaildrops, d
         if mode is not Security.PLAINTEXT:
             how["ssl_context"] = server.client_context()
         yield server, maildrops, how
+
+
+async def moment(name: str) -> None:
+    """Let other tasks and threads do something."""
+    if name == "blocking":
+        time.sleep(0.001)  # noqa: ASYNC251 - this one has no event loop
+    elif name == "trio":
+        await trio.sleep(0.001)
+    elif name.startswith("anyio"):
+        await anyio.sleep(0.001)
+    else:
+        await asyncio.sleep(0.001)
+
+
+async def beside(
+    name: str, first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]
+) -> list[Any]:
+    """Run both at a time, in two tasks or threads; what each of them returned or raised."""
+    results: list[Any] = [None, None]
+
+    async def kept(number: int, coroutine: Coroutine[Any, Any, Any]) -> None:
+        try:
+            results[number] = await coroutine
+        except Exception as error:  # noqa: BLE001 - for the test to look at
+            results[number] = error
+
+    if name == "blocking":
+        thread = threading.Thread(target=lambda: run(kept(1, second)))
+        thread.start()
+        await kept(0, first)
+        thread.join(30)
+    elif name == "trio":
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kept, 0, first)
+            nursery.start_soon(kept, 1, second)
+    elif name.startswith("anyio"):
+        async with anyio.create_task_group() as group:
+            group.start_soon(kept, 0, first)
+            group.start_soon(kept, 1, second)
+    else:
+        await asyncio.gather(kept(0, first), kept(1, second))
+    return results
+
+
+STREAMS = {"blocking": BlockingStream, "trio": TrioStream}
+
+
+async def stream_on(name: str, sock: socket.socket) -> Any:
+    """The runtime's own stream on a connected socket."""
+    if name in ("asyncio", "uvloop"):
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        return (await loop.create_connection(AsyncioStream, sock=sock))[1]
+    return STREAMS.get(name, AnyioStream)(sock)
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, addresses: list[tuple[str, int]]) -> None:
+    """Let every name have these addresses, whatever port is asked for; no test asks DNS."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: list(found))
+    if sys.platform == "win32":
+        return
+    import uvloop
+
+    # It resolves names in C, and addresses the same way.
+    resolved = uvloop.Loop.getaddrinfo
+
+    async def getaddrinfo(loop: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "127.0.0.1":
+            return await resolved(loop, host, *args, **kwargs)
+        return list(found)
+
+    monkeypatch.setattr(uvloop.Loop, "getaddrinfo", getaddrinfo)

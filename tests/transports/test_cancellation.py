@@ -20,6 +20,7 @@ from pop3proto.serving import ServerOptions
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 from pop3proto.transports._options import ClientOptions
+from pop3proto.transports._sockets import SocketStream
 from pop3proto.transports.blocking import BlockingStream
 from tests.transports.runtimes import RUNTIMES, Flow
 
@@ -337,3 +338,40 @@ def test_after_the_login(name: str, mode: Security, call: str, tmp_path: Path) -
             return stepped
 
         assert at_every_wait(server, cancelled_at) > 0 or call == "aclose"
+
+
+# So many commands that something is unsent while an answer is waited for, if the socket takes
+# little at a time. That is the one wait of a stream for two things.
+UNSENT: dict[str, Callable[[Any], Coroutine[Any, Any, Any]]] = {
+    "batch": lambda client: read_all(client.batch([Noop()] * 2000)),
+    "batch left": lambda client: leave_early(client.batch([Noop()] * 2000)),
+    "retr_many": lambda client: read_all(client.retr_many([3] * 1000)),
+}
+# asyncio sends on its own.
+SENDING = [name for name in RUNTIMES if name not in ("asyncio", "uvloop")]
+
+
+@pytest.mark.parametrize("name", SENDING)
+@pytest.mark.parametrize("mode", [Security.PLAINTEXT, Security.TLS], ids=["plain", "tls"])
+@pytest.mark.parametrize("call", UNSENT)
+def test_with_something_unsent(
+    name: str, mode: Security, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsent: list[bool] = []
+    receive, send_now = SocketStream.receive, SocketStream._send_now
+
+    async def noting(stream: SocketStream, timeout: float | None) -> bytes:
+        unsent.append(bool(stream._unsent))
+        return await receive(stream, timeout)
+
+    def sending_a_little(stream: SocketStream) -> None:
+        rest, stream._unsent = stream._unsent[1000:], stream._unsent[:1000]
+        send_now(stream)
+        stream._unsent += rest
+
+    monkeypatch.setattr(SocketStream, "receive", noting)
+    monkeypatch.setattr(SocketStream, "_send_now", sending_a_little)
+    with serving(mode) as (server, maildrops, how):
+        assert at_every_wait(server, cancelling(name, server, how, UNSENT[call])) > 0
+        assert maildrops.contents("user") == MESSAGES
+    assert any(unsent)

@@ -15,7 +15,7 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import DeadConnectionError, DeadlineExceeded, Noop, Retr
+from pop3proto import DeadConnectionError, DeadlineExceeded, Noop
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports._options import ClientOptions
 from tests.transports.runtimes import RUNTIMES, Flow, runtime
@@ -179,58 +179,6 @@ def test_a_host_that_does_not_answer(on: Callable[[Flow], Any]) -> None:
         finally:
             for sock in queued:
                 sock.close()
-
-
-def trickle(connection: socket.socket, over: threading.Event) -> None:
-    """An octet at a time, each well within the deadline."""
-    try:
-        while not over.wait(0.02):
-            connection.sendall(b"x")
-    except OSError:
-        # The client has given up, as it should.
-        return
-
-
-@runtime
-@pytest.mark.parametrize("how", ["retr", "stream", "batch"])
-def test_a_trickle_does_not_hold_a_body_for_ever(on: Callable[[Flow], Any], how: str) -> None:
-    async def reading(client: Any) -> None:
-        if how == "retr":
-            await client.retr(1)
-        elif how == "stream":
-            async for _ in client.retr_stream(1):
-                pass
-        else:
-            async for _ in client.batch([Retr(1)]):
-                pass
-
-    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        client = await connect("127.0.0.1", port, security=PLAIN, options=patient_but("body"))
-        await client.login("user", "secret")
-        with pytest.raises(DeadlineExceeded) as caught:
-            await reading(client)
-        assert (caught.value.phase, caught.value.seconds) == ("body", BRIEF)
-        assert client.closed
-
-    with scripted(*LOGIN, b"+OK\r\n", then=trickle) as port:
-        on(flow)
-
-
-@runtime
-@pytest.mark.parametrize(
-    ("phase", "steps"), [("greeting", (b"+OK ",)), ("reply", (GREETING, b"+OK "))]
-)
-def test_a_trickle_does_not_hold_a_line_for_ever(
-    on: Callable[[Flow], Any], phase: str, steps: tuple[bytes, ...]
-) -> None:
-    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        with pytest.raises(DeadlineExceeded) as caught:  # noqa: PT012
-            client = await connect("127.0.0.1", port, security=PLAIN, options=patient_but(phase))
-            await client.capa()
-        assert (caught.value.phase, caught.value.seconds) == (phase, BRIEF)
-
-    with scripted(*steps, then=trickle) as port:
-        on(flow)
 
 
 @runtime

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -327,22 +329,71 @@ def test_tiny_buffers_and_thousands_of_commands_ahead() -> None:
             assert sizes == {22}
 
 
-def arguments(signature: str) -> str:
-    return signature.partition(" -> ")[0]
+# What the blocking client calls otherwise, or gives otherwise.
+OTHER_NAMES = {"aclose": "close"}
+OTHER_TYPES = {"Batch": "ClientBatch", "MessageStream": "ClientMessageStream"}
+# It says what the stream has to be like, which is different.
+OTHER_WORDS = {"start"}
+FACADES = [(Client, AsyncClient), (ClientMessageStream, MessageStream), (ClientBatch, Batch)]
 
 
-@pytest.mark.parametrize(
-    ("facade", "original"),
-    [(Client, AsyncClient), (ClientMessageStream, MessageStream), (ClientBatch, Batch)],
-)
+def public(cls: type[Any]) -> set[str]:
+    return {name for name in dir(cls) if not name.startswith("_")}
+
+
+def signature(member: Any) -> str:
+    read: Any = member.fget if isinstance(member, property) else member
+    return str(inspect.signature(read))
+
+
+def as_blocking(asynchronous: str) -> str:
+    """A signature of an async method, as the blocking one of the same name has to have it."""
+    for theirs, ours in OTHER_TYPES.items():
+        asynchronous = re.sub(rf"\b{theirs}\b", ours, asynchronous)
+    # What has to be awaited cannot be given to blocking code.
+    return asynchronous.replace(" | Awaitable[str]", "")
+
+
+@pytest.mark.parametrize(("facade", "original"), FACADES)
 def test_the_blocking_client_has_the_same_methods(facade: type[Any], original: type[Any]) -> None:
-    names = {n for n in dir(original) if not n.startswith("_")} - {"aclose"}
-    assert names <= {n for n in dir(facade) if not n.startswith("_")}
-    for name in names:
-        ours, theirs = getattr(facade, name), getattr(original, name)
-        if callable(theirs) and name != "start":
-            # What has to be awaited cannot be given to blocking code.
-            expected = str(inspect.signature(theirs)).replace(" | Awaitable[str]", "")
-            assert arguments(str(inspect.signature(ours))) == arguments(expected), name
-        if name not in ("start", "save", "read", "skip"):
+    names = {name: OTHER_NAMES.get(name, name) for name in public(original)}
+    assert set(names.values()) <= public(facade)
+    for name, our_name in names.items():
+        ours, theirs = getattr(facade, our_name), getattr(original, name)
+        assert type(ours) is type(theirs), name
+        assert signature(ours) == as_blocking(signature(theirs)), name
+        if name not in OTHER_WORDS:
             assert inspect.getdoc(ours) == inspect.getdoc(theirs), name
+    # What else there is are attributes of the original's, which describe themselves by a string.
+    source = inspect.getsource(original)
+    for name in public(facade) - set(names.values()):
+        assert f"self.{name} = " in source, name
+        assert f'"""{inspect.getdoc(getattr(facade, name))}"""' in source, name
+
+
+def test_a_signature_is_compared_as_a_whole() -> None:
+    """What is awaited is what blocking code gets at once; nothing else may differ."""
+    assert as_blocking("(self) -> 'Batch[Ok]'") == "(self) -> 'ClientBatch[Ok]'"
+    assert as_blocking("(t: 'Callable[[], str | Awaitable[str]]')") == "(t: 'Callable[[], str]')"
+    assert as_blocking("(self) -> 'BatchOfOthers'") == "(self) -> 'BatchOfOthers'"
+
+
+ADAPTERS = [
+    importlib.import_module(f"pop3proto.transports.{name}")
+    for name in ("blocking", "asyncio", "trio", "anyio")
+]
+# What an opener gives, and what comes out of it all.
+OPENED = {"socket.socket": "Awaitable[Stream]", "'Client'": "'AsyncClient'"}
+
+
+@pytest.mark.parametrize("name", ["connect", "connect_unix"])
+def test_every_adapter_connects_in_the_same_way(name: str) -> None:
+    blocking, *others = (getattr(adapter, name) for adapter in ADAPTERS)
+    expected = signature(blocking)
+    for ours, theirs in OPENED.items():
+        expected = expected.replace(ours, theirs)
+    assert {signature(other) for other in others} == {expected}
+    assert len({inspect.getdoc(other) for other in others}) == 1
+    if name == "connect_unix":
+        # The other one says more of the addresses of a host, which it tries one by one.
+        assert inspect.getdoc(blocking) == inspect.getdoc(others[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import subprocess
 import sys
 import weakref
@@ -17,7 +18,7 @@ from pop3proto import CommandFailed, ConnectFailed, Noop, Pop3Error
 from pop3proto.transports import Security
 from pop3proto.transports._client import AsyncClient
 from pop3proto.transports._options import ClientOptions
-from tests.transports.runtimes import SMALL, Flow, runtime, security, serving
+from tests.transports.runtimes import SMALL, Flow, resolve_to, runtime, security, serving
 
 
 class Wish:
@@ -175,23 +176,20 @@ def test_no_group_comes_out_when_no_address_answers(
     on: Callable[[Flow], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Happy eyeballs fail in tasks of their own: the caller sees one error all the same."""
-    import socket
-
     free: list[int] = []
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             free.append(listener.getsockname()[1])
-    found = [
-        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", free[0])),
-        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", free[1])),
-    ]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+    resolve_to(monkeypatch, [("127.0.0.1", port) for port in free])
 
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
         with pytest.raises(ConnectFailed) as caught:
             await connect("two.example.org", free[0])
         assert type(caught.value) is ConnectFailed
         assert "two.example.org" in str(caught.value)
+        # Somebody was asked, and refused.
+        assert isinstance(caught.value.__cause__, OSError)
+        assert not isinstance(caught.value.__cause__, socket.gaierror)
 
     on(flow)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -66,6 +67,7 @@ class Exchange:
         "deviations",
         "engine",
         "login_failure",
+        "skip_rest",
         "timeouts",
         "tls",
     )
@@ -85,6 +87,8 @@ class Exchange:
         # The faults among them, once no more are kept.
         self._known_faults: frozenset[Fault] = frozenset()
         self.login_failure: CommandFailed | None = None
+        self.skip_rest: Callable[[], Awaitable[None]] | None = None
+        """Takes what is left of the stream or batch that is open, if there is one."""
         self.tls: TlsStream | None = None
         self._allow_plaintext_auth = allow_plaintext_auth
         self._recorder = recorder
@@ -118,6 +122,7 @@ class Exchange:
         traceback: TracebackType | None,
     ) -> None:
         self._busy = False
+        self.skip_rest = None
         if error is not None and not self._in_step(error):
             self.abort(error)
 

@@ -282,7 +282,8 @@ class Client:
         """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
 
         That the server refuses, or does not answer in time, raises nothing but is told by the
-        result: only if it is ``confirmed`` are the messages gone.
+        result: only if it is ``confirmed`` are the messages gone. What is left of a stream or
+        batch that nobody has closed is skipped first.
         """
         return run(self._client.quit())
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from io import BytesIO
+from errno import EAGAIN
+from io import BytesIO, RawIOBase
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias, cast
 
 from ..commands import Command
-from ..errors import CommandFailed, LimitExceeded, printable
+from ..errors import BusyError, CommandFailed, LimitExceeded, LocalProtocolError, printable
 from ..events import ClientEvent
 from ..replies import ErrorReply, Message, MessageData, MessageStart
 from ..states import Signal
@@ -24,6 +25,7 @@ __all__ = [
     "collect",
     "opened",
     "refused",
+    "skip_answer",
 ]
 
 Progress: TypeAlias = Callable[[int, int | None], object]
@@ -40,7 +42,11 @@ class SupportsWrite(Protocol):
     """Anything that takes octets, such as a file open for binary writing."""
 
     def write(self, data: bytes, /) -> object:
-        """Take the next octets."""
+        """Take the next octets.
+
+        An ``int`` that is returned says how many were taken, as with the files of ``io``: it is
+        called again with the rest.
+        """
         ...
 
 
@@ -55,7 +61,9 @@ class MessageStream:
 
     The pieces are ``bytes`` of any length but none, with CRLF line ends and dot-stuffing undone.
     Until the last of them has come the client can do nothing else. Leaving the ``async with``
-    earlier skips the rest; leaving it by an exception closes the connection.
+    earlier skips the rest; leaving it by an exception closes the connection. A ``break`` out of a
+    loop without ``async with`` leaves the text open: every call but ``quit()`` raises
+    ``BusyError`` until it is skipped or read to the end.
     """
 
     def __init__(
@@ -74,13 +82,18 @@ class MessageStream:
         self.octets = 0
         """How many octets have been handed out."""
         self.expected = expected
-        """How many the server said there would be, or ``None``. A hint."""
+        """How many octets the server said there would be, or ``None``. A hint."""
         self.complete = False
         """Whether the end has come."""
         self._exchange = exchange
         self._max_octets = max_octets
         self._progress = progress
         self._started = False
+        # Whether the server has begun with the text, and there is more of it.
+        self._open = False
+        self._ended = False
+        # Whether a task waits for more.
+        self._working = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,7 +106,7 @@ class MessageStream:
     ) -> None:
         if error is None and not self._exchange.closed:
             await self.skip()
-        elif self._started and not self.complete:
+        else:
             self._end(error)
 
     def __aiter__(self) -> Self:
@@ -103,12 +116,14 @@ class MessageStream:
         """The next octets.
 
         Raises ``CommandFailed`` if the server answers ``-ERR``, ``LimitExceeded`` if the text is
-        longer than ``max_octets``, and what ends a connection.
+        longer than ``max_octets``, ``BusyError`` while another task waits for octets, and what
+        ends a connection.
         """
         if self.complete:
             raise StopAsyncIteration
+        self._begin_work()
         try:
-            if not self._started:
+            if not self._open:
                 await self._start()
             event = await self._exchange.next_event(
                 "body", self._exchange.timeouts.body, self.command
@@ -117,14 +132,24 @@ class MessageStream:
                 self.octets += len(event.data)
                 self._check()
                 return event.data
+            self._open = False
         except BaseException as error:
             self._end(error)
             raise
+        finally:
+            self._working = False
+        self.complete = True
         self._end(None)
         raise StopAsyncIteration
 
     async def read(self) -> Message:
-        """All that has not been handed out yet, collected in memory; raises as ``__anext__``."""
+        """All that has not been handed out yet, collected in memory.
+
+        That is 1 GiB at most, if the stream was opened without ``max_octets``. Raises what taking
+        the next octets raises.
+        """
+        if self._max_octets is None:
+            self._max_octets = self.octets + MAX_COLLECTED_OCTETS
         content = BytesIO()
         async for chunk in self:
             content.write(chunk)
@@ -133,23 +158,46 @@ class MessageStream:
     async def save(self, file: SupportsWrite) -> int:
         """Write all that has not been handed out yet to a file object, as it comes.
 
-        Returns how many octets that were; raises as ``__anext__``, and what ``file`` raises.
+        Returns how many octets that were. Raises what taking the next octets raises, and what
+        ``file`` raises.
         """
         before = self.octets
         async for chunk in self:
-            file.write(chunk)
+            write_all(file, chunk)
         return self.octets - before
 
     async def skip(self) -> None:
         """Read on to the end, keeping nothing, so that the client can go on.
 
-        Raises as ``__anext__``, but not ``LimitExceeded``.
+        Nothing of it is counted or told to ``progress``. Raises what taking the next octets
+        raises, but not ``LimitExceeded``.
         """
-        if self._started:
-            self._max_octets = None
-            async for _ in self:
-                pass
-        self.complete = True
+        if self._working or self._open:
+            self._begin_work()
+            try:
+                await skip_answer(self._exchange, self.command, begun=True)
+                self._open = False
+            except BaseException as error:
+                self._end(error)
+                raise
+            finally:
+                self._working = False
+        if not self._ended:
+            self.complete = True
+        self._end(None)
+
+    def _begin_work(self) -> None:
+        if self._working:
+            raise BusyError("another task waits for this text", command=self.command)
+        if self._ended:
+            # Part of a text must never look like all of it.
+            raise LocalProtocolError("the text has not come to its end", command=self.command)
+        if not self._started:
+            # If that raises, nothing has begun, and it may be tried again.
+            self._exchange.__enter__()
+            self._exchange.skip_rest = self.skip
+            self._started = True
+        self._working = True
 
     def _check(self) -> None:
         check_length(self.command, self.octets, self._max_octets)
@@ -158,19 +206,53 @@ class MessageStream:
 
     async def _start(self) -> None:
         exchange = self._exchange
-        exchange.__enter__()
-        self._started = True
+        exchange.check(self.command)
         line = exchange.engine.send(self.command)
         await exchange.send(line, self.command)
         event = await exchange.next_event("reply", exchange.timeouts.reply, self.command)
         self.text = opened(event, self.command).text
+        self._open = True
         if self.expected is None:
             self.expected = announced_octets(self.text)
 
     def _end(self, error: BaseException | None) -> None:
-        self.complete = True
-        if self._started:
+        if self._started and not self._ended:
             self._exchange.__exit__(type(error) if error else None, error, None)
+        self._open = False
+        self._ended = True
+
+
+async def skip_answer(exchange: Exchange, command: Command[Any], *, begun: bool) -> None:
+    """Read the answer to ``command`` to its end and keep nothing of it.
+
+    ``begun`` says whether it is a text of which the status line has come already.
+    """
+    while True:
+        event = exchange.event_at_hand()
+        if event is Signal.NEED_DATA:
+            phase, seconds = "reply", exchange.timeouts.reply
+            if begun:
+                phase, seconds = "body", exchange.timeouts.body
+            event = await exchange.next_event(phase, seconds, command)
+        if isinstance(event, MessageStart):
+            begun = True
+            exchange.begin_body()
+        elif not isinstance(event, MessageData):
+            return
+
+
+def write_all(file: SupportsWrite, data: bytes) -> None:
+    """Write ``data`` to a file that may take it piece by piece, as files without a buffer do."""
+    while data:
+        taken = file.write(data)
+        if taken is None and isinstance(file, RawIOBase):
+            raise BlockingIOError(EAGAIN, "the file takes nothing without waiting")
+        # Not everything that can be written to says how much it has taken.
+        if type(taken) is not int or taken >= len(data):
+            return
+        if taken <= 0:
+            raise OSError("the file takes no more octets")
+        data = data[taken:]
 
 
 def opened(event: ClientEvent, command: Command[Any]) -> MessageStart:

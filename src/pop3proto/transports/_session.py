@@ -350,8 +350,14 @@ class Session:
         """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
 
         That the server refuses, or does not answer in time, raises nothing but is told by the
-        result: only if it is ``confirmed`` are the messages gone.
+        result: only if it is ``confirmed`` are the messages gone. What is left of a stream or
+        batch that nobody has closed is skipped first.
         """
+        if self._exchange.skip_rest is not None:
+            try:
+                await self._exchange.skip_rest()
+            except (ConnectionLost, DeadlineExceeded) as error:
+                return QuitResult(False, self._engine.pending_deletions, error=error)
         deletions, command = self._engine.pending_deletions, Quit()
         with self._exchange as exchange:
             try:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from time import monotonic
+from typing import Any, TypeAlias, cast
 
-from ._stream import CHUNK, SEND_BUFFER
+from ..errors import LocalProtocolError
+from ._stream import CHUNK, SEND_BUFFER, closed_meanwhile, time_left
 
-__all__ = ["SocketStream"]
+__all__ = ["Address", "SocketStream", "foremost", "socket_for"]
 
+Address: TypeAlias = tuple[Any, Any, int, str, Any]
+"""A row of ``getaddrinfo()``: family, kind, protocol, canonical name, address."""
 
 # How many chunks are received without waiting, behind one that was full.
 _EAGER = 4
@@ -41,7 +46,7 @@ class SocketStream(ABC):
         self._send_now()
         deadline = None if timeout is None else monotonic() + timeout
         while len(self._unsent) > SEND_BUFFER:
-            await self.wait(_left(deadline), read=False, write=True)
+            await self.wait(time_left(deadline), read=False, write=True)
             self._send_now()
 
     async def receive(self, timeout: float | None) -> bytes:
@@ -52,17 +57,19 @@ class SocketStream(ABC):
                 # A full chunk came before, so more of it is probably there. Other tasks get their
                 # turn all the same, and cancellations are seen: the next wait is not far.
                 self._eager -= 1
-            elif not await self.wait(_left(deadline), read=True, write=bool(self._unsent)):
-                self._send_now()
+            elif not await self.wait(time_left(deadline), read=True, write=bool(self._unsent)):
+                self._send_if_possible()
                 continue
             if self._unsent:
-                self._send_now()
+                self._send_if_possible()
             try:
                 data = self.sock.recv(CHUNK)
             except BlockingIOError:
                 # Readiness is a hint: the kernel may have dropped the segment since.
                 self._eager = 0
                 continue
+            except OSError as error:
+                raise self._meant(error) from None
             if len(data) < CHUNK:
                 self._eager = 0
             elif not self._eager:
@@ -74,7 +81,20 @@ class SocketStream(ABC):
             sent = self.sock.send(self._unsent)
         except BlockingIOError:
             return
+        except OSError as error:
+            # Not again: what comes next is to receive what the peer sent before.
+            self._unsent = b""
+            raise self._meant(error) from None
         self._unsent = self._unsent[sent:]
+
+    def _send_if_possible(self) -> None:
+        with suppress(OSError):
+            # If the peer is gone, receiving shows it, behind what it has sent before.
+            self._send_now()
+
+    def _meant(self, error: OSError) -> OSError:
+        """What ``error`` means: that of the system, or that the stream has been closed."""
+        return closed_meanwhile() if self.sock.fileno() < 0 else error
 
     async def aclose(self) -> None:
         """Close the socket."""
@@ -85,5 +105,34 @@ class SocketStream(ABC):
         self.sock.close()
 
 
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - monotonic(), 0.0)
+def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    """A non-blocking socket that can be connected to ``address``, bound to ``source``.
+
+    Raises ``OSError``, and ``LocalProtocolError`` for a port that there is not.
+    """
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if source is not None:
+            sock.bind(source)
+    except OverflowError as error:
+        sock.close()
+        raise LocalProtocolError("the port of source_address is 0 to 65535") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def foremost(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ``group`` stands for, where tasks were there to wait for one thing.
+
+    That is the one that ends the program, if there is one, or else the first: what the others
+    say, a cancellation most of the time, it says as well.
+    """
+    group = group.subgroup((KeyboardInterrupt, SystemExit)) or group
+    first = group.exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return foremost(cast("BaseExceptionGroup[BaseException]", first))
+    return first

@@ -79,16 +79,28 @@ class ClientMessageStream:
         except StopAsyncIteration:
             raise StopIteration from None
 
-    def save(self, file: SupportsWrite) -> int:
-        """Write all that has not been handed out yet to a file object; return its octets."""
-        return run(self._stream.save(file))
-
     def read(self) -> Message:
-        """All that has not been handed out yet, collected in memory."""
+        """All that has not been handed out yet, collected in memory.
+
+        That is 1 GiB at most, if the stream was opened without ``max_octets``. Raises what taking
+        the next octets raises.
+        """
         return run(self._stream.read())
 
+    def save(self, file: SupportsWrite) -> int:
+        """Write all that has not been handed out yet to a file object, as it comes.
+
+        Returns how many octets that were. Raises what taking the next octets raises, and what
+        ``file`` raises.
+        """
+        return run(self._stream.save(file))
+
     def skip(self) -> None:
-        """Read on to the end, keeping nothing, so that the client can go on."""
+        """Read on to the end, keeping nothing, so that the client can go on.
+
+        Nothing of it is counted or told to ``progress``. Raises what taking the next octets
+        raises, but not ``LimitExceeded``.
+        """
         run(self._stream.skip())
 
 
@@ -124,5 +136,9 @@ class ClientBatch(Generic[R_co]):
             raise StopIteration from None
 
     def close(self) -> None:
-        """Send nothing more and skip the answers on their way."""
+        """Send nothing more and skip the answers on their way, so that the client can go on.
+
+        Nothing of them is kept, counted or told to ``progress``. Raises what ends a connection,
+        and ``BusyError`` while another task waits for an outcome.
+        """
         run(self._batch.aclose())

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..transcript import Recorder
 
 
-__all__ = ["CHUNK", "SEND_BUFFER", "RecordingStream", "Stream"]
+__all__ = [
+    "CHUNK",
+    "SEND_BUFFER",
+    "RecordingStream",
+    "Stream",
+    "closed_meanwhile",
+    "time_left",
+    "waited_for_twice",
+]
 
 CHUNK = 64 * 1024
 """How many octets are received at once. From 128 KiB on each receive allocates memory anew from
@@ -21,7 +30,9 @@ class Stream(Protocol):
     """A byte stream in both directions. Anything with these four methods will do.
 
     Errors are ``OSError``; a deadline that passes is ``TimeoutError``. A stream is used by one
-    task at a time, and not again after an error, a timeout or a cancellation.
+    task at a time, and not again after an error, a timeout or a cancellation; but after an error
+    of ``send()``, ``receive()`` gives what has come before. Any task may close it: who waits for
+    it then gets an ``OSError``.
     """
 
     async def send(self, data: bytes, timeout: float | None) -> None:
@@ -34,7 +45,7 @@ class Stream(Protocol):
         ...
 
     async def receive(self, timeout: float | None) -> bytes:
-        """The next octets, at most some ``CHUNK``, within ``timeout`` seconds.
+        """The next octets, at most some ``CHUNK``, within ``timeout`` seconds in all.
 
         None at all (``b""``) is the end of the stream.
         """
@@ -45,7 +56,10 @@ class Stream(Protocol):
         ...
 
     def abort(self) -> None:
-        """Close at once; what was not sent yet never is. Never fails, never waits."""
+        """Close at once; what was not sent yet never is.
+
+        Never fails, never waits, and needs no event loop that runs.
+        """
         ...
 
 
@@ -76,3 +90,18 @@ class RecordingStream:
         """Close at once."""
         self._recorder.closed()
         self._stream.abort()
+
+
+def time_left(deadline: float | None) -> float | None:
+    """The seconds until ``deadline``, a time of ``monotonic()``; 0 if it has passed."""
+    return None if deadline is None else max(deadline - monotonic(), 0.0)
+
+
+def closed_meanwhile() -> OSError:
+    """What a task gets whose stream is closed, by another one or before."""
+    return ConnectionAbortedError("the stream was closed")
+
+
+def waited_for_twice() -> OSError:
+    """What the second of two tasks gets that wait for one stream."""
+    return OSError("another task waits for the stream")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import monotonic
 
 from ..errors import TlsError
-from ._stream import CHUNK, Stream
+from ._stream import CHUNK, Stream, time_left
 
 __all__ = ["TlsStream"]
 
@@ -23,7 +23,14 @@ class TlsStream:
     def __init__(
         self, stream: Stream, context: ssl.SSLContext, server_hostname: str | None
     ) -> None:
+        if context.check_hostname and not server_hostname:
+            # SSLSocket refuses this; SSLObject would verify the certificate, and take any name.
+            raise TlsError(
+                "the context checks the server's name, and no name was given",
+                hint="give server_hostname, or a context that does not check it",
+            )
         self._stream = stream
+        self._broken: TlsError | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         try:
@@ -45,9 +52,8 @@ class TlsStream:
             try:
                 self.ssl_object.do_handshake()
             except ssl.SSLWantReadError:
-                remaining = None if deadline is None else max(deadline - monotonic(), 0.0)
-                await self._flush(remaining)
-                await self._feed(remaining)
+                await self._flush(time_left(deadline))
+                await self._feed(time_left(deadline))
             except ssl.CertificateError as error:
                 await self._send_alert()
                 raise TlsError(f"the server's certificate is refused: {error}") from error
@@ -55,7 +61,7 @@ class TlsStream:
                 await self._send_alert()
                 raise TlsError(f"the TLS handshake failed: {error}") from error
             else:
-                await self._flush(timeout)
+                await self._flush(time_left(deadline))
                 return
 
     async def _send_alert(self) -> None:
@@ -85,38 +91,52 @@ class TlsStream:
     async def receive(self, timeout: float | None) -> bytes:
         """Receive and decrypt; see ``Stream``.
 
-        The end of the stream is ``b""`` with and without close_notify: whether it may end there
-        shows in the session, which never takes part of a body for the whole.
+        What comes of a record before all of it is there shows nothing, so that ``timeout`` is for
+        a whole record, 16 KiB at most. The end of the stream is ``b""`` with and without
+        close_notify: whether it may end there shows in the session, which never takes part of a
+        body for the whole.
         """
-        while True:
-            data = self._decrypted()
-            if data is not None:
-                return data
+        data = self._decrypted()
+        if data is not None:
+            return data
+        deadline = None if timeout is None else monotonic() + timeout
+        while data is None:
             # TLS 1.3 can want to send while it reads (key updates).
-            await self._flush(timeout)
-            await self._feed(timeout)
+            await self._flush(time_left(deadline))
+            await self._feed(time_left(deadline))
+            data = self._decrypted()
+        return data
 
     def _decrypted(self) -> bytes | None:
         """What can be read now, ``b""`` at the end of the stream, ``None`` if more is needed."""
+        if self._broken is not None:
+            raise self._broken
         read = self.ssl_object.read
         try:
             data = read(CHUNK)
-            if not self._incoming.pending:
-                return data
-            # One read gives one record, 16 KiB at most: hand out all that came with it at once.
-            records = [data]
-            try:
-                while self._incoming.pending and (data := read(CHUNK)):
-                    records.append(data)
-            except ssl.SSLWantReadError:
-                pass
-            return b"".join(records)
         except ssl.SSLWantReadError:
             return None
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
         except ssl.SSLError as error:
             raise TlsError(f"TLS broke: {error}") from error
+        return self._with_the_next(data) if self._incoming.pending else data
+
+    def _with_the_next(self, data: bytes) -> bytes:
+        """``data`` and all that came with it: one read gives one record, 16 KiB at most."""
+        read = self.ssl_object.read
+        records = [data]
+        try:
+            while self._incoming.pending and (data := read(CHUNK)):
+                records.append(data)
+        except ssl.SSLWantReadError:
+            # The last record has come in part; the next read says so again.
+            pass
+        except ssl.SSLError as error:
+            # The records before it are good, and its turn comes behind them.
+            self._broken = TlsError(f"TLS broke: {error}")
+            self._broken.__cause__ = error
+        return b"".join(records)
 
     async def aclose(self) -> None:
         """Send close_notify if that is possible, and close the stream underneath."""

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from socket import SO_ERROR, SOCK_STREAM, SOL_SOCKET, socket
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import anyio
 
 from ..url import PopUrl
-from ._batch import Outcome
+from ._batch import Batch, Outcome
 from ._client import AsyncClient
 from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
-from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
-from ._sockets import SocketStream
-from ._stream import Stream
+from ._message import MessageStream, Progress, SupportsWrite
+from ._options import (
+    DEFAULT_OPTIONS,
+    ClientOptions,
+    LoginResult,
+    QuitResult,
+    Security,
+    Timeouts,
+)
+from ._sockets import Address, SocketStream, foremost, socket_for
+from ._stream import Stream, closed_meanwhile, waited_for_twice
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -24,16 +33,20 @@ if TYPE_CHECKING:
 __all__ = [
     "AnyioStream",
     "AsyncClient",
+    "Batch",
     "ClientOptions",
+    "LoginResult",
+    "MessageStream",
     "Outcome",
+    "Progress",
     "QuitResult",
     "Security",
+    "SupportsWrite",
     "Timeouts",
+    "UnixPath",
     "connect",
     "connect_unix",
 ]
-
-_Address: TypeAlias = tuple[Any, Any, int, str, Any]
 
 # Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
 _HAPPY_EYEBALLS_DELAY = 0.25
@@ -44,12 +57,19 @@ class AnyioStream(SocketStream):
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Wait until the socket can be read or written; whether it can be read."""
+        if self.sock.fileno() < 0:
+            raise closed_meanwhile()
         with anyio.move_on_after(seconds) as scope:
-            if not (read and write):
+            try:
+                if read and write:
+                    return await self._wait_for_either()
                 wait = anyio.wait_readable if read else anyio.wait_writable
                 await wait(self.sock)
-                return read
-            return await self._wait_for_either()
+            except anyio.BusyResourceError:
+                raise waited_for_twice() from None
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                raise closed_meanwhile() from None
+            return read
         assert scope.cancelled_caught  # noqa: S101 - there is no other way here
         raise TimeoutError
 
@@ -60,18 +80,24 @@ class AnyioStream(SocketStream):
             nonlocal readable
             await anyio.wait_readable(self.sock)
             readable = True
-            group.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(reading)
-            await anyio.wait_writable(self.sock)
-            group.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(reading)
+                await anyio.wait_writable(self.sock)
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            # The tasks are no business of the caller's, who waits for one thing.
+            raise foremost(group) from None
         return readable
 
     def abort(self) -> None:
         """Close the socket."""
         if self.sock.fileno() >= 0:
-            anyio.notify_closing(self.sock)
+            with suppress(RuntimeError):
+                # Outside of an event loop there is nobody who waits for it.
+                anyio.notify_closing(self.sock)
         super().abort()
 
 
@@ -166,21 +192,24 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
     connected: list[socket] = []
     failures: list[OSError] = []
 
-    async def attempt(address: _Address, failed: anyio.Event) -> None:
+    async def attempt(address: Address, failed: anyio.Event) -> None:
         try:
             connected.append(await _connected_to(address, source))
-            group.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
         except OSError as error:
             failures.append(error)
             failed.set()
 
     try:
-        async with anyio.create_task_group() as group:
-            for address in addresses:
-                failed = anyio.Event()
-                group.start_soon(attempt, address, failed)
-                with anyio.move_on_after(_HAPPY_EYEBALLS_DELAY):
-                    await failed.wait()
+        try:
+            async with anyio.create_task_group() as tasks:
+                for address in addresses:
+                    failed = anyio.Event()
+                    tasks.start_soon(attempt, address, failed)
+                    with anyio.move_on_after(_HAPPY_EYEBALLS_DELAY):
+                        await failed.wait()
+        except BaseExceptionGroup as group:
+            raise foremost(group) from None
     except BaseException:
         for sock in connected:
             sock.close()
@@ -192,15 +221,11 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
     return connected[0]
 
 
-async def _connected_to(address: _Address, source: tuple[str, int] | None) -> socket:
-    family, kind, protocol, _, name = address
-    sock = socket(family, kind, protocol)
+async def _connected_to(address: Address, source: tuple[str, int] | None) -> socket:
+    sock = socket_for(address, source)
     try:
-        sock.setblocking(False)
-        if source is not None:
-            sock.bind(source)
         try:
-            sock.connect(name)
+            sock.connect(address[-1])
         except BlockingIOError:
             await anyio.wait_writable(sock)
             failure = sock.getsockopt(SOL_SOCKET, SO_ERROR)

@@ -6,16 +6,26 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from socket import SOCK_STREAM, socket
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 from ..url import PopUrl
-from ._batch import Outcome
+from ._batch import Batch, Outcome
 from ._client import AsyncClient
 from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
-from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
-from ._stream import CHUNK, SEND_BUFFER, Stream
+from ._message import MessageStream, Progress, SupportsWrite
+from ._options import (
+    DEFAULT_OPTIONS,
+    ClientOptions,
+    LoginResult,
+    QuitResult,
+    Security,
+    Timeouts,
+)
+from ._sockets import Address, socket_for
+from ._stream import CHUNK, SEND_BUFFER, Stream, closed_meanwhile, waited_for_twice
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -23,16 +33,20 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncClient",
     "AsyncioStream",
+    "Batch",
     "ClientOptions",
+    "LoginResult",
+    "MessageStream",
     "Outcome",
+    "Progress",
     "QuitResult",
     "Security",
+    "SupportsWrite",
     "Timeouts",
+    "UnixPath",
     "connect",
     "connect_unix",
 ]
-
-_Address: TypeAlias = tuple[int, int, int, str, Any]
 
 # Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
 _HAPPY_EYEBALLS_DELAY = 0.25
@@ -62,6 +76,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_closed",
         "_ended",
         "_error",
         "_loop",
@@ -82,6 +97,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._reading_paused = False
         self._writing_paused = False
         self._ended = False
+        self._closed = False
         self._lost = False
         self._error: Exception | None = None
         # What receive(), send() or aclose() is waiting for; a stream serves one task at a time.
@@ -129,28 +145,37 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._wake()
 
     def _wake(self) -> None:
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)
+        wakeup, self._wakeup = self._wakeup, None
+        if wakeup is not None and not wakeup.done():
+            wakeup.set_result(None)
 
     async def _sleep(self, timeout: float | None) -> None:
         """Wait until asyncio has called one of the methods above."""
+        if self._wakeup is not None:
+            raise waited_for_twice()
         wakeup = self._wakeup = self._loop.create_future()
         # One timer on the future is a good deal cheaper than asyncio.timeout() around it.
         timer = None if timeout is None else self._loop.call_later(timeout, _expire, wakeup)
         try:
             await wakeup
         finally:
-            self._wakeup = None
+            # It is somebody else's when aclose() has woken this one.
+            if self._wakeup is wakeup:
+                self._wakeup = None
             if timer is not None:
                 timer.cancel()
 
     async def send(self, data: bytes, timeout: float | None) -> None:
         """Hand ``data`` to the transport, and wait only while that holds too much."""
         if self._transport is None or self._transport.is_closing():
-            raise self._error or ConnectionResetError("the connection is closed")
+            if self._closed:
+                raise closed_meanwhile()
+            raise self._error or ConnectionResetError("the connection is lost")
         self._transport.write(data)
         deadline = None if timeout is None else self._loop.time() + timeout
         while self._writing_paused and not self._lost:
+            if self._closed:
+                raise closed_meanwhile()
             await self._sleep(None if deadline is None else deadline - self._loop.time())
 
     async def receive(self, timeout: float | None) -> bytes:
@@ -159,6 +184,8 @@ class AsyncioStream(asyncio.BufferedProtocol):
         while not self._received:
             if self._error is not None:
                 raise self._error
+            if self._closed:
+                raise closed_meanwhile()
             if self._ended:
                 return b""
             await self._sleep(None if deadline is None else deadline - self._loop.time())
@@ -172,8 +199,10 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
     async def aclose(self) -> None:
         """Close when all is sent, within a second, and let asyncio clean up."""
-        if self._transport is None:
+        if self._transport is None or self._closed:
             return
+        self._closed = True
+        self._wake()
         self._transport.close()
         deadline = self._loop.time() + _CLOSING
         try:
@@ -184,8 +213,18 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
+        self._closed = True
+        if self._transport is None:
+            return
+        with suppress(RuntimeError):
+            # A loop that is closed takes nothing more.
+            self._wake()
             self._transport.abort()
+        if not self._loop.is_running():
+            # Nobody would close the socket. uvloop hides it, and closes it with the loop.
+            sock = getattr(self._transport.get_extra_info("socket"), "_sock", None)
+            if sock is not None:
+                sock.close()
 
 
 def _expire(wakeup: asyncio.Future[None]) -> None:
@@ -297,7 +336,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
     loop = asyncio.get_running_loop()
     waiting: set[asyncio.Task[socket]] = set()
     failure = OSError("the host has no address")
-    found: list[_Address] = [*await loop.getaddrinfo(host, port, type=SOCK_STREAM)]
+    found: list[Address] = [*await loop.getaddrinfo(host, port, type=SOCK_STREAM)]
     addresses = _interleaved(found)
     try:
         while addresses or waiting:
@@ -323,7 +362,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
     raise failure
 
 
-def _interleaved(addresses: list[_Address]) -> list[_Address]:
+def _interleaved(addresses: list[Address]) -> list[Address]:
     """The first of each family, then the second of each, and so on (RFC 8305 section 4)."""
     seen: Counter[int] = Counter()
     ranks: list[int] = []
@@ -333,7 +372,7 @@ def _interleaved(addresses: list[_Address]) -> list[_Address]:
     return [address for _, address in sorted(zip(ranks, addresses, strict=True), key=_rank)]
 
 
-def _rank(ranked: tuple[int, _Address]) -> int:
+def _rank(ranked: tuple[int, Address]) -> int:
     return ranked[0]
 
 
@@ -342,14 +381,10 @@ def _close_late(attempt: asyncio.Task[socket]) -> None:
         attempt.result().close()
 
 
-async def _connected_to(address: _Address, source: tuple[str, int] | None) -> socket:
-    family, kind, protocol, _, name = address
-    sock = socket(family, kind, protocol)
+async def _connected_to(address: Address, source: tuple[str, int] | None) -> socket:
+    sock = socket_for(address, source)
     try:
-        sock.setblocking(False)
-        if source is not None:
-            sock.bind(source)
-        await asyncio.get_running_loop().sock_connect(sock, name)
+        await asyncio.get_running_loop().sock_connect(sock, address[-1])
     except BaseException:
         sock.close()
         raise

@@ -5,17 +5,27 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..url import PopUrl
 from ._batch import Outcome
 from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
 from ._facade import Client, ClientBatch, ClientMessageStream
-from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
-from ._sockets import SocketStream
+from ._message import Progress, SupportsWrite
+from ._options import (
+    DEFAULT_OPTIONS,
+    ClientOptions,
+    LoginResult,
+    QuitResult,
+    Security,
+    Timeouts,
+)
+from ._sockets import Address, SocketStream, socket_for
 from ._stepping import run
+from ._stream import closed_meanwhile
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -26,10 +36,14 @@ __all__ = [
     "ClientBatch",
     "ClientMessageStream",
     "ClientOptions",
+    "LoginResult",
     "Outcome",
+    "Progress",
     "QuitResult",
     "Security",
+    "SupportsWrite",
     "Timeouts",
+    "UnixPath",
     "connect",
     "connect_unix",
 ]
@@ -40,10 +54,21 @@ class BlockingStream(SocketStream):
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Block until the socket can be read or written; whether it can be read."""
-        readable, writable = _wait_for(self.sock, seconds, read, write)
+        try:
+            readable, writable = _wait_for(self.sock, seconds, read, write)
+        except ValueError:
+            # A socket that was closed has no descriptor.
+            raise closed_meanwhile() from None
         if not (readable or writable):
             raise TimeoutError
         return readable
+
+    def abort(self) -> None:
+        """Close the socket; another thread that waits for it learns of that."""
+        with suppress(OSError):
+            # To close the descriptor alone would wake nobody.
+            self.sock.shutdown(socket.SHUT_RDWR)
+        super().abort()
 
 
 def _select(
@@ -87,7 +112,9 @@ def connect(
     verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
     not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
     connect from. ``opener`` makes the connected socket to a host and port in place of a TCP
-    connection, as for a proxy; ``source_address`` is not used then.
+    connection, as for a proxy; ``source_address`` is not used then. The addresses of a host are
+    tried one after the other; each gets its share of what is left of the connect timeout, so that
+    one that does not answer leaves time for the next.
 
     Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectFailed``,
     ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``, ``GreetingRefused``,
@@ -119,27 +146,26 @@ def _connected(
 ) -> socket.socket:
     deadline = None if seconds is None else monotonic() + seconds
     failure = OSError("the host has no address")
-    for address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    addresses: list[Address] = [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    while addresses:
         left = None if deadline is None else deadline - monotonic()
         if left is not None and left <= 0:
             raise TimeoutError
+        share = None if left is None else left / len(addresses)
         try:
-            return _connected_to(address, left, source)
+            return _connected_to(addresses.pop(0), share, source)
         except OSError as error:
             failure = error
     raise failure
 
 
 def _connected_to(
-    address: tuple[Any, ...], seconds: float | None, source: tuple[str, int] | None
+    address: Address, seconds: float | None, source: tuple[str, int] | None
 ) -> socket.socket:
-    family, kind, protocol, _, name = address
-    sock = socket.socket(family, kind, protocol)
+    sock = socket_for(address, source)
     try:
         sock.settimeout(seconds)
-        if source is not None:
-            sock.bind(source)
-        sock.connect(name)
+        sock.connect(address[-1])
     except BaseException:
         sock.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from math import inf
 from socket import SOCK_STREAM, socket
@@ -11,24 +12,38 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..url import PopUrl
-from ._batch import Outcome
+from ._batch import Batch, Outcome
 from ._client import AsyncClient
 from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
-from ._options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security, Timeouts
-from ._sockets import SocketStream
-from ._stream import Stream
+from ._message import MessageStream, Progress, SupportsWrite
+from ._options import (
+    DEFAULT_OPTIONS,
+    ClientOptions,
+    LoginResult,
+    QuitResult,
+    Security,
+    Timeouts,
+)
+from ._sockets import Address, SocketStream, foremost, socket_for
+from ._stream import Stream, closed_meanwhile, waited_for_twice
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 __all__ = [
     "AsyncClient",
+    "Batch",
     "ClientOptions",
+    "LoginResult",
+    "MessageStream",
     "Outcome",
+    "Progress",
     "QuitResult",
     "Security",
+    "SupportsWrite",
     "Timeouts",
     "TrioStream",
+    "UnixPath",
     "connect",
     "connect_unix",
 ]
@@ -39,12 +54,19 @@ class TrioStream(SocketStream):
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Wait until the socket can be read or written; whether it can be read."""
+        if self.sock.fileno() < 0:
+            raise closed_meanwhile()
         with trio.move_on_after(inf if seconds is None else seconds) as scope:
-            if not (read and write):
+            try:
+                if read and write:
+                    return await self._wait_for_either()
                 wait = trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable
                 await wait(self.sock)
-                return read
-            return await self._wait_for_either()
+            except trio.BusyResourceError:
+                raise waited_for_twice() from None
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                raise closed_meanwhile() from None
+            return read
         assert scope.cancelled_caught  # noqa: S101 - there is no other way here
         raise TimeoutError
 
@@ -57,16 +79,22 @@ class TrioStream(SocketStream):
             readable = True
             nursery.cancel_scope.cancel()
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(reading)
-            await trio.lowlevel.wait_writable(self.sock)
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(reading)
+                await trio.lowlevel.wait_writable(self.sock)
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            # The nursery is no business of the caller's, who waits for one thing.
+            raise foremost(group) from None
         return readable
 
     def abort(self) -> None:
         """Close the socket."""
         if self.sock.fileno() >= 0:
-            trio.lowlevel.notify_closing(self.sock)
+            with suppress(RuntimeError):
+                # Outside of trio there is nobody who waits for it.
+                trio.lowlevel.notify_closing(self.sock)
         super().abort()
 
 
@@ -107,8 +135,8 @@ async def connect(
         try:
             stream = await trio.open_tcp_stream(host, port, local_address=local)
         except BaseExceptionGroup as group:
-            # trio's own nursery wraps a cancellation; nothing else comes out of it in one.
-            raise group.exceptions[0] from None
+            # trio's own nursery wraps what comes out of it, cancellations too.
+            raise foremost(group) from None
         return TrioStream(socket(fileno=stream.socket.detach()))
 
     opening = partial(opener or tcp, to.host, to.port)
@@ -164,18 +192,26 @@ async def _opened(
 
 async def _connected_from(source: tuple[str, int], host: str, port: int) -> socket:
     failure = OSError("the host has no address")
-    for address in await trio.socket.getaddrinfo(host, port, type=SOCK_STREAM):
-        family, kind, protocol, _, name = address
-        sock = trio.socket.socket(family, kind, protocol)
+    addresses = await trio.socket.getaddrinfo(host, port, type=SOCK_STREAM)
+    while addresses:
+        # Each gets its share of the time: one that does not answer leaves some for the next.
+        left = trio.current_effective_deadline() - trio.current_time()
+        share = max(left / len(addresses), 0.0)
+        address = addresses.pop(0)
         try:
-            await sock.bind(source)
-            await sock.connect(name)
+            with trio.move_on_after(share):
+                return await _connected_to(address, source)
+            failure = TimeoutError()
         except OSError as error:
-            sock.close()
             failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return socket(fileno=sock.detach())
     raise failure
+
+
+async def _connected_to(address: Address, source: tuple[str, int]) -> socket:
+    sock = trio.socket.from_stdlib_socket(socket_for(address, source))
+    try:
+        await sock.connect(address[-1])
+    except BaseException:
+        sock.close()
+        raise
+    return socket(fileno=sock.detach())
