@@ -20,6 +20,7 @@ from pop3proto.transports._options import ClientOptions
 from pop3proto.transports._sockets import foremost
 from pop3proto.transports._stepping import run
 from pop3proto.transports.anyio import AnyioStream
+from pop3proto.transports.blocking import BlockingStream
 from pop3proto.transports.trio import TrioStream
 from tests.transports.runtimes import (
     RUNTIMES,
@@ -376,6 +377,24 @@ def test_aborting_while_the_loop_rests() -> None:
             loop.run_until_complete(asyncio.sleep(0))
         finally:
             loop.close()
+
+
+def test_a_thread_that_wakes_before_the_socket_is_closed() -> None:
+    """The end that it sees then is not the peer's."""
+    errors: list[BaseException] = []
+
+    class ShutBeforeClosed(socket.socket):
+        def shutdown(self, how: int) -> None:
+            super().shutdown(how)
+            with pytest.raises(ConnectionAbortedError) as caught:
+                run(stream.receive(20.0))
+            errors.append(caught.value)
+
+    ours, theirs = socket.socketpair()
+    stream = BlockingStream(ShutBeforeClosed(fileno=ours.detach()))
+    with theirs:
+        stream.abort()
+    assert len(errors) == 1
 
 
 def test_a_thread_that_comes_too_late() -> None:

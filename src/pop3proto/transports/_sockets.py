@@ -32,6 +32,7 @@ class SocketStream(ABC):
         """The socket."""
         self._unsent = b""
         self._eager = 0
+        self._aborted = False
 
     @abstractmethod
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
@@ -70,6 +71,9 @@ class SocketStream(ABC):
                 continue
             except OSError as error:
                 raise self._meant(error) from None
+            if not data and self._aborted:
+                # The end that another thread has made, and not the peer's.
+                raise closed_meanwhile()
             if len(data) < CHUNK:
                 self._eager = 0
             elif not self._eager:
@@ -94,7 +98,7 @@ class SocketStream(ABC):
 
     def _meant(self, error: OSError) -> OSError:
         """What ``error`` means: that of the system, or that the stream has been closed."""
-        return closed_meanwhile() if self.sock.fileno() < 0 else error
+        return closed_meanwhile() if self._aborted else error
 
     async def aclose(self) -> None:
         """Close the socket."""
@@ -102,6 +106,7 @@ class SocketStream(ABC):
 
     def abort(self) -> None:
         """Close the socket."""
+        self._aborted = True
         self.sock.close()
 
 

@@ -65,6 +65,7 @@ class BlockingStream(SocketStream):
 
     def abort(self) -> None:
         """Close the socket; another thread that waits for it learns of that."""
+        self._aborted = True
         with suppress(OSError):
             # To close the descriptor alone would wake nobody.
             self.sock.shutdown(socket.SHUT_RDWR)
