@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import ssl
 import sys
@@ -87,6 +88,9 @@ def test_everything_once(
 ) -> None:
     assert fetch(*arguments) == 0
     assert contents(tmp_path / "mail") == sorted(MESSAGES)
+    if os.name == "posix":
+        # Mail is nobody else's business.
+        assert {path.stat().st_mode & 0o777 for path in messages_in(tmp_path / "mail")} == {0o600}
     maildrops.add("user", b"one more\r\n")
     assert fetch() == 0
     assert contents(tmp_path / "mail") == sorted([*MESSAGES, b"one more\r\n"])

@@ -191,7 +191,7 @@ def _contents(
         if outcome.error is None:
             content = outcome.unwrap().content
             name = message.name or f"sha256-{hashlib.sha256(content).hexdigest()}.eml"
-            with replacing(folder / name, durable=True) as file:
+            with replacing(folder / name, durable=True, mode=0o600) as file:
                 file.write(content)
         yield message.number, outcome.error
     for message in wanted:
@@ -201,7 +201,7 @@ def _contents(
 
 def _save(client: Client, message: _Waiting, folder: Path) -> CommandFailed | None:
     try:
-        with replacing(folder / message.name, durable=True) as file:
+        with replacing(folder / message.name, durable=True, mode=0o600) as file:
             client.save(message.number, file)
     except CommandFailed as error:
         return error

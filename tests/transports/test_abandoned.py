@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import BusyError, CommandFailed, DeadlineExceeded
+from pop3proto import BusyError, CommandFailed, DeadConnectionError, DeadlineExceeded
 from pop3proto.transports import Security
 from tests.transports.runtimes import RUNTIMES, SMALL, Flow, runtime, serving
 from tests.transports.test_deadlines import BODY, LOGIN, OK, patient_but, scripted
@@ -85,6 +85,23 @@ def test_a_rest_that_does_not_come(on: On) -> None:
         assert client.closed
 
     with scripted(*LOGIN, OK, BODY, None) as port:
+        on(flow)
+
+
+@runtime
+@abandoned
+def test_a_client_that_is_given_up_is_dead_and_not_busy(on: On, what: Any) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(server.host, server.port, **arguments)
+        await client.login("user", "secret")
+        await broken_off(what(client))
+        client.abort()
+        with pytest.raises(DeadConnectionError):
+            await client.noop()
+        with pytest.raises(DeadConnectionError):
+            await client.quit()
+
+    with serving(PLAIN) as (server, _, arguments):
         on(flow)
 
 

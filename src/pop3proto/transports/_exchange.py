@@ -103,8 +103,6 @@ class Exchange:
         self._octets = 0
 
     def __enter__(self) -> Self:
-        if self._busy:
-            raise BusyError("another call is still running, or a stream or batch was left open")
         if self.closed:
             error = DeadConnectionError("the connection is closed")
             if self._cause_of_death is not None:
@@ -112,6 +110,8 @@ class Exchange:
                 cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
                 error = DeadConnectionError(f"the connection was given up: {cause}")
             raise error from self._cause_of_death
+        if self._busy:
+            raise BusyError("another call is still running, or a stream or batch was left open")
         self._busy = True
         return self
 
@@ -282,6 +282,7 @@ class Exchange:
         if self.closed:
             return
         self.closed = True
+        self.skip_rest = None
         try:
             await self._stream.aclose()
         except OSError:
@@ -296,4 +297,5 @@ class Exchange:
         if not self.closed:
             self.closed = True
             self._cause_of_death = cause
+        self.skip_rest = None
         self._stream.abort()
