@@ -324,16 +324,18 @@ class LineReader:
         body, partial = self._body, self._partial
         while not body.complete:
             data = self._next_octets()
-            end = data.rfind(b"\n") + 1
-            if not end:
-                # A line may be as long as it likes: it is put together once.
-                partial.append(data)
+            # What is split first is put together afterwards, for that copies one line alone.
+            lines = _split(data)
+            # A line may be as long as it likes: it is put together once.
+            partial.append(lines[0])
+            if len(lines) == 1:
                 continue
-            if end < len(data) or partial:
-                partial.append(data[:end])
-                self._partial = [data[end:]]
-                data = b"".join(partial)
-            return _split(data)
+            lines[0] = b"".join(partial)
+            if data.startswith(b"\n"):
+                # Where lines end with LF, its CR may have come before.
+                lines[0] = lines[0].removesuffix(b"\r")
+            partial[:] = [lines.pop()]
+            return lines
         return []
 
     def _next_octets(self) -> bytes:
@@ -388,13 +390,18 @@ class SteppingReader:
 
 
 def _split(data: bytes) -> list[bytes]:
-    """The lines of ``data``, which ends with a LF; a bare LF ends a line too.
+    """The lines of ``data``, and what is behind the last line end; a bare LF is one too.
 
     The engine ends no body by a bare LF and takes no dot away behind one; but poplib's callers
     join lines as they need them, and rely on it that there is no LF within one.
     """
     lines = data.splitlines()
-    # That is twice as fast as split(), and right if each line end took two octets: was a CRLF.
-    if len(b"".join(lines)) + 2 * len(lines) == len(data):
+    if data.endswith(b"\n"):
+        lines.append(b"")
+    # That is twice as fast as split(), and right if each line end took two octets: was a CRLF. A
+    # CR in the end would be one that is not counted.
+    octets = len(b"".join(lines)) + 2 * (len(lines) - 1)
+    if octets == len(data) and not data.endswith(b"\r"):
         return lines
-    return [line.removesuffix(b"\r") for line in data.split(b"\n")[:-1]]
+    *lines, rest = data.split(b"\n")
+    return [*(line.removesuffix(b"\r") for line in lines), rest]
