@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from ._collectors import Collector
 from ._engine import Engine
@@ -117,43 +117,47 @@ class ClientState(Engine[ClientEvent]):
         """
         if self._failure is not None:
             raise self._dead(command)
-        if self._current is not None:
-            self._check_ahead(command, self._current)
+        current, ahead = self._current, self._ahead
+        if current is not None:
+            last = ahead[-1] if ahead else current
+            in_flight = len(ahead) + 1 if ahead else 1
+            if last.barrier or command.alone or in_flight >= self.limits.commands_in_flight:
+                raise self._not_behind(last, in_flight, command)
         if self._projected not in command.legal_states:
             raise LocalProtocolError(
                 f"not possible in the state {self._projected.value!r}", command=command
             )
-        if type(command) is Stls:
+        kind = type(command)
+        if kind is Stls:
             self._check_stls(command)
         line = command.to_bytes()
-        if self._current is not None:
-            if self._ahead is None:
-                self._ahead = deque()
-            self._ahead.append(command)
-        else:
+        if current is None:
             self._current = command
             buffer = self._buffer
             if buffer.start != len(buffer.data) or buffer.pending:
                 # What is here already answers nothing that is about to be sent.
                 self._unasked = len(buffer)
+        elif ahead is None:
+            self._ahead = deque((command,))
+        else:
+            ahead.append(command)
         if command.next_state is not None:
             self._projected = command.next_state
-        if type(command) is Auth:
-            self._auth = command
+        if kind is Auth:
+            self._auth = cast(Auth, command)
         return line
 
-    def _check_ahead(self, command: Command[Any], current: Command[Any]) -> None:
-        """Raise if ``command`` may not be sent behind what is in flight."""
-        last = self._ahead[-1] if self._ahead else current
+    def _not_behind(
+        self, last: Command[Any], in_flight: int, command: Command[Any]
+    ) -> LocalProtocolError:
+        """Why ``command`` may not be sent behind ``last``, the latest of so many in flight."""
         if last.barrier:
-            raise LocalProtocolError(
-                f"nothing may be sent behind {last!r} before it is answered", command=command
-            )
-        if command.alone:
-            raise LocalProtocolError("other commands are still in flight", command=command)
-        in_flight = 1 + len(self._ahead or ())
-        if in_flight >= self.limits.commands_in_flight:
-            raise LocalProtocolError(f"{in_flight} commands are in flight already", command=command)
+            why = f"nothing may be sent behind {last!r} before it is answered"
+        elif command.alone:
+            why = "other commands are still in flight"
+        else:
+            why = f"{in_flight} commands are in flight already"
+        return LocalProtocolError(why, command=command)
 
     def _check_stls(self, command: Command[Any]) -> None:
         if self.secure:

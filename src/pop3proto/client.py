@@ -83,6 +83,10 @@ class ClientConnection(ClientState):
                 usual = self._read_usual(command)
                 if usual is not None:
                     return usual
+                buffer = self._buffer
+                if buffer.start == len(buffer.data) and not (buffer.pending or buffer.eof):
+                    # Every answer that is waited for is asked for once before it is there.
+                    return _NEED_DATA
             elif self._collector is None:
                 data = body.read()
                 if data:

@@ -25,6 +25,7 @@ from ._command import (
     octets,
 )
 from ._login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
+from ._slots import slot_setter
 from ._wire import BodyWriter
 from .errors import LocalProtocolError
 from .numbers import MAX_MESSAGE_NUMBER
@@ -92,22 +93,26 @@ class List(Command[ListReply]):
     shape = ReplyShape.SCAN_LISTINGS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class _MessageCommand(Command[R_co]):
     """A command with a message as its one argument."""
 
     message: int | str
     """The message number, from 1; text is sent as it is, for servers that take other names."""
 
-    def __post_init__(self) -> None:
-        check_message(self.message)
+    def __init__(self, message: int | str) -> None:
+        check_message(message)
+        _set_message(self, message)
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
         return line(self.verb.encode("ascii"), self.message)
 
 
-@dataclass(frozen=True, slots=True)
+_set_message = slot_setter(_MessageCommand, "message")
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class ListOne(_MessageCommand[ListOneReply]):
     """LIST with an argument: the size of one message (RFC 1939 section 5)."""
 
@@ -116,7 +121,7 @@ class ListOne(_MessageCommand[ListOneReply]):
     shape = ReplyShape.SCAN_LISTING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Retr(_MessageCommand[Message]):
     """RETR: a whole message (RFC 1939 section 5)."""
 
@@ -126,10 +131,11 @@ class Retr(_MessageCommand[Message]):
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
-        return line(b"RETR", self.message)
+        message = self.message
+        return b"RETR %d\r\n" % message if type(message) is int else line(b"RETR", message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Dele(_MessageCommand[Ok]):
     """DELE: mark a message as deleted; QUIT makes it so (RFC 1939 section 5)."""
 
@@ -197,7 +203,7 @@ class Uidl(Command[UidlReply]):
     shape = ReplyShape.UNIQUE_ID_LISTINGS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class UidlOne(_MessageCommand[UidlOneReply]):
     """UIDL with an argument: the unique-id of one message (RFC 1939 section 7)."""
 

@@ -176,7 +176,7 @@ class Batch(Generic[R_co]):
         except BaseException as error:
             self._end(error)
             raise
-        if outcome is not None:
+        if outcome is not None and not self._sent:
             self._end_behind_last()
         return outcome
 
@@ -262,10 +262,12 @@ class Batch(Generic[R_co]):
     async def _refill(self) -> None:
         lines: list[bytes] = []
         first = command = self._waiting
-        while command is not None and self._unanswered < self._window:
+        check, send, pull = self._exchange.check, self._exchange.engine.send, self._pull
+        sent, unanswered, window = self._sent, self._unanswered, self._window
+        while command is not None and unanswered < window:
             try:
-                self._exchange.check(command)
-                line = self._exchange.engine.send(command)
+                check(command)
+                line = send(command)
             except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
                 # What was sent before has its answers first; then the caller learns of it.
                 self._waiting, self._error = None, error
@@ -279,9 +281,10 @@ class Batch(Generic[R_co]):
                 expected = self._expected(command)
                 if expected is not None and expected > share * _MESSAGE_OCTETS:
                     share = expected // _MESSAGE_OCTETS
-            self._sent.append((command, share, expected))
-            self._unanswered += share
-            self._waiting = command = self._pull()
+            sent.append((command, share, expected))
+            unanswered += share
+            self._waiting = command = pull()
+        self._unanswered = unanswered
         if first is not None and lines:
             try:
                 await self._exchange.send(b"".join(lines), first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -121,15 +121,20 @@ class ClientBatch(Generic[R_co]):
     ) -> None:
         run(self._batch.__aexit__(kind, error, traceback))
 
-    def __iter__(self) -> Self:
-        return self
+    def __iter__(self) -> Iterator[Outcome[R_co]]:
+        # Private, because to a caller it would say nothing that the next outcome does not.
+        at_hand = self._batch._outcome_at_hand  # pyright: ignore[reportPrivateUsage]
+        while True:
+            while (outcome := at_hand()) is not None:
+                yield outcome
+            try:
+                outcome = run(self._batch.__anext__())
+            except StopAsyncIteration:
+                return
+            yield outcome
 
     def __next__(self) -> Outcome[R_co]:
         """The next outcome; raises as ``Batch.__anext__``."""
-        # Private, because to a caller it would say nothing that the next outcome does not.
-        outcome = self._batch._outcome_at_hand()  # pyright: ignore[reportPrivateUsage]
-        if outcome is not None:
-            return outcome
         try:
             return run(self._batch.__anext__())
         except StopAsyncIteration:
