@@ -19,6 +19,7 @@ _FIGURES = {
     "of its size": "growth to its size",
     "a message": "of growth a message",
 }
+_AGAINST = {"speed": "to", "CPU": "of the CPU time of"}
 # How much of what the server sends a program may leave out or add: carriage returns, envelopes.
 _REWRITTEN = 0.07
 # Growth by less than a page cannot be seen, and nothing is no divisor.
@@ -57,7 +58,7 @@ class Aim:
     def what(self) -> str:
         if not self.against:
             return _FIGURES[self.figure]
-        return f"{'to' if self.figure == 'speed' else 'of the growth of'} {self.against}"
+        return f"{_AGAINST.get(self.figure, 'of the growth of')} {self.against}"
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from textwrap import fill
 from typing import Any
 
 from benchmarks.measuring import markdown
-from benchmarks.reporting import VERDICTS, rendered, say
+from benchmarks.reporting import NOT_ASKED, VERDICTS, rendered, say
 
 HELP = "write docs/performance.md, and the plot in it, from the JSON of runs of all"
 
@@ -59,10 +59,11 @@ _METHOD = """\
   is Python's.
 - pop3proto takes part as its users have it: `Client` and `AsyncClient` with their replies, not
   the engine alone. The engine has a table of its own, on octets in memory.
-- How Python was built is told with the machine. Without profile-guided optimisation
-  (`--enable-optimizations`) and link-time optimisation (`--with-lto`) it runs Python code more
-  slowly, while peers and limits that are written in C are as fast as ever: the same code has
-  better ratios to them on a Python that was built with both.
+- How Python was built is told with the machine, as far as the arguments of its `configure` show
+  it; some distributions optimise in ways that do not show there. Without profile-guided
+  optimisation (`--enable-optimizations`) and link-time optimisation (`--with-lto`) it runs Python
+  code more slowly, while peers and limits that are written in C are as fast as ever: the same code
+  has better ratios to them on a Python that was built with both.
 """
 
 
@@ -165,10 +166,10 @@ def _count(run: Run) -> str:
     said = f"{met.count(True)} of {len(met)} goals are met"
     if None in met:
         said += f", {met.count(None)} were not judged"
-    unoptimised = [name for name in _OPTIMISATIONS if run.machine[name] == "no"]
+    unoptimised = [name for name in _OPTIMISATIONS if run.machine[name] == NOT_ASKED]
     if unoptimised:
-        without = " and ".join(unoptimised).lower()
-        said += f". This Python was built without {without}, which its peers in C do not feel"
+        without = " or ".join(unoptimised).lower()
+        said += f". This Python's configure was not asked for {without}"
     return said + "."
 
 

@@ -17,6 +17,7 @@ from benchmarks.measuring import Figure, Goal, markdown, number
 
 # Whether a goal is met, as a cell of a table.
 VERDICTS = {True: "yes", False: "NO", None: "-"}
+NOT_ASKED = "not by configure"
 
 
 @dataclass(slots=True)
@@ -119,15 +120,17 @@ def machine() -> dict[str, str]:
 def build(arguments: str | None) -> dict[str, str]:
     """How the interpreter was built, from the arguments of its ``configure``, if it has them.
 
-    Both optimisations make Python code faster, and the C of others not.
+    Both optimisations make Python code faster, and the C of others not. Distributions have ways
+    of their own to ask for them, which do not show.
     """
     if arguments is None:
         pgo = lto = "unknown"
     else:
         given = shlex.split(arguments)
-        pgo = "yes" if "--enable-optimizations" in given else "no"
+        pgo = "yes" if "--enable-optimizations" in given else NOT_ASKED
         chosen = [one for one in given if one.startswith(("--with-lto", "--without-lto"))]
-        lto = "yes" if chosen and chosen[-1] not in {"--without-lto", "--with-lto=no"} else "no"
+        wanted = bool(chosen) and chosen[-1] not in {"--without-lto", "--with-lto=no"}
+        lto = "yes" if wanted else NOT_ASKED
     return {
         "Compiler of Python": platform.python_compiler(),
         "Profile-guided optimisation": pgo,
