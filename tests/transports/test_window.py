@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from pop3proto import Command, ConnectionLost, Noop, Retr
+from pop3proto import BusyError, Command, ConnectionLost, Noop, Retr
 from pop3proto.transports import Security
 from pop3proto.transports._batch import WINDOW_EXPECTED, WINDOW_OCTETS, WINDOW_REPLIES
 from pop3proto.transports._options import ClientOptions
@@ -168,3 +168,39 @@ def test_an_error_of_sending_behind_the_last_answer() -> None:
     with pytest.raises(ConnectionLost, match="gone"):
         next(batch)
     assert client.closed
+
+
+def test_a_batch_goes_on_where_a_loop_has_left_it() -> None:
+    options = ClientOptions(allow_plaintext_auth=True)
+    client = Client.start(CountingStream({}), security=Security.PLAINTEXT, options=options)
+    client.login("user", "secret", mechanisms=["USER"])
+    batch = client.retr_many(range(1, 10))
+    commands: list[Command[object]] = []
+    for outcome in batch:
+        commands.append(outcome.command)
+        if len(commands) == 3:
+            break
+    commands.append(next(batch).command)
+    # Two loops at a time share what is left.
+    for first, second in zip(batch, batch, strict=False):
+        commands += [first.command, second.command]
+        if len(commands) == 8:
+            break
+    with pytest.raises(BusyError):
+        client.noop()
+    commands += [outcome.command for outcome in batch]
+    assert commands == [Retr(number) for number in range(1, 10)]
+    assert list(batch) == []
+    client.noop()
+
+
+def test_an_outcome_that_a_loop_has_not_come_to_is_skipped() -> None:
+    options = ClientOptions(allow_plaintext_auth=True)
+    client = Client.start(CountingStream({}), security=Security.PLAINTEXT, options=options)
+    client.login("user", "secret", mechanisms=["USER"])
+    with client.retr_many(range(1, 10)) as batch:
+        for outcome in batch:
+            assert outcome.command == Retr(1)
+            break
+    client.noop()
+    assert not client.deviations
