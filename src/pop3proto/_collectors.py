@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from array import array
-from itertools import islice
-from operator import eq
-from typing import Any, TypeAlias
+from functools import cache
+from itertools import accumulate, islice
+from operator import lt
+from typing import Any, ClassVar, TypeAlias
 
-from ._parsing import Faults, decode, note, parse_scan_row, parse_unique_id_row
+from ._parsing import (
+    LONGEST_USUAL_ROW,
+    USUAL_SCAN_ROW,
+    USUAL_UNIQUE_ID_ROW,
+    Faults,
+    decode,
+    note,
+    parse_scan_row,
+    parse_unique_id_row,
+)
 from ._wire import BodyReader
 from .capabilities import Capabilities
 from .commands import Command
@@ -29,6 +40,13 @@ from .states import ReplyShape
 __all__ = ["COLLECTORS", "Collector"]
 
 CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LanguagesReply | MechanismsReply
+
+# How many octets it takes for rows to be parsed many at once: few are quicker one by one.
+_SEVERAL = 80
+# The most that are parsed at once, so that not all words of a long chunk exist at a time.
+_BLOCK = 16 * 1024
+# How many hashes are compared at once, about.
+_PART = 64 * 1024
 
 
 class Collector(ABC):
@@ -51,18 +69,27 @@ class Collector(ABC):
         """
         limits = self._limits
         while chunk := self.body.read():
-            start = self.body.octets - len(chunk) - len(self._partial)
-            *rows, self._partial = (self._partial + chunk).split(self.body.newline)
-            longest = max(len(self._partial), max(map(len, rows), default=0))
+            octets = self._partial + chunk
+            taken = self._take_usual(octets) if len(octets) >= _SEVERAL else 0
+            rows = octets[taken:].split(self.body.newline)
+            longest = max(map(len, rows))
+            self._partial = rows.pop()
             if (
                 longest > limits.listing_line
                 or self._rows + len(rows) > limits.listing_lines
                 or self.body.octets > limits.listing_octets
             ):
-                self._check(rows, start)
+                self._check(rows, self.body.octets - len(octets) + taken)
             self._rows += len(rows)
             self.take(self._contents(rows))
         return self.body.complete
+
+    def _take_usual(self, octets: bytes) -> int:
+        """Take the rows at the start of ``octets`` that need no closer look, if there are any.
+
+        Returns how many octets these are. Whatever passes a limit is left.
+        """
+        return 0
 
     def _contents(self, rows: list[bytes]) -> list[bytes]:
         if self.body.newline != b"\n":
@@ -108,12 +135,52 @@ class Collector(ABC):
         """The reply, once ``collect()`` has said that it is complete."""
 
 
-class ScanListingsCollector(Collector):
+@cache
+def _rows_of(form: bytes, newline: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"(?:" + form + newline + b")+")
+
+
+class _NumberedRows(Collector):
+    """Rows of a number and a word: nearly all of one form, and then parsed many at once.
+
+    Whatever is not of this form goes to ``take()``, with all that was received behind it.
+    """
+
+    usual: ClassVar[bytes]
+    """The form: one of those that ``_parsing`` has."""
+
+    def _take_usual(self, octets: bytes) -> int:
+        limits, taken = self._limits, 0
+        if limits.listing_line < LONGEST_USUAL_ROW or limits.listing_octets < self.body.octets:
+            return 0
+        usual = _rows_of(self.usual, self.body.newline)
+        while found := usual.match(octets, taken, taken + _BLOCK):
+            words = found[0].split()
+            rows = self._rows + len(words) // 2
+            if rows > limits.listing_lines:
+                break
+            self._rows, taken = rows, found.end()
+            self._take_columns(words[::2], words[1::2])
+        return taken
+
+    @abstractmethod
+    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
+        """Parse rows of the usual form, of which there is at least one."""
+
+
+class ScanListingsCollector(_NumberedRows):
     """LIST without an argument (RFC 1939 section 5)."""
+
+    usual = USUAL_SCAN_ROW
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
         super().__init__(command, text, body, limits)
         self._columns = array("i"), array("q")
+
+    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
+        # By way of lists, which arrays take more quickly than iterators.
+        self._columns[0].fromlist(list(map(int, numbers)))
+        self._columns[1].fromlist(list(map(int, words)))
 
     def take(self, rows: list[bytes]) -> None:
         numbers, sizes = self._columns
@@ -126,13 +193,26 @@ class ScanListingsCollector(Collector):
         return ListReply(self.command, ScanListings.from_columns(*self._columns), self.text)
 
 
-class UniqueIdListingsCollector(Collector):
+class UniqueIdListingsCollector(_NumberedRows):
     """UIDL without an argument (RFC 1939 section 7)."""
+
+    usual = USUAL_UNIQUE_ID_ROW
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
         super().__init__(command, text, body, limits)
         self._columns = array("i"), array("q"), bytearray()
-        self._hashes = array("q")
+        self._last = b""
+        self._ascending = True
+
+    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
+        column, ends, ids = self._columns
+        column.fromlist(list(map(int, numbers)))
+        ends.fromlist(list(accumulate(map(len, words), initial=len(ids)))[1:])
+        ids += b"".join(words)
+        if self._ascending:
+            ascending = all(map(lt, words, islice(words, 1, None)))
+            self._ascending = ascending and self._last < words[0]
+            self._last = words[-1]
 
     def take(self, rows: list[bytes]) -> None:
         numbers, ends, ids = self._columns
@@ -141,20 +221,31 @@ class UniqueIdListingsCollector(Collector):
             numbers.append(number)
             if unique_id is not None:
                 ids += unique_id
-                self._hashes.append(hash(unique_id))
+                self._ascending = self._ascending and self._last < unique_id
+                self._last = unique_id
             ends.append(len(ids))
 
     def reply(self) -> UidlReply:
         listings = UniqueIdListings.from_columns(*self._columns)
-        self._note_duplicates(listings)
+        # Where each is greater than the one before, as the ids of many servers are, none repeats.
+        if not self._ascending and self._hashes_repeat():
+            self._note_duplicates(listings)
         return UidlReply(self.command, listings, self.text)
 
-    def _note_duplicates(self, listings: UniqueIdListings) -> None:
+    def _hashes_repeat(self) -> bool:
         # A set of a million unique-ids would take far more memory than the listing itself, so
-        # hashes are compared first: nearly always there is no pair, and it ends there.
-        ordered = sorted(self._hashes)
-        if not any(map(eq, ordered, islice(ordered, 1, None))):
-            return
+        # hashes are compared first, in parts: nearly always there is no pair, and it ends there.
+        _, ends, ids = self._columns
+        parts = [array("q") for _ in range(1 + len(ends) // _PART)]
+        octets, start = bytes(ids), 0
+        for end in ends:
+            if end > start:
+                value = hash(octets[start:end])
+                parts[value % len(parts)].append(value)
+            start = end
+        return any(len(set(part)) < len(part) for part in parts)
+
+    def _note_duplicates(self, listings: UniqueIdListings) -> None:
         seen: set[bytes] = set()
         for number, unique_id in listings:
             if unique_id is None:

@@ -27,7 +27,10 @@ from .replies import (
 from .states import ReplyShape
 
 __all__ = [
+    "LONGEST_USUAL_ROW",
     "SINGLE_LINE_PARSERS",
+    "USUAL_SCAN_ROW",
+    "USUAL_UNIQUE_ID_ROW",
     "Faults",
     "decode",
     "explain_greeting",
@@ -45,6 +48,13 @@ Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
 # RFC 1939 section 7: a unique-id has one to 70 characters from 0x21 to 0x7E.
 _MAX_UNIQUE_ID = 70
 _UNIQUE_ID_OCTETS = bytes(range(0x21, 0x7F))
+
+# Regular expressions for the rows that nearly all rows of every server are like. What is below
+# says of each that it has no fault, and that its words are those between white space; its numbers
+# have few enough digits to be in range. No part ever has to give back what it has matched.
+USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
+USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % _MAX_UNIQUE_ID
+LONGEST_USUAL_ROW = len(b"123456789 ") + _MAX_UNIQUE_ID
 
 
 def decode(octets: bytes) -> str:

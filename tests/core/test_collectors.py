@@ -27,34 +27,9 @@ from pop3proto import (
     _collectors,
 )
 from pop3proto._collectors import COLLECTORS, Collector
-from pop3proto._wire import BodyReader, ReceiveBuffer
+from tests.core.collecting import Feed
 
 COMMANDS: list[Command[Any]] = [List(), Uidl(), Capa(), Languages(), AuthList()]
-
-
-class Feed:
-    """A collector, and the buffer from which it reads the body behind a status line."""
-
-    def __init__(
-        self, command: Command[Any], limits: Limits | None = None, status: bytes = b"+OK text\r\n"
-    ) -> None:
-        self.buffer = ReceiveBuffer()
-        self.buffer.feed(status)
-        assert self.buffer.next_line(100, "status_line") is not None
-        body = BodyReader(self.buffer).begin()
-        self.collector = COLLECTORS[command.shape](command, "text", body, limits or Limits())
-
-    def take(self, chunks: Iterable[bytes]) -> bool:
-        complete = False
-        for chunk in chunks:
-            assert not complete
-            self.buffer.feed(chunk)
-            complete = self.collector.collect()
-        return complete
-
-    def reply(self, chunks: Iterable[bytes]) -> Any:
-        assert self.take(chunks)
-        return self.collector.reply()
 
 
 def octet_by_octet(wire: bytes) -> list[bytes]:
@@ -181,8 +156,8 @@ def test_equal_hashes_of_different_unique_ids_are_no_duplicates(
 ) -> None:
     monkeypatch.setattr(_collectors, "hash", lambda unique_id: 7, raising=False)
     feed = Feed(Uidl())
-    rows = UniqueIdListings([(1, b"a"), (2, b"b"), (3, b"c")])
-    assert feed.reply([wire(b"1 a", b"2 b", b"3 c")]).listings == rows
+    rows = UniqueIdListings([(1, b"c"), (2, b"b"), (3, b"a")])
+    assert feed.reply([wire(b"1 c", b"2 b", b"3 a")]).listings == rows
     assert feed.collector.faults == {}
 
 
