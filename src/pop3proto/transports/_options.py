@@ -79,7 +79,8 @@ class Timeouts:
     """The same for an answer to a login: servers let wrong passwords, and what comes after them,
     wait for many seconds."""
     body: float | None = 60.0
-    """Within a body, until 1,024 octets more, or its end, have come."""
+    """Within a body, until 1,024 octets more, or its end, have come. Under TLS nothing shows before
+    a record is complete, which holds 16 KiB at most."""
     quit: float | None = 10.0
     """Until QUIT is answered."""
 
