@@ -18,6 +18,7 @@ RAW = "raw socket"
 ONE = Entry(RAW, "retr", about="one at a time")
 AHEAD = Entry(RAW, "retr_many", about="pipelined")
 STREAM = Entry(RAW, "stream", about="recv loop")
+COMPAT = "pop3proto.compat.poplib"
 RUNTIMES = ("blocking", "asyncio", "uvloop", "trio")
 GROWTH = Goal(6, True, " MiB")
 """While a message passes that is not kept, however large it is."""
@@ -113,7 +114,7 @@ def _small(scale: int) -> tuple[Contest, Maildrop]:
 
 def _real(scale: int) -> tuple[Contest, Maildrop]:
     count = 1_000 // scale
-    compat = Entry("pop3proto.compat.poplib", limit=ONE.label)
+    compat = Entry(COMPAT, limit=ONE.label)
     entries = [
         ONE,
         AHEAD,

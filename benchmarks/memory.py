@@ -6,7 +6,7 @@ import argparse
 import platform
 
 from benchmarks import imports
-from benchmarks.clients import GROWTH, GROWTH_IS, RUNTIMES, STREAM
+from benchmarks.clients import COMPAT, GROWTH, GROWTH_IS, RUNTIMES, STREAM
 from benchmarks.contests import Aim, Contest, Entry
 from benchmarks.measuring import Goal
 from benchmarks.reporting import Report
@@ -15,7 +15,6 @@ from benchmarks.server import Maildrop, serving
 HELP = "memory for large mail and long listings, and the cost of importing"
 
 _MIB = 1024 * 1024
-_COMPAT = "pop3proto.compat.poplib"
 _TO_FILE = Entry("raw socket", "file", about="recv and write")
 
 
@@ -71,11 +70,12 @@ def _whole(scale: int) -> tuple[Contest, Maildrop]:
             Aim(entry.label, Goal(1.15, True, "x"), figure="of its size"),
         )
     ]
-    lines = [Entry(name, "whole", limit=STREAM.label) for name in ("poplib", _COMPAT)]
-    aims.append(Aim(_COMPAT, Goal(3, unit="x"), "poplib"))
+    lines = [Entry(name, "whole", limit=STREAM.label) for name in ("poplib", COMPAT)]
+    aims.append(Aim(COMPAT, Goal(3, unit="x"), "poplib"))
     title = f"A whole message of {size // _MIB:,} MiB in memory"
-    contest = Contest(title, [STREAM, *lines, *entries], aims, unit="MB/s", memory=True)
-    contest.note = f"poplib and {_COMPAT} return a list of lines."
+    note = f"poplib and {COMPAT} return a list of lines."
+    entries = [STREAM, *lines, *entries]
+    contest = Contest(title, entries, aims, unit="MB/s", memory=True, note=note)
     return contest, Maildrop(1, size, size)
 
 

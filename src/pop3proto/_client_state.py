@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, cast
+from typing import Any
 
 from ._collectors import Collector
 from ._engine import Engine
@@ -127,8 +127,7 @@ class ClientState(Engine[ClientEvent]):
             raise LocalProtocolError(
                 f"not possible in the state {self._projected.value!r}", command=command
             )
-        kind = type(command)
-        if kind is Stls:
+        if type(command) is Stls:
             self._check_stls(command)
         line = command.to_bytes()
         if current is None:
@@ -143,8 +142,8 @@ class ClientState(Engine[ClientEvent]):
             ahead.append(command)
         if command.next_state is not None:
             self._projected = command.next_state
-        if kind is Auth:
-            self._auth = cast(Auth, command)
+        if type(command) is Auth:
+            self._auth = command
         return line
 
     def _not_behind(

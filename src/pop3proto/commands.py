@@ -131,8 +131,7 @@ class Retr(_MessageCommand[Message]):
 
     def to_bytes(self) -> bytes:
         """The command line with its CRLF."""
-        message = self.message
-        return b"RETR %d\r\n" % message if type(message) is int else line(b"RETR", message)
+        return line(b"RETR", self.message)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -176,7 +176,7 @@ class Batch(Generic[R_co]):
         except BaseException as error:
             self._end(error)
             raise
-        if outcome is not None and not self._sent:
+        if outcome is not None:
             self._end_behind_last()
         return outcome
 
