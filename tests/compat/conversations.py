@@ -68,7 +68,7 @@ def script(*replies: bytes) -> Iterator[tuple[socket.socket, Script]]:
 
 
 class Counting(io.BufferedReader):
-    """Counts how often somebody looks at what it holds."""
+    """Counts how often somebody looks at what it holds, and is nobody's to read past."""
 
     looks = 0
 
@@ -83,6 +83,9 @@ class Fragments:
     It says ``replies``: a greeting, then one for each line that it gets, then nothing more.
     """
 
+    file: type[io.BufferedReader] = io.BufferedReader
+    """What it is read by."""
+
     def __init__(
         self, replies: Iterable[bytes], sizes: Iterable[int] = (2**30,), buffering: int = 8192
     ) -> None:
@@ -96,7 +99,7 @@ class Fragments:
     def makefile(self, mode: str) -> io.BufferedReader:
         assert mode == "rb"
         sock: Any = self
-        return Counting(socket.SocketIO(sock, "r"), self._buffering)
+        return self.file(socket.SocketIO(sock, "r"), self._buffering)
 
     def sendall(self, data: bytes) -> None:
         self.sent += data
@@ -128,6 +131,12 @@ def on(module: Any, sock: Any) -> Any:
             return sock
 
     return Client("pop.example.org")
+
+
+def looking(module: Any, sock: Fragments) -> Any:
+    """A client of ``module`` that never reads past its file."""
+    sock.file = Counting
+    return on(module, sock)
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from tests.compat.conversations import (
     DROPIN,
     NAMES,
     STANDARD,
+    Counting,
     Fragments,
+    looking,
     on,
     outcome,
 )
@@ -237,7 +239,9 @@ def printing(sock: Any) -> Any:
     return client
 
 
-ways = pytest.mark.parametrize("way", [partial(on, DROPIN), overriding, printing])
+ways = pytest.mark.parametrize(
+    "way", [partial(on, DROPIN), partial(looking, DROPIN), overriding, printing]
+)
 STUFFLESS = b"+OK\r\none\r\n.\r\n+OK two\r\n.\r\n"
 
 
@@ -294,6 +298,7 @@ def test_reading_from_file_between_the_lines(module: Any, newline: bytes) -> Non
 def test_one_look_is_for_many_lines(way: Any, capsys: pytest.CaptureFixture[str]) -> None:
     mail = b"x" * 70 + b"\r\n"
     sock = Fragments([HELLO, b"+OK\r\n" + mail * 5000 + b".\r\n"], buffering=32 * 1024)
+    sock.file = Counting
     with closing(way(sock)) as client:
         assert client.retr(1)[2] == 5000 * len(mail)
         # One for each buffer of it, and for the status lines.

@@ -2,6 +2,8 @@
 
 Nothing is read ahead of what is asked for but by the file object itself: a program that reads
 from ``file`` on its own, or puts another one in its place, finds what it would find with poplib.
+The one exception is what comes with the end of a text although nothing else was asked for: it can
+be lost, and the connection with it.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ __all__ = [
 # A quarter of the system calls that io's own default would take. With twice as much, the copies of
 # it are so large that the operating system gets and has to give their memory each time.
 _BUFFER = 32 * 1024
+# How much is taken at a time where no file object is between.
+_CHUNK = 64 * 1024
 # How much of what waits behind an answer is looked at: more than any number of blank lines that
 # a server leaves there by mistake.
 _SAMPLE = 64
@@ -256,6 +260,17 @@ class Conversation:
             self._owed = _UNKNOWN
         self.shown.answered(line)
 
+    def whole_text(self, file: BinaryIO, newline: bytes) -> LineReader:
+        """What reads the text behind the last status line, if nobody else reads until its end.
+
+        Where nothing but this text is owed, nobody waits for what may come behind it.
+        """
+        shown, left, self._ahead, self._left = self._ahead, self._left, b"", 0
+        # A class of somebody's own may do more than read.
+        if shown and self._owed == 0 and type(file) is BufferedReader:
+            return DirectReader(file, newline, shown, left)
+        return LineReader(file, newline)
+
     def next_lines(self, text: TextReader) -> list[bytes]:
         """The next lines of ``text``; none at its end. Whatever goes wrong ends the connection."""
         try:
@@ -265,6 +280,9 @@ class Conversation:
             raise
         if not lines:
             self._surplus = self._behind_text() if text.surplus is None else text.surplus
+            if text.lost and self._owed and self._surplus:
+                # Who sent it would wait for the answer in vain.
+                self.fail("a command was sent while a text was read, and its answer came with it")
             self.settle()
         return lines
 
@@ -295,6 +313,8 @@ class TextReader(Protocol):
     """Octets of content so far, line ends included, the dots of dot-stuffing not."""
     surplus: bytes | None
     """A sample of what waits behind the end, where that is known."""
+    lost: bool
+    """Whether that has been taken from where others would find it."""
 
     def read(self) -> list[bytes]:
         """The next lines without their ends; none at the end of the text."""
@@ -302,17 +322,26 @@ class TextReader(Protocol):
 
 
 class LineReader:
-    """Many lines at a time, by the engine's ``BodyReader``."""
+    """Many lines at a time, by the engine's ``BodyReader``.
 
-    def __init__(self, file: BinaryIO, newline: bytes) -> None:
+    ``shown`` is what the file has shown already of what it holds, if that is known: a status line,
+    which was read since, and ``left`` octets of the text.
+    """
+
+    def __init__(self, file: BinaryIO, newline: bytes, shown: bytes = b"", left: int = 0) -> None:
         self._file = file
         self._buffer = ReceiveBuffer()
         self._buffer.newline = newline
+        self._buffer.data = shown
+        self._buffer.start = len(shown) - left
         self._body = BodyReader(self._buffer).begin()
+        # How many octets are in the buffer that the file still holds as well.
+        self._held = left
         # The beginning of a line, whose end has not come yet.
         self._partial: list[bytes] = []
         self.octets = 0
         self.surplus: bytes | None = None
+        self.lost = False
 
     @staticmethod
     def suits(file: object) -> bool:
@@ -339,25 +368,53 @@ class LineReader:
         return []
 
     def _next_octets(self) -> bytes:
-        """What the file holds of the text, and not an octet of what is behind it."""
-        file, buffer, body = self._file, self._buffer, self._body
-        ahead = file.peek(1) if isinstance(file, BufferedReader) else file.read(_BUFFER)
-        if not ahead:
-            raise BrokenConnection("-ERR EOF")
-        buffer.feed(ahead)
+        """What there is of the text now. That can be nothing even before its end."""
+        buffer, body = self._buffer, self._body
+        if not self._held:
+            data = self._receive()
+            if not data:
+                raise BrokenConnection("-ERR EOF")
+            buffer.feed(data)
         octets = body.read()
         if not body.complete:
             octets = b"".join([octets, *iter(body.read, b"")])
         self.octets = body.octets
-        waiting = 0
+        behind = 0
         if body.complete:
-            waiting = len(buffer.data) - buffer.start
-            self.surplus = buffer.data[buffer.start : buffer.start + _SAMPLE]
-        if isinstance(file, BufferedReader):
-            file.read(len(ahead) - waiting)
-        else:
-            file.seek(-waiting, SEEK_CUR)
+            behind = len(buffer.data) - buffer.start
+            self.surplus = buffer.data[buffer.start :].lstrip(_CRLF)[:_SAMPLE]
+        if self._held:
+            self._consume(self._held, behind)
+            self._held = 0
         return octets
+
+    def _receive(self) -> bytes:
+        """The next octets; none at the end of the stream."""
+        file = self._file
+        data = file.peek(1) if isinstance(file, BufferedReader) else file.read(_BUFFER)
+        self._held = len(data)
+        return data
+
+    def _consume(self, held: int, behind: int) -> None:
+        """Take from the file what it holds of the text, but not what is ``behind`` it."""
+        file = self._file
+        if isinstance(file, BufferedReader):
+            file.read(held - behind)
+        else:
+            file.seek(-behind, SEEK_CUR)
+
+
+class DirectReader(LineReader):
+    """What the file does not hold yet is read straight from the socket, not by way of the file.
+
+    That saves two copies, and half of the system calls. What comes with the end of the text and
+    is not of it is lost, but for ``surplus``.
+    """
+
+    def _receive(self) -> bytes:
+        self.lost = True
+        # A socket that does not block says None. With poplib, too, that is the end.
+        return cast(BufferedReader, self._file).raw.read(_CHUNK) or b""
 
 
 class SteppingReader:
@@ -369,6 +426,7 @@ class SteppingReader:
         self._complete = False
         self.octets = 0
         self.surplus: bytes | None = None
+        self.lost = False
 
     def read(self) -> list[bytes]:
         """See ``TextReader``; raises what ``getline`` raises."""

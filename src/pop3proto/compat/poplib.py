@@ -218,11 +218,14 @@ class POP3(Commands):
         return response, lines, text.octets
 
     def _text(self, at_once: int = sys.maxsize) -> TextReader:
-        newline = self._conversation.begin_text()
-        ours = getattr(self._getline, "__func__", None) is _GETLINE and self._debugging < 2
-        if ours and LineReader.suits(self.file):
-            return LineReader(self.file, newline)
-        return SteppingReader(self._getline, at_once)
+        conversation = self._conversation
+        newline = conversation.begin_text()
+        ours = _is(self._getline, _GETLINE) and self._debugging < 2
+        if not (ours and LineReader.suits(self.file)):
+            return SteppingReader(self._getline, at_once)
+        if at_once == sys.maxsize and _is(self._getresp, _GETRESP):
+            return conversation.whole_text(self.file, newline)
+        return LineReader(self.file, newline)
 
     def _shortcmd(self, line: str) -> bytes:
         try:
@@ -364,8 +367,13 @@ class POP3(Commands):
         return response
 
 
-# To know whether somebody has put another one in its place.
+# To know whether somebody has put others in their place.
 _GETLINE = vars(POP3)["_getline"]
+_GETRESP = vars(POP3)["_getresp"]
+
+
+def _is(method: object, function: object) -> bool:
+    return getattr(method, "__func__", None) is function
 
 
 def _close(sock: socket.socket) -> None:
