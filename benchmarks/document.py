@@ -49,6 +49,9 @@ not, the command that installs them is printed.
 _PLOT = """\
 ![Messages a second, pop3proto and its peers](performance.png)
 """
+_WHY = """\
+Why some are not met, and what has changed in the code since it was measured, is told in
+[How the hot path works](hot-path.md)."""
 _METHOD = """\
 ## How it is measured
 
@@ -152,7 +155,7 @@ def _summary(runs: Sequence[Run]) -> str:
     rows = [[*key, *(_measured(run.goals.get(key)) for run in runs)] for key in keys]
     sentences = [f"{name}: {_count(run)}" for name, run in zip(names, runs, strict=True)]
     table = markdown(["part", "what", "goal", *names], rows)
-    return "\n\n".join(["## Every goal", *sentences, table]) + "\n"
+    return "\n\n".join(["## Every goal", *sentences, _WHY, table]) + "\n"
 
 
 def _measured(goal: Mapping[str, Any] | None) -> str:

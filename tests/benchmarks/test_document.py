@@ -66,6 +66,8 @@ def test_the_page(tmp_path: Path) -> None:
     # The summary is above all figures, and what is measured in the order of the parts.
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings[0] == "## Every goal"
+    assert "\n\nWhy some are not met," in text
+    assert "(hot-path.md).\n\n| part" in text
     assert headings[-2:] == ["## Of clients", "## Of layers"]
     assert "Text of layers.\n\n### A table\n\n| column |" in text
     assert "Goals not met:\n\n- layers, to poplib: 1.00x where ≥ 2.00x is the goal" in text
