@@ -13,7 +13,7 @@ from typing import Any, SupportsIndex
 from benchmarks import corpora
 from benchmarks.engine_contestants import logged_in
 from pop3proto import ClientConnection, MessageData, Retr, Signal
-from pop3proto._wire import BodyReader, ReceiveBuffer
+from pop3proto.engine.wire import BodyReader, ReceiveBuffer
 
 CHUNK_SIZES = (1, 16, 1024, 64 * 1024, 0)
 """In octets; 0 stands for all of it at once."""

@@ -11,8 +11,7 @@ from benchmarks.server import HOST, Maildrop
 
 
 def embedded(contents: list[bytes]) -> None:
-    from pop3proto.maildrop import MemoryMaildrops
-    from pop3proto.serving import ServerOptions
+    from pop3proto.server import MemoryMaildrops, ServerOptions
     from pop3proto.testing import serve
     from pop3proto.transports import Security
 

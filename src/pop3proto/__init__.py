@@ -16,45 +16,14 @@ Greeting(text='ready')
 >>> connection.send(Capa())
 b'CAPA\\r\\n'
 
-Besides these there are ``pop3proto.serving`` and ``pop3proto.maildrop`` for servers of your own,
+Besides these there are ``pop3proto.server`` and ``pop3proto.server`` for servers of your own,
 ``pop3proto.transcript`` for recorded sessions, ``pop3proto.sasl`` for ways to log in,
 ``pop3proto.url``, and ``pop3proto.compat``, a drop-in for ``poplib``.
 """
 
 from ._version import __version__
-from .capabilities import Capabilities, Capability, Expire, LoginDelay
-from .client import ClientConnection
-from .commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthList,
-    AuthResponse,
-    Capa,
-    Command,
-    Dele,
-    Extension,
-    Lang,
-    Languages,
-    Last,
-    List,
-    ListOne,
-    Noop,
-    Pass,
-    Quit,
-    Retr,
-    Rpop,
-    Rset,
-    Stat,
-    Stls,
-    Top,
-    Uidl,
-    UidlOne,
-    Upload,
-    User,
-    Utf8,
-)
-from .deviations import LENIENT, STRICT, Deviation, Fault, Leniency
+from .engine.client import ClientConnection
+from .engine.server import ServerConnection
 from .errors import (
     AuthenticationError,
     AuthenticationFailed,
@@ -88,9 +57,47 @@ from .errors import (
     WrongCredentials,
     printable,
 )
-from .events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
-from .limits import DEFAULT_LIMITS, Limits
-from .listings import (
+from .model.capabilities import Capabilities, Capability, Expire, LoginDelay
+from .model.commands import (
+    Apop,
+    Auth,
+    AuthCancel,
+    AuthList,
+    AuthResponse,
+    Capa,
+    Command,
+    Dele,
+    Extension,
+    Lang,
+    Languages,
+    Last,
+    List,
+    ListOne,
+    Noop,
+    Pass,
+    Quit,
+    Retr,
+    Rpop,
+    Rset,
+    Stat,
+    Stls,
+    Top,
+    Uidl,
+    UidlOne,
+    Upload,
+    User,
+    Utf8,
+)
+from .model.events import (
+    ClientEvent,
+    ConnectionClosed,
+    InvalidCommand,
+    ServerEvent,
+    ServerReply,
+)
+from .model.leniency import LENIENT, STRICT, Deviation, Fault, Leniency, ServerProfile
+from .model.limits import DEFAULT_LIMITS, Limits
+from .model.listings import (
     MessageListing,
     MessageListings,
     ScanListing,
@@ -98,7 +105,7 @@ from .listings import (
     UniqueIdListing,
     UniqueIdListings,
 )
-from .replies import (
+from .model.replies import (
     CapaReply,
     Challenge,
     ErrorReply,
@@ -119,9 +126,8 @@ from .replies import (
     UidlOneReply,
     UidlReply,
 )
-from .server import ServerConnection
-from .states import ReplyShape, Signal, State
-from .url import PopUrl
+from .model.states import ReplyShape, Signal, State
+from .model.url import PopUrl
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -207,6 +213,7 @@ __all__ = [
     "ServerConnection",
     "ServerEvent",
     "ServerNotVerified",
+    "ServerProfile",
     "ServerReply",
     "Signal",
     "Stat",

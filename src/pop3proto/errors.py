@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .commands import Command
-    from .deviations import Fault
-    from .replies import ErrorReply, ResponseCode
+    from .model.commands import Command
+    from .model.leniency import Fault
+    from .model.replies import ErrorReply, ResponseCode
 
 __all__ = [
     "AuthenticationError",

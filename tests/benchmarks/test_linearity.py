@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import linearity
 from benchmarks.linearity import CHUNK_SIZES, CountingBytes, Work, scalings
-from pop3proto._wire import BodyReader, ReceiveBuffer
+from pop3proto.engine.wire import BodyReader, ReceiveBuffer
 
 SEVERAL = [size for size in CHUNK_SIZES if size]
 

@@ -7,7 +7,7 @@ import pytest
 from pop3proto import Pop3Error, ServerNotVerified
 from pop3proto.compat import poplib
 from tests.compat.conversations import Fragments, outcome, talk
-from tests.core.tracebacks import shown
+from tests.tracebacks import shown
 
 HELLO = b"+OK ready\r\n"
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from pop3proto.compat import poplib
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 from tests.compat.conversations import (

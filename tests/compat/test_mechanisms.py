@@ -12,7 +12,6 @@ import trustme
 from spnego.exceptions import SpnegoError
 
 from pop3proto.compat import poplib
-from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl import PASSWORD_MECHANISMS, SHOWS_SECRET
 from pop3proto.sasl.server import (
     Anonymous,
@@ -27,10 +26,10 @@ from pop3proto.sasl.server import (
     end_point,
     password_mechanisms,
 )
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
-from tests.core.tracebacks import shown
+from tests.tracebacks import shown
 
 SECRET = "pa55word"
 USERS = {"user": SECRET}

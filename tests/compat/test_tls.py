@@ -14,7 +14,7 @@ import trustme
 
 from pop3proto import StlsInjectionError
 from pop3proto.compat import poplib
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 from tests.compat.conversations import BOTH, NAMES, STANDARD, listening, outcome, replying

@@ -33,8 +33,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
 from tests.examples.proxies import HttpProxy, SocksProxy, running

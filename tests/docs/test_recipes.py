@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from pop3proto import CommandFailed, ConnectionLost
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import ChaosStream, Quirk, memory_stream
 from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client

@@ -20,8 +20,13 @@ import trustme
 
 import pop3proto as pop3
 from pop3proto.errors import MaildropError
-from pop3proto.maildrop import Maildrop, MaildropProvider, MemoryMaildrops, StoredMessage
-from pop3proto.serving import ServerOptions
+from pop3proto.server import (
+    Maildrop,
+    MaildropProvider,
+    MemoryMaildrops,
+    ServerOptions,
+    StoredMessage,
+)
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 

@@ -7,7 +7,7 @@ import pytest
 
 from examples import loop_selectors
 from examples.loop_selectors import Download
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.server import MemoryMaildrops
 from tests.examples.contract import (
     HEADER,
     MESSAGES,

@@ -14,7 +14,7 @@ import trio
 
 import pop3proto as pop3
 from examples import proxy_http, proxy_socks
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.server import MemoryMaildrops
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports import anyio as anyio_pop3
 from pop3proto.transports import asyncio as asyncio_pop3

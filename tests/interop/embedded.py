@@ -8,11 +8,10 @@ from pathlib import Path
 
 import trustme
 
-from pop3proto.maildrop import MaildirMaildrops
 from pop3proto.sasl.server import Passwords, password_mechanisms
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MaildirMaildrops, ServerOptions
 from pop3proto.testing import serve
-from pop3proto.testing._tls import tls_for
+from pop3proto.testing.certificates import tls_for
 from pop3proto.transports import Security
 from tests.interop.maildrop import fill_maildir, messages
 from tests.interop.servers import HOST, PASSWORD, USER, RealServer

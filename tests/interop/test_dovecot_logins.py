@@ -9,12 +9,12 @@ import pytest
 import trustme
 
 from pop3proto import AuthenticationFailed, LocalProtocolError, OAuthFailed, WrongCredentials
+from pop3proto.client.options import ClientOptions
 from pop3proto.sasl import Anonymous, External, by_name
 from pop3proto.transports import Security
-from pop3proto.transports._options import ClientOptions
 from tests.interop.dovecot import certificate_context, token
 from tests.interop.servers import HOST, PASSWORD, USER, RealServer
-from tests.transports.runtimes import RUNTIMES, Flow
+from tests.runtimes import RUNTIMES, Flow
 
 PASSWORDS = (
     "PLAIN",

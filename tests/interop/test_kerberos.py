@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from pop3proto import AuthenticationFailed, LocalProtocolError, SaslError
+from pop3proto.model.states import State
 from pop3proto.sasl import Gssapi
-from pop3proto.states import State
 from pop3proto.transports import Security
-from tests.core.tracebacks import shown
 from tests.interop.servers import PASSWORD, USER, RealServer
 from tests.interop.test_dovecot_logins import adapter, connected, security
-from tests.transports.runtimes import Flow
+from tests.runtimes import Flow
+from tests.tracebacks import shown
 
 Connect = Callable[..., Awaitable[Any]]
 

@@ -27,14 +27,14 @@ from pop3proto import (
     State,
     Utf8,
 )
+from pop3proto.client.options import ClientOptions
 from pop3proto.transcript import Recorder
 from pop3proto.transports import Security
-from pop3proto.transports._options import ClientOptions
 from tests.interop.conftest import RealServers
 from tests.interop.maildrop import SMALL
 from tests.interop.servers import HOST, PASSWORD, USER, RealServer
 from tests.interop.table import SetCell
-from tests.transports.runtimes import RUNTIMES, Flow
+from tests.runtimes import RUNTIMES, Flow
 
 Connect = Callable[..., Awaitable[Any]]
 PLAIN, STLS, TLS = Security.PLAINTEXT, Security.STLS, Security.TLS

@@ -50,7 +50,7 @@ from pop3proto import (
     UniqueIdListings,
 )
 from pop3proto.transcript import TlsEstablished
-from tests.core.sessions import client, drained, greeted_server
+from tests.engine.sessions import client, drained, greeted_server
 
 __all__ = [
     "FURTHER",

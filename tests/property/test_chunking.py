@@ -47,15 +47,7 @@ from pop3proto.testing.strategies import (
     status_lines,
 )
 from tests.property.effort import effort
-from tests.property.engines import (
-    client,
-    drained,
-    fed,
-    greeted_server,
-    joined,
-    octets,
-    splits,
-)
+from tests.property.engines import client, drained, fed, greeted_server, joined, octets, splits
 
 BODY = (
     b"+OK 120 octets\r\nSubject: x\r\n\r\n..\r\n...\r\n..leading\r\na\rb\nc\n.\n\r\n\0\xff\r\n.\r\n"

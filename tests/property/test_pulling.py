@@ -40,7 +40,16 @@ from tests.fuzz.targets import (
     fuzz_server,
 )
 from tests.property.effort import effort
-from tests.property.engines import REFUSE, Step, by, client, lines, talked, whole, without_chance
+from tests.property.engines import (
+    REFUSE,
+    Step,
+    by,
+    client,
+    lines,
+    talked,
+    whole,
+    without_chance,
+)
 
 SAID = [
     *([b"+OK\r\n"] * 6),

@@ -27,7 +27,8 @@ from pop3proto import (
     State,
     Uidl,
 )
-from pop3proto._wire import BodyReader, BodyWriter, ReceiveBuffer
+from pop3proto.engine.wire import BodyReader, ReceiveBuffer
+from pop3proto.model.stuffing import BodyWriter
 from tests.property.effort import effort
 from tests.property.engines import client, fed
 

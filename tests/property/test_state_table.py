@@ -46,8 +46,8 @@ from pop3proto import (
     Upload,
     User,
     Utf8,
-    commands,
 )
+from pop3proto.model import commands
 from tests.property.engines import positive
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import trustme
 
+from pop3proto.client.options import ClientOptions
 from pop3proto.transports import Security, Timeouts
-from pop3proto.transports._options import ClientOptions
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0

@@ -27,15 +27,14 @@ from pop3proto import (
     ServerNotVerified,
     WrongCredentials,
 )
-from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl.server import Mechanism
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
-from tests.core.tracebacks import shown
+from tests.client.test_channel_binding import Certified
+from tests.runtimes import Flow, runtime
 from tests.security.hostile import GREETING, HOST, Answer, Peer, hostile
-from tests.transports.runtimes import Flow, runtime
-from tests.transports.test_channel_binding import Certified
+from tests.tracebacks import shown
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

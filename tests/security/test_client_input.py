@@ -9,9 +9,9 @@ import pytest
 
 from pop3proto import Extension, LocalProtocolError
 from pop3proto.transports import Security
-from tests.core.tracebacks import shown
+from tests.runtimes import Flow, runtime
 from tests.security.hostile import HOST, hostile
-from tests.transports.runtimes import Flow, runtime
+from tests.tracebacks import shown
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

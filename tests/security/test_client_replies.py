@@ -21,8 +21,8 @@ from pop3proto import (
     RemoteProtocolError,
 )
 from pop3proto.transports import Security
+from tests.runtimes import Flow, runtime
 from tests.security.hostile import CAPABILITIES, HOST, Answer, Peer, hostile
-from tests.transports.runtimes import Flow, runtime
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

@@ -24,11 +24,11 @@ from pop3proto import (
     Stls,
     TlsError,
 )
-from pop3proto.commands import Noop, Pass
-from pop3proto.deviations import ServerProfile
+from pop3proto.model.commands import Noop, Pass
+from pop3proto.model.leniency import ServerProfile
 from pop3proto.transports import Security
+from tests.runtimes import Flow, runtime
 from tests.security.hostile import HOST, PATIENT, Answer, Peer, client_context, hostile
-from tests.transports.runtimes import Flow, runtime
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

@@ -21,9 +21,9 @@ from pop3proto import (
 )
 from pop3proto.sasl import Login, OAuthBearer, Plain, XOAuth2
 from pop3proto.transports import Security
-from tests.core.tracebacks import shown
+from tests.runtimes import Flow, runtime
 from tests.security.hostile import CAPABILITIES, HOST, Answer, Peer, hostile
-from tests.transports.runtimes import Flow, runtime
+from tests.tracebacks import shown
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

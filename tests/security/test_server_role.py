@@ -25,16 +25,18 @@ from pop3proto import (
     State,
     StlsInjectionError,
 )
-from pop3proto.maildrop import MaildirMaildrops, MemoryMaildrops, StoredMessage
-from pop3proto.serving import (
+from pop3proto.server import (
     Action,
     Close,
     Delay,
+    MaildirMaildrops,
+    MemoryMaildrops,
     NeedData,
     Send,
     ServerOptions,
     ServerSession,
     StartTls,
+    StoredMessage,
 )
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security

@@ -33,7 +33,7 @@ from pop3proto import (
 )
 from pop3proto.testing.strategies import chunkings
 from pop3proto.transcript import Recorder, Role, Transcript, replay
-from tests.core.sessions import drained
+from tests.engine.sessions import drained
 from tests.property.effort import effort
 
 PASSWORD = b"hunter2-Sesame"

@@ -16,10 +16,9 @@ from pop3proto import (
     StatReply,
     UniqueIdListings,
 )
-from pop3proto.deviations import ServerProfile
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.model.leniency import ServerProfile
 from pop3proto.sasl.server import Passwords, password_mechanisms
-from pop3proto.serving import Close, NeedData, Send, ServerOptions, ServerSession
+from pop3proto.server import Close, MemoryMaildrops, NeedData, Send, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, Quirk, memory_stream
 from pop3proto.transports.blocking import Client, ClientOptions, QuitResult
 

@@ -12,16 +12,15 @@ import pytest
 from hypothesis import given
 
 from pop3proto import ConnectionLost, DeadlineExceeded, Pop3Error
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.serving import ServerOptions
-from pop3proto.testing._chaos import ChaosStream
-from pop3proto.testing._clock import VirtualClock
-from pop3proto.testing._memory import memory_stream
-from pop3proto.testing._scripted import scripted
+from pop3proto.server import MemoryMaildrops, ServerOptions
+from pop3proto.testing.chaos import ChaosStream
+from pop3proto.testing.clock import VirtualClock
+from pop3proto.testing.memory import memory_stream
+from pop3proto.testing.script import scripted
 from pop3proto.testing.strategies import disturbances
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports.blocking import Client, ClientOptions
-from tests.transports.runtimes import SMALL
+from tests.runtimes import SMALL
 
 OPTIONS = ServerOptions(allow_plaintext_auth=True, apop=False)
 GREETING = b"+OK localhost POP3 server ready\r\n"

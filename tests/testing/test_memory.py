@@ -21,14 +21,13 @@ from pop3proto import (
     StlsInjectionError,
     TlsError,
 )
-from pop3proto.maildrop import Maildrop, MemoryMaildrops
-from pop3proto.serving import ServerOptions, ServerSession
+from pop3proto.server import Maildrop, MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import serve
-from pop3proto.testing._memory import MemoryStream, memory_stream
+from pop3proto.testing.memory import MemoryStream, memory_stream
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports.asyncio import AsyncClient
 from pop3proto.transports.blocking import Client, ClientOptions
-from tests.transports.runtimes import SMALL, on_uvloop
+from tests.runtimes import SMALL, on_uvloop
 
 USERS = {"user": "secret"}
 CLEARTEXT = ServerOptions(allow_plaintext_auth=True)

@@ -25,7 +25,7 @@ from pop3proto import (
     TemporaryFailure,
     WrongCredentials,
 )
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, memory_stream
 from pop3proto.transports import Timeouts
 from pop3proto.transports.blocking import Client

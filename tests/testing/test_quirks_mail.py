@@ -20,15 +20,7 @@ from pop3proto import (
 )
 from pop3proto.testing import Quirk
 from pop3proto.transports.blocking import Client, Outcome
-from tests.testing.quirky import (
-    MESSAGES,
-    OPTIONS,
-    Counting,
-    lines_of,
-    start,
-    stream_with,
-    use,
-)
+from tests.testing.quirky import MESSAGES, OPTIONS, Counting, lines_of, start, stream_with, use
 
 T = TypeVar("T")
 

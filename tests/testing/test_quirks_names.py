@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, QuirkyServer, memory_stream, serve
 from pop3proto.transports import Security
 from tests.testing.quirky import lines_of, stream_with

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pop3proto import CommandFailed, ConnectionLost, Fault, RemoteProtocolError
-from pop3proto.deviations import ServerProfile
 from pop3proto.errors import Pop3Error
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.model.leniency import ServerProfile
 from pop3proto.sasl.server import Passwords, password_mechanisms
+from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, serve
-from pop3proto.testing._quirk_names import consistent
+from pop3proto.testing.quirks.names import consistent
 from pop3proto.transports import Security
 from pop3proto.transports.blocking import connect
+from tests.runtimes import RUNTIMES, SHORT, Flow
+from tests.runtimes import security as securities
 from tests.testing.quirky import MESSAGES, OPTIONS, SERVER, USERS, sent, start, use
-from tests.transports.runtimes import RUNTIMES, SHORT, Flow
-from tests.transports.runtimes import security as securities
 
 Connect = Callable[..., Awaitable[Any]]
 NAMES = ("blocking", "asyncio", "trio")

@@ -12,16 +12,10 @@ from typing import Any
 import pytest
 
 from pop3proto import AuthenticationFailed, CommandFailed, ConnectionLost, Noop, Pop3Error
-from pop3proto.maildrop import MemoryMaildrops
 from pop3proto.sasl import by_name
-from pop3proto.serving import ServerOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
-from pop3proto.testing._scripted import (
-    Script,
-    ScriptDeviation,
-    scripted,
-    serve_script,
-)
+from pop3proto.testing.script import Script, ScriptDeviation, scripted, serve_script
 from pop3proto.transcript import (
     EndOfStream,
     Entry,

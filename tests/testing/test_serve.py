@@ -14,8 +14,14 @@ import pytest
 import trustme
 
 from pop3proto import StlsInjectionError
-from pop3proto.maildrop import MaildirMaildrops, Maildrop, MemoryMaildrops
-from pop3proto.serving import Outcome, ServerOptions, ServerSession
+from pop3proto.server import (
+    MaildirMaildrops,
+    Maildrop,
+    MemoryMaildrops,
+    Outcome,
+    ServerOptions,
+    ServerSession,
+)
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pop3proto import ConnectFailed
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
-from tests.transports.runtimes import RUNTIMES
+from tests.runtimes import RUNTIMES
 
 
 async def fetched(connect: Any, server: LoopbackServer) -> bytes:

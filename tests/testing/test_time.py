@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from pop3proto import DeadlineExceeded
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.serving import ServerOptions, ServerSession
+from pop3proto.server import MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import ChaosStream, MemoryStream, VirtualClock, memory_stream, scripted
 from pop3proto.transports import Security, Stream, Timeouts
 from pop3proto.transports.blocking import Client, ClientOptions

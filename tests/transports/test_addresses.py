@@ -14,7 +14,7 @@ import trio
 
 from pop3proto import DeadlineExceeded, LocalProtocolError
 from pop3proto.transports import Security, Timeouts
-from tests.transports.runtimes import RUNTIMES, Flow, resolve_to, runtime, serving
+from tests.runtimes import RUNTIMES, Flow, resolve_to, runtime, serving
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

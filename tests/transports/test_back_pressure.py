@@ -15,15 +15,14 @@ import pytest
 import trio
 
 from pop3proto import Noop, Retr
-from pop3proto.maildrop import MemoryMaildrops, StoredMessage
-from pop3proto.serving import ServerOptions
+from pop3proto.client.options import ClientOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions, StoredMessage
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security, Timeouts
-from pop3proto.transports._options import ClientOptions
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.trio import TrioStream
-from tests.transports.runtimes import RUNTIMES
+from tests.runtimes import RUNTIMES
 
 PIECE = b"x" * 1022 + b"\r\n"
 PIECES = 64 * 1024

@@ -19,24 +19,17 @@ import pytest
 import trio
 import trustme
 
+from pop3proto.client.options import ClientOptions
 from pop3proto.errors import ConnectFailed, DeadlineExceeded, LocalProtocolError, TlsError
-from pop3proto.maildrop import MemoryMaildrops
+from pop3proto.model.url import PopUrl
+from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import serve
 from pop3proto.transports import Security, Timeouts
-from pop3proto.transports._connect import Target, connecting, target, unix_hostname
-from pop3proto.transports._options import ClientOptions
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
+from pop3proto.transports.connecting import Target, connecting, target, unix_hostname
 from pop3proto.transports.trio import TrioStream
-from pop3proto.url import PopUrl
-from tests.transports.runtimes import (
-    RUNTIMES,
-    AsyncLooking,
-    Flow,
-    runtime,
-    security,
-    serving,
-)
+from tests.runtimes import RUNTIMES, AsyncLooking, Flow, runtime, security, serving
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]

@@ -38,24 +38,15 @@ from pop3proto import (
     TlsError,
     TlsUnavailable,
 )
-from pop3proto.maildrop import MemoryMaildrops
-from pop3proto.serving import ServerOptions
+from pop3proto.client._blocking import Client, ClientBatch, ClientMessageStream
+from pop3proto.client.batch import Batch
+from pop3proto.client.client import AsyncClient
+from pop3proto.client.message import MessageStream
+from pop3proto.client.options import ClientOptions
+from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
-from pop3proto.transports._batch import Batch
-from pop3proto.transports._client import AsyncClient
-from pop3proto.transports._facade import Client, ClientBatch, ClientMessageStream
-from pop3proto.transports._message import MessageStream
-from pop3proto.transports._options import ClientOptions
-from tests.transports.runtimes import (
-    RUNTIMES,
-    SHORT,
-    SMALL,
-    Flow,
-    runtime,
-    security,
-    serving,
-)
+from tests.runtimes import RUNTIMES, SHORT, SMALL, Flow, runtime, security, serving
 
 
 @runtime

@@ -10,8 +10,8 @@ import pytest
 
 from pop3proto.errors import LocalProtocolError
 from pop3proto.transports import Security
-from pop3proto.transports._connect import target, unix_hostname
-from tests.transports.runtimes import Flow, runtime
+from pop3proto.transports.connecting import target, unix_hostname
+from tests.runtimes import Flow, runtime
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,7 @@ def install() -> Installation:
     'retr_iter'
     """
     from . import poplib
-    from ._errors import standard
+    from .errors import standard
 
     current = sys.modules.get(_NAME, standard)
     if current is poplib:

@@ -26,26 +26,13 @@ from os import PathLike
 from typing import Any, BinaryIO, NoReturn, TypeAlias, cast
 
 from ..errors import printable
-from ..replies import TIMESTAMP
+from ..model.replies import TIMESTAMP
 from ..sasl import Mechanism
-from ._auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
-from ._commands import Commands, LongAnswer, MessageLines
-from ._conversation import (
-    Conversation,
-    LineReader,
-    SteppingReader,
-    TextReader,
-    pending,
-    reader,
-)
-from ._errors import (
-    BrokenConnection,
-    InjectedData,
-    ServerError,
-    standard,
-    standard_error,
-)
-from ._secrets import encoded
+from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
+from .commands import Commands, LongAnswer, MessageLines
+from .conversation import Conversation, LineReader, SteppingReader, TextReader, pending, reader
+from .errors import BrokenConnection, InjectedData, ServerError, standard, standard_error
+from .secrets import encoded
 
 with suppress(ImportError):
     import ssl
@@ -53,6 +40,7 @@ with suppress(ImportError):
 __all__ = ["POP3", "error_proto"]
 
 error_proto = standard_error
+"""The standard library's own ``error_proto``."""
 HAVE_SSL = "ssl" in globals()
 
 POP3_PORT = 110

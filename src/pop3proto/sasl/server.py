@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._logins import Exchange, LoggedIn, Mechanism, Outcome, Passwords, PasswordSource
-from .._logins import PlainMechanism as Plain
-from ._channel_binding import end_point
-from ._mechanism import ChannelBinding
-from ._server_digests import CramMd5, DigestMd5
-from ._server_oauth import OAuthBearer, TokenSource, XOAuth2
-from ._server_scram import ScramKeys, ScramKeySource, ScramSha1, ScramSha256, ScramSha512
-from ._server_simple import Anonymous, External, Login
+from .channel_binding import end_point
+from .mechanism import ChannelBinding
+from .server_digests import CramMd5, DigestMd5
+from .server_oauth import OAuthBearer, TokenSource, XOAuth2
+from .server_scram import ScramKeys, ScramKeySource, ScramSha1, ScramSha256, ScramSha512
+from .server_simple import Anonymous, External, Login
+from .users import Exchange, LoggedIn, Mechanism, Outcome, Passwords, PasswordSource
+from .users import PlainMechanism as Plain
 
 __all__ = [
     "Anonymous",

@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._chaos import ChaosStream, Disturbances
-    from ._clock import VirtualClock
-    from ._memory import AnsweringSession, MemoryStream, memory_stream
-    from ._quirk_names import Quirk
-    from ._scripted import (
+    from .chaos import ChaosStream, Disturbances
+    from .clock import VirtualClock
+    from .loopback import LoopbackServer, serve
+    from .memory import AnsweringSession, MemoryStream, memory_stream
+    from .quirks.names import Quirk
+    from .quirks.server import QuirkyServer
+    from .script import (
         Script,
         ScriptDeviation,
         ScriptedSession,
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
         scripted,
         serve_script,
     )
-    from ._server import LoopbackServer, serve
-    from .quirks import QuirkyServer
 
 __all__ = [
     "AnsweringSession",
@@ -46,10 +46,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_chaos": ("ChaosStream", "Disturbances"),
-    "_clock": ("VirtualClock",),
-    "_memory": ("AnsweringSession", "MemoryStream", "memory_stream"),
-    "_scripted": (
+    "chaos": ("ChaosStream", "Disturbances"),
+    "clock": ("VirtualClock",),
+    "memory": ("AnsweringSession", "MemoryStream", "memory_stream"),
+    "script": (
         "Script",
         "ScriptDeviation",
         "ScriptedSession",
@@ -58,9 +58,9 @@ _HOMES = {
         "scripted",
         "serve_script",
     ),
-    "_server": ("LoopbackServer", "serve"),
-    "_quirk_names": ("Quirk",),
-    "quirks": ("QuirkyServer",),
+    "loopback": ("LoopbackServer", "serve"),
+    "quirks.names": ("Quirk",),
+    "quirks.server": ("QuirkyServer",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -23,8 +23,8 @@ except ImportError as error:
     message = "these strategies need Hypothesis: pip install pop3proto[hypothesis]"
     raise ImportError(message) from error
 
-from ..capabilities import Capabilities
-from ..commands import (
+from ..model.capabilities import Capabilities
+from ..model.commands import (
     Apop,
     Auth,
     AuthCancel,
@@ -49,10 +49,10 @@ from ..commands import (
     UidlOne,
     User,
 )
-from ..events import ServerReply
-from ..listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
-from ..numbers import MAX_MESSAGE_NUMBER, MAX_SIZE
-from ..replies import (
+from ..model.events import ServerReply
+from ..model.grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
+from ..model.listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from ..model.replies import (
     CapaReply,
     Challenge,
     ErrorReply,
@@ -72,9 +72,9 @@ from ..replies import (
     UidlOneReply,
     UidlReply,
 )
-from ..states import ReplyShape
-from ._chaos import Disturbances
-from ._conversations import BrokenConversation, Conversation, Damage, Exchange
+from ..model.states import ReplyShape
+from .chaos import Disturbances
+from .conversations import BrokenConversation, Conversation, Damage, Exchange
 
 __all__ = [
     "BrokenConversation",

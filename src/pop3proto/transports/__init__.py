@@ -4,9 +4,9 @@ They share everything but the native stream; see ``Stream`` for the four methods
 transport has to bring.
 """
 
-from ._batch import Batch, Outcome
-from ._message import MessageStream, Progress, SupportsWrite
-from ._options import (
+from ..client.batch import Batch, Outcome
+from ..client.message import MessageStream, Progress, SupportsWrite
+from ..client.options import (
     DEFAULT_TIMEOUTS,
     ClientOptions,
     LoginResult,
@@ -14,7 +14,7 @@ from ._options import (
     Security,
     Timeouts,
 )
-from ._stream import Stream
+from ..client.stream import Stream
 
 __all__ = [
     "DEFAULT_TIMEOUTS",

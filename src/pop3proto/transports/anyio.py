@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..url import PopUrl
-from ._batch import Batch, Outcome
-from ._client import AsyncClient
-from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
-from ._message import MessageStream, Progress, SupportsWrite
-from ._options import (
+from ..client.batch import Batch, Outcome
+from ..client.client import AsyncClient
+from ..client.message import MessageStream, Progress, SupportsWrite
+from ..client.options import (
     DEFAULT_OPTIONS,
     ClientOptions,
     LoginResult,
@@ -24,8 +22,10 @@ from ._options import (
     Security,
     Timeouts,
 )
-from ._sockets import Address, SocketStream, foremost, socket_for
-from ._stream import Stream, closed_meanwhile, waited_for_twice
+from ..client.stream import Stream, closed_meanwhile, waited_for_twice
+from ..model.url import PopUrl
+from .connecting import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
+from .sockets import Address, SocketStream, foremost, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext

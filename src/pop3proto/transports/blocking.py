@@ -10,12 +10,10 @@ from math import ceil
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from ..url import PopUrl
-from ._batch import Outcome
-from ._connect import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
-from ._facade import Client, ClientBatch, ClientMessageStream
-from ._message import Progress, SupportsWrite
-from ._options import (
+from ..client._blocking import Client, ClientBatch, ClientMessageStream
+from ..client.batch import Outcome
+from ..client.message import Progress, SupportsWrite
+from ..client.options import (
     DEFAULT_OPTIONS,
     ClientOptions,
     LoginResult,
@@ -23,9 +21,11 @@ from ._options import (
     Security,
     Timeouts,
 )
-from ._sockets import Address, SocketStream, socket_for
-from ._stepping import run
-from ._stream import closed_meanwhile
+from ..client.stepping import run
+from ..client.stream import closed_meanwhile
+from ..model.url import PopUrl
+from .connecting import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
+from .sockets import Address, SocketStream, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext

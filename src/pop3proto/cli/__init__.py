@@ -1,0 +1,1 @@
+"""The command line, ``pop3proto``: one module for each command."""

@@ -1,0 +1,208 @@
+"""``pop3proto fetch``: the messages of a maildrop, into a folder of files."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import hashlib
+import os
+import ssl
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..client.files import replacing
+from ..errors import CommandFailed, LocalProtocolError, printable
+from ..model.url import PopUrl
+from ..sasl import by_name
+from ..transports.blocking import Client, ClientOptions, Security, connect
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["PASSWORD_VARIABLE", "run"]
+
+PASSWORD_VARIABLE = "POP3PROTO_PASSWORD"  # noqa: S105 - a name
+# Mechanisms that take an access token, and those that take no secret at all.
+_TOKEN = ("XOAUTH2", "OAUTHBEARER")
+_NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
+# Messages of at most so many octets are sent for ahead of their answers, and held one at a time;
+# larger ones go from the network to the file.
+_SMALL = 1024 * 1024
+_LONGEST_NAME = 100
+# Where a folder says whose messages it holds: the same unique-id can mean another message in
+# another maildrop (RFC 1939 section 7), and what is taken for fetched may get deleted.
+_OWNER = ".pop3proto-maildrop"
+# Capitals are escaped too: file systems that take "a" for "A" would lose a message.
+_PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def run(console: Console, arguments: argparse.Namespace) -> int:
+    """Fetch what is not in the folder yet; returns the exit code.
+
+    Raises ``Pop3Error`` and ``OSError`` for what keeps it from going on.
+    """
+    url = PopUrl.parse(arguments.url)
+    if url.user is None:
+        raise LocalProtocolError("the URL names no user: pop://user@host")
+    folder: Path = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    security = Security.PLAINTEXT if arguments.no_tls else None
+    options = ClientOptions(
+        allow_plaintext_auth=arguments.allow_plaintext_auth,
+        pipelining=not arguments.no_pipelining,
+    )
+    secret = "" if url.auth in _NO_SECRET else _secret(arguments.password_file, url)
+    client = connect(url, security=security, ssl_context=_context(arguments, url), options=options)
+    with client:
+        _log_in(client, url, secret)
+        # Not before: a mistyped name would keep the right one out.
+        claim(folder, url)
+        fetched, there, refused = _fetch(client, folder, console)
+        console.print(f"{len(fetched)} fetched, {len(there)} were there already", highlight=False)
+        here = sorted([*fetched, *there]) if arguments.delete else []
+        marked = [outcome.error for outcome in client.dele_many(here)].count(None)
+        confirmed = client.quit().confirmed
+    if marked:
+        made = "deleted" if confirmed else "NOT deleted: the server has not confirmed it"
+        console.print(f"{marked} {made}", highlight=False)
+    return 1 if refused or marked != len(here) or (marked and not confirmed) else 0
+
+
+def claim(folder: Path, url: PopUrl) -> None:
+    """Make the folder that of one maildrop; raises if it is that of another one."""
+    # The two registered ports lead to one maildrop, by TLS and by STLS.
+    port = None if url.effective_port in (110, 995) else url.port
+    maildrop = str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
+    file = folder / _OWNER
+    if not file.exists():
+        with replacing(file, durable=True) as new:
+            new.write(f"{maildrop}\n".encode())
+    elif (owner := file.read_text("utf-8").rstrip("\n")) != maildrop:
+        raise LocalProtocolError(
+            f"{printable(str(folder))} holds the messages of {printable(owner)}",
+            hint="give every maildrop a folder of its own",
+        )
+
+
+def _secret(path: Path | None, url: PopUrl) -> str:
+    if path is not None:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\r\n")
+    if PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
+    if not sys.stdin.isatty():
+        raise LocalProtocolError(
+            f"there is no password: see --password-file, or set {PASSWORD_VARIABLE}"
+        )
+    what = "Access token" if url.auth in _TOKEN else "Password"
+    return getpass.getpass(f"{what} of {printable(url.user or '')} at {url.host}: ")
+
+
+def _context(arguments: argparse.Namespace, url: PopUrl) -> ssl.SSLContext | None:
+    if arguments.no_tls and not url.implicit_tls:
+        return None
+    context = ssl.create_default_context(cafile=arguments.ca)
+    if arguments.cert is not None:
+        context.load_cert_chain(arguments.cert)
+    return context
+
+
+def _log_in(client: Client, url: PopUrl, secret: str) -> None:
+    user = url.user or ""
+    try:
+        if url.auth in _TOKEN:
+            client.oauth(user, secret, mechanism=url.auth)
+        elif url.auth in _NO_SECRET:
+            client.authenticate(by_name(url.auth, user, host=url.host))
+        else:
+            client.login(user, secret, mechanisms=url.mechanisms)
+    finally:
+        # A traceback shows the locals of this frame.
+        del secret
+
+
+def file_name(unique_id: bytes) -> str:
+    """A file's name for a unique-id, another one for each, and harmless on every system."""
+    name = "".join(chr(o) if o in _PLAIN_OCTETS else f"%{o:02x}" for o in unique_id)
+    if len(name) > _LONGEST_NAME:
+        name = hashlib.sha256(unique_id).hexdigest()
+    return f"uid-{name}.eml"
+
+
+class _Waiting(NamedTuple):
+    """A message on the server."""
+
+    number: int
+    octets: int | None
+    name: str
+    """The file's; empty until the content is known, where it has no unique-id of its own."""
+
+    @property
+    def small(self) -> bool:
+        return not self.name or (self.octets is not None and self.octets <= _SMALL)
+
+
+def _waiting(client: Client) -> list[_Waiting]:
+    listings = client.messages()
+    often = Counter(row.unique_id for row in listings)
+    return [
+        _Waiting(number, octets, file_name(i) if i and often[i] == 1 else "")
+        for number, octets, i in listings
+    ]
+
+
+def _fetch(
+    client: Client, folder: Path, console: Console
+) -> tuple[list[int], list[int], list[int]]:
+    """The numbers of the messages fetched, of those that were there, and of those refused."""
+    from rich.progress import track
+
+    messages = _waiting(client)
+    there: list[int] = []
+    wanted: list[_Waiting] = []
+    for message in messages:
+        if message.name and (folder / message.name).exists():
+            there.append(message.number)
+        else:
+            wanted.append(message)
+    fetched: list[int] = []
+    refused: list[int] = []
+    contents = _contents(client, folder, wanted)
+    hidden = not console.is_terminal
+    for number, error in track(contents, "Fetching", len(wanted), console=console, disable=hidden):
+        if error is None:
+            fetched.append(number)
+        else:
+            refused.append(number)
+            console.print(f"message {number}: {error}", markup=False, highlight=False)
+    return fetched, there, refused
+
+
+def _contents(
+    client: Client, folder: Path, wanted: list[_Waiting]
+) -> Iterator[tuple[int, CommandFailed | None]]:
+    """Put each message into its file; yields its number, and why there is none."""
+    small = [message for message in wanted if message.small]
+    batch = client.retr_many([message.number for message in small])
+    for message, outcome in zip(small, batch, strict=True):
+        if outcome.error is None:
+            content = outcome.unwrap().content
+            name = message.name or f"sha256-{hashlib.sha256(content).hexdigest()}.eml"
+            with replacing(folder / name, durable=True, mode=0o600) as file:
+                file.write(content)
+        yield message.number, outcome.error
+    for message in wanted:
+        if not message.small:
+            yield message.number, _save(client, message, folder)
+
+
+def _save(client: Client, message: _Waiting, folder: Path) -> CommandFailed | None:
+    try:
+        with replacing(folder / message.name, durable=True, mode=0o600) as file:
+            client.save(message.number, file)
+    except CommandFailed as error:
+        return error
+    return None

@@ -1,0 +1,201 @@
+"""``pop3proto serve``: a development server for those who test mail programs."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import mailbox
+import os
+import signal
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Event
+from typing import TYPE_CHECKING
+
+from ..errors import LocalProtocolError, MaildropError
+from ..model.url import PopUrl
+from ..sasl.server import Passwords, password_mechanisms
+from ..server import MaildirMaildrops, MaildropProvider, MemoryMaildrops, ServerOptions
+from ..testing import LoopbackServer, Quirk, serve
+from ..testing.quirks.names import consistent
+from ..transports import Security
+from .fetch import PASSWORD_VARIABLE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["run"]
+
+_IDENTIFIED = 32
+_FROM = b"From "
+
+
+def run(console: Console, arguments: argparse.Namespace) -> int:
+    """Serve until the process is interrupted; returns the exit code.
+
+    Raises ``OSError``, ``MaildropError`` and ``LocalProtocolError`` for what cannot be served.
+    """
+    users = _users(arguments.user or ["user"])
+    security = Security(arguments.security)
+    if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
+        raise LocalProtocolError("--write-ca takes a certificate that is made, not --cert, and TLS")
+    maildrops = _maildrops(arguments.source, users, write=arguments.write)
+    messages = _count(maildrops, next(iter(users)))
+    context = None
+    if arguments.cert is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(arguments.cert)
+    options = ServerOptions(
+        allow_plaintext_auth=arguments.allow_plaintext_auth,
+        latency=arguments.latency,
+        failed_login_delay=0.0,
+    )
+    with serve(
+        maildrops,
+        users=users,
+        security=security,
+        options=options,
+        mechanisms=password_mechanisms(Passwords(users), host=options.host_name),
+        tls_context=context,
+        host=arguments.host,
+        port=arguments.port,
+        quirks=_consistent(arguments.quirk),
+    ) as server:
+        if arguments.write_ca is not None:
+            _write_authority(server, arguments.write_ca)
+        _announce(console, server, users, messages)
+        _wait()
+    for session in server.sessions:
+        if session.user is not None:
+            deleted = f"{len(session.deleted)} deleted"
+            console.print(f"{session.user}: {deleted}", markup=False, highlight=False)
+    return 0
+
+
+def _consistent(quirks: list[Quirk]) -> frozenset[Quirk]:
+    try:
+        return consistent(quirks)
+    except ValueError as error:
+        raise LocalProtocolError(str(error)) from error
+
+
+def _users(texts: list[str]) -> dict[str, str]:
+    users: dict[str, str] = {}
+    for text in texts:
+        name, mark, password = text.partition(":")
+        if not name:
+            raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
+        if name in users:
+            raise LocalProtocolError(f"--user {name} is there twice")
+        default = os.environ.get(PASSWORD_VARIABLE)
+        users[name] = password if mark else default or token_urlsafe(12)
+    return users
+
+
+def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> MaildropProvider:
+    if write:
+        if not _is_maildir(source):
+            raise LocalProtocolError("--write takes a Maildir")
+        if len(users) > 1:
+            raise LocalProtocolError("--write takes one user")
+        return _OneMaildir(source)
+    messages = dict(_identified(_messages(source)))
+    maildrops = MemoryMaildrops()
+    for user in users:
+        for unique_id, content in messages.items():
+            maildrops.add(user, content, unique_id=unique_id)
+    return maildrops
+
+
+def _count(maildrops: MaildropProvider, user: str) -> int:
+    """How many messages each user has."""
+    maildrop = maildrops.open(user)
+    try:
+        return len(maildrop.messages)
+    finally:
+        maildrop.close()
+
+
+class _OneMaildir(MaildirMaildrops):
+    """A Maildir that is where it is, whatever its user is called."""
+
+    def folder(self, user: str) -> Path:
+        return self._root
+
+
+def _is_maildir(path: Path) -> bool:
+    return (path / "cur").is_dir() and (path / "new").is_dir()
+
+
+def _messages(source: Path) -> Iterator[bytes]:
+    """Whatever ``source`` holds: a Maildir, a folder of messages, or an mbox."""
+    if _is_maildir(source):
+        maildrop = _OneMaildir(source).open("")
+        try:
+            for number in range(1, len(maildrop.messages) + 1):
+                yield b"".join(maildrop.open(number))
+        finally:
+            maildrop.close()
+    elif source.is_dir():
+        for path in sorted(source.iterdir()):
+            if path.is_file() and not path.name.startswith("."):
+                yield path.read_bytes()
+    else:
+        try:
+            with source.open("rb") as file:
+                begun = file.read(len(_FROM))
+        except FileNotFoundError as error:
+            raise MaildropError(f"there is no mbox: {source}") from error
+        # An empty file is an mbox without messages; anything else would be taken for one.
+        if begun not in (b"", _FROM):
+            raise MaildropError(f"this is no mbox, which begins with 'From ': {source}")
+        with closing(mailbox.mbox(source, create=False)) as box:
+            for key in box.iterkeys():
+                yield box.get_bytes(key)
+
+
+def _identified(contents: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Each message with a unique-id that it will have next time as well."""
+    seen: dict[str, int] = {}
+    for content in contents:
+        digest = hashlib.sha256(content).hexdigest()[:_IDENTIFIED]
+        seen[digest] = seen.get(digest, 0) + 1
+        yield f"{digest}-{seen[digest]}".encode("ascii"), content
+
+
+def _write_authority(server: LoopbackServer, path: Path) -> None:
+    (authority,) = server.client_context().get_ca_certs(binary_form=True)
+    path.write_text(ssl.DER_cert_to_PEM_cert(authority), encoding="ascii")
+
+
+def _announce(
+    console: Console, server: LoopbackServer, users: Mapping[str, str], messages: int
+) -> None:
+    for user, password in users.items():
+        url = PopUrl(server.host, server.port, user)
+        if server.security is Security.TLS:
+            url = replace(url, scheme="pops")
+        console.print(f"{url}  password: {password}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{messages} messages for each user", highlight=False)
+    console.print("Press Ctrl+C to stop.", highlight=False)
+
+
+def _wait() -> None:
+    """Until the process is told to end."""
+    told = Event()
+
+    def tell(number: int, frame: object) -> None:
+        told.set()
+
+    previous = {n: signal.signal(n, tell) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # With a timeout, because on Windows a signal does not end the wait.
+        while not told.wait(1.0):
+            pass
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,227 @@
+"""The client: a typed method for every command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import overload
+
+from ..errors import CommandFailed
+from ..model.capabilities import Capabilities
+from ..model.commands import (
+    Capa,
+    Dele,
+    Lang,
+    Languages,
+    Last,
+    List,
+    ListOne,
+    Noop,
+    Retr,
+    Rset,
+    Stat,
+    Top,
+    Uidl,
+    UidlOne,
+    Utf8,
+)
+from ..model.listings import (
+    MessageListings,
+    ScanListing,
+    ScanListings,
+    UniqueIdListing,
+    UniqueIdListings,
+)
+from ..model.replies import Language, Message, Ok, StatReply
+from .authentication import AuthenticatingSession
+from .batch import Batch
+from .files import replacing
+from .message import MAX_COLLECTED_OCTETS, MessageStream, Progress, SupportsWrite
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient(AuthenticatingSession):
+    """A POP3 client over any ``Stream``; the adapters' ``connect()`` make it.
+
+    Every method but ``abort()`` runs one exchange to its end; a second call while one is running
+    raises ``BusyError``. A server's ``-ERR`` raises ``CommandFailed`` and the session goes on.
+    Everything else that goes wrong (``ConnectionLost``, ``DeadlineExceeded``,
+    ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
+    deleted: that takes a ``quit()``, which leaving ``async with`` without an error calls.
+
+    Messages are numbered from 1 within a session. Where a method says "any", text is taken
+    instead of a number, for servers that know other names.
+    """
+
+    __slots__ = ()
+
+    async def capa(self) -> Capabilities:
+        """Ask what the server can do (RFC 2449 section 5)."""
+        return (await self.call(Capa())).capabilities
+
+    async def utf8(self) -> Ok:
+        """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
+        return await self.call(Utf8())
+
+    async def lang(self, tag: str) -> Ok:
+        """Choose the language of the server's texts (RFC 6856 section 3)."""
+        return await self.call(Lang(tag))
+
+    async def languages(self) -> tuple[Language, ...]:
+        """The languages that the server speaks (RFC 6856 section 3)."""
+        return (await self.call(Languages())).languages
+
+    async def stat(self) -> StatReply:
+        """How many messages there are, and their octets together (RFC 1939 section 5)."""
+        return await self.call(Stat())
+
+    @overload
+    async def list(self, message: None = None) -> ScanListings: ...
+    @overload
+    async def list(self, message: int | str) -> ScanListing: ...
+    async def list(self, message: int | str | None = None) -> ScanListings | ScanListing:
+        """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
+        if message is None:
+            self._listings = (await self.call(List())).listings
+            return self._listings
+        return (await self.call(ListOne(message))).listing
+
+    @overload
+    async def uidl(self, message: None = None) -> UniqueIdListings: ...
+    @overload
+    async def uidl(self, message: int | str) -> UniqueIdListing: ...
+    async def uidl(self, message: int | str | None = None) -> UniqueIdListings | UniqueIdListing:
+        """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
+        if message is None:
+            return (await self.call(Uidl())).listings
+        return (await self.call(UidlOne(message))).listing
+
+    async def messages(self) -> MessageListings:
+        """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
+
+        On a server without UIDL every unique-id is ``None``. Raises ``CommandFailed`` if UIDL is
+        announced and refused all the same, or refused with a response code: what failed for now
+        is not what the server cannot do.
+        """
+        # Some servers refuse LIST when there is nothing to list.
+        if (await self.stat()).count == 0:
+            return MessageListings(ScanListings())
+        listings = await self.list()
+        try:
+            return MessageListings(listings, await self.uidl())
+        except CommandFailed as error:
+            announced = self.capabilities is not None and self.capabilities.uidl
+            if announced or error.code is not None:
+                raise
+            return MessageListings(listings)
+
+    async def retr(
+        self,
+        message: int | str,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Message:
+        """A whole message (any), collected in memory (RFC 1939 section 5).
+
+        Raises ``LimitExceeded`` beyond ``max_octets``.
+        """
+        return await self.call(Retr(message), max_octets=max_octets, progress=progress)
+
+    async def top(
+        self,
+        message: int | str,
+        lines: int = 0,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Message:
+        """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
+
+        Some servers cut it short or alter it: no substitute for ``retr()``.
+        """
+        return await self.call(Top(message, lines), max_octets=max_octets, progress=progress)
+
+    def retr_stream(
+        self,
+        message: int | str,
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> MessageStream:
+        """A message (any) as it comes, in bounded memory and without a limit of its own."""
+        return self.stream(Retr(message), max_octets=max_octets, progress=progress)
+
+    def top_stream(
+        self,
+        message: int | str,
+        lines: int = 0,
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> MessageStream:
+        """The same for TOP."""
+        return self.stream(Top(message, lines), max_octets=max_octets, progress=progress)
+
+    async def save(
+        self,
+        message: int | str,
+        file: SupportsWrite | PathLike[str] | PathLike[bytes] | str | bytes,
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write a message (any) to a file object or to a path; return its octets.
+
+        It is never in memory as a whole. A path gets the file only when it is complete: until
+        then it is written beside it, and what was there stays. Raises ``OSError`` too.
+        """
+        stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
+        async with stream:
+            if not isinstance(file, PathLike | str | bytes):
+                return await stream.save(file)
+            with replacing(file) as partial:
+                return await stream.save(partial)
+
+    async def dele(self, message: int | str) -> Ok:
+        """Mark a message (any) as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
+        return await self.call(Dele(message))
+
+    async def rset(self) -> Ok:
+        """Unmark all messages marked as deleted (RFC 1939 section 5)."""
+        return await self.call(Rset())
+
+    async def noop(self) -> Ok:
+        """Show the server that the client is alive (RFC 1939 section 5)."""
+        return await self.call(Noop())
+
+    async def last(self) -> int:
+        """The highest message number accessed, or 0 (RFC 1460). Obsolete."""
+        return (await self.call(Last())).number
+
+    def retr_many(
+        self,
+        messages: Iterable[int | str],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Batch[Message]:
+        """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
+        return self.batch(map(Retr, messages), max_octets=max_octets, progress=progress)
+
+    def top_many(
+        self,
+        messages: Iterable[int | str],
+        lines: int = 0,
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Batch[Message]:
+        """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
+        commands = (Top(message, lines) for message in messages)
+        return self.batch(commands, max_octets=max_octets, progress=progress)
+
+    def dele_many(self, messages: Iterable[int | str]) -> Batch[Ok]:
+        """DELE of each of ``messages``."""
+        return self.batch(map(Dele, messages))

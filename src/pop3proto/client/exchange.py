@@ -1,0 +1,301 @@
+"""One stream, one engine, one exchange at a time: what every flow of a client is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from ..engine.client import ClientConnection
+from ..errors import (
+    BusyError,
+    CommandFailed,
+    ConnectionLost,
+    DeadConnectionError,
+    DeadlineExceeded,
+    LocalProtocolError,
+    PlaintextAuthRefused,
+    Pop3Error,
+    printable,
+)
+from ..model.commands import Auth, Command, Pass, Stls
+from ..model.events import ClientEvent
+from ..model.leniency import Deviation, Fault
+from ..model.states import Signal
+from ..sasl import shows_secret
+from .options import Timeouts
+from .stream import RecordingStream, Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from ..transcript.recorder import Recorder
+    from .tls import TlsStream
+
+__all__ = ["Exchange"]
+
+# A body makes progress while this many octets arrive within the deadline: a server that sends an
+# octet now and then would otherwise hold a client for ever.
+_PROGRESS = 1024
+# Deviations are kept for the user to look at; a server that deviates in every reply is known by
+# its first thousand, and the first of each fault.
+_KEPT_DEVIATIONS = 1000
+
+
+class Exchange:
+    """Drives a ``ClientConnection`` over a ``Stream``.
+
+    As a context manager it is one turn: entering it a second time raises ``BusyError``, and
+    leaving it with anything but a refused command closes the stream for good, because nobody
+    knows any more which answer belongs to which command.
+    """
+
+    # Servers of mail are polled from thousands of sessions in one process: see the benchmarks.
+    __slots__ = (
+        "_allow_plaintext_auth",
+        "_busy",
+        "_cause_of_death",
+        "_known_faults",
+        "_octets",
+        "_phase",
+        "_recorder",
+        "_stream",
+        "_transport",
+        "_waited",
+        "closed",
+        "deviations",
+        "engine",
+        "login_failure",
+        "skip_rest",
+        "timeouts",
+        "tls",
+    )
+
+    def __init__(
+        self,
+        stream: Stream,
+        engine: ClientConnection,
+        timeouts: Timeouts,
+        *,
+        allow_plaintext_auth: bool = False,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.engine = engine
+        self.timeouts = timeouts
+        self.deviations: list[Deviation] = []
+        # The faults among them, once no more are kept.
+        self._known_faults: frozenset[Fault] = frozenset()
+        self.login_failure: CommandFailed | None = None
+        self.skip_rest: Callable[[], Awaitable[None]] | None = None
+        """Takes what is left of the stream or batch that is open, if there is one."""
+        self.tls: TlsStream | None = None
+        self._allow_plaintext_auth = allow_plaintext_auth
+        self._recorder = recorder
+        self._use(stream)
+        self._busy = False
+        self._cause_of_death: BaseException | None = None
+        self.closed = False
+        self._phase = ""
+        # How long the peer has been waited for since the last sign of progress, and how many
+        # octets have come since. The caller's own time between two receives does not count.
+        self._waited = 0.0
+        self._octets = 0
+
+    def __enter__(self) -> Self:
+        if self.closed:
+            error = DeadConnectionError("the connection is closed")
+            if self._cause_of_death is not None:
+                # A cancellation has no text.
+                cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
+                error = DeadConnectionError(f"the connection was given up: {cause}")
+            raise error from self._cause_of_death
+        if self._busy:
+            raise BusyError("another call is still running, or a stream or batch was left open")
+        self._busy = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._busy = False
+        self.skip_rest = None
+        if error is not None and not self._in_step(error):
+            self.abort(error)
+
+    def _in_step(self, error: BaseException) -> bool:
+        """Whether client and server still agree on what comes next, in spite of ``error``.
+
+        Its type alone does not tell: the caller's own code raises refusals too, such as one that
+        it unwraps in the middle of a batch.
+        """
+        in_step = isinstance(error, CommandFailed | LocalProtocolError) and error.session_usable
+        return in_step and not self.engine.in_flight
+
+    def check(self, command: Command[Any]) -> None:
+        """Raise ``LocalProtocolError`` for what is not for the caller to send.
+
+        That is STLS, which is nothing without a handshake, and ``PlaintextAuthRefused`` for what
+        would show a password to the network.
+        """
+        if type(command) is Stls:
+            raise LocalProtocolError("TLS begins with start_tls()", command=command)
+        if self.engine.secure or self._allow_plaintext_auth:
+            return
+        shown = isinstance(command, Auth) and shows_secret(command.mechanism)
+        if shown or isinstance(command, Pass):
+            raise PlaintextAuthRefused(
+                "this login shows the password to the network", command=command
+            )
+
+    async def send(self, data: bytes, command: Command[Any]) -> None:
+        """Hand ``data``, which begins with ``command``, to the stream."""
+        seconds = self.timeouts.reply
+        try:
+            await self._stream.send(data, seconds)
+        except BaseException as error:
+            # This frame and those below hold what was sent, which can be a password.
+            del data
+            if isinstance(error, OSError) or command.secret:
+                error.__traceback__ = None
+            if isinstance(error, OSError) and not isinstance(error, Pop3Error):
+                raise self._failed(error, "reply", seconds, command) from error
+            raise
+
+    async def next_event(
+        self, phase: str, seconds: float | None, command: Command[Any] | None
+    ) -> ClientEvent:
+        """The next event that is no deviation.
+
+        ``seconds`` bounds the time until it is complete; within a body, the time in which 1,024
+        octets have to come.
+        """
+        if phase != "body" or self._phase != "body":
+            self._begin(phase)
+        while (event := self.event_at_hand()) is Signal.NEED_DATA:
+            if phase == "reply" and self.engine.in_body:
+                # The status line is there; the rest may take its time, but not stand still.
+                phase, seconds = "body", self.timeouts.body
+                self._begin(phase)
+            await self._receive(seconds, command)
+        # Never PAUSED: STLS is completed within its own turn.
+        return cast(ClientEvent, event)
+
+    def event_at_hand(self) -> ClientEvent | Signal:
+        """What ``next_event()`` would return, if that takes no more octets, or ``NEED_DATA``."""
+        try:
+            event = self.engine.next_event()
+            while type(event) is Deviation:
+                self._keep(event)
+                event = self.engine.next_event()
+        except ConnectionLost as error:
+            # A server may close upon a failed login; what was lost then is the login.
+            if self.login_failure is None:
+                raise
+            raise error from self.login_failure
+        return event
+
+    def _keep(self, deviation: Deviation) -> None:
+        if len(self.deviations) >= _KEPT_DEVIATIONS:
+            # Only what is new still gets in, so that the server's profile is complete.
+            if not self._known_faults:
+                self._known_faults = frozenset(kept.fault for kept in self.deviations)
+            if deviation.fault in self._known_faults:
+                return
+            self._known_faults |= {deviation.fault}
+        self.deviations.append(deviation)
+
+    def begin_body(self) -> None:
+        """Start the deadlines of a body."""
+        self._begin("body")
+
+    def _begin(self, phase: str) -> None:
+        self._phase = phase
+        self._waited = 0.0
+        self._octets = 0
+
+    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> None:
+        left = None if seconds is None else max(seconds - self._waited, 0.0)
+        started = monotonic()
+        try:
+            data = await self._stream.receive(left)
+        except Pop3Error:
+            raise
+        except OSError as error:
+            raise self._failed(error, self._phase, seconds, command) from error
+        self._waited += monotonic() - started
+        self.engine.receive_data(data)
+        if self._phase == "body":
+            self._octets += len(data)
+            if self._octets >= _PROGRESS:
+                self._begin("body")
+
+    def _failed(
+        self,
+        error: OSError,
+        phase: str,
+        seconds: float | None,
+        command: Command[Any] | None,
+    ) -> Pop3Error:
+        """What an error of the stream means to the session."""
+        fate = self.engine.fate_of_deletions
+        # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
+        if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
+            return DeadlineExceeded(
+                f"nothing came for {seconds:g} s ({phase}){fate}",
+                command=command,
+                phase=phase,
+                seconds=seconds,
+            )
+        message = f"the connection broke: {printable(str(error))}{fate}"
+        return ConnectionLost(
+            message, command=command, pending_deletions=self.engine.pending_deletions
+        )
+
+    async def start_tls(self, context: SSLContext, server_hostname: str | None) -> None:
+        """Put TLS on the stream; the engine is told by the caller. Raises ``TlsError``."""
+        # Imported here so that who uses no TLS does not load OpenSSL.
+        from .tls import TlsStream
+
+        seconds = self.timeouts.tls
+        self.tls = TlsStream(self._transport, context, server_hostname)
+        try:
+            await self.tls.handshake(seconds)
+        except Pop3Error:
+            raise
+        except OSError as error:
+            raise self._failed(error, "tls", seconds, None) from error
+        self._use(self.tls)
+        if self._recorder is not None:
+            self._recorder.tls_established()
+
+    def _use(self, transport: Stream) -> None:
+        self._transport = self._stream = transport
+        if self._recorder is not None:
+            self._stream = RecordingStream(transport, self._recorder)
+
+    async def aclose(self) -> None:
+        """Close the stream in an orderly way. Never raises for what the network does."""
+        if self.closed:
+            return
+        self.closed = True
+        self.skip_rest = None
+        try:
+            await self._stream.aclose()
+        except OSError:
+            # It is gone already, which is all that was wanted.
+            self._stream.abort()
+        except BaseException:
+            self._stream.abort()
+            raise
+
+    def abort(self, cause: BaseException | None = None) -> None:
+        """Close the stream at once, for ``cause``."""
+        if not self.closed:
+            self.closed = True
+            self._cause_of_death = cause
+        self.skip_rest = None
+        self._stream.abort()

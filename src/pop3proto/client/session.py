@@ -1,0 +1,382 @@
+"""A client's session: every flow that takes more than one step, written once for all runtimes.
+
+Nothing here awaits anything but the methods of a ``Stream`` and what is built from them, so that
+the blocking adapter can run the same coroutines without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from ..engine.client import ClientConnection
+from ..errors import (
+    AuthenticationFailed,
+    CommandFailed,
+    ConnectionLost,
+    DeadlineExceeded,
+    GreetingRefused,
+    LocalProtocolError,
+    LoginDelayed,
+    MaildropBusy,
+    PermanentFailure,
+    TemporaryFailure,
+    TlsUnavailable,
+    WrongCredentials,
+)
+from ..model.capabilities import Capabilities
+from ..model.commands import (
+    Apop,
+    Auth,
+    AuthCancel,
+    AuthResponse,
+    Capa,
+    Command,
+    Pass,
+    Quit,
+    Retr,
+    Rpop,
+    Stls,
+    User,
+    Utf8,
+)
+from ..model.leniency import Deviation
+from ..model.listings import ScanListings
+from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok, ResponseCode
+from ..model.states import ReplyShape, State
+from .batch import Batch
+from .exchange import Exchange
+from .message import MAX_COLLECTED_OCTETS, MessageStream, Progress, collect, refused
+from .options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext, SSLObject
+
+
+__all__ = ["Session"]
+
+R = TypeVar("R")
+
+_LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
+# RFC 3206, RFC 2449 section 8.1.
+_REFUSALS = {
+    ResponseCode.AUTH: WrongCredentials,
+    ResponseCode.IN_USE: MaildropBusy,
+    ResponseCode.SYS_TEMP: TemporaryFailure,
+    ResponseCode.SYS_PERM: PermanentFailure,
+}
+
+
+class Session:
+    """The life of a connection: greeting, TLS, login, any command, QUIT."""
+
+    __slots__ = ("_engine", "_exchange", "_greeting", "_host", "_listings", "_options")
+
+    def __init__(
+        self, stream: Stream, *, secure: bool, options: ClientOptions, host: str | None = None
+    ) -> None:
+        engine = ClientConnection(secure=secure, limits=options.limits, leniency=options.leniency)
+        self._options = options
+        self._engine = engine
+        self._exchange = Exchange(
+            stream,
+            engine,
+            options.timeouts,
+            allow_plaintext_auth=options.allow_plaintext_auth,
+            recorder=options.recorder,
+        )
+        self._greeting = Greeting()
+        # The server's name, which some mechanisms prove the password for.
+        self._host = host
+        # What LIST said last, for what progress has to expect.
+        self._listings: ScanListings | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        stream: Stream,
+        *,
+        security: Security = Security.TLS,
+        ssl_context: SSLContext | None = None,
+        server_hostname: str | None = None,
+        options: ClientOptions | None = None,
+    ) -> Self:
+        """A client over ``stream``, which is open: TLS, the greeting, STLS, and CAPA.
+
+        ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
+        is the name that the server's certificate has to show, without which there is no TLS but
+        with a context that does not check it. Raises ``TlsError``, ``TlsUnavailable``,
+        ``GreetingRefused``, and what ends a connection; the stream is closed then. Raises
+        ``LocalProtocolError`` for a ``security`` that there is not.
+        """
+        options, security = options or DEFAULT_OPTIONS, Security.of(security)
+        secure = security is Security.TLS
+        client = cls(stream, secure=secure, options=options, host=server_hostname)
+        try:
+            if secure:
+                await client._exchange.start_tls(_context(ssl_context), server_hostname)
+            with client._exchange:
+                await client._read_greeting()
+            if security is Security.STLS:
+                await client.start_tls(ssl_context, server_hostname)
+            elif options.capabilities:
+                await client._ask_capabilities()
+            if options.utf8 and client.capabilities and client.capabilities.utf8:
+                await client.call(Utf8())
+        except BaseException as error:
+            client._exchange.abort(error)
+            raise
+        return client
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """QUIT, or after an error close the connection, so that nothing gets deleted.
+
+        Raises if messages were marked as deleted and the server did not confirm QUIT.
+        """
+        if error is not None:
+            self.abort()
+        elif not self.closed:
+            try:
+                result = await self.quit()
+            except BaseException:
+                self.abort()
+                raise
+            if result.error is not None and result.deletions:
+                raise result.error
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {'closed' if self.closed else self._engine!r}>"
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return State.CLOSED if self.closed else self._engine.state
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed, by whichever side."""
+        return self._exchange.closed
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is under TLS."""
+        return self._engine.secure
+
+    @property
+    def tls(self) -> SSLObject | None:
+        """The TLS state: protocol version, cipher, certificates; ``None`` without TLS."""
+        return self._exchange.tls.ssl_object if self._exchange.tls is not None else None
+
+    @property
+    def greeting(self) -> Greeting:
+        """The server's greeting."""
+        return self._greeting
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the server announced last; ``None`` if it was not asked, or does not know CAPA."""
+        return self._engine.capabilities
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The server's faults that were forgiven, oldest first; a thousand are kept."""
+        return tuple(self._exchange.deviations)
+
+    @property
+    def pending_deletions(self) -> int:
+        """How many messages are marked as deleted; ``quit()`` makes it so."""
+        return self._engine.pending_deletions
+
+    async def call(
+        self,
+        command: Command[R],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> R:
+        """Run any command and return its typed reply.
+
+        A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
+        comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
+        ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
+        ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
+        """
+        with self._exchange as exchange:
+            exchange.check(command)
+            await exchange.send(exchange.engine.send(command), command)
+            phase, seconds = "reply", exchange.timeouts.reply
+            if isinstance(command, _LOGINS):
+                phase, seconds = "login", exchange.timeouts.login
+            event: Any = await exchange.next_event(phase, seconds, command)
+            if isinstance(event, MessageStart):
+                expected = self._expected(command)
+                event = await collect(
+                    exchange, event, max_octets, expected=expected, progress=progress
+                )
+        if isinstance(event, ErrorReply):
+            raise self._refused(event, command)
+        return cast(R, event)
+
+    def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandFailed:
+        error = refused(reply, command)
+        if isinstance(command, (User, *_LOGINS)):
+            error = self._login_refused(str(error.args[0]), command, reply)
+            self._exchange.login_failure = error
+        return error
+
+    def _login_refused(
+        self, message: str, command: Command[Any], reply: ErrorReply
+    ) -> AuthenticationFailed:
+        code = reply.code
+        if code is not None and code.within(ResponseCode.LOGIN_DELAY):
+            announced = self.capabilities.login_delay if self.capabilities else None
+            seconds = announced.seconds if announced else None
+            return LoginDelayed(message, command=command, reply=reply, seconds=seconds)
+        for known, cls in _REFUSALS.items():
+            if code is not None and code.within(known):
+                return cls(message, command=command, reply=reply)
+        return AuthenticationFailed(message, command=command, reply=reply)
+
+    def _expected(self, command: Command[Any]) -> int | None:
+        """How many octets LIST promised of the message that ``command`` asks for."""
+        number = command.message if isinstance(command, Retr) else None
+        if self._listings is None or not isinstance(number, int):
+            return None
+        try:
+            return self._listings.octets(number)
+        except KeyError:
+            return None
+
+    async def _read_greeting(self) -> None:
+        seconds = self._options.timeouts.greeting
+        event = await self._exchange.next_event("greeting", seconds, None)
+        if isinstance(event, ErrorReply):
+            error = refused(event, None)
+            raise GreetingRefused(str(error), reply=event)
+        self._greeting = cast(Greeting, event)
+
+    async def _ask_capabilities(self) -> None:
+        try:
+            await self.call(Capa())
+        except CommandFailed:
+            # An old server: what it can do is not known, which is not the same as nothing.
+            return
+
+    async def start_tls(
+        self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
+    ) -> None:
+        """STLS, and the TLS handshake behind it (RFC 2595 section 4); then ask the capabilities.
+
+        It is asked for whether the server announces it or not. What the server has announced
+        before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
+        that. The certificate has to show ``server_hostname``, or the name that was connected to.
+        Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the handshake fails,
+        ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
+        """
+        command, hostname = Stls(), server_hostname or self._host
+        with self._exchange as exchange:
+            await exchange.send(exchange.engine.send(command), command)
+            event = await exchange.next_event("reply", exchange.timeouts.reply, command)
+            if isinstance(event, ErrorReply):
+                message = str(refused(event, None))
+                raise TlsUnavailable(f"STLS is not available: {message}", command=command)
+            # Raises if anything came in the clear behind the answer.
+            exchange.engine.next_event()
+            await exchange.start_tls(_context(ssl_context), hostname)
+            exchange.engine.tls_established()
+        if self._options.capabilities:
+            await self._ask_capabilities()
+
+    def stream(
+        self,
+        command: Command[Message],
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> MessageStream:
+        """The text that answers ``command``, as it comes.
+
+        Raises ``LocalProtocolError`` for a command that no text answers.
+        """
+        if command.shape is not ReplyShape.MESSAGE:
+            raise LocalProtocolError("no text answers this command", command=command)
+        return MessageStream(
+            self._exchange,
+            command,
+            expected=self._expected(command),
+            max_octets=max_octets,
+            progress=progress,
+        )
+
+    def batch(
+        self,
+        commands: Iterable[Command[R]],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Batch[R]:
+        """Run many commands, each with its own outcome, ahead of their answers if possible.
+
+        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
+        as each of them comes, with its octets so far and its octets expected.
+        """
+        offered = self.capabilities is not None and self.capabilities.pipelining
+        return Batch(
+            self._exchange,
+            commands,
+            pipelining=offered and self._options.pipelining,
+            max_octets=max_octets,
+            expected=self._expected,
+            progress=progress,
+        )
+
+    async def quit(self) -> QuitResult:
+        """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
+
+        That the server refuses, or does not answer in time, raises nothing but is told by the
+        result: only if it is ``confirmed`` are the messages gone. What is left of a stream or
+        batch that nobody has closed is skipped first.
+        """
+        if self._exchange.skip_rest is not None:
+            try:
+                await self._exchange.skip_rest()
+            except (ConnectionLost, DeadlineExceeded) as error:
+                return QuitResult(False, self._engine.pending_deletions, error=error)
+        deletions, command = self._engine.pending_deletions, Quit()
+        with self._exchange as exchange:
+            try:
+                await exchange.send(exchange.engine.send(command), command)
+                event = await exchange.next_event("quit", exchange.timeouts.quit, command)
+            except (ConnectionLost, DeadlineExceeded) as error:
+                exchange.abort(error)
+                return QuitResult(False, deletions, error=error)
+            await exchange.aclose()
+        if isinstance(event, ErrorReply):
+            return QuitResult(False, deletions, event.text, refused(event, command))
+        return QuitResult(True, deletions, cast(Ok, event).text)
+
+    async def aclose(self) -> None:
+        """Close the connection without QUIT: nothing is deleted."""
+        await self._exchange.aclose()
+
+    def abort(self) -> None:
+        """Close the connection at once, without QUIT, whatever is going on."""
+        self._exchange.abort()
+
+
+def _context(given: SSLContext | None) -> SSLContext:
+    if given is not None:
+        return given
+    from ssl import create_default_context
+
+    return create_default_context()

@@ -1,0 +1,107 @@
+"""The four methods between the session and a runtime."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..transcript.recorder import Recorder
+
+
+__all__ = [
+    "CHUNK",
+    "SEND_BUFFER",
+    "RecordingStream",
+    "Stream",
+    "closed_meanwhile",
+    "time_left",
+    "waited_for_twice",
+]
+
+CHUNK = 64 * 1024
+"""How many octets are received at once. From 128 KiB on each receive allocates memory anew from
+the kernel, which takes as long as the data itself."""
+SEND_BUFFER = 64 * 1024
+"""How many octets a stream takes for sending before it may wait for the peer."""
+
+
+class Stream(Protocol):
+    """A byte stream in both directions. Anything with these four methods will do.
+
+    Errors are ``OSError``; a deadline that passes is ``TimeoutError``. A stream is used by one
+    task at a time, and not again after an error, a timeout or a cancellation; but after an error
+    of ``send()``, ``receive()`` gives what has come before. Any task may close it: who waits for
+    it then gets an ``OSError``.
+    """
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Take ``data`` for sending, within ``timeout`` seconds.
+
+        At least ``SEND_BUFFER`` octets have to be taken without waiting for the peer to read
+        them; ``receive()`` goes on sending them while it waits. Otherwise both ends of a
+        pipelined session could wait for each other.
+        """
+        ...
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """The next octets, at most some ``CHUNK``, within ``timeout`` seconds in all.
+
+        None at all (``b""``) is the end of the stream.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close in an orderly way, without waiting for the peer. Closing twice is no error."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once; what was not sent yet never is.
+
+        Never fails, never waits, and needs no event loop that runs.
+        """
+        ...
+
+
+class RecordingStream:
+    """A stream that shows all that passes to a ``Recorder``."""
+
+    def __init__(self, stream: Stream, recorder: Recorder) -> None:
+        self._stream = stream
+        self._recorder = recorder
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Send, recorded."""
+        self._recorder.sent(data)
+        await self._stream.send(data, timeout)
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """Receive, recorded."""
+        data = await self._stream.receive(timeout)
+        self._recorder.received(data)
+        return data
+
+    async def aclose(self) -> None:
+        """Close."""
+        self._recorder.closed()
+        await self._stream.aclose()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._recorder.closed()
+        self._stream.abort()
+
+
+def time_left(deadline: float | None) -> float | None:
+    """The seconds until ``deadline``, a time of ``monotonic()``; 0 if it has passed."""
+    return None if deadline is None else max(deadline - monotonic(), 0.0)
+
+
+def closed_meanwhile() -> OSError:
+    """What a task gets whose stream is closed, by another one or before."""
+    return ConnectionAbortedError("the stream was closed")
+
+
+def waited_for_twice() -> OSError:
+    """What the second of two tasks gets that wait for one stream."""
+    return OSError("another task waits for the stream")

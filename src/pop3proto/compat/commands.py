@@ -1,0 +1,236 @@
+"""The commands of the drop-in: what goes onto the wire for each, and what its answer becomes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from hashlib import md5
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeAlias, overload
+
+from ..engine.parsing import decode
+from .conversation import Conversation, TextReader
+from .errors import ServerError, standard_error
+from .secrets import encoded
+
+__all__ = ["Commands", "LongAnswer", "MessageLines"]
+
+# What int() takes, but not more digits than a size can have.
+_DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
+
+_Words: TypeAlias = list[str]
+LongAnswer: TypeAlias = tuple[bytes, list[bytes], int]
+"""The status line, the lines of the text without their ends, and its octets."""
+
+
+class Commands:
+    """One method for each command; ``POP3`` brings the wire."""
+
+    encoding = "UTF-8"
+    timestamp: re.Pattern[bytes]
+    welcome: bytes
+    # Subclasses are known to leave __init__ out and to set only what they have heard of.
+    _debugging = 0
+
+    if TYPE_CHECKING:
+
+        def _shortcmd(self, line: str) -> bytes: ...
+        def _longcmd(self, line: str) -> LongAnswer: ...
+        @cached_property
+        def _conversation(self) -> Conversation: ...
+
+    def user(self, user: str) -> bytes:
+        """USER: the name of the maildrop (RFC 1939 section 7)."""
+        return self._shortcmd(f"USER {user}")
+
+    def pass_(self, pswd: str) -> bytes:
+        """PASS: the password (RFC 1939 section 7); the maildrop is locked from then on."""
+        try:
+            return self._shortcmd(f"PASS {pswd}")
+        finally:
+            del pswd
+
+    def stat(self) -> tuple[int, int]:
+        """STAT: how many messages, and how many octets (RFC 1939 section 5)."""
+        response = self._shortcmd("STAT")
+        if self._debugging:
+            print("*stat*", repr(response.split()))
+        numbers = _DROP_LISTING.match(response)
+        if numbers is None:
+            raise ServerError(response)
+        return int(numbers[1]), int(numbers[2])
+
+    @overload
+    def list(self) -> LongAnswer: ...
+    @overload
+    def list(self, which: None) -> LongAnswer: ...
+    @overload
+    def list(self, which: int | str) -> bytes: ...
+    def list(self, which: int | str | None = None) -> bytes | LongAnswer:
+        """LIST: the sizes of all messages, or of one (RFC 1939 section 5).
+
+        Without an argument the status line, lines of ``number octets``, and how many octets these
+        took; with one the status line alone.
+        """
+        return self._longcmd("LIST") if which is None else self._shortcmd(f"LIST {which}")
+
+    def retr(self, which: int | str) -> LongAnswer:
+        """RETR: a whole message (RFC 1939 section 5).
+
+        The status line, the lines of the message without their ends, and its octets.
+        """
+        return self._longcmd(f"RETR {which}")
+
+    def dele(self, which: int | str) -> bytes:
+        """DELE: mark a message as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
+        return self._shortcmd(f"DELE {which}")
+
+    def noop(self) -> bytes:
+        """NOOP: nothing, positively (RFC 1939 section 5)."""
+        return self._shortcmd("NOOP")
+
+    def rset(self) -> bytes:
+        """RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
+        return self._shortcmd("RSET")
+
+    def rpop(self, user: str) -> bytes:
+        """RPOP: a user trusted by host, in place of PASS (RFC 1460 section 7). Obsolete."""
+        return self._shortcmd(f"RPOP {user}")
+
+    def apop(self, user: str, password: str) -> bytes:
+        """APOP: a name, and a digest made from the greeting's timestamp (RFC 1939 section 7).
+
+        Raises ``error_proto`` if the greeting has no timestamp that is a msg-id (CVE-2007-1558).
+        """
+        try:
+            secret = encoded(password, self.encoding, check=False)
+        finally:
+            del password
+        try:
+            stamp = self.timestamp.match(self.welcome)
+            if stamp is None:
+                raise ServerError("-ERR APOP not supported by server")
+            digest = md5(stamp[1] + secret, usedforsecurity=False).hexdigest()
+        finally:
+            del secret
+        return self._shortcmd(f"APOP {user} {digest}")
+
+    def top(self, which: int | str, howmuch: int) -> LongAnswer:
+        """TOP: a message's header and the first ``howmuch`` lines behind it (RFC 1939 section 7).
+
+        Returns what ``retr()`` does.
+        """
+        return self._longcmd(f"TOP {which} {howmuch}")
+
+    @overload
+    def uidl(self) -> LongAnswer: ...
+    @overload
+    def uidl(self, which: None) -> LongAnswer: ...
+    @overload
+    def uidl(self, which: int | str) -> bytes: ...
+    def uidl(self, which: int | str | None = None) -> bytes | LongAnswer:
+        """UIDL: the unique-ids of all messages, or of one (RFC 1939 section 7).
+
+        Without an argument the status line, lines of ``number unique-id``, and how many octets
+        these took; with one the status line alone.
+        """
+        return self._longcmd("UIDL") if which is None else self._shortcmd(f"UIDL {which}")
+
+    def utf8(self) -> bytes:
+        """UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
+        return self._shortcmd("UTF8")
+
+    @overload
+    def lang(self) -> LongAnswer: ...
+    @overload
+    def lang(self, tag: None) -> LongAnswer: ...
+    @overload
+    def lang(self, tag: str) -> bytes: ...
+    def lang(self, tag: str | None = None) -> bytes | LongAnswer:
+        """LANG: the languages that the server speaks, or which to speak (RFC 6856 section 3).
+
+        Not in poplib. Without an argument the status line, lines of ``tag description``, and how
+        many octets these took; with one the status line alone.
+        """
+        return self._longcmd("LANG") if tag is None else self._shortcmd(f"LANG {tag}")
+
+    def capa(self) -> dict[str, _Words]:
+        """CAPA: what the server can do, names to words (RFC 2449 section 5).
+
+        A name that is listed twice gets the words of both lines. What is not UTF-8 becomes
+        surrogate escapes.
+        """
+        try:
+            _, lines, _ = self._longcmd("CAPA")
+        except standard_error as error:
+            raise self._conversation.refusal("-ERR CAPA not supported by server") from error
+        capabilities: dict[str, _Words] = {}
+        for line in lines:
+            name, *words = decode(line).split() or [""]
+            if name in capabilities:
+                known = capabilities[name]
+                known += [word for word in words if word not in known]
+            elif name:
+                capabilities[name] = words
+        return capabilities
+
+
+class MessageLines:
+    """The lines of a message as they come, without their ends: what ``retr_iter()`` returns.
+
+    It can be left before its end: the next command skips what is left, or ``close()`` does, or the
+    end of a ``with``. Raises ``error_proto``, and what the socket raises, as it is iterated over.
+    """
+
+    def __init__(self, conversation: Conversation, text: TextReader, response: bytes) -> None:
+        self.response = response
+        """The status line."""
+        self._conversation = conversation
+        self._text = text
+        self._lines: Iterator[bytes] = iter(())
+        self._complete = False
+        conversation.finish = self.close
+
+    @property
+    def octets(self) -> int:
+        """Octets read so far; at the end what ``retr()`` returns as its third item."""
+        return self._text.octets
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Behind an error nobody waits for the rest of a message.
+        if error is None:
+            self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        for line in self._lines:
+            return line
+        if self._complete:
+            raise StopIteration
+        self._lines = iter(self._more())
+        return next(self._lines)
+
+    def close(self) -> None:
+        """Read on to the end of the message, keeping nothing, unless the connection has failed."""
+        self._lines = iter(())
+        while not self._complete and not self._conversation.fault:
+            self._more()
+
+    def _more(self) -> list[bytes]:
+        self._conversation.check()
+        lines = self._conversation.next_lines(self._text)
+        if not lines:
+            self._complete = True
+            self._conversation.finish = None
+        return lines

@@ -1,0 +1,1 @@
+"""Both halves of the protocol: octets to events and commands to octets, for client and server."""

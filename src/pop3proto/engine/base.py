@@ -1,0 +1,95 @@
+"""What the engines of both roles have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from ..errors import (
+    DeadConnectionError,
+    LocalProtocolError,
+    Pop3Error,
+    RemoteProtocolError,
+    StlsInjectionError,
+    printable,
+)
+from ..model.commands import Command
+from ..model.leniency import Deviation, Fault, Leniency
+from ..model.limits import Limits
+from ..model.states import State
+from .wire import ReceiveBuffer
+
+__all__ = ["Engine"]
+
+EventT = TypeVar("EventT")
+
+
+class Engine(Generic[EventT]):
+    """The state, the receive buffer and the fate of one end of a session."""
+
+    def __init__(self, secure: bool, limits: Limits, leniency: Leniency) -> None:
+        self.state = State.GREETING
+        """Where the session stands, as far as events have been returned."""
+        self.secure = secure
+        """Whether the stream is under TLS."""
+        self.limits = limits
+        """How much may be collected from the peer."""
+        self.leniency = leniency
+        """Which of the peer's faults are forgiven."""
+        self.utf8 = False
+        """Whether UTF8 was asked for and granted (RFC 6856 section 2)."""
+        self._buffer = ReceiveBuffer()
+        # What was parsed together: deviations, and the event or the error that they belong to.
+        self._ready: list[EventT | Deviation | Pop3Error] = []
+        self._failure: Pop3Error | None = None
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take octets that arrived; none at all says that the stream has ended.
+
+        Nothing is parsed here: call ``next_event()`` afterwards. Raises ``LocalProtocolError`` for
+        octets behind the end of the stream. A dead connection keeps nothing.
+        """
+        if self._failure is None:
+            self._buffer.feed(data)
+
+    def tls_established(self) -> None:
+        """Say that the TLS handshake that STLS led to has succeeded.
+
+        Raises ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError``
+        if octets came in the clear behind it (RFC 2595 section 4).
+        """
+        if self._failure is not None:
+            raise self._dead(None)
+        if self.state is not State.TLS_NEGOTIATION:
+            raise LocalProtocolError("STLS was not accepted before")
+        if len(self._buffer):
+            raise self._killed_by(stls_injection())
+        self.state = State.AUTHORIZATION
+        self.secure = True
+
+    def _killed_by(self, error: Pop3Error) -> Pop3Error:
+        """``error``, after which nothing more is to be learnt from the peer."""
+        self._failure = error
+        self.state = State.DEAD
+        self._buffer = ReceiveBuffer()
+        return error
+
+    def _dead(self, command: Command[Any] | None) -> DeadConnectionError:
+        error = DeadConnectionError(
+            f"the connection is dead since: {self._failure}", command=command
+        )
+        error.__cause__ = self._failure
+        return error
+
+    def _forgive(
+        self, fault: Fault, command: Command[Any] | None, line: bytes, count: int = 1
+    ) -> None:
+        """Report a fault as the next event, or raise if it is not to be tolerated."""
+        if fault not in self.leniency:
+            what = f": {printable(line)}" if line else ""
+            raise RemoteProtocolError(f"{fault.value}{what}", command=command, fault=fault)
+        self._ready.append(Deviation(fault, command, line[:200], count))
+
+
+def stls_injection() -> StlsInjectionError:
+    """The error for octets that came in the clear behind STLS."""
+    return StlsInjectionError("data came in the clear behind STLS")

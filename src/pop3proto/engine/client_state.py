@@ -1,0 +1,239 @@
+"""What the client's engine knows: what is in flight, and the state that it leads to."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from ..errors import LocalProtocolError
+from ..model.capabilities import Capabilities
+from ..model.commands import (
+    Apop,
+    Auth,
+    AuthResponse,
+    Capa,
+    Command,
+    Dele,
+    Pass,
+    Quit,
+    Rpop,
+    Rset,
+    Stls,
+    Utf8,
+)
+from ..model.events import ClientEvent
+from ..model.leniency import LENIENT, Leniency
+from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.replies import CapaReply, Challenge, ErrorReply, Greeting, MessageEnd, Ok
+from ..model.states import Signal, State
+from .base import Engine
+from .collectors import Collector
+from .wire import BodyReader
+
+__all__ = ["MOVING", "USUAL_LINE", "ClientState"]
+
+MOVING = frozenset({Apop, Auth, AuthResponse, Capa, Dele, Pass, Quit, Rpop, Rset, Stls, Utf8})
+"""The commands whose success changes something; all of those with a next state among them."""
+USUAL_LINE = 512
+"""RFC 1939 section 3: a status line has 512 octets at most. Longer ones are read the long way."""
+
+
+class ClientState(Engine[ClientEvent]):
+    """Commands out, and what their answers change; how answers are read is the subclass's part."""
+
+    def __init__(
+        self,
+        *,
+        secure: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        leniency: Leniency = LENIENT,
+    ) -> None:
+        super().__init__(secure, limits, leniency)
+        self.capabilities: Capabilities | None = None
+        """What the server announced last; ``None`` as long as it was not asked, or refused to say.
+        Forgotten when TLS begins (RFC 2595 section 4)."""
+        self.timestamp: str | None = None
+        """The APOP timestamp of the greeting, with its angle brackets (RFC 1939 section 7).
+        Forgotten when TLS begins."""
+        self.pending_deletions = 0
+        """How many messages are marked as deleted and not yet gone."""
+        # What is in flight: the oldest command apart from the others, because most sessions
+        # never have more than one, and thousands of empty queues take their room.
+        self._current: Command[Any] | None = None
+        self._ahead: deque[Command[Any]] | None = None
+        self._reader = BodyReader(self._buffer)
+        # The reader, while there is a body to read.
+        self._body: BodyReader | None = None
+        self._collector: Collector | None = None
+        self._auth: Auth | None = None
+        # The state that the session is in once all that is in flight has succeeded.
+        self._projected = State.GREETING
+        # How many octets came before there was a command that they could answer.
+        self._unasked = 0
+        # Whether status lines are bounded more narrowly than RFC 1939 bounds them.
+        self._short_lines = limits.status_line < USUAL_LINE
+        # Whether the answer read last was a dot-terminated text.
+        self._after_body = False
+
+    def __repr__(self) -> str:
+        secure = ", secure" if self.secure else ""
+        return f"<ClientConnection: {self.state.value}{secure}, {len(self.in_flight)} in flight>"
+
+    @property
+    def in_body(self) -> bool:
+        """Whether an answer of several lines has begun, and its end has not been read."""
+        return self._body is not None
+
+    @property
+    def fate_of_deletions(self) -> str:
+        """What to tell of the messages marked as deleted if the session ends here: words that go
+        behind a message, or none where none is marked."""
+        if not self.pending_deletions:
+            return ""
+        if self.in_flight and isinstance(self.in_flight[-1], Quit):
+            # RFC 1939 section 6: the server deletes, then it answers.
+            return (
+                f"; marked as deleted, and not known to be gone or kept: {self.pending_deletions}"
+            )
+        return f"; marked as deleted, and kept: {self.pending_deletions}"
+
+    @property
+    def in_flight(self) -> tuple[Command[Any], ...]:
+        """The commands whose answers are not complete yet, oldest first."""
+        if self._current is None:
+            return ()
+        return (self._current, *(self._ahead or ()))
+
+    def send(self, command: Command[Any]) -> bytes:
+        """The octets to send for ``command``, which is from now on in flight.
+
+        Commands may be sent ahead of the answers to earlier ones. Whether the server can take
+        that (PIPELINING, RFC 2449 section 6.6) is for the caller to know. Where nothing else is in
+        flight, what was received before does not answer ``command``; a command sent ahead is
+        answered by the reply whose turn it is, whenever that was received. Raises
+        ``LocalProtocolError``, and changes nothing, if the command is not legal in the state that
+        the session will be in when all that is in flight has succeeded, or if a barrier (AUTH,
+        STLS, QUIT) forbids it.
+        """
+        if self._failure is not None:
+            raise self._dead(command)
+        current, ahead = self._current, self._ahead
+        if current is not None:
+            last = ahead[-1] if ahead else current
+            in_flight = len(ahead) + 1 if ahead else 1
+            if last.barrier or command.alone or in_flight >= self.limits.commands_in_flight:
+                raise self._not_behind(last, in_flight, command)
+        if self._projected not in command.legal_states:
+            raise LocalProtocolError(
+                f"not possible in the state {self._projected.value!r}", command=command
+            )
+        if type(command) is Stls:
+            self._check_stls(command)
+        line = command.to_bytes()
+        if current is None:
+            self._current = command
+            buffer = self._buffer
+            if buffer.start != len(buffer.data) or buffer.pending:
+                # What is here already answers nothing that is about to be sent.
+                self._unasked = len(buffer)
+        elif ahead is None:
+            self._ahead = deque((command,))
+        else:
+            ahead.append(command)
+        if command.next_state is not None:
+            self._projected = command.next_state
+        if type(command) is Auth:
+            self._auth = command
+        return line
+
+    def _not_behind(
+        self, last: Command[Any], in_flight: int, command: Command[Any]
+    ) -> LocalProtocolError:
+        """Why ``command`` may not be sent behind ``last``, the latest of so many in flight."""
+        if last.barrier:
+            why = f"nothing may be sent behind {last!r} before it is answered"
+        elif command.alone:
+            why = "other commands are still in flight"
+        else:
+            why = f"{in_flight} commands are in flight already"
+        return LocalProtocolError(why, command=command)
+
+    def _check_stls(self, command: Command[Any]) -> None:
+        if self.secure:
+            raise LocalProtocolError("the connection is already under TLS", command=command)
+        if self.utf8:
+            # RFC 6856 section 2.1.
+            raise LocalProtocolError("UTF8 was granted: STLS comes before it", command=command)
+        if len(self._buffer):
+            raise LocalProtocolError("unread data came before STLS", command=command)
+
+    def tls_established(self) -> None:
+        """Say that the TLS handshake that STLS led to has succeeded.
+
+        What was learnt in the clear, capabilities and timestamp, is forgotten. Raises
+        ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if
+        octets came in the clear behind it (RFC 2595 section 4).
+        """
+        super().tls_established()
+        self._projected = State.AUTHORIZATION
+        self.capabilities = None
+        self.timestamp = None
+
+    def _advance(self, event: ClientEvent | Signal) -> None:
+        """Move the state: ``event`` is about to be returned."""
+        command = self._current
+        if command is None:
+            self._advance_alone(event)
+            return
+        self._current = self._ahead.popleft() if self._ahead else None
+        kind = type(event)
+        self._after_body = kind is MessageEnd
+        if kind is ErrorReply or kind is Challenge or type(command) in MOVING:
+            self._advance_with(command, event)
+
+    def _advance_alone(self, event: ClientEvent | Signal) -> None:
+        """Move the state for what answers no command."""
+        if isinstance(event, Greeting):
+            self.state = self._projected = State.AUTHORIZATION
+            self.timestamp = event.timestamp
+        else:
+            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 knows
+            # no refusal there, but servers send one, and close.
+            self.state = self._projected = State.CLOSED
+
+    def _advance_with(self, command: Command[Any], event: ClientEvent | Signal) -> None:
+        """Move the state for an answer that can change it."""
+        if isinstance(event, Challenge):
+            self.state = self._projected = State.AUTHENTICATING
+        elif isinstance(command, Quit):
+            self._quit_answered(succeeded=isinstance(event, Ok))
+        elif isinstance(event, ErrorReply):
+            self._failed(command)
+        elif command.next_state is not None:
+            self.state = command.next_state
+        elif isinstance(event, CapaReply):
+            self.capabilities = event.capabilities
+        elif isinstance(command, Dele):
+            self.pending_deletions += 1
+        elif isinstance(command, Rset):
+            self.pending_deletions = 0
+        else:
+            # Only Utf8 is left of those that move anything.
+            self.utf8 = True
+
+    def _quit_answered(self, *, succeeded: bool) -> None:
+        # RFC 1939 section 6: whatever the answer, the server closes the connection.
+        in_transaction = self.state is State.TRANSACTION
+        self.state = self._projected = State.UPDATE if in_transaction else State.CLOSED
+        if succeeded:
+            self.pending_deletions = 0
+
+    def _failed(self, command: Command[Any]) -> None:
+        if self.state is State.AUTHENTICATING:
+            self.state = self._projected = State.AUTHORIZATION
+        if isinstance(command, Capa):
+            self.capabilities = None
+        if command.next_state is not None:
+            # What was sent ahead counted on success: take the state that remains without it.
+            ahead = (queued.next_state for queued in self.in_flight)
+            self._projected = next((state for state in ahead if state), self.state)

@@ -1,0 +1,306 @@
+"""Multi-line replies that are collected: rows are parsed as they come, within the limits."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from array import array
+from functools import cache
+from itertools import accumulate, islice
+from operator import lt
+from typing import Any, ClassVar, TypeAlias
+
+from ..errors import LimitExceeded
+from ..model.capabilities import Capabilities
+from ..model.commands import Command
+from ..model.leniency import Fault
+from ..model.limits import Limits
+from ..model.listings import NO_SIZE, ScanListings, UniqueIdListings
+from ..model.replies import (
+    CapaReply,
+    Language,
+    LanguagesReply,
+    ListReply,
+    MechanismsReply,
+    UidlReply,
+)
+from ..model.states import ReplyShape
+from .parsing import (
+    LONGEST_USUAL_ROW,
+    USUAL_SCAN_ROW,
+    USUAL_UNIQUE_ID_ROW,
+    Faults,
+    decode,
+    note,
+    parse_scan_row,
+    parse_unique_id_row,
+)
+from .wire import BodyReader
+
+__all__ = ["COLLECTORS", "Collector"]
+
+CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LanguagesReply | MechanismsReply
+
+# How many octets it takes for rows to be parsed many at once: few are quicker one by one.
+_SEVERAL = 80
+# The most that are parsed at once, so that not all words of a long chunk exist at a time.
+_BLOCK = 16 * 1024
+# How many hashes are compared at once, about.
+_PART = 64 * 1024
+
+
+class Collector(ABC):
+    """Reads one dot-terminated reply row by row."""
+
+    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
+        self.command = command
+        self.text = text
+        self.body = body
+        self.faults: Faults = {}
+        self._limits = limits
+        self._partial = b""
+        self._rows = 0
+
+    def collect(self) -> bool:
+        """Take what the buffer holds; whether the reply is complete now.
+
+        Raises ``LimitExceeded`` for a listing that is too long, and ``RemoteProtocolError`` for a
+        row that cannot be read: whichever comes first, however the octets are cut.
+        """
+        limits = self._limits
+        while chunk := self.body.read():
+            octets = self._partial + chunk
+            taken = self._take_usual(octets) if len(octets) >= _SEVERAL else 0
+            rows = octets[taken:].split(self.body.newline)
+            longest = max(map(len, rows))
+            self._partial = rows.pop()
+            if (
+                longest > limits.listing_line
+                or self._rows + len(rows) > limits.listing_lines
+                or self.body.octets > limits.listing_octets
+            ):
+                self._check(rows, self.body.octets - len(octets) + taken)
+            self._rows += len(rows)
+            self.take(self._contents(rows))
+        return self.body.complete
+
+    def _take_usual(self, octets: bytes) -> int:
+        """Take the rows at the start of ``octets`` that need no closer look, if there are any.
+
+        Returns how many octets these are. Whatever passes a limit is left.
+        """
+        return 0
+
+    def _contents(self, rows: list[bytes]) -> list[bytes]:
+        if self.body.newline != b"\n":
+            return rows
+        # Who ends status lines with LF can still end rows with CRLF.
+        return [row.removesuffix(b"\r") for row in rows]
+
+    def _check(self, rows: list[bytes], start: int) -> None:
+        """Take the rows before the one that passes a limit, if one does, and raise.
+
+        ``start`` octets come before ``rows``. Of several limits it is the one that is passed
+        first, as if the octets came one by one.
+        """
+        limits = self._limits
+        for count, row in enumerate([*rows, self._partial]):
+            complete = count < len(rows)
+            octets = len(row) + len(self.body.newline) * complete
+            passed: list[tuple[int, str]] = []
+            [content] = self._contents([row])
+            if len(content) > limits.listing_line:
+                passed.append((limits.listing_line, "listing_line"))
+            if complete and self._rows + count == limits.listing_lines:
+                passed.append((octets - 1, "listing_lines"))
+            if start + octets > limits.listing_octets:
+                passed.append((limits.listing_octets - start, "listing_octets"))
+            if passed:
+                self.take(self._contents(rows[:count]))
+                raise self._too_long(min(passed)[1])
+            start += octets
+
+    def _too_long(self, name: str) -> LimitExceeded:
+        limit: int = getattr(self._limits, name)
+        what = name.replace("_", " ")
+        message = f"the answer passes the limit for {what}: {limit}"
+        return LimitExceeded(message, command=self.command, limit=name, value=limit)
+
+    @abstractmethod
+    def take(self, rows: list[bytes]) -> None:
+        """Parse the next rows, given without their line ends."""
+
+    @abstractmethod
+    def reply(self) -> CollectedReply:
+        """The reply, once ``collect()`` has said that it is complete."""
+
+
+@cache
+def _rows_of(form: bytes, newline: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"(?:" + form + newline + b")+")
+
+
+class _NumberedRows(Collector):
+    """Rows of a number and a word: nearly all of one form, and then parsed many at once.
+
+    Whatever is not of this form goes to ``take()``, with all that was received behind it.
+    """
+
+    usual: ClassVar[bytes]
+    """The form: one of those that ``_parsing`` has."""
+
+    def _take_usual(self, octets: bytes) -> int:
+        limits, taken = self._limits, 0
+        if limits.listing_line < LONGEST_USUAL_ROW or limits.listing_octets < self.body.octets:
+            return 0
+        usual = _rows_of(self.usual, self.body.newline)
+        while found := usual.match(octets, taken, taken + _BLOCK):
+            words = found[0].split()
+            rows = self._rows + len(words) // 2
+            if rows > limits.listing_lines:
+                break
+            self._rows, taken = rows, found.end()
+            self._take_columns(words[::2], words[1::2])
+        return taken
+
+    @abstractmethod
+    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
+        """Parse rows of the usual form, of which there is at least one."""
+
+
+class ScanListingsCollector(_NumberedRows):
+    """LIST without an argument (RFC 1939 section 5)."""
+
+    usual = USUAL_SCAN_ROW
+
+    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
+        super().__init__(command, text, body, limits)
+        self._columns = array("i"), array("q")
+
+    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
+        # By way of lists, which arrays take more quickly than iterators.
+        self._columns[0].fromlist(list(map(int, numbers)))
+        self._columns[1].fromlist(list(map(int, words)))
+
+    def take(self, rows: list[bytes]) -> None:
+        numbers, sizes = self._columns
+        for row in rows:
+            number, octets = parse_scan_row(row, self.command, self.faults)
+            numbers.append(number)
+            sizes.append(NO_SIZE if octets is None else octets)
+
+    def reply(self) -> ListReply:
+        return ListReply(self.command, ScanListings.from_columns(*self._columns), self.text)
+
+
+class UniqueIdListingsCollector(_NumberedRows):
+    """UIDL without an argument (RFC 1939 section 7)."""
+
+    usual = USUAL_UNIQUE_ID_ROW
+
+    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
+        super().__init__(command, text, body, limits)
+        self._columns = array("i"), array("q"), bytearray()
+        self._last = b""
+        self._ascending = True
+
+    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
+        column, ends, ids = self._columns
+        column.fromlist(list(map(int, numbers)))
+        ends.fromlist(list(accumulate(map(len, words), initial=len(ids)))[1:])
+        ids += b"".join(words)
+        if self._ascending:
+            ascending = all(map(lt, words, islice(words, 1, None)))
+            self._ascending = ascending and self._last < words[0]
+            self._last = words[-1]
+
+    def take(self, rows: list[bytes]) -> None:
+        numbers, ends, ids = self._columns
+        for row in rows:
+            number, unique_id = parse_unique_id_row(row, self.command, self.faults)
+            numbers.append(number)
+            if unique_id is not None:
+                ids += unique_id
+                self._ascending = self._ascending and self._last < unique_id
+                self._last = unique_id
+            ends.append(len(ids))
+
+    def reply(self) -> UidlReply:
+        listings = UniqueIdListings.from_columns(*self._columns)
+        # Where each is greater than the one before, as the ids of many servers are, none repeats.
+        if not self._ascending and self._hashes_repeat():
+            self._note_duplicates(listings)
+        return UidlReply(self.command, listings, self.text)
+
+    def _hashes_repeat(self) -> bool:
+        # A set of a million unique-ids would take far more memory than the listing itself, so
+        # hashes are compared first, in parts: nearly always there is no pair, and it ends there.
+        _, ends, ids = self._columns
+        parts = [array("q") for _ in range(1 + len(ends) // _PART)]
+        octets, start = bytes(ids), 0
+        for end in ends:
+            if end > start:
+                value = hash(octets[start:end])
+                parts[value % len(parts)].append(value)
+            start = end
+        return any(len(set(part)) < len(part) for part in parts)
+
+    def _note_duplicates(self, listings: UniqueIdListings) -> None:
+        seen: set[bytes] = set()
+        for number, unique_id in listings:
+            if unique_id is None:
+                continue
+            if unique_id in seen:
+                note(self.faults, Fault.DUPLICATE_UNIQUE_ID, b"%d %s" % (number, unique_id))
+            seen.add(unique_id)
+
+
+class _Lines(Collector):
+    """A reply of few lines, each of them kept."""
+
+    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
+        super().__init__(command, text, body, limits)
+        self.lines: list[bytes] = []
+
+    def take(self, rows: list[bytes]) -> None:
+        self.lines += rows
+
+
+class CapabilitiesCollector(_Lines):
+    """CAPA (RFC 2449 section 5)."""
+
+    def reply(self) -> CapaReply:
+        names: set[bytes] = set()
+        for line in self.lines:
+            if not line.strip() or not line.isascii():
+                note(self.faults, Fault.MALFORMED_CAPABILITY, line)
+            name = line.split(None, 1)[0].upper() if line.strip() else b""
+            if name in names:
+                note(self.faults, Fault.REPEATED_CAPABILITY, line)
+            names.add(name)
+        return CapaReply(self.command, Capabilities(tuple(map(decode, self.lines))), self.text)
+
+
+class LanguagesCollector(_Lines):
+    """LANG without an argument (RFC 6856 section 3)."""
+
+    def reply(self) -> LanguagesReply:
+        words = (line.partition(b" ") for line in self.lines)
+        languages = (Language(decode(tag), decode(name.strip())) for tag, _, name in words)
+        return LanguagesReply(self.command, tuple(languages), self.text)
+
+
+class MechanismsCollector(_Lines):
+    """AUTH without an argument, on servers older than CAPA."""
+
+    def reply(self) -> MechanismsReply:
+        return MechanismsReply(self.command, tuple(map(decode, self.lines)), self.text)
+
+
+COLLECTORS: dict[ReplyShape, type[Collector]] = {
+    ReplyShape.SCAN_LISTINGS: ScanListingsCollector,
+    ReplyShape.UNIQUE_ID_LISTINGS: UniqueIdListingsCollector,
+    ReplyShape.CAPABILITIES: CapabilitiesCollector,
+    ReplyShape.LANGUAGES: LanguagesCollector,
+    ReplyShape.MECHANISMS: MechanismsCollector,
+}

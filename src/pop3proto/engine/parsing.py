@@ -1,0 +1,211 @@
+"""Status lines and listing rows to typed values, for the client's role.
+
+A parser notes the faults that it forgave; whether they may be forgiven is for its caller to
+decide. What cannot be read at all raises ``RemoteProtocolError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..errors import RemoteProtocolError, printable
+from ..model.commands import Command
+from ..model.grammar import MAX_SIZE_DIGITS, decode_base64, parse_message_number, parse_number
+from ..model.leniency import Fault
+from ..model.listings import ScanListing, UniqueIdListing
+from ..model.replies import (
+    Challenge,
+    ErrorReply,
+    LastReply,
+    ListOneReply,
+    StatReply,
+    UidlOneReply,
+    split_response_code,
+)
+from ..model.states import ReplyShape
+
+__all__ = [
+    "LONGEST_USUAL_ROW",
+    "SINGLE_LINE_PARSERS",
+    "USUAL_SCAN_ROW",
+    "USUAL_UNIQUE_ID_ROW",
+    "Faults",
+    "decode",
+    "explain_greeting",
+    "note",
+    "parse_challenge",
+    "parse_error_reply",
+    "parse_scan_row",
+    "parse_unique_id_row",
+    "split_status_line",
+]
+
+Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
+"""Each fault that was met: how often, and the first line that showed it."""
+
+# RFC 1939 section 7: a unique-id has one to 70 characters from 0x21 to 0x7E.
+_MAX_UNIQUE_ID = 70
+_UNIQUE_ID_OCTETS = bytes(range(0x21, 0x7F))
+
+# Regular expressions for the rows that nearly all rows of every server are like. What is below
+# says of each that it has no fault, and that its words are those between white space; its numbers
+# have few enough digits to be in range. No part ever has to give back what it has matched.
+USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
+USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % _MAX_UNIQUE_ID
+LONGEST_USUAL_ROW = len(b"123456789 ") + _MAX_UNIQUE_ID
+
+
+def decode(octets: bytes) -> str:
+    """Text of the server's: UTF-8, with every other octet kept as a surrogate escape."""
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def note(faults: Faults, fault: Fault, line: bytes) -> None:
+    """Count one more occurrence of ``fault``, first seen in ``line``."""
+    count, sample = faults.get(fault, (0, line[:200]))
+    faults[fault] = (count + 1, sample)
+
+
+def split_status_line(line: bytes) -> tuple[bytes, bytes]:
+    """The status indicator (``+OK``, ``-ERR``, ``+``, or nothing) and the text behind it.
+
+    The indicator keeps the case it came in. What begins like one and goes on with letters is
+    none: ``+ERR`` and ``+OKAY`` leave the caller with no indicator.
+    """
+    if line == b"+OK" or line.startswith(b"+OK "):
+        # Nearly every line of every server is of this form.
+        return b"+OK", line[4:].rstrip(b" \t")
+    if line.startswith(b"+ ") or line == b"+":
+        return b"+", line[2:]
+    for indicator in (b"+OK", b"-ERR"):
+        size = len(indicator)
+        if line[:size].upper() == indicator and not line[size : size + 1].isalnum():
+            text = line[size + 1 :] if line[size : size + 1] in (b" ", b"\t") else line[size:]
+            return line[:size], text.rstrip(b" \t")
+    return b"", line
+
+
+def parse_error_reply(command: Command[Any] | None, text: bytes) -> ErrorReply:
+    """An ``-ERR``, with its response code taken out of the text (RFC 2449 section 8)."""
+    code, rest = split_response_code(decode(text))
+    return ErrorReply(command, rest, code)
+
+
+def explain_greeting(line: bytes) -> str:
+    """What else the peer may be that greets with ``line``."""
+    if line.startswith((b"* OK", b"* PREAUTH", b"* BYE")):
+        return "this is an IMAP server"
+    if line.startswith((b"220 ", b"220-", b"554 ")):
+        return "this is an SMTP or FTP server"
+    if line.startswith((b"HTTP/", b"SSH-")):
+        return "this is an HTTP or SSH server"
+    if line[:2] in (b"\x15\x03", b"\x16\x03"):
+        return "this server speaks TLS from the start: use implicit TLS"
+    return "this is not a POP3 server"
+
+
+def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Challenge:
+    """A challenge; one that is no base64 is taken for an empty one that says something."""
+    data = decode_base64(text)
+    if data is None:
+        note(faults, Fault.UNDECODABLE_CHALLENGE, text)
+        return Challenge(command, b"", decode(text))
+    return Challenge(command, data)
+
+
+def _unreadable(what: str, text: bytes, command: Command[Any]) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"the answer is no {what}: {printable(text) or 'nothing'}", command=command
+    )
+
+
+def _size(word: bytes, line: bytes, faults: Faults) -> int | None:
+    size = parse_number(word)
+    if size is None:
+        note(faults, Fault.UNUSABLE_SIZE, line)
+    return size
+
+
+def _parse_stat(command: Command[Any], text: bytes, faults: Faults) -> StatReply:
+    """A drop listing; what stands behind the two numbers is ignored (RFC 1939 section 5)."""
+    words = text.split(None, 2)
+    count = parse_number(words[0]) if words else None
+    if count is None:
+        raise _unreadable("drop listing", text, command)
+    return StatReply(command, count, _size(words[1] if len(words) > 1 else b"", text, faults))
+
+
+def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[int, int | None]:
+    """A scan listing; what stands behind the two numbers is ignored (RFC 1939 section 5)."""
+    first, _, second = row.partition(b" ")
+    if second.isdigit() and len(second) < MAX_SIZE_DIGITS:
+        # Nearly every row of every server is of this form.
+        number = parse_message_number(first)
+        if number is not None:
+            return number, int(second)
+    words = row.split(None, 2)
+    number = parse_message_number(words[0]) if words else None
+    if number is None:
+        raise _unreadable("scan listing", row, command)
+    if b" ".join(words) != row:
+        note(faults, Fault.LISTING_SPACING, row)
+    return number, _size(words[1] if len(words) > 1 else b"", row, faults)
+
+
+def parse_unique_id_row(
+    row: bytes, command: Command[Any], faults: Faults
+) -> tuple[int, bytes | None]:
+    """A unique-id listing; the unique-id is all that follows the first blanks."""
+    word, _, rest = row.lstrip(b" \t").partition(b" ")
+    number = parse_message_number(word)
+    if number is None:
+        raise _unreadable("unique-id listing", row, command)
+    unique_id = rest.lstrip(b" ")
+    if not unique_id:
+        note(faults, Fault.MISSING_UNIQUE_ID, row)
+        return number, None
+    if row != word + b" " + unique_id:
+        note(faults, Fault.LISTING_SPACING, row)
+    if len(unique_id) > _MAX_UNIQUE_ID or unique_id.translate(None, _UNIQUE_ID_OCTETS):
+        note(faults, Fault.MALFORMED_UNIQUE_ID, row)
+    return number, unique_id
+
+
+def _check_number(command: Command[Any], number: int, text: bytes) -> None:
+    # An answer that is out of step must not be taken for that of another message.
+    asked = getattr(command, "message", None)
+    if isinstance(asked, int) and asked != number:
+        raise RemoteProtocolError(
+            f"the answer is about another message: {printable(text)}", command=command
+        )
+
+
+def _parse_list_one(command: Command[Any], text: bytes, faults: Faults) -> ListOneReply:
+    listing = ScanListing(*parse_scan_row(text, command, faults))
+    _check_number(command, listing.number, text)
+    return ListOneReply(command, listing)
+
+
+def _parse_uidl_one(command: Command[Any], text: bytes, faults: Faults) -> UidlOneReply:
+    listing = UniqueIdListing(*parse_unique_id_row(text, command, faults))
+    _check_number(command, listing.number, text)
+    return UidlOneReply(command, listing)
+
+
+def _parse_last(command: Command[Any], text: bytes, faults: Faults) -> LastReply:
+    words = text.split(None, 1)
+    number = parse_number(words[0]) if words else None
+    if number is None:
+        raise _unreadable("message number", text, command)
+    return LastReply(command, number)
+
+
+SingleLineReply: TypeAlias = StatReply | ListOneReply | UidlOneReply | LastReply
+
+SINGLE_LINE_PARSERS: dict[ReplyShape, Callable[[Command[Any], bytes, Faults], SingleLineReply]] = {
+    ReplyShape.DROP_LISTING: _parse_stat,
+    ReplyShape.SCAN_LISTING: _parse_list_one,
+    ReplyShape.UNIQUE_ID_LISTING: _parse_uidl_one,
+    ReplyShape.LAST_MESSAGE: _parse_last,
+}

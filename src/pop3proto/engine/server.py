@@ -1,0 +1,342 @@
+"""The server's half of the protocol, without any input or output."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from ..errors import (
+    ConnectionLost,
+    LimitExceeded,
+    LocalProtocolError,
+    Pop3Error,
+    RemoteProtocolError,
+)
+from ..model.commands import (
+    Auth,
+    AuthCancel,
+    AuthResponse,
+    Command,
+    Extension,
+    Quit,
+    Stls,
+    Upload,
+    Utf8,
+)
+from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
+from ..model.leniency import LENIENT, Deviation, Fault, Leniency
+from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.replies import (
+    CapaReply,
+    Challenge,
+    ErrorReply,
+    Greeting,
+    LanguagesReply,
+    LastReply,
+    ListOneReply,
+    ListReply,
+    MechanismsReply,
+    MessageData,
+    MessageEnd,
+    MessageStart,
+    Ok,
+    StatReply,
+    UidlOneReply,
+    UidlReply,
+)
+from ..model.states import ReplyShape, Signal, State
+from ..model.stuffing import BodyWriter
+from .base import Engine, stls_injection
+from .requests import parse_auth_response, parse_command
+from .wire import BodyReader
+
+__all__ = ["ServerConnection"]
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_OVER = frozenset({State.UPDATE, State.CLOSED})
+# Where a client may leave without a word: nothing of its has been lost.
+_CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})
+
+# Which positive replies fit which command.
+_FITTING: dict[ReplyShape, tuple[type, ...]] = {
+    ReplyShape.STATUS: (Ok,),
+    ReplyShape.DROP_LISTING: (StatReply,),
+    ReplyShape.SCAN_LISTING: (ListOneReply,),
+    ReplyShape.UNIQUE_ID_LISTING: (UidlOneReply,),
+    ReplyShape.LAST_MESSAGE: (LastReply,),
+    ReplyShape.AUTHENTICATION: (Ok, Challenge),
+    ReplyShape.SCAN_LISTINGS: (ListReply,),
+    ReplyShape.UNIQUE_ID_LISTINGS: (UidlReply,),
+    ReplyShape.CAPABILITIES: (CapaReply,),
+    ReplyShape.LANGUAGES: (LanguagesReply,),
+    ReplyShape.MECHANISMS: (MechanismsReply,),
+    ReplyShape.MESSAGE: (MessageStart,),
+}
+
+
+class ServerConnection(Engine[ServerEvent]):
+    """A POP3 session as the server sees it: octets to commands, replies to octets.
+
+    Send a ``Greeting`` first. Each command that ``next_event()`` returns waits for its reply, and
+    ``next_event()`` is ``PAUSED`` until it has been sent: however far ahead a client sends, its
+    commands are seen one at a time and in the state that the answer before left behind. An
+    ``InvalidCommand`` is answered with an ``ErrorReply`` whose command is ``None``.
+
+    The engine knows states and framing; whether a password is right, and what a maildrop holds,
+    is for the caller to know. A positive reply is only sent in a state in which the command is
+    legal.
+    """
+
+    def __init__(
+        self,
+        *,
+        secure: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        leniency: Leniency = LENIENT,
+    ) -> None:
+        super().__init__(secure, limits, leniency)
+        self._awaiting: Command[Any] | InvalidCommand | None = None
+        self._auth: Auth | None = None
+        self._writer: BodyWriter | None = None
+        self._discarding = False
+        self._upload_allowed = False
+        self._upload: BodyReader | None = None
+        self._uploaded = bytearray()
+
+    def __repr__(self) -> str:
+        secure = ", secure" if self.secure else ""
+        return f"<ServerConnection: {self.state.value}{secure}>"
+
+    @property
+    def awaiting_reply(self) -> Command[Any] | InvalidCommand | None:
+        """What was received and not answered yet."""
+        return self._awaiting
+
+    def send(self, reply: ServerReply) -> bytes:
+        """The octets to send for ``reply``.
+
+        Raises ``LocalProtocolError``, and changes nothing, if the reply does not answer what was
+        received last, is not legal in this state, or cannot be written on a line.
+        """
+        if self._failure is not None:
+            raise self._dead(None)
+        if self._writer is not None:
+            return self._send_body(reply, self._writer)
+        if self.state is State.GREETING:
+            return self._send_greeting(reply)
+        if isinstance(reply, Greeting | MessageData | MessageEnd):
+            raise LocalProtocolError(f"{type(reply).__name__} is out of place here")
+        awaiting = self._awaiting
+        if awaiting is None:
+            raise LocalProtocolError("there is no command to be answered")
+        if reply.command != self._answer_to(awaiting):
+            raise LocalProtocolError(f"the command to be answered is {awaiting!r}")
+        if isinstance(reply, ErrorReply):
+            data = reply.to_bytes()
+            self._awaiting = None
+            self._refused(awaiting)
+            return data
+        if isinstance(awaiting, InvalidCommand):
+            raise LocalProtocolError("what is no command is answered with an ErrorReply")
+        self._check_fit(reply, awaiting)
+        data = reply.to_bytes()
+        self._accepted(reply, awaiting)
+        return data
+
+    def _answer_to(self, awaiting: Command[Any] | InvalidCommand) -> Command[Any] | None:
+        if self._auth is not None:
+            return self._auth
+        return None if isinstance(awaiting, InvalidCommand) else awaiting
+
+    def _check_fit(self, reply: ServerReply, command: Command[Any]) -> None:
+        if self.state not in command.legal_states:
+            raise LocalProtocolError(
+                f"not possible in the state {self.state.value!r}", command=command
+            )
+        fitting = _FITTING[command.shape]
+        if isinstance(command, Extension):
+            fitting = (Ok, MessageStart)
+        elif isinstance(command, AuthCancel):
+            fitting = ()
+        elif isinstance(command, Stls) and self.secure:
+            raise LocalProtocolError("the connection is already under TLS", command=command)
+        if not isinstance(reply, fitting):
+            raise LocalProtocolError(f"{type(reply).__name__} does not answer it", command=command)
+
+    def _send_greeting(self, reply: ServerReply) -> bytes:
+        if not isinstance(reply, Greeting | ErrorReply):
+            raise LocalProtocolError("a greeting comes first")
+        data = reply.to_bytes()
+        self.state = State.AUTHORIZATION if isinstance(reply, Greeting) else State.CLOSED
+        return data
+
+    def _send_body(self, reply: ServerReply, writer: BodyWriter) -> bytes:
+        if isinstance(reply, MessageData):
+            return writer.write(reply.data)
+        if not isinstance(reply, MessageEnd) or reply.command != self._awaiting:
+            raise LocalProtocolError("the text that was begun has to be ended first")
+        self._writer = self._awaiting = None
+        return writer.finish()
+
+    def _refused(self, awaiting: Command[Any] | InvalidCommand) -> None:
+        self._upload_allowed = False
+        if self._auth is not None:
+            self._auth = None
+            if self.state is State.AUTHENTICATING:
+                self.state = State.AUTHORIZATION
+        elif isinstance(awaiting, Quit):
+            self._over()
+
+    def _accepted(self, reply: ServerReply, command: Command[Any]) -> None:
+        self._upload_allowed = isinstance(command, Extension) and isinstance(reply, Ok)
+        if isinstance(reply, MessageStart):
+            self._writer = BodyWriter()
+            return
+        self._awaiting = None
+        if isinstance(reply, Challenge):
+            self.state = State.AUTHENTICATING
+        elif isinstance(command, Quit):
+            self._over()
+        elif isinstance(command, Utf8):
+            self.utf8 = True
+        elif command.next_state is not None:
+            self._auth = None
+            self.state = command.next_state
+
+    def _over(self) -> None:
+        # RFC 1939 section 6: QUIT enters UPDATE from TRANSACTION only; the server closes anyway.
+        self.state = State.UPDATE if self.state is State.TRANSACTION else State.CLOSED
+
+    def expect_upload(self) -> None:
+        """Read a dot-terminated text next, as behind ``+OK`` to ``XTND XMIT``.
+
+        ``next_event()`` returns it as an ``Upload``. Raises ``LocalProtocolError`` unless an
+        ``Extension`` was answered with ``Ok`` just now in TRANSACTION.
+        """
+        if not self._upload_allowed or self.state is not State.TRANSACTION:
+            raise LocalProtocolError("an upload follows a positive answer to an extension")
+        self._upload_allowed = False
+        self._upload = BodyReader(self._buffer).begin()
+
+    def next_event(self) -> ServerEvent | Signal:
+        """The next event, or ``NEED_DATA``, or ``PAUSED`` while this side has to act first.
+
+        Raises, once and in its turn, ``RemoteProtocolError`` for what a client may not send,
+        ``LimitExceeded`` and ``StlsInjectionError`` among it, and ``ConnectionLost`` when the
+        stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From then on
+        the connection is dead and every call raises ``DeadConnectionError``.
+        """
+        if self._failure is not None:
+            raise self._dead(None)
+        try:
+            event = self._ready.pop(0) if self._ready else self._read()
+        except (RemoteProtocolError, ConnectionLost) as error:
+            # The deviations before it come first.
+            self._ready.append(error)
+            event = self._ready.pop(0)
+        if isinstance(event, Pop3Error):
+            raise self._killed_by(event)
+        if isinstance(event, Command | InvalidCommand):
+            self._awaiting = event
+            if isinstance(event, Auth):
+                self._auth = event
+        elif isinstance(event, ConnectionClosed):
+            self.state = State.CLOSED
+        return event
+
+    def _read(self) -> ServerEvent | Signal:
+        if self.state is State.TLS_NEGOTIATION and len(self._buffer):
+            raise stls_injection()
+        if self.state in _OVER:
+            return self._read_nothing()
+        if self._awaiting is not None or self.state is State.GREETING:
+            return Signal.PAUSED
+        if self._upload is not None:
+            return self._read_upload(self._upload)
+        if self.state is State.TLS_NEGOTIATION:
+            return self._end_of_stream() if self._buffer.eof else Signal.PAUSED
+        event = self._read_line()
+        if self._ready:
+            # Only a line that is there has anything to be forgiven: this is no Signal.
+            self._ready.append(cast(ServerEvent, event))
+            return cast(Deviation, self._ready.pop(0))
+        return event
+
+    def _read_nothing(self) -> ServerEvent | Signal:
+        if len(self._buffer):
+            raise RemoteProtocolError("data came behind the end of the session")
+        return ConnectionClosed() if self._buffer.eof else Signal.NEED_DATA
+
+    def _read_line(self) -> ServerEvent | Signal:
+        # RFC 1939 section 3: lines end with CRLF. Who tolerates LF tolerates both.
+        newline = b"\n" if Fault.BARE_LF in self.leniency else b"\r\n"
+        if self._discarding:
+            return self._discard(newline)
+        try:
+            line = self._buffer.next_line(self.limits.auth_line, "auth_line", newline)
+        except LimitExceeded:
+            self._discarding = True
+            return self._discard(newline)
+        if line is None:
+            return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+        size = len(line) + len(self._buffer.newline)
+        if size > self.limits.command_line and not self._is_auth_line(line):
+            return InvalidCommand(b"", "the line is too long")
+        if self._buffer.newline == b"\n":
+            self._forgive(Fault.BARE_LF, None, b"")
+        return self._read_command(line)
+
+    def _is_auth_line(self, line: bytes) -> bool:
+        return self.state is State.AUTHENTICATING or line[:5].upper() == b"AUTH "
+
+    def _discard(self, newline: bytes) -> ServerEvent | Signal:
+        # One answer for one line, however long it is, and none of it is kept.
+        if not self._buffer.discard_line(newline):
+            return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+        self._discarding = False
+        return InvalidCommand(b"", "the line is too long")
+
+    def _read_command(self, line: bytes) -> ServerEvent:
+        if _CONTROL.search(line):
+            return InvalidCommand(line, "a control character in a command")
+        if not (self.utf8 or line.isascii()):
+            if Fault.EIGHT_BIT_COMMAND not in self.leniency:
+                return InvalidCommand(line, "8-bit octets need UTF8 first")
+            self._forgive(Fault.EIGHT_BIT_COMMAND, None, b"")
+        try:
+            return self._parse(line)
+        except LocalProtocolError as error:
+            return InvalidCommand(line, str(error.args[0]))
+
+    def _parse(self, line: bytes) -> Command[Any]:
+        if self.state is not State.AUTHENTICATING:
+            command = parse_command(line)
+            data = command.initial_response if isinstance(command, Auth) else None
+        elif line == b"*":
+            return AuthCancel()
+        else:
+            data = parse_auth_response(line)
+            command = AuthResponse(data)
+        if data is not None and len(data) > self.limits.challenge:
+            raise LocalProtocolError("the answer is too long")
+        return command
+
+    def _read_upload(self, upload: BodyReader) -> ServerEvent | Signal:
+        while chunk := upload.read():
+            if upload.octets > self.limits.upload:
+                limit = self.limits.upload
+                message = f"an upload is longer than {limit} octets"
+                raise LimitExceeded(message, limit="upload", value=limit)
+            # Not a list of chunks: that would take many times the octets of small ones.
+            self._uploaded += chunk
+        if not upload.complete:
+            return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
+        content, self._uploaded = bytes(self._uploaded), bytearray()
+        self._upload = None
+        return Upload(content)
+
+    def _end_of_stream(self) -> ConnectionClosed:
+        between_commands = self._upload is None and not self._discarding
+        if between_commands and not len(self._buffer) and self.state in _CLOSABLE:
+            return ConnectionClosed()
+        raise ConnectionLost(f"the stream ended in the state {self.state.value!r}")

@@ -1,0 +1,1 @@
+"""The vocabulary of POP3: values without state and without input or output."""

@@ -1,0 +1,172 @@
+"""What a server says it can do (RFC 2449), typed, with nothing of it lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .grammar import parse_number
+
+__all__ = ["Capabilities", "Capability", "Expire", "LoginDelay"]
+
+_SECONDS_OR_DAYS_DIGITS = 10
+
+
+class Capability(NamedTuple):
+    """One capability line: its name as the server spelt it, and its arguments."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+
+
+class Expire(NamedTuple):
+    """How long messages stay in the maildrop (RFC 2449 section 6.7)."""
+
+    days: int | None
+    """Days a message is kept at least; 0 means that none may be left, ``None`` is NEVER."""
+    per_user: bool = False
+    """The value can differ from user to user: ask again after the login."""
+
+
+class LoginDelay(NamedTuple):
+    """How long to wait between two logins (RFC 2449 section 6.5)."""
+
+    seconds: int
+    per_user: bool = False
+    """The value can differ from user to user: ask again after the login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities(Mapping[str, tuple[Capability, ...]]):
+    """The lines of a capability list, in order, as the server sent them.
+
+    A mapping from a capability's name, in upper case, to every line of that name. Names are
+    compared without regard to case, so ``"uidl" in capabilities`` works. Octets that are not
+    UTF-8 are kept as surrogate escapes. What is announced belongs to one state of a session:
+    servers answer differently before and after STLS and the login.
+    """
+
+    lines: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, *lines: str) -> Capabilities:
+        """A capability list from its lines: ``Capabilities.of("TOP", "SASL PLAIN")``."""
+        return cls(lines)
+
+    def _parsed(self) -> Iterator[Capability]:
+        for line in self.lines:
+            name, *arguments = line.split() or [""]
+            yield Capability(name, tuple(arguments))
+
+    def __getitem__(self, name: str) -> tuple[Capability, ...]:
+        wanted = name.upper()
+        found = tuple(c for c in self._parsed() if c.name.upper() == wanted)
+        if not found:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.upper() in iter(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(c.name.upper() for c in self._parsed()))
+
+    def __len__(self) -> int:
+        return len({c.name.upper() for c in self._parsed()})
+
+    def arguments(self, name: str) -> tuple[str, ...] | None:
+        """The arguments of every line called ``name``, joined; ``None`` where there is none.
+
+        Servers repeat lines (SASL above all), and each of them counts.
+        """
+        found = self.get(name)
+        if found is None:
+            return None
+        return tuple(argument for capability in found for argument in capability.arguments)
+
+    @property
+    def pipelining(self) -> bool:
+        """Whether commands may be sent ahead of answers (RFC 2449 section 6.6)."""
+        return "PIPELINING" in self
+
+    @property
+    def stls(self) -> bool:
+        """Whether STLS can be asked for now (RFC 2595 section 4)."""
+        return "STLS" in self
+
+    @property
+    def top(self) -> bool:
+        """Whether TOP is there (RFC 2449 section 6.1)."""
+        return "TOP" in self
+
+    @property
+    def uidl(self) -> bool:
+        """Whether UIDL is there (RFC 2449 section 6.8)."""
+        return "UIDL" in self
+
+    @property
+    def user(self) -> bool:
+        """Whether USER and PASS are taken now (RFC 2449 section 6.2)."""
+        return "USER" in self
+
+    @property
+    def resp_codes(self) -> bool:
+        """Whether ``-ERR`` carries response codes (RFC 2449 section 6.4)."""
+        return "RESP-CODES" in self
+
+    @property
+    def auth_resp_code(self) -> bool:
+        """Whether every refused login is marked AUTH, and no other error is (RFC 3206)."""
+        return "AUTH-RESP-CODE" in self
+
+    @property
+    def sasl(self) -> tuple[str, ...]:
+        """The SASL mechanisms offered, in upper case, in the server's order (RFC 5034)."""
+        return tuple(dict.fromkeys(m.upper() for m in self.arguments("SASL") or ()))
+
+    @property
+    def expire(self) -> Expire | None:
+        """The EXPIRE capability; ``None`` if it is absent or malformed."""
+        days, *rest = self.arguments("EXPIRE") or ("",)
+        per_user = [word.upper() for word in rest] == ["USER"]
+        if days.upper() == "NEVER":
+            return Expire(None, per_user)
+        number = _small_number(days)
+        return None if number is None else Expire(number, per_user)
+
+    @property
+    def login_delay(self) -> LoginDelay | None:
+        """The LOGIN-DELAY capability; ``None`` if it is absent or malformed."""
+        seconds, *rest = self.arguments("LOGIN-DELAY") or ("",)
+        number = _small_number(seconds)
+        if number is None:
+            return None
+        return LoginDelay(number, [word.upper() for word in rest] == ["USER"])
+
+    @property
+    def implementation(self) -> str | None:
+        """What the server calls itself (RFC 2449 section 6.9)."""
+        words = self.arguments("IMPLEMENTATION")
+        return None if words is None else " ".join(words)
+
+    @property
+    def utf8(self) -> bool:
+        """Whether the UTF8 command is there (RFC 6856 section 2)."""
+        return "UTF8" in self
+
+    @property
+    def utf8_user(self) -> bool:
+        """Whether user names and passwords may be UTF-8 (RFC 6856 section 2.2)."""
+        return "USER" in (word.upper() for word in self.arguments("UTF8") or ())
+
+    @property
+    def lang(self) -> bool:
+        """Whether the LANG command is there (RFC 6856 section 3)."""
+        return "LANG" in self
+
+
+def _small_number(word: str) -> int | None:
+    if not word.isascii():
+        return None
+    return parse_number(word.encode("ascii"), _SECONDS_OR_DAYS_DIGITS)

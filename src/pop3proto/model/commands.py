@@ -1,0 +1,356 @@
+"""What a client asks: one immutable class a command.
+
+``Command[R]`` is a command whose positive answer is an ``R``. Its class attributes (verb, states
+in which it is legal, shape of the reply, state after success, barrier, secrecy) are the state
+table of both engines; there is no other. Arguments are checked when a command is built, so that
+what may not stand on a command line never gets near one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from ..errors import LocalProtocolError
+from .command import (
+    AUTHORIZATION,
+    AUTHORIZATION_OR_TRANSACTION,
+    MAX_SECRET_LINE,
+    TRANSACTION,
+    Command,
+    R_co,
+    check,
+    check_message,
+    check_word,
+    line,
+    octets,
+)
+from .grammar import MAX_MESSAGE_NUMBER
+from .login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
+from .replies import (
+    CapaReply,
+    LanguagesReply,
+    LastReply,
+    ListOneReply,
+    ListReply,
+    Message,
+    Ok,
+    StatReply,
+    UidlOneReply,
+    UidlReply,
+)
+from .slots import slot_setter
+from .states import ReplyShape, State
+from .stuffing import BodyWriter
+
+__all__ = [
+    "Apop",
+    "Auth",
+    "AuthCancel",
+    "AuthList",
+    "AuthResponse",
+    "Capa",
+    "Command",
+    "Dele",
+    "Extension",
+    "Lang",
+    "Languages",
+    "Last",
+    "List",
+    "ListOne",
+    "Noop",
+    "Pass",
+    "Quit",
+    "Retr",
+    "Rpop",
+    "Rset",
+    "Stat",
+    "Stls",
+    "Top",
+    "Uidl",
+    "UidlOne",
+    "Upload",
+    "User",
+    "Utf8",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat(Command[StatReply]):
+    """STAT: how many messages, how many octets (RFC 1939 section 5)."""
+
+    verb = "STAT"
+    legal_states = TRANSACTION
+    shape = ReplyShape.DROP_LISTING
+
+
+@dataclass(frozen=True, slots=True)
+class List(Command[ListReply]):
+    """LIST without an argument: the size of every message (RFC 1939 section 5)."""
+
+    verb = "LIST"
+    legal_states = TRANSACTION
+    shape = ReplyShape.SCAN_LISTINGS
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class _MessageCommand(Command[R_co]):
+    """A command with a message as its one argument."""
+
+    message: int | str
+    """The message number, from 1; text is sent as it is, for servers that take other names."""
+
+    def __init__(self, message: int | str) -> None:
+        check_message(message)
+        _set_message(self, message)
+
+    def to_bytes(self) -> bytes:
+        """The command line with its CRLF."""
+        return line(self.verb.encode("ascii"), self.message)
+
+
+_set_message = slot_setter(_MessageCommand, "message")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ListOne(_MessageCommand[ListOneReply]):
+    """LIST with an argument: the size of one message (RFC 1939 section 5)."""
+
+    verb = "LIST"
+    legal_states = TRANSACTION
+    shape = ReplyShape.SCAN_LISTING
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Retr(_MessageCommand[Message]):
+    """RETR: a whole message (RFC 1939 section 5)."""
+
+    verb = "RETR"
+    legal_states = TRANSACTION
+    shape = ReplyShape.MESSAGE
+
+    def to_bytes(self) -> bytes:
+        """The command line with its CRLF."""
+        return line(b"RETR", self.message)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Dele(_MessageCommand[Ok]):
+    """DELE: mark a message as deleted; QUIT makes it so (RFC 1939 section 5)."""
+
+    verb = "DELE"
+    legal_states = TRANSACTION
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(Command[Ok]):
+    """NOOP: nothing, positively (RFC 1939 section 5)."""
+
+    verb = "NOOP"
+    legal_states = TRANSACTION
+
+    def to_bytes(self) -> bytes:
+        """The command line with its CRLF."""
+        return b"NOOP\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Rset(Command[Ok]):
+    """RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
+
+    verb = "RSET"
+    legal_states = TRANSACTION
+
+
+@dataclass(frozen=True, slots=True)
+class Quit(Command[Ok]):
+    """QUIT: end the session, and in TRANSACTION make the deletions (RFC 1939 section 6)."""
+
+    verb = "QUIT"
+    legal_states = AUTHORIZATION_OR_TRANSACTION
+    barrier = True
+
+
+@dataclass(frozen=True, slots=True)
+class Top(Command[Message]):
+    """TOP: a message's header and the first lines of its body (RFC 1939 section 7)."""
+
+    verb = "TOP"
+    legal_states = TRANSACTION
+    shape = ReplyShape.MESSAGE
+    message: int | str
+    """The message number, from 1; text is sent as it is, for servers that take other names."""
+    lines: int
+    """How many lines of the body, from 0."""
+
+    def __post_init__(self) -> None:
+        check_message(self.message)
+        if type(self.lines) is not int or not 0 <= self.lines <= MAX_MESSAGE_NUMBER:
+            raise LocalProtocolError(f"TOP takes 0 to {MAX_MESSAGE_NUMBER} lines")
+
+    def to_bytes(self) -> bytes:
+        """The command line with its CRLF."""
+        return line(b"TOP", self.message)[:-2] + b" %d\r\n" % self.lines
+
+
+@dataclass(frozen=True, slots=True)
+class Uidl(Command[UidlReply]):
+    """UIDL without an argument: the unique-id of every message (RFC 1939 section 7)."""
+
+    verb = "UIDL"
+    legal_states = TRANSACTION
+    shape = ReplyShape.UNIQUE_ID_LISTINGS
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class UidlOne(_MessageCommand[UidlOneReply]):
+    """UIDL with an argument: the unique-id of one message (RFC 1939 section 7)."""
+
+    verb = "UIDL"
+    legal_states = TRANSACTION
+    shape = ReplyShape.UNIQUE_ID_LISTING
+
+
+@dataclass(frozen=True, slots=True)
+class Last(Command[LastReply]):
+    """LAST: the highest message number accessed (RFC 1460 section 5). Obsolete."""
+
+    verb = "LAST"
+    legal_states = TRANSACTION
+    shape = ReplyShape.LAST_MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Capa(Command[CapaReply]):
+    """CAPA: what the server can do (RFC 2449 section 5)."""
+
+    verb = "CAPA"
+    legal_states = AUTHORIZATION_OR_TRANSACTION
+    shape = ReplyShape.CAPABILITIES
+
+
+@dataclass(frozen=True, slots=True)
+class Stls(Command[Ok]):
+    """STLS: begin TLS on this connection (RFC 2595 section 4)."""
+
+    verb = "STLS"
+    legal_states = AUTHORIZATION
+    next_state = State.TLS_NEGOTIATION
+    barrier = True
+    alone = True
+
+
+@dataclass(frozen=True, slots=True)
+class Utf8(Command[Ok]):
+    """UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
+
+    verb = "UTF8"
+    legal_states = AUTHORIZATION
+
+
+@dataclass(frozen=True, slots=True)
+class Lang(Command[Ok]):
+    """LANG with an argument: the language of the server's texts (RFC 6856 section 3)."""
+
+    verb = "LANG"
+    legal_states = AUTHORIZATION_OR_TRANSACTION
+    tag: str
+    """A language tag (RFC 5646), or ``*`` for the server's default."""
+
+    def __post_init__(self) -> None:
+        check_word("the language tag", self.tag)
+
+    def to_bytes(self) -> bytes:
+        """The command line with its CRLF."""
+        return line(b"LANG", self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Languages(Command[LanguagesReply]):
+    """LANG without an argument: the languages that the server speaks (RFC 6856 section 3)."""
+
+    verb = "LANG"
+    legal_states = AUTHORIZATION_OR_TRANSACTION
+    shape = ReplyShape.LANGUAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Extension(Command[R_co]):
+    """A command that this package has no class for, as ``XTND XLST Subject``.
+
+    Only the caller knows the shape of its answer: build it with ``single()`` or ``multi()``.
+    """
+
+    verb = ""
+    legal_states = AUTHORIZATION_OR_TRANSACTION
+    line: str | bytes
+    """The whole command line, without its CRLF."""
+    shape: ReplyShape = field(default=ReplyShape.STATUS, compare=False)
+    """``STATUS``, or ``MESSAGE`` where a dot-terminated text follows a positive status line. A
+    server cannot see this from the line, so it does not count in comparisons."""
+
+    def __post_init__(self) -> None:
+        if self.shape not in (ReplyShape.STATUS, ReplyShape.MESSAGE):
+            raise LocalProtocolError("the shape of an extension's answer is STATUS or MESSAGE")
+        check("the command line", self.line, MAX_SECRET_LINE - 2)
+        verb = octets(self.line).split(b" ", 1)[0]
+        if not verb:
+            raise LocalProtocolError("a command line begins with the command's name")
+        # A known command under this guise would slip past the state table and its barriers.
+        if verb.upper() in KNOWN_VERBS:
+            name = verb.decode("ascii").upper()
+            raise LocalProtocolError(f"{name} has a class of its own")
+
+    if not TYPE_CHECKING:  # pragma: no branch
+
+        def __class_getitem__(cls, item: object) -> type[Self]:
+            # Before Python 3.13, Extension[Ok](...) would try to note its parameter in the
+            # instance, which has no room for it.
+            return cls
+
+    @classmethod
+    def single(cls, line: str | bytes) -> Extension[Ok]:
+        """A command that is answered by a status line alone."""
+        return cast(Extension[Ok], cls(line))
+
+    @classmethod
+    def multi(cls, line: str | bytes) -> Extension[Message]:
+        """A command that is answered by a status line and a dot-terminated text."""
+        return cast(Extension[Message], cls(line, ReplyShape.MESSAGE))
+
+    def to_bytes(self) -> bytes:
+        """The command line with its CRLF."""
+        return octets(self.line) + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Command[Ok]):
+    """The message that follows a positive answer to an extension such as ``XTND XMIT``."""
+
+    verb = ""
+    legal_states = TRANSACTION
+    barrier = True
+    alone = True
+    content: bytes = field(repr=False)
+    """The octets of the message; bare LFs are sent as CRLF, dots are stuffed."""
+
+    def __post_init__(self) -> None:
+        if type(self.content) is not bytes:
+            raise LocalProtocolError(f"an upload is bytes, not {type(self.content).__name__}")
+
+    def to_bytes(self) -> bytes:
+        """The dot-stuffed text with its terminator."""
+        writer = BodyWriter()
+        return writer.write(self.content) + writer.finish()
+
+
+def _known_verbs() -> frozenset[bytes]:
+    def below(cls: type[Command[Any]]) -> set[type[Command[Any]]]:
+        return {cls}.union(*(below(sub) for sub in cls.__subclasses__()))
+
+    verbs = (getattr(cls, "verb", "") for cls in below(Command))
+    return frozenset(verb.encode("ascii") for verb in verbs if verb)
+
+
+KNOWN_VERBS = _known_verbs()
+"""Every verb that has a class of its own, in upper case."""

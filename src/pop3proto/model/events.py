@@ -1,0 +1,77 @@
+"""What ``next_event()`` returns in each role: flat unions, made for ``match``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .commands import KNOWN_VERBS, Command
+from .leniency import Deviation
+from .replies import (
+    CapaReply,
+    Challenge,
+    ErrorReply,
+    Greeting,
+    LanguagesReply,
+    LastReply,
+    ListOneReply,
+    ListReply,
+    MechanismsReply,
+    MessageData,
+    MessageEnd,
+    MessageStart,
+    Ok,
+    StatReply,
+    UidlOneReply,
+    UidlReply,
+)
+
+__all__ = ["ClientEvent", "ConnectionClosed", "InvalidCommand", "ServerEvent", "ServerReply"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """The peer closed the stream at a point where it may; returned from then on."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InvalidCommand:
+    """A line that is no command, in the server's role: answer it with one ``-ERR``."""
+
+    line: bytes
+    """The line without its end; empty if it was too long to be kept. It can hold a secret."""
+    reason: str
+    """Why it is none, fit to be sent to the client."""
+
+    def __repr__(self) -> str:
+        # A line that is no command can be a password that was sent out of turn.
+        verb = self.line.split(b" ", 1)[0].upper()
+        shown = f"{verb.decode('ascii')} ..." if verb in KNOWN_VERBS else "..."
+        return f"InvalidCommand(<{shown}>, reason={self.reason!r})"
+
+
+ServerReply: TypeAlias = (
+    Greeting
+    | Ok
+    | ErrorReply
+    | StatReply
+    | ListOneReply
+    | ListReply
+    | UidlOneReply
+    | UidlReply
+    | LastReply
+    | CapaReply
+    | LanguagesReply
+    | MechanismsReply
+    | Challenge
+    | MessageStart
+    | MessageData
+    | MessageEnd
+)
+"""What a server may send."""
+
+ClientEvent: TypeAlias = ServerReply | Deviation | ConnectionClosed
+"""What a client's engine returns."""
+
+ServerEvent: TypeAlias = Command[Any] | InvalidCommand | Deviation | ConnectionClosed
+"""What a server's engine returns."""

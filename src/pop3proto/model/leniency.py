@@ -1,0 +1,148 @@
+"""Faults of a peer that can be forgiven, what forgives them, and how they are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Any
+
+from ..errors import printable
+
+if TYPE_CHECKING:
+    from .commands import Command
+
+__all__ = ["LENIENT", "STRICT", "Deviation", "Fault", "Leniency", "ServerProfile"]
+
+
+@unique
+class Fault(Enum):
+    """A way in which real peers stray from the RFCs without leaving any doubt what they mean."""
+
+    BARE_LF = "line ended by LF alone"
+    """A status line, or a command line in the server's role, ends with LF instead of CRLF. The
+    body behind such a status line may use LF too; behind a CRLF one it never may."""
+    BLANK_LINE = "blank line between replies"
+    STATUS_INDICATOR_CASE = "status indicator not in upper case"
+    UNSTUFFED_DOT = "line of a body begins with a single dot"
+    """The line is kept as it came (RFC 1939 section 3 wants the dot doubled)."""
+    MALFORMED_TIMESTAMP = "timestamp in the greeting is no msg-id"
+    """The greeting shows angle brackets, but no RFC 822 msg-id in them; APOP is unavailable."""
+    UNUSABLE_SIZE = "size is not a number"
+    """A size is negative, too long, or no number; it is reported as ``None``."""
+    LISTING_SPACING = "listing fields set apart by more than one space"
+    MISSING_UNIQUE_ID = "unique-id listing without a unique-id"
+    DUPLICATE_UNIQUE_ID = "same unique-id twice in one listing"
+    MALFORMED_UNIQUE_ID = "unique-id of other octets, or longer, than RFC 1939 allows"
+    REPEATED_CAPABILITY = "capability listed more than once"
+    MALFORMED_CAPABILITY = "capability line blank or not ASCII"
+    OK_CHALLENGE = "AUTH challenge introduced by +OK"
+    UNDECODABLE_CHALLENGE = "AUTH challenge is not base64"
+    EIGHT_BIT_COMMAND = "8-bit octets in a command without UTF8"
+    """In the server's role: RFC 6856 section 2 wants UTF8 first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leniency:
+    """Which faults are tolerated; the others raise ``RemoteProtocolError``.
+
+    ``LENIENT`` tolerates all of them, ``STRICT`` none; ``LENIENT.refusing(Fault.BARE_LF)`` is
+    everything but one.
+    """
+
+    tolerated: frozenset[Fault]
+
+    def __contains__(self, fault: object) -> bool:
+        return fault in self.tolerated
+
+    def refusing(self, *faults: Fault) -> Leniency:
+        """The same leniency without ``faults``."""
+        return Leniency(self.tolerated.difference(faults))
+
+    def tolerating(self, *faults: Fault) -> Leniency:
+        """The same leniency with ``faults`` as well."""
+        return Leniency(self.tolerated.union(faults))
+
+
+LENIENT = Leniency(frozenset(Fault))
+"""Tolerates every fault."""
+STRICT = Leniency(frozenset())
+"""Tolerates no fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """An event: the peer committed a fault that was tolerated.
+
+    It comes before the event of the reply (or of the piece of a body) in which it was met.
+    """
+
+    fault: Fault
+    command: Command[Any] | None = None
+    """The command whose answer shows the fault; ``None`` for a greeting or in the server's role."""
+    sample: bytes = b""
+    """The first offending line as it came, cut after 200 octets; empty where a line of mail or of
+    a secret would show."""
+    count: int = 1
+    """How often the fault was met in this reply, or in this piece of a body."""
+
+    def __str__(self) -> str:
+        where = f" at {self.command!r}" if self.command is not None else ""
+        what = f": {printable(self.sample)}" if self.sample else ""
+        times = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{self.fault.value}{where}{what}{times}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """The faults that a server is known for: what its sessions have shown, to be kept as JSON.
+
+    One session shows what it happened to meet: ``one | other`` is what two of them have.
+    """
+
+    faults: frozenset[Fault] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    """Names of faults that a later release has written, and this one does not know."""
+
+    @classmethod
+    def of(cls, deviations: Iterable[Deviation]) -> ServerProfile:
+        """What these deviations tell about the server.
+
+        Those of a client are enough: ``client.deviations`` does not keep every deviation of a long
+        session, but the first one of each fault always.
+        """
+        return cls(frozenset(deviation.fault for deviation in deviations))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServerProfile:
+        """What ``to_json()`` wrote, here or in a later release.
+
+        Raises ``ValueError`` if it is anything else.
+        """
+        import json  # here, as few programs keep profiles
+
+        content: Any = json.loads(text)
+        match content:
+            case {"faults": [*names]} if all(isinstance(name, str) for name in names):
+                known = Fault.__members__
+                return cls(
+                    frozenset(known[name] for name in names if name in known),
+                    frozenset(name for name in names if name not in known),
+                )
+            case _:
+                raise ValueError("not the profile of a server")
+
+    def __or__(self, other: ServerProfile) -> ServerProfile:
+        """What either of them tells."""
+        return ServerProfile(self.faults | other.faults, self.unknown | other.unknown)
+
+    def to_json(self) -> str:
+        """The profile as a JSON object; no sample of the server's lines is in it."""
+        import json
+
+        names = {fault.name for fault in self.faults} | self.unknown
+        return json.dumps({"faults": sorted(names)})
+
+    def leniency(self) -> Leniency:
+        """The least leniency that this server needs."""
+        return Leniency(self.faults)

@@ -1,0 +1,60 @@
+"""How much a peer may make this side hold in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+_KIB = 1024
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Upper bounds on what is collected from a peer, or kept for it.
+
+    In the client's role a status line or a listing that is too long raises ``LimitExceeded``, and
+    the connection is dead. ``challenge`` is for the caller, see there. ``send()`` raises
+    ``LocalProtocolError`` for more than ``commands_in_flight``, and nothing has changed.
+
+    In the server's role a command or an answer within AUTH that is too long is an
+    ``InvalidCommand``, to be refused like any other, and the session goes on. An upload that is
+    too long raises ``LimitExceeded``, and the connection is dead.
+
+    Message bodies are streamed and have no bound here: neither their length nor that of their
+    lines is collected by the engine. Every value is a positive number.
+    """
+
+    status_line: int = 8 * _KIB
+    """Octets of a status line with its line end. RFC 1939 section 3 says 512; servers send more."""
+    listing_line: int = 8 * _KIB
+    """Octets of one line of a collected listing (LIST, UIDL, CAPA, LANG, AUTH)."""
+    listing_lines: int = 1_000_000
+    """Lines of one collected listing."""
+    listing_octets: int = 128 * _MIB
+    """Octets of one collected listing."""
+    challenge: int = 64 * _KIB
+    """Octets of one decoded AUTH challenge. An engine returns longer ones as well, in lines of up
+    to twice as many octets (or ``status_line``), so that its caller can cancel AUTH and go on, as
+    the clients of ``pop3proto.transports`` do. In the server's role, octets of one decoded
+    answer, or initial response."""
+    commands_in_flight: int = 100_000
+    """Commands sent and not yet answered."""
+    command_line: int = 512
+    """Octets of a command line with its line end, in the server's role. RFC 2449 section 4 asks
+    for 255."""
+    auth_line: int = 8 * _KIB
+    """Octets of a line with its line end that belongs to an AUTH exchange, in the server's role."""
+    upload: int = 64 * _MIB
+    """Octets of a message that a client uploads, in the server's role."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"limit {field.name} must be a positive int, not {value!r}")
+
+
+DEFAULT_LIMITS = Limits()
+"""The limits that an engine has if it is given no others."""

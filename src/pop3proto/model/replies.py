@@ -1,0 +1,425 @@
+"""What a server answers: immutable values, the same ones in both roles.
+
+A client's engine returns them as events, a server's engine sends them. Each carries the command
+that it answers as its first field. ``text`` is what stands behind the status indicator, decoded
+as UTF-8 with every other octet kept as a surrogate escape. ``to_bytes()`` is the wire form; it
+raises ``LocalProtocolError`` for what may not stand on a line.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import LocalProtocolError
+from .capabilities import Capabilities
+from .grammar import MAX_SIZE
+from .listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from .slots import slot_setter
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from .commands import Command
+
+__all__ = [
+    "CapaReply",
+    "Challenge",
+    "ErrorReply",
+    "Greeting",
+    "Language",
+    "LanguagesReply",
+    "LastReply",
+    "ListOneReply",
+    "ListReply",
+    "MechanismsReply",
+    "Message",
+    "MessageData",
+    "MessageEnd",
+    "MessageStart",
+    "Ok",
+    "ResponseCode",
+    "StatReply",
+    "UidlOneReply",
+    "UidlReply",
+]
+
+# RFC 1939 section 3: with its CRLF a response is at most 512 octets long. What this side sends
+# keeps to it; a challenge is the exception (RFC 5034 section 4).
+_MAX_STATUS_LINE = 512
+
+# An RFC 822 msg-id of printable ASCII, without comments and quoted strings: what RFC 1939
+# section 7 asks of a timestamp. Anything laxer lets an attacker between client and server choose
+# octets that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the
+# search is linear. The drop-in for poplib looks for the same.
+_ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
+TIMESTAMP = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>")
+# RFC 2449 section 3: resp-code, of one or more levels.
+_CODE = r"[!-.0-\\^-~]+(?:/[!-.0-\\^-~]+)*"
+_RESPONSE_CODE = re.compile(rf"\[({_CODE})\][ \t]?")
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        octets = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a line of a reply may not hold a lone surrogate") from None
+    if any(c < 0x20 or c == 0x7F for c in octets):
+        raise LocalProtocolError("a line of a reply may not hold control characters")
+    return octets
+
+
+def _status_line(indicator: bytes, text: str) -> bytes:
+    line = indicator + b" " + _encoded(text) + b"\r\n" if text else indicator + b"\r\n"
+    if len(line) > _MAX_STATUS_LINE:
+        raise LocalProtocolError(f"a status line has at most {_MAX_STATUS_LINE} octets")
+    return line
+
+
+def _multiline(text: str, lines: Iterable[bytes]) -> bytes:
+    # RFC 1939 section 3: a line that begins with the termination octet gets a second one.
+    stuffed = [b"." + line if line.startswith(b".") else line for line in lines]
+    return b"\r\n".join([_status_line(b"+OK", text)[:-2], *stuffed, b".\r\n"])
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCode:
+    """A response code (RFC 2449 section 8, RFC 3206), known or not.
+
+    Codes have levels: ``SYS/TEMP`` is within ``SYS``. Case does not count; names are kept in
+    upper case.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(_CODE, self.name):
+            raise LocalProtocolError("no response code (RFC 2449 section 3)")
+        object.__setattr__(self, "name", self.name.upper())
+
+    IN_USE: ClassVar[ResponseCode]
+    LOGIN_DELAY: ClassVar[ResponseCode]
+    SYS_TEMP: ClassVar[ResponseCode]
+    SYS_PERM: ClassVar[ResponseCode]
+    AUTH: ClassVar[ResponseCode]
+    UTF8: ClassVar[ResponseCode]
+
+    def within(self, other: ResponseCode) -> bool:
+        """Whether this is ``other`` or one of its sublevels."""
+        return self.name == other.name or self.name.startswith(other.name + "/")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ResponseCode.IN_USE = ResponseCode("IN-USE")
+ResponseCode.LOGIN_DELAY = ResponseCode("LOGIN-DELAY")
+ResponseCode.SYS_TEMP = ResponseCode("SYS/TEMP")
+ResponseCode.SYS_PERM = ResponseCode("SYS/PERM")
+ResponseCode.AUTH = ResponseCode("AUTH")
+ResponseCode.UTF8 = ResponseCode("UTF8")
+
+
+def split_response_code(text: str) -> tuple[ResponseCode | None, str]:
+    """The response code at the start of the text of an ``-ERR``, and what follows it."""
+    match = _RESPONSE_CODE.match(text)
+    if match is None:
+        return None, text
+    return ResponseCode(match[1]), text[match.end() :]
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The first line of a session (RFC 1939 section 4)."""
+
+    text: str = ""
+
+    @property
+    def timestamp(self) -> str | None:
+        """The APOP timestamp with its angle brackets, or ``None`` (RFC 1939 section 7).
+
+        The last well-formed msg-id of the text counts; without one, APOP is not available.
+        """
+        found = TIMESTAMP.findall(self.text)
+        return str(found[-1]) if found else None
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _status_line(b"+OK", self.text)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Ok:
+    """``+OK`` to a command whose answer is nothing more (RFC 1939 section 3)."""
+
+    command: Command[Any]
+    text: str = ""
+
+    def __init__(self, command: Command[Any], text: str = "") -> None:
+        _set_ok_command(self, command)
+        _set_ok_text(self, text)
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _status_line(b"+OK", self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """``-ERR``: the command failed; the session goes on (RFC 1939 section 3)."""
+
+    command: Command[Any] | None
+    """What was refused; ``None`` where the server refused the connection itself, or, in the
+    server's role, where what is refused was no command."""
+    text: str = ""
+    """What the server wrote, without the response code."""
+    code: ResponseCode | None = None
+    """The response code (RFC 2449 section 8), if there was one."""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        if self.code is None:
+            return _status_line(b"-ERR", self.text)
+        return _status_line(b"-ERR", f"[{self.code}] {self.text}".rstrip(" "))
+
+
+@dataclass(frozen=True, slots=True)
+class StatReply:
+    """The drop listing (RFC 1939 section 5, STAT)."""
+
+    command: Command[Any]
+    count: int
+    """How many messages the maildrop holds."""
+    octets: int | None
+    """Their size together, or ``None`` if the server's figure was no number. A hint."""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _status_line(b"+OK", f"{_number(self.count)} {_number(self.octets)}")
+
+
+@dataclass(frozen=True, slots=True)
+class ListOneReply:
+    """The scan listing of one message (RFC 1939 section 5, LIST with an argument)."""
+
+    command: Command[Any]
+    listing: ScanListing
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _status_line(b"+OK", _scan_row(*self.listing))
+
+
+@dataclass(frozen=True, slots=True)
+class ListReply:
+    """The scan listings of all messages (RFC 1939 section 5, LIST without an argument)."""
+
+    command: Command[Any]
+    listings: ScanListings
+    text: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        rows = (_scan_row(*row).encode("ascii") for row in self.listings)
+        return _multiline(self.text, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class UidlOneReply:
+    """The unique-id listing of one message (RFC 1939 section 7, UIDL with an argument)."""
+
+    command: Command[Any]
+    listing: UniqueIdListing
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return b"+OK " + _unique_id_row(*self.listing) + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class UidlReply:
+    """The unique-id listings of all messages (RFC 1939 section 7, UIDL without an argument)."""
+
+    command: Command[Any]
+    listings: UniqueIdListings
+    text: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _multiline(self.text, (_unique_id_row(*row) for row in self.listings))
+
+
+@dataclass(frozen=True, slots=True)
+class LastReply:
+    """The highest message number accessed so far (RFC 1460, LAST)."""
+
+    command: Command[Any]
+    number: int
+    """A message number, or 0 if none was accessed."""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _status_line(b"+OK", str(_number(self.number)))
+
+
+@dataclass(frozen=True, slots=True)
+class CapaReply:
+    """The capability list (RFC 2449 section 5)."""
+
+    command: Command[Any]
+    capabilities: Capabilities
+    text: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _multiline(self.text, map(_encoded, self.capabilities.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language of the server's texts (RFC 6856 section 3)."""
+
+    tag: str
+    """The language tag (RFC 5646), as the server spelt it."""
+    description: str = ""
+    """What the language is called, in itself or in the language in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguagesReply:
+    """The languages that a server speaks (RFC 6856 section 3, LANG without an argument)."""
+
+    command: Command[Any]
+    languages: tuple[Language, ...]
+    text: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        rows = (f"{language.tag} {language.description}".rstrip(" ") for language in self.languages)
+        return _multiline(self.text, map(_encoded, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class MechanismsReply:
+    """The mechanisms listed on a bare AUTH, as servers did before CAPA."""
+
+    command: Command[Any]
+    mechanisms: tuple[str, ...]
+    text: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        return _multiline(self.text, map(_encoded, self.mechanisms))
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A server's challenge within AUTH (RFC 5034 section 4)."""
+
+    command: Command[Any]
+    """The ``Auth`` that opened the exchange."""
+    data: bytes = b""
+    """The challenge, decoded from base64."""
+    text: str = ""
+    """What the server wrote where that was no base64; ``data`` is empty then."""
+
+    def to_bytes(self) -> bytes:
+        """The wire form; as long as the challenge needs."""
+        return b"+ " + (_encoded(self.text) if self.text else b64encode(self.data)) + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class MessageStart:
+    """A dot-terminated text follows (RETR, TOP, and extensions with such a reply)."""
+
+    command: Command[Any]
+    text: str = ""
+
+    def __init__(self, command: Command[Any], text: str = "") -> None:
+        _set_start_command(self, command)
+        _set_start_text(self, text)
+
+    def to_bytes(self) -> bytes:
+        """The wire form of the status line; the engine sends what follows."""
+        return _status_line(b"+OK", self.text)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class MessageData:
+    """The next octets of the text, at least one, cut anywhere, with dot-stuffing undone."""
+
+    data: bytes
+
+    def __init__(self, data: bytes) -> None:
+        _set_data(self, data)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class MessageEnd:
+    """The text is complete."""
+
+    command: Command[Any]
+    octets: int = field(default=0, compare=False)
+    """How many octets its ``MessageData`` events carried together."""
+
+    def __init__(self, command: Command[Any], octets: int = 0) -> None:
+        _set_end_command(self, command)
+        _set_end_octets(self, octets)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Message:
+    """A dot-terminated text, collected. Engines do not make it; the adapters do."""
+
+    command: Command[Any]
+    content: bytes = field(repr=False)
+    """The octets, line ends as the server sent them (CRLF), with dot-stuffing undone."""
+    text: str = ""
+
+    def __init__(self, command: Command[Any], content: bytes, text: str = "") -> None:
+        _set_message_command(self, command)
+        _set_message_content(self, content)
+        _set_message_text(self, text)
+
+    def __len__(self) -> int:
+        """The length of ``content`` in octets."""
+        return len(self.content)
+
+    def as_email(self) -> EmailMessage:
+        """The message parsed by the standard library, with ``email.policy.default``."""
+        # The email package takes longer to load than all of this one.
+        from email import message_from_bytes
+        from email.policy import default
+
+        return message_from_bytes(self.content, policy=default)
+
+
+_set_ok_command, _set_ok_text = slot_setter(Ok, "command"), slot_setter(Ok, "text")
+_set_start_command = slot_setter(MessageStart, "command")
+_set_start_text = slot_setter(MessageStart, "text")
+_set_data = slot_setter(MessageData, "data")
+_set_end_command = slot_setter(MessageEnd, "command")
+_set_end_octets = slot_setter(MessageEnd, "octets")
+_set_message_command = slot_setter(Message, "command")
+_set_message_content = slot_setter(Message, "content")
+_set_message_text = slot_setter(Message, "text")
+
+
+def _number(number: int | None, least: int = 0) -> int:
+    if number is None or not least <= number <= MAX_SIZE:
+        raise LocalProtocolError(f"a listing needs a number from {least} to {MAX_SIZE}")
+    return number
+
+
+def _scan_row(number: int, octets: int | None) -> str:
+    return f"{_number(number, 1)} {_number(octets)}"
+
+
+def _unique_id_row(number: int, unique_id: bytes | None) -> bytes:
+    # RFC 1939 section 7: one to 70 characters in the range 0x21 to 0x7E.
+    if not unique_id or len(unique_id) > 70 or any(not 0x21 <= c <= 0x7E for c in unique_id):
+        raise LocalProtocolError("a unique-id has 1 to 70 printable ASCII characters, no blank")
+    return b"%d %s" % (_number(number, 1), unique_id)

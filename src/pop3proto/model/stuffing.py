@@ -1,0 +1,43 @@
+"""Octets to the lines of a dot-terminated body (RFC 1939 section 3)."""
+
+from __future__ import annotations
+
+__all__ = ["BodyWriter"]
+
+
+class BodyWriter:
+    """Turns octets into the lines of a dot-terminated body, chunk by chunk.
+
+    Every line end becomes CRLF: a bare LF gets its CR, and a last line without an end gets one
+    (RFC 1939 section 3 knows no other line). A bare CR stays what it is.
+    """
+
+    __slots__ = ("_at_line_start", "_held_cr")
+
+    def __init__(self) -> None:
+        self._at_line_start = True
+        self._held_cr = False
+
+    def write(self, data: bytes) -> bytes:
+        """The wire form of the next octets of the content."""
+        if self._held_cr:
+            data = b"\r" + data
+        # Whether a CR at the end is bare or the first half of a CRLF shows in the next chunk.
+        self._held_cr = data.endswith(b"\r")
+        if self._held_cr:
+            data = data[:-1]
+        if not data:
+            return b""
+        if data.count(b"\n") != data.count(b"\r\n"):
+            data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        stuffed = data.replace(b"\r\n.", b"\r\n..")
+        if self._at_line_start and data.startswith(b"."):
+            stuffed = b"." + stuffed
+        self._at_line_start = data.endswith(b"\r\n")
+        return stuffed
+
+    def finish(self) -> bytes:
+        """What ends the body: a line end if one is missing, and the terminator."""
+        if self._held_cr:
+            return b"\r\r\n.\r\n"
+        return b".\r\n" if self._at_line_start else b"\r\n.\r\n"

@@ -1,0 +1,100 @@
+"""The client's mechanisms by their registered names."""
+
+from __future__ import annotations
+
+from ..errors import MechanismUnavailable
+from .cram_md5 import CramMd5
+from .digest_md5 import DigestMd5
+from .mechanism import ChannelBinding, Mechanism, ShowsSecret
+from .oauth import OAuthBearer, XOAuth2
+from .plain import Anonymous, External, Login, Plain
+from .scram import ScramSha1, ScramSha256, ScramSha512
+from .spnego import Gssapi, Ntlm
+
+__all__ = ["PASSWORD_MECHANISMS", "SHOWS_SECRET", "by_name", "shows_secret"]
+
+_PLUS = "-PLUS"
+_SCRAM = {cls.base: cls for cls in (ScramSha1, ScramSha256, ScramSha512)}
+PASSWORD_MECHANISMS = frozenset(
+    {"PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", *_SCRAM, *(n + _PLUS for n in _SCRAM)}
+)
+"""Those that prove a user's password."""
+SHOWS_SECRET = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
+"""Those that hand over something that opens the maildrop again (RFC 8314)."""
+_HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS", "GSSAPI"}
+
+
+def shows_secret(mechanism: Mechanism | str) -> bool:
+    """Whether who reads what ``mechanism`` says can log in with it: it needs TLS.
+
+    ``mechanism`` can be a name. One that is not known counts as one that shows its secret, as
+    does an object with such a name, unless its ``shows_secret`` is ``False``.
+    """
+    if not isinstance(mechanism, str):
+        if isinstance(mechanism, ShowsSecret):
+            return mechanism.shows_secret is not False
+        mechanism = mechanism.name
+    return mechanism.upper() not in _HIDES_SECRET
+
+
+def by_name(
+    name: str,
+    user: str | bytes = "",
+    secret: str | bytes = "",
+    *,
+    host: str | None = None,
+    channel_binding: ChannelBinding | None = None,
+    can_bind: bool = False,
+) -> Mechanism:
+    """The client's mechanism called ``name``, in any case, for one login.
+
+    ``secret`` is the password, or the access token of XOAUTH2 and OAUTHBEARER. ``user`` is who to
+    act as for EXTERNAL, the trace for ANONYMOUS. ``host`` is the server's name, for DIGEST-MD5,
+    GSSAPI and NTLM, in ASCII: A-labels where it has other characters. The ``-PLUS`` forms take
+    ``channel_binding``; ``can_bind`` says that this side has one and the server does not offer to
+    use it (RFC 5802 section 6).
+
+    Raises ``MechanismUnavailable`` for a name that is not known, and ``LocalProtocolError`` for a
+    user, a secret or a host that the mechanism cannot carry.
+    """
+    try:
+        upper = name.upper()
+        scram = _SCRAM.get(upper.removesuffix(_PLUS))
+        if upper.endswith(_PLUS) != (channel_binding is not None) or (
+            channel_binding and not scram
+        ):
+            raise MechanismUnavailable(
+                f"{upper}: SCRAM's -PLUS forms bind to the channel, no others"
+            )
+        if scram is not None:
+            return scram(user, secret, channel_binding=channel_binding, can_bind=can_bind)
+        match upper:
+            case "PLAIN":
+                return Plain(user, secret)
+            case "LOGIN":
+                return Login(user, secret)
+            case "CRAM-MD5":
+                return CramMd5(user, secret)
+            case "DIGEST-MD5":
+                return DigestMd5(user, secret, host=host or "")
+            case "XOAUTH2":
+                return XOAuth2(user, secret)
+            case "OAUTHBEARER":
+                return OAuthBearer(user, secret, host=host)
+            case "EXTERNAL":
+                return External(user)
+            case "ANONYMOUS":
+                return Anonymous(user)
+            case "GSSAPI":
+                return Gssapi(host or "", user=_text(user), password=_text(secret))
+            case "NTLM":
+                return Ntlm(user, secret, host=host or "")
+            case _:
+                raise MechanismUnavailable(f"no mechanism is known by the name {name!r}")
+    finally:
+        # A traceback shows the locals of this frame.
+        del secret
+
+
+def _text(text: str | bytes) -> str | None:
+    return (text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text) or None

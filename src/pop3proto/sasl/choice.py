@@ -1,0 +1,182 @@
+"""Which way to log in comes next: a choice without any input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import (
+    AuthenticationFailed,
+    LoginDelayed,
+    MaildropBusy,
+    MechanismUnavailable,
+    PermanentFailure,
+    PlaintextAuthRefused,
+    Pop3Error,
+    TemporaryFailure,
+    WrongCredentials,
+)
+from . import PASSWORD_MECHANISMS, ChannelBinding, shows_secret
+
+__all__ = ["APOP", "USER", "Choice", "is_final"]
+
+USER = "USER"
+"""The name under which USER and PASS are chosen (RFC 1939 section 7)."""
+APOP = "APOP"
+"""The name under which APOP is chosen."""
+_SCRAM, _PLUS = "SCRAM-", "-PLUS"
+
+# Best first. DIGEST-MD5, NTLM and APOP have to be named: they promise more than they keep.
+_AUTOMATIC = (
+    "SCRAM-SHA-512-PLUS",
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-512",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1",
+    "CRAM-MD5",
+    "PLAIN",
+    "LOGIN",
+    USER,
+)
+# Answers after which no other mechanism helps (RFC 3206, RFC 2449 section 8.1.1).
+_FINAL = (WrongCredentials, MaildropBusy, LoginDelayed, TemporaryFailure, PermanentFailure)
+
+
+def is_final(error: Exception) -> bool:
+    """Whether trying another mechanism is of no use after ``error``."""
+    return isinstance(error, _FINAL)
+
+
+class _Way(NamedTuple):
+    """One attempt."""
+
+    name: str
+    binding: ChannelBinding | None
+
+
+def _strength(name: str) -> int:
+    """How well a mechanism guards the password, so that none weaker is tried with it."""
+    if name == USER or (name != APOP and shows_secret(name)):
+        return 0
+    if not name.startswith(_SCRAM):
+        return 1
+    return 3 if name.endswith(_PLUS) else 2
+
+
+class Choice:
+    """Names one mechanism after the other, a ``-PLUS`` form once for each binding.
+
+    ``named`` are those that the caller allows, in order, or ``None``; ``offered`` those that the
+    server announces, in upper case, or ``None`` if it was not asked; ``bindings`` the channel
+    bindings of the connection, best first; ``show_password`` says whether the network may see the
+    password.
+    """
+
+    def __init__(
+        self,
+        named: Sequence[str] | None,
+        *,
+        offered: Sequence[str] | None,
+        bindings: Sequence[ChannelBinding],
+        show_password: bool,
+    ) -> None:
+        self._listed = named is not None
+        wanted = list(_AUTOMATIC) if named is None else [name.upper() for name in named]
+        for name in wanted:
+            if name not in PASSWORD_MECHANISMS and name not in (USER, APOP):
+                raise MechanismUnavailable(
+                    f"{name!r} does not log in with a password: see authenticate() and oauth()"
+                )
+        there = {*(offered or ()), USER, *([APOP] if self._listed else [])}
+        # Servers hide what works, and who names one mechanism knows that it does.
+        found = wanted if len(wanted) == 1 else [name for name in wanted if name in there]
+        bindable = [name for name in found if bindings or not name.endswith(_PLUS)]
+        allowed = [name for name in bindable if show_password or _strength(name) > 0]
+        if not allowed:
+            raise _unavailable(offered, found, bindable)
+        self._left = [
+            _Way(name, binding)
+            for name in allowed
+            for binding in (bindings if name.endswith(_PLUS) else (None,))
+        ]
+        self._current = _Way("", None)
+        # The types of the bindings that were refused, and whether that was the last refusal.
+        self._refused: dict[str, None] = {}
+        self._binding_refused = False
+        offers_plus = offered is not None and any(name.endswith(_PLUS) for name in offered)
+        # An answer to who strips the offer; where nobody has asked for it there is none to strip.
+        self.can_bind = bool(bindings) and offered is not None and not offers_plus
+        """Whether this side could bind to the channel, and the server does not offer to."""
+
+    @property
+    def binding(self) -> ChannelBinding | None:
+        """The channel binding for the mechanism that was named last."""
+        return self._current.binding
+
+    def next(self) -> str:
+        """The mechanism to try."""
+        self._current = self._left.pop(0)
+        return self._current.name
+
+    def go_on(self, error: Pop3Error, *, binding_refused: bool = False) -> bool:
+        """Whether there is another way to try after ``error`` at the last one.
+
+        With ``binding_refused`` the matter was the binding, or may have been: the password's
+        proof was not looked at. The same mechanism with another one, if there is one, guards the
+        password as well.
+        """
+        name, binding = self._current
+        self._binding_refused = binding is not None and binding_refused
+        if binding is not None and binding_refused:
+            self._refused[binding.type] = None
+            left = self._without_binding(error, binding)
+        else:
+            left = [] if is_final(error) else [way for way in self._left if way.name != name]
+        if not self._listed:
+            # A weaker one would give away what the stronger one has guarded.
+            left = [way for way in left if _strength(way.name) >= _strength(name)]
+            if name == "PLAIN" and isinstance(error, AuthenticationFailed):
+                # LOGIN says nothing that PLAIN has not said.
+                left = [way for way in left if way.name != "LOGIN"]
+        self._left = left if error.session_usable else []
+        return bool(self._left)
+
+    def _without_binding(self, error: Pop3Error, binding: ChannelBinding) -> list[_Way]:
+        if isinstance(error, WrongCredentials):
+            # It may be the user after all: nothing that shows the password comes behind it.
+            return [w for w in self._left if w.name.startswith(_SCRAM) and w.binding != binding]
+        if is_final(error):
+            return []
+        if isinstance(error, AuthenticationFailed):
+            # It may be the mechanism as well.
+            return self._left
+        return [way for way in self._left if way.binding != binding]
+
+    def explain(self, error: Pop3Error) -> None:
+        """Say in ``error``, the last one, that the channel bindings may be its reason, if so."""
+        if self._binding_refused:
+            types = ", ".join(self._refused)
+            error.args = (f"{error.args[0]} (channel bindings tried: {types})", *error.args[1:])
+            error.hint = (
+                f"{error.hint}; if the server knows no such channel binding, "
+                f'mechanisms=["{self._current.name.removesuffix(_PLUS)}"] logs in without one'
+            )
+
+
+def _unavailable(
+    offered: Sequence[str] | None, found: Sequence[str], bindable: Sequence[str]
+) -> Pop3Error:
+    """Why none of the mechanisms ``found`` can be used."""
+    if bindable:
+        return PlaintextAuthRefused(
+            "every login that the server offers shows the password to the network"
+        )
+    if found:
+        return MechanismUnavailable(
+            f"{found[0]} binds to the TLS connection, and there is nothing to bind to here"
+        )
+    names = ", ".join(offered or ()) or "none"
+    return MechanismUnavailable(
+        f"none of the allowed mechanisms is offered; those that are: {names}"
+    )

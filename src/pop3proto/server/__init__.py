@@ -1,0 +1,57 @@
+"""The server's session, and the maildrops that it answers from, without input or output.
+
+Whatever moves the octets hands them to ``ServerSession.receive_data()``, asks ``next_action()``
+what to do next, and calls ``close()`` in the end.
+"""
+
+from ..sasl.users import (
+    Authenticator,
+    Exchange,
+    LoggedIn,
+    Mechanism,
+    Outcome,
+    Passwords,
+    PasswordSource,
+    PlainMechanism,
+)
+from .actions import Action, Close, Delay, NeedData, Send, StartTls
+from .maildrop import (
+    MaildirMaildrops,
+    Maildrop,
+    MaildropProvider,
+    MemoryMaildrops,
+    StoredMessage,
+    UpdateFailed,
+    first_lines,
+    wire_octets,
+)
+from .options import DEFAULT_OPTIONS, ServerOptions
+from .session import ServerSession
+
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "Action",
+    "Authenticator",
+    "Close",
+    "Delay",
+    "Exchange",
+    "LoggedIn",
+    "MaildirMaildrops",
+    "Maildrop",
+    "MaildropProvider",
+    "Mechanism",
+    "MemoryMaildrops",
+    "NeedData",
+    "Outcome",
+    "PasswordSource",
+    "Passwords",
+    "PlainMechanism",
+    "Send",
+    "ServerOptions",
+    "ServerSession",
+    "StartTls",
+    "StoredMessage",
+    "UpdateFailed",
+    "first_lines",
+    "wire_octets",
+]

@@ -1,0 +1,202 @@
+"""What a Maildir needs beside its messages: safe names, unique-ids, and a lock of the session.
+
+``mailbox.Maildir`` has the same keys, and the tests deliver with it. To serve one it does not do:
+its ``lock()`` locks nothing; it takes symbolic links and FIFOs for messages, and opens them; it
+reads a folder again only if the folder's time says so, and never twice, so that a message which a
+mail program renames meanwhile can be missed, and is then gone as far as it knows.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from errno import EBUSY, EINVAL, ENOENT
+from hashlib import sha256
+from pathlib import Path
+from stat import S_ISREG
+from typing import TypeVar
+
+from ..errors import MaildropError, MaildropInUse
+from ..model.grammar import parse_number
+
+__all__ = ["FolderLock", "MaildirFiles", "delivery_order", "folder_name", "unique_id"]
+
+T = TypeVar("T")
+
+LOCK_NAME = "pop3proto.lock"
+# File systems take names of 255 octets.
+_MAX_NAME = 255
+# Upper case is not among them: on some file systems "A" and "a" are one file.
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_@+=.")
+_HASHED = b"~"
+_MAX_UNIQUE_ID = 70
+# A symbolic link can lead out of the Maildir, and opening a FIFO would wait for its writer.
+_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | _NOFOLLOW
+# How many looks at most are taken until two of them agree. Mail programs rename in fits and starts.
+_LOOKS = 16
+
+
+def folder_name(user: str) -> str:
+    """The name of a user's folder: one path component, another one for every user.
+
+    Lower-case letters, digits, and ``-_@+=.`` stand for themselves, except for a full stop at
+    either end; every other octet of the UTF-8 form is written as ``%`` and two hexadecimal
+    digits. Raises ``MaildropError`` for a name that is empty, is no Unicode text, or gets longer
+    than 255 octets.
+    """
+    try:
+        octets = user.encode("utf-8")
+    except UnicodeEncodeError:
+        raise MaildropError("a user name that is no text has no maildrop") from None
+    last = len(octets) - 1
+    name = "".join(
+        chr(octet)
+        if octet in _PLAIN and not (octet == 0x2E and i in (0, last))
+        else f"%{octet:02x}"
+        for i, octet in enumerate(octets)
+    )
+    if not 1 <= len(name) <= _MAX_NAME:
+        raise MaildropError("a user name that is empty or too long has no maildrop")
+    return name
+
+
+def unique_id(name: str) -> bytes:
+    """The unique-id of the message whose file has the unique name ``name`` (RFC 1939 section 7).
+
+    It is that name itself where it is 1 to 70 characters in the range 0x21 to 0x7E and does not
+    begin with a tilde; otherwise a tilde and the SHA-256 of the name in hexadecimal.
+    """
+    octets = os.fsencode(name)
+    fits = 1 <= len(octets) <= _MAX_UNIQUE_ID and all(0x21 <= octet <= 0x7E for octet in octets)
+    if fits and not octets.startswith(_HASHED):
+        return octets
+    return _HASHED + sha256(octets).hexdigest().encode("ascii")
+
+
+def delivery_order(name: str) -> tuple[int, str]:
+    """A sort key for unique names: they begin with the second of the delivery."""
+    seconds = parse_number(os.fsencode(name.partition(".")[0]))
+    return (seconds or 0, name)
+
+
+class MaildirFiles:
+    """The messages of a Maildir by their unique names, wherever its other users put them.
+
+    The unique name is what stands before the colon of a file's name; flags follow it. A mail
+    program changes those, and moves messages from ``new`` to ``cur``, at any time, and a folder
+    that is read meanwhile may show neither the old name nor the new one (POSIX, ``readdir()``).
+    So it takes two looks that agree to say that a message is gone.
+
+    Every method raises ``OSError``, and ``FileNotFoundError`` for a message that is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        before = self._paths = self._look()
+        # Whether the last two looks have found the same messages, so that others are gone.
+        self._settled = False
+        for _ in range(_LOOKS):
+            before = self._paths
+            self._look_again()
+            if self._settled:
+                return
+        # Where it never rests, what one of two looks has missed the other has hardly missed, too.
+        self._paths = before | self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._paths
+
+    def _look(self) -> dict[str, Path]:
+        paths: dict[str, Path] = {}
+        for subfolder in ("new", "cur"):
+            with os.scandir(self._folder / subfolder) as entries:
+                for entry in entries:
+                    if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                        paths[entry.name.partition(":")[0]] = Path(entry.path)
+        return paths
+
+    def _look_again(self) -> None:
+        before, self._paths = self._paths, self._look()
+        self._settled = before.keys() == self._paths.keys()
+
+    def _at_its_place(self, name: str, act: Callable[[Path], T]) -> T:
+        for _ in range(_LOOKS):
+            if name in self._paths:
+                with suppress(FileNotFoundError):
+                    return act(self._paths[name])
+            elif self._settled:
+                raise FileNotFoundError(ENOENT, "a message is not in its Maildir any more", name)
+            self._look_again()
+        raise OSError(EBUSY, "a message is nowhere for long, and yet not gone", name)
+
+    def read(self, name: str, chunk: int) -> Iterator[bytes]:
+        """Its content, ``chunk`` octets at once. Closing the generator closes the file."""
+        descriptor = self._at_its_place(name, lambda path: os.open(path, _READ))
+        try:
+            if not S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(EINVAL, "a message is no regular file", name)
+            while data := os.read(descriptor, chunk):
+                yield data
+        finally:
+            os.close(descriptor)
+
+    def remove(self, name: str) -> None:
+        """Delete it."""
+        self._at_its_place(name, os.unlink)
+        del self._paths[name]
+
+
+def _platform_lock() -> Callable[[int], None] | None:
+    """What locks an open file for this process, without waiting; ``None`` where nothing does."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class FolderLock:
+    """A lock on a Maildir, against other threads and other processes.
+
+    It is a ``flock()`` on a file in the folder, which ends with its process, whatever happens to
+    that. Where there is no ``flock()``, the file's existence is the lock: a process that is
+    killed leaves it behind, and somebody has to remove it.
+
+    Raises ``MaildropInUse`` if another session holds it, and ``OSError``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        lock = _platform_lock()
+        self._path = folder / LOCK_NAME
+        self._remove = lock is None
+        flags = os.O_RDWR | os.O_CREAT | (os.O_EXCL if lock is None else _NOFOLLOW)
+        try:
+            self._descriptor: int | None = os.open(self._path, flags, 0o600)
+        except FileExistsError:
+            raise MaildropInUse("another session holds the maildrop") from None
+        if lock is None:
+            return
+        try:
+            lock(self._descriptor)
+        except BlockingIOError:
+            self.release()
+            raise MaildropInUse("another session holds the maildrop") from None
+        except OSError:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let others in. Calling it again does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        os.close(descriptor)
+        if self._remove:
+            with suppress(FileNotFoundError):
+                self._path.unlink()

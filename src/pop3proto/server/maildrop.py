@@ -1,0 +1,360 @@
+"""Maildrops: what a server's session answers from, in memory, in Maildirs, or of the caller's own.
+
+A ``MaildropProvider`` opens the ``Maildrop`` of a user, for one session at a time (RFC 1939
+section 4).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from threading import Lock
+from typing import Protocol, TypeVar
+
+from ..errors import MaildropError, MaildropInUse
+from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
+
+__all__ = [
+    "CHUNK",
+    "MaildirMaildrops",
+    "Maildrop",
+    "MaildropProvider",
+    "MemoryMaildrops",
+    "StoredMessage",
+    "UpdateFailed",
+    "first_lines",
+    "wire_octets",
+]
+
+T = TypeVar("T")
+
+CHUNK = 64 * 1024
+"""How many octets of a message are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """What a maildrop says about one message before it is read."""
+
+    octets: int
+    """The size as it goes over the wire, with CRLF line ends and without stuffed dots (RFC 1939
+    section 11); see ``wire_octets()``."""
+    unique_id: bytes
+    """1 to 70 characters in the range 0x21 to 0x7E, the same in every session, and of no other
+    message of this maildrop (RFC 1939 section 7)."""
+
+
+class UpdateFailed(MaildropError):
+    """Some messages that were to be deleted are still there (RFC 1939 section 6)."""
+
+    hint = "the messages that are named stay in the maildrop; delete them in another session"
+
+    def __init__(self, *, deleted: Collection[int], failed: Collection[int]) -> None:
+        numbers = ", ".join(map(str, sorted(failed)))
+        super().__init__(f"{len(deleted)} messages were deleted, these were not: {numbers}")
+        self.deleted = frozenset(deleted)
+        """The numbers of the messages that are gone."""
+        self.failed = frozenset(failed)
+        """The numbers of the messages that are still there."""
+
+
+class Maildrop(Protocol):
+    """One session's view of one user's messages, which nobody else has open meanwhile."""
+
+    @property
+    def messages(self) -> Sequence[StoredMessage]:
+        """The messages there were when the maildrop was opened; number 1 comes first.
+
+        It never changes: what is delivered later belongs to the next session.
+        """
+        ...
+
+    def open(self, number: int) -> Iterator[bytes]:
+        """The content of message ``number``, from 1, in pieces of any length.
+
+        Line ends may be of any kind, the last may be missing, and dots are not stuffed. A
+        generator is closed when its reader leaves early. Raises ``MaildropError`` or ``OSError``,
+        at the call or later.
+        """
+        ...
+
+    def commit(self, deleted: Collection[int]) -> None:
+        """Remove the messages with these numbers for good (UPDATE, RFC 1939 section 6).
+
+        Called once at most, before ``close()``. Raises ``UpdateFailed``, which says what was
+        removed and what was not, if it could not remove all of them.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let the next session in. Called however a session ends; again does nothing."""
+        ...
+
+
+class MaildropProvider(Protocol):
+    """Opens maildrops. Called from every thread or task in which sessions run."""
+
+    def open(self, user: str) -> Maildrop:
+        """The maildrop of ``user``, who has proved to be that, locked for one session.
+
+        Raises ``MaildropInUse`` if another session has it, and ``MaildropError`` or ``OSError``
+        if it cannot be opened.
+        """
+        ...
+
+
+def wire_octets(chunks: Iterable[bytes]) -> int:
+    """How many octets a content has on the wire, stuffed dots and terminator not counted.
+
+    A bare LF counts as CRLF, and so does a last line end that is missing (RFC 1939 section 3);
+    a bare CR is an octet like any other.
+    """
+    octets = 0
+    last = b"\n"
+    for chunk in filter(None, chunks):
+        octets += len(chunk) + chunk.count(b"\n") - chunk.count(b"\r\n")
+        if last == b"\r" and chunk.startswith(b"\n"):
+            octets -= 1
+        last = chunk[-1:]
+    return octets if last == b"\n" else octets + 2
+
+
+def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
+    """The header of a content, the blank line behind it, and the first ``lines`` lines of its body.
+
+    What TOP shows (RFC 1939 section 7), as it is stored, with line ends of either kind. No more
+    of ``chunks`` is taken than that needs.
+    """
+    in_header = True
+    beginning = b""
+    for chunk in chunks:
+        position = 0
+        while (end := chunk.find(b"\n", position)) >= 0:
+            if in_header:
+                # Two octets of a line are enough to see whether it is blank.
+                line = (beginning + chunk[position : min(end, position + 2)])[:2]
+                beginning = b""
+                in_header = line not in (b"", b"\r")
+            else:
+                lines -= 1
+            position = end + 1
+            if not in_header and lines <= 0:
+                yield chunk[:position]
+                return
+        beginning = (beginning + chunk[position : position + 2])[:2]
+        yield chunk
+
+
+def _numbered(sequence: Sequence[T], number: int) -> T:
+    if not 1 <= number <= len(sequence):
+        raise MaildropError(f"there is no message {number}")
+    return sequence[number - 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    stored: StoredMessage
+    content: bytes = field(repr=False)
+
+
+class MemoryMaildrops:
+    """Maildrops in memory, for tests and demonstrations; any name has one. Safe between threads.
+
+    >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
+    >>> maildrops.add("user", b"Subject: two\\n\\nText.\\n")
+    b'message-2'
+    """
+
+    def __init__(self, messages: Mapping[str, Iterable[bytes]] | None = None) -> None:
+        self.undeletable: set[bytes] = set()
+        """Unique-ids of messages that cannot be deleted, to try what happens then."""
+        self._lock = Lock()
+        # By user and unique-id, in the order of their delivery.
+        self._entries: dict[str, dict[bytes, _Entry]] = {}
+        self._in_use: set[str] = set()
+        self._serial = itertools.count(1)
+        for user, contents in (messages or {}).items():
+            for content in contents:
+                self.add(user, content)
+
+    def add(self, user: str, content: bytes, *, unique_id: bytes | None = None) -> bytes:
+        """Deliver a message; sessions that are open don't see it. Returns its unique-id.
+
+        Raises ``ValueError`` for a unique-id that RFC 1939 section 7 does not allow, or that
+        another message of the maildrop has.
+        """
+        octets = wire_octets([content])
+        with self._lock:
+            entries = self._entries.setdefault(user, {})
+            if unique_id is None:
+                numbered = (b"message-%d" % serial for serial in self._serial)
+                unique_id = next(candidate for candidate in numbered if candidate not in entries)
+            elif not 1 <= len(unique_id) <= 70 or any(not 0x21 <= c <= 0x7E for c in unique_id):
+                raise ValueError(f"no unique-id: {unique_id!r}")
+            elif unique_id in entries:
+                raise ValueError(f"another message has the unique-id {unique_id!r}")
+            entries[unique_id] = _Entry(StoredMessage(octets, unique_id), content)
+        return unique_id
+
+    def contents(self, user: str) -> list[bytes]:
+        """The messages that are there now, as they were delivered."""
+        with self._lock:
+            return [entry.content for entry in self._entries.get(user, {}).values()]
+
+    def unique_ids(self, user: str) -> list[bytes]:
+        """The unique-ids of the messages that are there now."""
+        with self._lock:
+            return list(self._entries.get(user, ()))
+
+    def in_use(self, user: str) -> bool:
+        """Whether a session has the maildrop open."""
+        with self._lock:
+            return user in self._in_use
+
+    def open(self, user: str) -> Maildrop:
+        """Open the maildrop of ``user``; see ``MaildropProvider``."""
+        with self._lock:
+            if user in self._in_use:
+                raise MaildropInUse("another session holds the maildrop")
+            self._in_use.add(user)
+            entries = tuple(self._entries.get(user, {}).values())
+        return _MemoryMaildrop(entries, partial(self._remove, user), partial(self._release, user))
+
+    def _remove(self, user: str, messages: Mapping[int, bytes]) -> set[int]:
+        """Remove messages, given by number and unique-id; the numbers of those that stay."""
+        with self._lock:
+            stuck = {n for n, unique_id in messages.items() if unique_id in self.undeletable}
+            for number in messages.keys() - stuck:
+                self._entries[user].pop(messages[number], None)
+        return stuck
+
+    def _release(self, user: str) -> None:
+        with self._lock:
+            self._in_use.discard(user)
+
+
+class _MemoryMaildrop:
+    def __init__(
+        self,
+        entries: Sequence[_Entry],
+        remove: Callable[[Mapping[int, bytes]], set[int]],
+        release: Callable[[], None],
+    ) -> None:
+        self._entries = entries
+        self._remove = remove
+        self._release = release
+        self._closed = False
+        self.messages = tuple(entry.stored for entry in entries)
+
+    def open(self, number: int) -> Iterator[bytes]:
+        content = _numbered(self._entries, number).content
+        return (content[i : i + CHUNK] for i in range(0, len(content), CHUNK))
+
+    def commit(self, deleted: Collection[int]) -> None:
+        ids = {number: _numbered(self._entries, number).stored.unique_id for number in deleted}
+        failed = self._remove(ids)
+        if failed:
+            raise UpdateFailed(deleted=ids.keys() - failed, failed=failed)
+
+    def close(self) -> None:
+        # A second call must not take away the lock of the session that came next.
+        if not self._closed:
+            self._closed = True
+            self._release()
+
+
+class MaildirMaildrops:
+    """The maildrops of all users as Maildirs below one folder.
+
+    A user's Maildir has the user's name, with all that could lead elsewhere, or be taken for
+    another name, escaped: lower-case letters, digits and ``-_@+=.`` stand for themselves, any
+    other octet of the UTF-8 form is ``%`` and two hexadecimal digits, and so is a full stop at
+    either end. It is made, readable for its owner alone, when it is opened for the first time.
+
+    Unique-ids are the unique names of the files, or, where RFC 1939 does not allow those, a
+    tilde and their SHA-256; they stay when a mail program sets flags or moves a message to
+    ``cur``, and nothing is ever looked up by one. Symbolic links and whatever else is no regular
+    file are no messages. Messages are numbered in the order of their delivery. A file
+    ``pop3proto.lock`` in each Maildir keeps a second session out, also from another process.
+
+    Mail programs may use a Maildir meanwhile. A message that ``commit()`` cannot find, and cannot
+    prove to be gone, counts as one that is still there.
+    """
+
+    def __init__(self, root: str | PathLike[str]) -> None:
+        self._root = Path(root)
+        # By user and unique name; sizes take reading every message, and content never changes.
+        self._sizes: dict[str, dict[str, int]] = {}
+
+    def folder(self, user: str) -> Path:
+        """The Maildir of ``user``, whether it is there or not.
+
+        Raises ``MaildropError`` for a name that cannot have one.
+        """
+        return self._root / folder_name(user)
+
+    def open(self, user: str) -> Maildrop:
+        """Open the Maildir of ``user``; see ``MaildropProvider``."""
+        folder = self.folder(user)
+        try:
+            # The Maildir by itself, too: a parent that mkdir() makes does not get the mode.
+            for path in (folder, folder / "tmp", folder / "new", folder / "cur"):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = FolderLock(folder)
+        except OSError as error:
+            raise MaildropError(f"a Maildir cannot be opened: {error}") from error
+        try:
+            files = MaildirFiles(folder)
+            # One session at a time comes here for one user, so the cache needs no lock.
+            sizes = self._sizes[user] = _measured(files, self._sizes.get(user, {}))
+        except OSError as error:
+            lock.release()
+            raise MaildropError(f"a Maildir cannot be read: {error}") from error
+        return _Maildir(files, sizes, lock)
+
+
+def _measured(files: MaildirFiles, known: Mapping[str, int]) -> dict[str, int]:
+    """The sizes of all messages, in the order of their delivery."""
+    sizes: dict[str, int] = {}
+    for name in sorted(files, key=delivery_order):
+        octets = known.get(name)
+        # A message that somebody deletes meanwhile is none of this session's.
+        with suppress(FileNotFoundError):
+            sizes[name] = wire_octets(files.read(name, CHUNK)) if octets is None else octets
+    return sizes
+
+
+class _Maildir:
+    def __init__(self, files: MaildirFiles, sizes: Mapping[str, int], lock: FolderLock) -> None:
+        self._files = files
+        self._lock = lock
+        self._names = tuple(sizes)
+        self.messages = tuple(StoredMessage(sizes[name], unique_id(name)) for name in sizes)
+
+    def open(self, number: int) -> Iterator[bytes]:
+        return self._files.read(_numbered(self._names, number), CHUNK)
+
+    def commit(self, deleted: Collection[int]) -> None:
+        names = {number: _numbered(self._names, number) for number in deleted}
+        failed = {number for number, name in names.items() if not self._removed(name)}
+        if failed:
+            raise UpdateFailed(deleted=names.keys() - failed, failed=failed)
+
+    def _removed(self, name: str) -> bool:
+        try:
+            self._files.remove(name)
+        except FileNotFoundError:
+            # Whoever deleted it before did what was asked for.
+            return True
+        except OSError:
+            # It is still there, or was renamed so often that nobody can tell.
+            return False
+        return True
+
+    def close(self) -> None:
+        self._lock.release()

@@ -1,0 +1,139 @@
+"""A network that behaves badly, the same way every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from math import inf
+from random import Random
+from typing import TypedDict, TypeVar
+
+from ..transports import Stream
+from .clock import VirtualClock
+
+__all__ = ["ChaosStream", "Disturbances"]
+
+N = TypeVar("N", int, float)
+
+
+class Disturbances(TypedDict, total=False):
+    """What ``ChaosStream`` is told to do: its arguments of the same names."""
+
+    chunks: Iterable[int] | int
+    delays: Iterable[float] | float
+    drop_after: int | None
+    reset_after: int | None
+
+
+class ChaosStream:
+    """A ``Stream`` around ``stream`` that delays, cuts and ends what is received.
+
+    ``chunks`` are the sizes, in octets, of what each ``receive()`` returns at most; behind the
+    last one nothing is cut any more, and a single number is meant for all. Instead, ``rng``
+    chooses them, small ones above all: the same seed, the same sizes. ``delays`` are the seconds
+    that pass on ``clock`` before each chunk; again a single one is meant for all, and ``math.inf``
+    is a server that falls silent. Nobody waits for them. A delay that is longer than the deadline
+    raises ``TimeoutError`` when only the deadline has passed. ``clock`` is that of ``stream``, if
+    that has one, so that what a server in memory takes on purpose counts as well.
+
+    Behind ``drop_after`` received octets the stream ends as if the server had closed it, behind
+    ``reset_after`` it raises ``ConnectionResetError``; what is sent then is lost, or raises, too.
+
+    Raises ``ValueError`` for numbers that are out of range, when they are come to.
+
+    >>> from pop3proto.server import MemoryMaildrops
+    >>> from pop3proto.testing import memory_stream
+    >>> stream = memory_stream(MemoryMaildrops(), users={})
+    >>> broken = ChaosStream(stream, chunks=1, delays=0.5, reset_after=100)
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        rng: Random | None = None,
+        chunks: Iterable[int] | int | None = None,
+        delays: Iterable[float] | float = (),
+        drop_after: int | None = None,
+        reset_after: int | None = None,
+        clock: VirtualClock | None = None,
+    ) -> None:
+        if rng is not None and chunks is not None:
+            raise ValueError("either rng or chunks says how large the chunks are, not both")
+        own: object = getattr(stream, "clock", None)
+        self.clock = clock or (own if isinstance(own, VirtualClock) else VirtualClock())
+        """The time that passes by the delays."""
+        self.octets = 0
+        """How many octets have been handed out."""
+        self._stream = stream
+        self._chunks = _chosen(rng) if rng is not None else _each(() if chunks is None else chunks)
+        self._delays = _each(delays)
+        self._drop_after = drop_after
+        self._reset_after = reset_after
+        self._waiting = b""
+        for position in (drop_after, reset_after):
+            if position is not None and position < 0:
+                raise ValueError(f"a number of octets is not {position!r}")
+
+    def now(self) -> float:
+        """The time on ``clock``, which is the one that deadlines are measured by."""
+        return self.clock.now()
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Send, unless the connection is gone."""
+        if self._at(self._reset_after):
+            raise ConnectionResetError("the connection was reset")
+        if not self._at(self._drop_after):
+            await self._stream.send(data, timeout)
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """The next chunk, when its delay has passed."""
+        if self._at(self._reset_after):
+            raise ConnectionResetError("the connection was reset")
+        if self._at(self._drop_after):
+            return b""
+        began = self.clock.now()
+        if not self._waiting:
+            self._waiting = await self._stream.receive(timeout)
+        passed = self.clock.now() - began
+        self._pass(next(self._delays, 0.0), None if timeout is None else timeout - passed)
+        size = next(self._chunks, len(self._waiting))
+        if size < 1:
+            raise ValueError(f"a chunk has at least one octet, not {size!r}")
+        return self._take(size)
+
+    def _at(self, position: int | None) -> bool:
+        return position is not None and self.octets >= position
+
+    def _pass(self, delay: float, timeout: float | None) -> None:
+        if timeout is None and delay == inf:
+            raise TimeoutError("the server is silent, and the client would wait for ever")
+        if timeout is not None and delay > timeout:
+            self.clock.advance(timeout)
+            raise TimeoutError
+        self.clock.advance(delay)
+
+    def _take(self, size: int) -> bytes:
+        for position in (self._drop_after, self._reset_after):
+            if position is not None:
+                size = min(size, position - self.octets)
+        data, self._waiting = self._waiting[:size], self._waiting[size:]
+        self.octets += len(data)
+        return data
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self._stream.aclose()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._stream.abort()
+
+
+def _each(numbers: Iterable[N] | N) -> Iterator[N]:
+    return iter(numbers) if isinstance(numbers, Iterable) else repeat(numbers)
+
+
+def _chosen(rng: Random) -> Iterator[int]:
+    while True:
+        yield rng.choice((1, 1, 2, 3, rng.randint(4, 64), rng.randint(65, 4096)))

@@ -1,0 +1,123 @@
+"""Whole sessions as values: who says what, and what becomes of it when it is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model.commands import Command
+from ..model.events import ServerReply
+from ..model.replies import Greeting, MessageData, MessageEnd
+from ..model.stuffing import BodyWriter
+
+__all__ = ["BrokenConversation", "Conversation", "Damage", "Exchange"]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A command and its answer."""
+
+    command: Command[Any]
+    replies: tuple[ServerReply, ...]
+
+    @property
+    def server_octets(self) -> bytes:
+        """What the server sends."""
+        writer = BodyWriter()
+        parts: list[bytes] = []
+        for reply in self.replies:
+            if isinstance(reply, MessageData):
+                parts.append(writer.write(reply.data))
+            elif isinstance(reply, MessageEnd):
+                parts.append(writer.finish())
+            else:
+                parts.append(reply.to_bytes())
+        return b"".join(parts)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A whole session, from the greeting to the answer to QUIT."""
+
+    greeting: Greeting
+    exchanges: tuple[Exchange, ...]
+
+    @property
+    def rounds(self) -> tuple[tuple[Exchange, ...], ...]:
+        """The exchanges whose commands can be sent together: each round ends with a barrier."""
+        rounds: list[tuple[Exchange, ...]] = [()]
+        for exchange in self.exchanges:
+            rounds[-1] += (exchange,)
+            if exchange.command.barrier:
+                rounds.append(())
+        return tuple(filter(None, rounds))
+
+    @property
+    def commands(self) -> tuple[Command[Any], ...]:
+        """What the client sends, in order."""
+        return tuple(exchange.command for exchange in self.exchanges)
+
+    @property
+    def replies(self) -> tuple[ServerReply, ...]:
+        """What the server sends, in order: the events that a client's engine has to return."""
+        answers = (reply for exchange in self.exchanges for reply in exchange.replies)
+        return (self.greeting, *answers)
+
+    @property
+    def client_octets(self) -> bytes:
+        """What the client sends."""
+        return b"".join(command.to_bytes() for command in self.commands)
+
+    @property
+    def server_octets(self) -> bytes:
+        """What the server sends."""
+        answers = (exchange.server_octets for exchange in self.exchanges)
+        return self.greeting.to_bytes() + b"".join(answers)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Octets that were changed, left out, repeated or put in."""
+
+    position: int
+    """Where, in octets from the start of what is damaged."""
+    removed: int
+    """How many octets from there on are gone."""
+    inserted: bytes
+    """What stands in their place."""
+
+    @staticmethod
+    def done(damages: Sequence[Damage], data: bytes) -> bytes:
+        """``data`` with all of ``damages``; each position is one in ``data`` as it was."""
+        octets = bytearray(data)
+        for damage in sorted(damages, key=lambda some: some.position, reverse=True):
+            octets[damage.position : damage.position + damage.removed] = damage.inserted
+        return bytes(octets)
+
+
+@dataclass(frozen=True)
+class BrokenConversation:
+    """A session in which either side's octets have been tampered with.
+
+    A client can send all of its commands behind the greeting, before it reads another octet.
+    """
+
+    conversation: Conversation
+    """What it was before."""
+    server_damage: tuple[Damage, ...]
+    """What was done to the octets of the server behind the greeting, which comes first, whole."""
+    client_damage: tuple[Damage, ...]
+    """What was done to the octets of the client."""
+
+    @property
+    def server_octets(self) -> bytes:
+        """What the server sends now."""
+        greeting = self.conversation.greeting.to_bytes()
+        answers = self.conversation.server_octets[len(greeting) :]
+        return greeting + Damage.done(self.server_damage, answers)
+
+    @property
+    def client_octets(self) -> bytes:
+        """What the client sends now."""
+        return Damage.done(self.client_damage, self.conversation.client_octets)

@@ -1,0 +1,323 @@
+"""A POP3 server on the loopback interface: real sockets, real TLS, a thread a connection."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
+from threading import Condition, Event
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ..model.leniency import LENIENT, Leniency
+from ..model.limits import DEFAULT_LIMITS, Limits
+from ..server import (
+    DEFAULT_OPTIONS,
+    Authenticator,
+    Close,
+    Delay,
+    MaildropProvider,
+    NeedData,
+    Send,
+    ServerOptions,
+    ServerSession,
+    StartTls,
+)
+from ..transports import Security
+from .certificates import HOST, client_context, tls_for
+from .channel import Channel
+from .mechanisms import Mechanisms, Offer
+from .packets import Packet
+from .quirks.names import Quirk, consistent
+from .quirks.server import QuirkyServer
+
+if TYPE_CHECKING:
+    import trustme
+
+__all__ = ["LoopbackServer", "Serving", "serve"]
+
+_MAX_CONNECTIONS = 256
+
+
+class _Disconnected(Exception):
+    """The connection has failed, not the code that answers."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@contextmanager
+def _connection_faults() -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
+        raise _Disconnected(error) from error
+
+
+class LoopbackServer:
+    """A running server; ``serve()`` makes it."""
+
+    def __init__(
+        self,
+        make_session: Callable[[], ServerSession],
+        *,
+        security: Security,
+        tls_context: ssl.SSLContext | None,
+        certificate_authority: trustme.CA | None,
+        idle_timeout: float,
+        max_connections: int = _MAX_CONNECTIONS,
+        secured: Callable[[ServerSession, ssl.SSLObject], None] | None = None,
+        host: str = HOST,
+        port: int = 0,
+    ) -> None:
+        self.host = host
+        """The address that it listens on."""
+        self.security = security
+        """How connections are secured: as ``connect()`` has to be told."""
+        self.tls_context = tls_context
+        """What the server shakes hands with; ``None`` without TLS."""
+        self.certificate_authority = certificate_authority
+        """Who issued the server's certificate, if that was made here."""
+        self.sessions: list[ServerSession] = []
+        """The sessions so far, in the order of their connections; see what they say of
+        themselves."""
+        self.disconnects: list[OSError] = []
+        """How connections have failed: resets, timeouts, broken TLS."""
+        self.errors: list[BaseException] = []
+        """Faults of the code that answers. ``serve()`` raises them when it ends."""
+        self._make_session = make_session
+        self._secured = secured
+        self._idle_timeout = idle_timeout
+        self._closing = Event()
+        self._idle = Condition()
+        self._connections: set[socket.socket] = set()
+        # One thread for the listening socket, one for each connection.
+        self._threads = ThreadPoolExecutor(1 + max_connections, "pop3-server")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        """The port that it listens on."""
+        self._waker, self._wakened = socket.socketpair()
+        self._accepting = self._threads.submit(self._accept_all)
+
+    def client_context(self) -> ssl.SSLContext:
+        """A new context for a client that trusts this server's certificate, and no other.
+
+        Raises ``ValueError`` if the server has no certificate that was made here.
+        """
+        return client_context(self.certificate_authority)
+
+    def wait_until_idle(self, timeout: float = 10.0) -> None:
+        """Wait until every connection is closed and every maildrop released.
+
+        Raises ``TimeoutError`` if that takes longer than ``timeout`` seconds.
+        """
+        with self._idle:
+            if not self._idle.wait_for(lambda: not self._connections, timeout):
+                raise TimeoutError(f"{len(self._connections)} connections are still open")
+
+    def close(self) -> None:
+        """Close the listening socket and every connection, and wait for their threads."""
+        self._closing.set()
+        self._waker.close()
+        failure = self._accepting.exception()
+        if failure is not None:
+            self.errors.append(failure)
+        with self._idle:
+            for connection in self._connections:
+                # Wakes up the thread that reads from it; the client may have been faster.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        self._threads.shutdown()
+
+    def _accept_all(self) -> None:
+        with selectors.DefaultSelector() as selector, self._listener, self._wakened:
+            # Otherwise a client that is gone again would make accept() wait for the next one.
+            self._listener.setblocking(False)
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._wakened, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                selector.select()
+                with suppress(BlockingIOError, ConnectionError):
+                    self._begin(self._listener.accept()[0])
+
+    def _begin(self, connection: socket.socket) -> None:
+        with self._idle:
+            self._connections.add(connection)
+        talk = self._threads.submit(self._talk, connection)
+        talk.add_done_callback(partial(self._ended, connection))
+
+    def _ended(self, connection: socket.socket, talk: Future[None]) -> None:
+        error = talk.exception()
+        with self._idle:
+            if isinstance(error, _Disconnected):
+                self.disconnects.append(error.reason)
+            elif error is not None:
+                self.errors.append(error)
+            self._connections.discard(connection)
+            self._idle.notify_all()
+
+    def _talk(self, connection: socket.socket) -> None:
+        with connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            session = self._make_session()
+            self.sessions.append(session)
+            with closing(session):
+                self._drive(session, Channel(connection, self._idle_timeout))
+
+    def _drive(self, session: ServerSession, channel: Channel) -> None:
+        """Do what the session asks for until it is over."""
+        if self.security is Security.TLS:
+            self._start_tls(session, channel)
+        while True:
+            action = session.next_action()
+            match action:
+                case Send(data):
+                    with _connection_faults():
+                        channel.send(data, apart=isinstance(action, Packet))
+                case NeedData():
+                    with _connection_faults():
+                        data = channel.receive()
+                    session.receive_data(data)
+                case StartTls():
+                    self._start_tls(session, channel)
+                    session.tls_established()
+                case Delay(seconds):
+                    with _connection_faults():
+                        channel.flush()
+                    self._closing.wait(seconds)
+                case Close():
+                    channel.close()
+                    return
+
+    def _start_tls(self, session: ServerSession, channel: Channel) -> None:
+        if self.tls_context is None:
+            raise ValueError("a session asked for TLS on a server without a certificate")
+        with _connection_faults():
+            tls = channel.start_tls(self.tls_context)
+        if self._secured is not None:
+            self._secured(session, tls)
+
+
+class Serving:
+    """What ``serve()`` returns, for ``with`` and for ``async with``."""
+
+    def __init__(self, running: AbstractContextManager[LoopbackServer]) -> None:
+        self._running = running
+
+    def __enter__(self) -> LoopbackServer:
+        return self._running.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running.__exit__(kind, error, traceback)
+
+    async def __aenter__(self) -> LoopbackServer:
+        # Its threads take some milliseconds to start and to end, whatever the loop has to do.
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def serve(
+    maildrops: MaildropProvider,
+    *,
+    users: Authenticator | Mapping[str, str],
+    security: Security = Security.STLS,
+    options: ServerOptions = DEFAULT_OPTIONS,
+    mechanisms: Mechanisms = None,
+    tls_context: ssl.SSLContext | None = None,
+    idle_timeout: float = 600.0,
+    limits: Limits = DEFAULT_LIMITS,
+    leniency: Leniency = LENIENT,
+    host: str = HOST,
+    port: int = 0,
+    quirks: Iterable[Quirk | str] = (),
+) -> Serving:
+    """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
+
+    ``async with`` does the same: it runs in threads of its own, whatever the loop.
+
+    >>> from pop3proto.server import MemoryMaildrops
+    >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
+    >>> with serve(maildrops, users={"user": "secret"}) as server:
+    ...     address = server.host, server.port
+
+    ``users`` says who may log in, ``mechanisms`` how; as a function of the TLS connection
+    (``None`` in the clear) it can offer what depends on that, as channel binding and client
+    certificates do. ``Security.TLS`` and ``STLS`` use a certificate that is made on
+    the spot, which takes ``pip install pop3proto[testing]``, or ``tls_context``;
+    ``client_context()`` trusts the former. With ``PLAINTEXT``, passwords are only taken if
+    ``options`` allow it. ``idle_timeout`` is how many seconds a client may take for a command,
+    for a handshake, or for reading 64 KiB (RFC 1939 section 3 wants 600 at the least); then it is
+    disconnected, and nothing is deleted. 256 clients are served at once, more have to wait.
+    ``host`` and ``port`` are for a server that is to be found at another address; this one is
+    made for tests, and not for the network. ``quirks`` is what it does wrong on purpose, as
+    values of ``Quirk`` or as their names.
+
+    When the block ends, every connection is closed, and an error in the code that answered
+    (a maildrop's, say) is raised, or noted in the exception that ended the block.
+
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed, ``ValueError``
+    if ``quirks`` contradict each other, or a name among them is none, and ``TypeError`` if they
+    are a single name.
+    """
+    chosen = consistent(quirks)
+    authority, tls_context = tls_for(security, tls_context, host)
+    offer = Offer(mechanisms)
+
+    def make() -> LoopbackServer:
+        return LoopbackServer(
+            lambda: QuirkyServer(
+                maildrops,
+                users,
+                quirks=chosen,
+                options=options,
+                secure=security is Security.TLS,
+                offer_stls=security is Security.STLS,
+                mechanisms=offer.in_the_clear(),
+                limits=limits,
+                leniency=leniency,
+            ),
+            security=security,
+            tls_context=tls_context,
+            certificate_authority=authority,
+            idle_timeout=idle_timeout,
+            secured=offer.under_tls,
+            host=host,
+            port=port,
+        )
+
+    return Serving(_running(make))
+
+
+@contextmanager
+def _running(make: Callable[[], LoopbackServer]) -> Generator[LoopbackServer, None, None]:
+    server = make()
+    try:
+        yield server
+    except BaseException as error:
+        server.close()
+        for fault in server.errors:
+            error.add_note(f"The server failed, too: {fault!r}")
+        raise
+    server.close()
+    if len(server.errors) == 1:
+        raise server.errors[0]
+    if server.errors:
+        raise BaseExceptionGroup("the server failed", server.errors)

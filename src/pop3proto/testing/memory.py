@@ -1,0 +1,354 @@
+"""A server in memory: a ``Stream`` with a server's session at its other end, and no network.
+
+The session runs within the calls of the client's, so that there is no thread, no socket and
+nothing to wait for, and each test takes the same steps every time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from ..model.leniency import LENIENT, Leniency
+from ..model.limits import DEFAULT_LIMITS, Limits
+from ..server import DEFAULT_OPTIONS, Authenticator, MaildropProvider, ServerOptions, ServerSession
+from ..server.actions import Action, Close, Delay, NeedData, Send, StartTls
+from ..server.maildrop import CHUNK
+from ..transports import Security
+from .clock import VirtualClock
+from .mechanisms import Mechanisms, Offer
+from .packets import Packet
+from .quirks.names import Quirk
+from .quirks.server import QuirkyServer
+
+if TYPE_CHECKING:
+    import ssl
+
+    import trustme
+
+    from .certificates import ServerTls
+
+__all__ = ["AnsweringSession", "MemoryStream", "memory_stream"]
+
+
+class AnsweringSession(Protocol):
+    """What answers a client, without any input or output: a ``ServerSession``, a script."""
+
+    def next_action(self) -> Action:
+        """What is to be done next; once it is ``Close``, it stays that."""
+        ...
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets that arrived; none at all at the end of the stream."""
+        ...
+
+    def tls_established(self) -> None:
+        """The handshake that ``StartTls`` asked for has succeeded."""
+        ...
+
+    def close(self) -> None:
+        """The connection is gone."""
+        ...
+
+
+S_co = TypeVar("S_co", bound=AnsweringSession, covariant=True)
+
+
+class MemoryStream(Generic[S_co]):
+    """A ``Stream`` whose other end is ``session``; ``memory_stream()`` makes it.
+
+    Its coroutines never suspend, so that it serves the clients of every runtime, the blocking one
+    as well. The session runs ahead of the client by some 64 KiB of answers. Where a client would
+    have to wait for ever, its deadline passes at once: ``receive()`` raises ``TimeoutError``.
+    Where the server takes its time, that passes on ``clock``, and nobody waits: up to the
+    deadline, if that is sooner.
+
+    A fault of the code that answers (a maildrop's, say) comes out of ``send()``, ``receive()`` or
+    ``aclose()`` as it is.
+    """
+
+    def __init__(
+        self,
+        session: S_co,
+        *,
+        security: Security,
+        tls_context: ssl.SSLContext | None = None,
+        certificate_authority: trustme.CA | None = None,
+        secured: Callable[[S_co, ssl.SSLObject], None] | None = None,
+        clock: VirtualClock | None = None,
+    ) -> None:
+        self.session: S_co = session
+        """What answers; see what it says of itself."""
+        self.security = security
+        """How the connection is secured: as ``start()`` has to be told."""
+        self.tls_context = tls_context
+        """What the server shakes hands with; ``None`` without TLS."""
+        self.certificate_authority = certificate_authority
+        """Who issued the server's certificate, if that was made here."""
+        self.clock = clock or VirtualClock()
+        """The time that passes while the server does nothing on purpose."""
+        self.delayed = 0.0
+        """For how many seconds the server has decided to do nothing, all in all."""
+        self.error: OSError | None = None
+        """How TLS has broken on the server's side: because of the client's alert, say."""
+        self.closed = False
+        """Whether the client has closed the stream."""
+        self._secured = secured
+        self._inbound = bytearray()
+        self._ended = False
+        # What each receive() returns, in pieces; nothing may be added to the last one if that was
+        # sent by itself.
+        self._outbound: deque[list[bytes]] = deque()
+        self._outbound_octets = 0
+        self._sealed = False
+        self._idle_until = 0.0
+        self._over = False
+        self._wants_data = False
+        self._tls: ServerTls | None = None
+        self._shaking_hands = False
+        if security is Security.TLS:
+            self._start_tls()
+
+    def client_context(self) -> ssl.SSLContext:
+        """A new context for a client that trusts this server's certificate, and no other.
+
+        The certificate is for ``localhost`` and ``127.0.0.1``. Raises ``ValueError`` if the
+        server has no certificate that was made here.
+        """
+        from .certificates import client_context
+
+        return client_context(self.certificate_authority)
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Let the server have ``data``; once it has closed, nobody does.
+
+        Raises ``OSError`` if this end is closed.
+        """
+        if self.closed:
+            raise ConnectionAbortedError("the stream is closed")
+        self._inbound += data
+        self._advance()
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """What the server says next, ``b""`` at the end.
+
+        Raises ``TimeoutError``, at once, if the server waits for the client, and, when only that
+        time has passed on ``clock``, if it says nothing within ``timeout`` seconds.
+        """
+        if self.closed:
+            raise ConnectionAbortedError("the stream is closed")
+        left = timeout
+        while True:
+            self._advance()
+            if self._outbound:
+                break
+            if self._over:
+                return b""
+            left = self._wait(left)
+        data = b"".join(self._outbound.popleft())
+        self._outbound_octets -= len(data)
+        return data
+
+    def _wait(self, timeout: float | None) -> float | None:
+        """Let time pass until the server goes on; what is left of ``timeout``."""
+        idle = self._idle_until - self.clock.now()
+        if idle <= 0:
+            raise TimeoutError("the server waits for the client, nothing would ever come")
+        if timeout is not None and timeout < idle:
+            self.clock.advance(timeout)
+            raise TimeoutError(f"the server has not said anything for {timeout:g} s")
+        self.clock.advance(idle)
+        return None if timeout is None else timeout - idle
+
+    async def aclose(self) -> None:
+        """Close; the server still takes what was sent. Closing twice is no error."""
+        if self.closed:
+            return
+        self.closed = self._ended = True
+        try:
+            while not self._over:
+                self._idle_until = 0.0
+                self._outbound.clear()
+                self._outbound_octets = 0
+                self._advance()
+        finally:
+            self._end()
+
+    def abort(self) -> None:
+        """Close; what the server has not answered yet, it never does."""
+        self.closed = True
+        self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        self.session.close()
+
+    def _advance(self) -> None:
+        """Let the server go on until it waits, has ended, or has said a chunk's worth."""
+        try:
+            while not self._over and self._outbound_octets < CHUNK and not self._idles():
+                if not self._step():
+                    return
+        except BaseException:
+            self._end()
+            raise
+
+    def _idles(self) -> bool:
+        return self.clock.now() < self._idle_until
+
+    def _step(self) -> bool:
+        """One step of the server's; whether there was anything to do."""
+        if self._shaking_hands:
+            return self._shake_hands()
+        if not self._wants_data:
+            self._do(self.session.next_action())
+            return True
+        data = self._received()
+        if data is None:
+            return False
+        self._wants_data = False
+        self.session.receive_data(data)
+        return True
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Send(data):
+                self._say(data, apart=isinstance(action, Packet))
+            case NeedData():
+                self._wants_data = True
+            case StartTls():
+                self._start_tls()
+            case Delay(seconds):
+                self.delayed += seconds
+                self._idle_until = self.clock.now() + seconds
+            case Close():
+                if self._tls is not None:
+                    self._tls.close()
+                    self._put(self._tls.take())
+                self._end()
+
+    def _say(self, data: bytes, *, apart: bool) -> None:
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._tls.take()
+        self._put(data, apart=apart)
+
+    def _put(self, data: bytes, *, apart: bool = False) -> None:
+        if not data:
+            return
+        if apart or self._sealed or not self._outbound:
+            self._outbound.append([])
+        self._outbound[-1].append(data)
+        self._outbound_octets += len(data)
+        self._sealed = apart
+
+    def _taken(self) -> bytes | None:
+        """What came from the client, ``b""`` at the end, ``None`` if nothing is there yet."""
+        if not self._inbound and not self._ended:
+            return None
+        data = bytes(self._inbound)
+        self._inbound.clear()
+        return data
+
+    def _received(self) -> bytes | None:
+        if self._tls is None:
+            return self._taken()
+        try:
+            while (data := self._tls.read()) is None and (octets := self._taken()) is not None:
+                self._tls.feed(octets)
+        except OSError as error:
+            self._break(error)
+            return None
+        return data
+
+    def _start_tls(self) -> None:
+        if self.tls_context is None:
+            raise ValueError("a session asked for TLS on a server without a certificate")
+        from .certificates import ServerTls
+
+        self._tls = ServerTls(self.tls_context)
+        self._shaking_hands = True
+
+    def _shake_hands(self) -> bool:
+        tls, octets = self._tls, self._taken()
+        if octets is None or tls is None:
+            return False
+        tls.feed(octets)
+        try:
+            self._shaking_hands = not tls.shake_hands()
+        except OSError as error:
+            self._break(error)
+            return True
+        self._put(tls.take())
+        if self._shaking_hands:
+            return True
+        if self._secured is not None:
+            self._secured(self.session, tls.connection)
+        if self.security is not Security.TLS:
+            self.session.tls_established()
+        return True
+
+    def _break(self, error: OSError) -> None:
+        """TLS has failed; the client may still learn why from an alert."""
+        self.error = error
+        if self._tls is not None:
+            self._put(self._tls.take())
+        self._end()
+
+
+def memory_stream(
+    maildrops: MaildropProvider,
+    *,
+    users: Authenticator | Mapping[str, str],
+    security: Security = Security.PLAINTEXT,
+    options: ServerOptions = DEFAULT_OPTIONS,
+    mechanisms: Mechanisms = None,
+    tls_context: ssl.SSLContext | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    leniency: Leniency = LENIENT,
+    quirks: Iterable[Quirk | str] = (),
+    clock: VirtualClock | None = None,
+) -> MemoryStream[ServerSession]:
+    """A stream to a new server that answers from ``maildrops``, without a network or threads.
+
+    >>> from pop3proto.server import MemoryMaildrops
+    >>> from pop3proto.transports.blocking import Client
+    >>> stream = memory_stream(MemoryMaildrops(), users={"user": "secret"})
+    >>> with Client.start(stream, security=stream.security) as client:
+    ...     client.greeting.text.startswith("localhost POP3 server ready")
+    True
+
+    The arguments are those of ``serve()``. Without TLS, which is the default here, the server
+    takes passwords only if ``options`` allow it, and the client if ``allow_plaintext_auth`` does.
+    With TLS or STLS both ends do all of the handshake, in memory. The time that the server takes
+    on purpose (``failed_login_delay``, ``latency``, that of a quirk) passes on ``clock``, which
+    counts against the client's deadlines, and which nobody waits for.
+
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed, ``ValueError``
+    if ``quirks`` contradict each other, or a name among them is none, and ``TypeError`` if they
+    are a single name.
+    """
+    from .certificates import tls_for
+
+    authority, context = tls_for(security, tls_context)
+    offer = Offer(mechanisms)
+    session = QuirkyServer(
+        maildrops,
+        users,
+        quirks=quirks,
+        options=options,
+        secure=security is Security.TLS,
+        offer_stls=security is Security.STLS,
+        mechanisms=offer.in_the_clear(),
+        limits=limits,
+        leniency=leniency,
+    )
+    return MemoryStream(
+        session,
+        security=security,
+        tls_context=context,
+        certificate_authority=authority,
+        secured=offer.under_tls,
+        clock=clock,
+    )

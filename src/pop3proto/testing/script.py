@@ -1,0 +1,374 @@
+"""Servers that know what the client is going to say, and fail the test if it says anything else."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
+
+from ..server import ServerSession
+from ..server.actions import Action, Close, NeedData, Send, StartTls
+from ..transcript.recorded import EndOfStream, Entry, Octets, TlsEstablished
+from ..transcript.recorder import REDACTED, Recorder, Transcript
+from ..transports import Security
+from .memory import MemoryStream
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+
+    from .loopback import LoopbackServer
+
+__all__ = [
+    "Script",
+    "ScriptDeviation",
+    "ScriptedSession",
+    "ScriptedStream",
+    "Turn",
+    "scripted",
+    "serve_script",
+]
+
+GREETING = b"+OK ready\r\n"
+
+Turn: TypeAlias = tuple[bytes | re.Pattern[bytes], bytes | None]
+"""A line that the client is to send, without its CRLF, and the octets that answer it.
+
+The line can be a pattern that the whole of it has to match. ``b""`` is no answer; ``None`` closes
+the connection.
+"""
+Script: TypeAlias = Iterable[Turn | Entry]
+"""A conversation: turns, or the entries of a transcript, or some of each."""
+
+# As in a recorder's transcripts: see pop3proto.transcript.
+_REDACTIONS = {
+    re.escape(REDACTED): b".*",
+    re.escape(b64encode(REDACTED)): rb"[A-Za-z0-9+/]*={0,2}",
+    b"0" * 32: rb"[0-9a-fA-F]{32}",
+}
+_SHOWN = 10
+
+
+class ScriptDeviation(AssertionError):
+    """The client has not kept to the script.
+
+    The message shows what was expected, what came, and what was said before, without the secrets
+    that a ``Recorder`` takes out of what came.
+    """
+
+    def __init__(self, problem: str, expected: str, transcript: Transcript) -> None:
+        lines = transcript.dumps().splitlines()[1:]
+        shown = ["(...)", *lines[-_SHOWN:]] if len(lines) > _SHOWN else lines
+        said = "\n  ".join(["the conversation:", *shown])
+        super().__init__(f"{problem}\nthe script goes on with: {expected}\n{said}")
+        self.problem = problem
+        """What the client has done."""
+        self.expected = expected
+        """What should have come next, as in the text form of a transcript."""
+        self.transcript = transcript
+        """What was said, from the beginning; what deviates comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the client is to send: a line, or the part of one that a transcript ends with."""
+
+    pattern: re.Pattern[bytes]
+    end: bytes
+    shown: str
+    octets: int | None = None
+    """How many octets it is, if no line end tells."""
+
+    @classmethod
+    def of(cls, data: bytes) -> _Line:
+        end = next((end for end in (b"\r\n", b"\n") if data.endswith(end)), b"")
+        pattern = re.escape(data.removesuffix(end))
+        for redaction, anything in _REDACTIONS.items():
+            pattern = pattern.replace(redaction, anything)
+        octets = None if end else len(data)
+        return cls(re.compile(pattern, re.DOTALL), end, _shown(Octets("client", data)), octets)
+
+    def next_in(self, heard: bytearray) -> bytes | None:
+        """What is to be compared with it; ``None`` if more has to come."""
+        octets = self.octets or heard.find(b"\n") + 1
+        return bytes(heard[:octets]) if 0 < octets <= len(heard) else None
+
+    def matches(self, said: bytes) -> bool:
+        """Whether the client has said it."""
+        content = said.removesuffix(self.end)
+        return said.endswith(self.end) and self.pattern.fullmatch(content) is not None
+
+
+_Step: TypeAlias = "_Line | Entry"
+
+
+def _shown(entry: Entry) -> str:
+    return Transcript([entry]).dumps().splitlines()[1]
+
+
+def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
+    # A transcript has a greeting of its own, if it has anything.
+    opening = not isinstance(script, Transcript)
+    for item in script:
+        if opening and isinstance(item, tuple):
+            yield Octets("server", greeting)
+        opening = False
+        if isinstance(item, tuple):
+            yield from _turn(*item)
+        else:
+            yield _Line.of(item.data) if isinstance(item, Octets) and item.who == "client" else item
+    if opening:
+        yield Octets("server", greeting)
+
+
+def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_Step]:
+    _check_octets(line.pattern if isinstance(line, re.Pattern) else line)
+    _check_octets(b"" if answer is None else answer)
+    if isinstance(line, re.Pattern):
+        yield _Line(line, b"\r\n", f"C: a line that matches {line.pattern!r}")
+    else:
+        yield _Line.of(line + b"\r\n")
+    yield EndOfStream("server") if answer is None else Octets("server", answer)
+
+
+def _check_octets(part: object) -> None:
+    if not isinstance(part, bytes):
+        raise TypeError(f"a turn is made of octets, as b'CAPA', and not of {part!r}")
+
+
+class ScriptedSession:
+    """The server's side of a script, without any input or output.
+
+    It is driven as a ``ServerSession`` is. ``next_action()`` raises ``ScriptDeviation`` where the
+    client does not keep to the script.
+    """
+
+    def __init__(self, script: Script, *, greeting: bytes = GREETING) -> None:
+        self._steps = deque(_steps(script, greeting))
+        self.security = _security(self._steps)
+        """How the client has to secure the connection."""
+        if self.security is Security.TLS:
+            self._steps.popleft()
+        self._recorder = Recorder("server")
+        if self.security is Security.TLS:
+            self._recorder.tls_established()
+        self._heard = bytearray()
+        self._ended = False
+
+    def __repr__(self) -> str:
+        return f"<ScriptedSession: {len(self._steps)} steps to go>"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of the script is left but the end of the stream."""
+        return all(isinstance(step, EndOfStream) for step in self._steps)
+
+    @property
+    def transcript(self) -> Transcript:
+        """What has been said, without the secrets."""
+        return self._recorder.transcript
+
+    def check_finished(self) -> None:
+        """Raise ``ScriptDeviation`` if the client has not come to the end of the script."""
+        if not self.finished:
+            raise self._deviation("the client has stopped before the end of the script")
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets that arrived; none at all says that the stream has ended."""
+        self._heard += data
+        self._ended = self._ended or not data
+
+    def tls_established(self) -> None:
+        """Say that the TLS handshake that ``StartTls`` asked for has succeeded."""
+        self._recorder.tls_established()
+
+    def close(self) -> None:
+        """Say that the connection is gone. See ``finished`` for whether it was used up."""
+        self._ended = True
+
+    def next_action(self) -> Action:
+        """What is to be done next. Once it is ``Close``, it stays that."""
+        while self._steps:
+            step = self._steps[0]
+            if isinstance(step, _Line) and not self._hear(step):
+                return NeedData()
+            if step == EndOfStream("server"):
+                return Close()
+            if step == EndOfStream("client"):
+                self._refuse_what_came("the client has gone on where it should close")
+                if not self._ended:
+                    return NeedData()
+            if isinstance(step, TlsEstablished):
+                self._refuse_what_came("the client has said something before TLS")
+                self._steps.popleft()
+                return StartTls()
+            self._steps.popleft()
+            if isinstance(step, Octets) and step.data:
+                self._recorder.sent(step.data)
+                return Send(step.data)
+        self._refuse_what_came("the client has gone on behind the end of the script")
+        return Close() if self._ended else NeedData()
+
+    def second_connection(self) -> ScriptDeviation:
+        """What it is if the client connects again."""
+        return self._deviation("the client has connected a second time")
+
+    def _refuse_what_came(self, problem: str) -> None:
+        if self._heard:
+            self._recorder.received(bytes(self._heard))
+            raise self._deviation(problem)
+
+    def _hear(self, line: _Line) -> bool:
+        """Whether the client has said ``line``, rather than nothing yet."""
+        said = line.next_in(self._heard)
+        if said is not None:
+            self._recorder.received(said)
+            if not line.matches(said):
+                raise self._deviation("the client has said something else")
+            del self._heard[: len(said)]
+        elif self._ended:
+            self._refuse_what_came("the client has closed within a line")
+            raise self._deviation("the client has closed the connection")
+        return said is not None
+
+    def _deviation(self, problem: str) -> ScriptDeviation:
+        step = self._steps[0] if self._steps else EndOfStream("client")
+        expected = step.shown if isinstance(step, _Line) else _shown(step)
+        return ScriptDeviation(problem, expected, self.transcript)
+
+
+def _security(steps: Iterable[_Step]) -> Security:
+    for number, step in enumerate(steps):
+        if isinstance(step, TlsEstablished):
+            return Security.STLS if number else Security.TLS
+    return Security.PLAINTEXT
+
+
+class ScriptedStream(MemoryStream[ScriptedSession]):
+    """A ``Stream`` to a server that keeps to a script; ``scripted()`` makes it.
+
+    Leaving it as a context manager without an error checks that the script was played to its end,
+    and raises ``ScriptDeviation`` if it was not.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.session.check_finished()
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """What the script says next, ``b""`` at the end.
+
+        Raises ``ScriptDeviation`` where client and script would wait for each other.
+        """
+        try:
+            return await super().receive(timeout)
+        except TimeoutError:
+            self.session.check_finished()
+            raise
+
+
+def scripted(
+    script: Script,
+    *,
+    greeting: bytes = GREETING,
+    tls_context: ssl.SSLContext | None = None,
+) -> ScriptedStream:
+    """A stream to a server that answers what ``script`` says, if the client keeps to it.
+
+    ``script`` is a list of turns, such as ``(b"STAT", b"+OK 0 0\\r\\n")``, behind ``greeting``,
+    which may be all that is said; or a ``Transcript``, which has a greeting of its own. What a
+    ``Recorder`` has redacted in a line of the client's can be anything: ``PASS <redacted>`` is
+    any password. Where a transcript says that TLS was established, there is a handshake, with a
+    certificate that is made on the spot or ``tls_context``; leave these entries out to have the
+    rest in the clear.
+
+    Where the client does not keep to it, its own call raises ``ScriptDeviation``. A turn of text
+    instead of octets raises ``TypeError`` at once.
+
+    >>> from pop3proto.transports.blocking import Client, ClientOptions
+    >>> turns = [(b"NOOP", b"+OK\\r\\n"), (b"QUIT", b"+OK bye\\r\\n")]
+    >>> with scripted(turns) as stream:
+    ...     options = ClientOptions(capabilities=False)
+    ...     client = Client.start(stream, security=stream.security, options=options)
+    ...     client.quit().text
+    Traceback (most recent call last):
+    pop3proto.testing.script.ScriptDeviation: the client has said something else
+    the script goes on with: C: NOOP\\r\\n
+    ...
+    """
+    from .certificates import tls_for
+
+    session = ScriptedSession(script, greeting=greeting)
+    authority, context = tls_for(session.security, tls_context)
+    return ScriptedStream(
+        session,
+        security=session.security,
+        tls_context=context,
+        certificate_authority=authority,
+    )
+
+
+@contextmanager
+def serve_script(
+    script: Script,
+    *,
+    greeting: bytes = GREETING,
+    tls_context: ssl.SSLContext | None = None,
+) -> Generator[LoopbackServer, None, None]:
+    """Run a server that keeps to a script on a free port of 127.0.0.1, for one connection.
+
+    The arguments are those of ``scripted()``. When the client does not keep to the script, the
+    connection is closed; when the ``with`` block ends, ``ScriptDeviation`` is raised, or noted in
+    the exception that ended the block. So it is if the script was not played to its end, or a
+    second connection was made.
+    """
+    # Scripts in memory are played where there are no sockets, too.
+    from .certificates import tls_for
+    from .loopback import LoopbackServer
+
+    session = ScriptedSession(script, greeting=greeting)
+    authority, context = tls_for(session.security, tls_context)
+    connections = iter([session])
+
+    def connected() -> ServerSession:
+        answering = next(connections, None)
+        if answering is None:
+            raise session.second_connection()
+        # A LoopbackServer asks no more of it than an AnsweringSession has.
+        return cast(ServerSession, answering)
+
+    server = LoopbackServer(
+        connected,
+        security=session.security,
+        tls_context=context,
+        certificate_authority=authority,
+        idle_timeout=600.0,
+    )
+    try:
+        yield server
+    except BaseException as error:
+        server.close()
+        for fault in server.errors:
+            error.add_note(f"The server failed, too: {fault}")
+        raise
+    if not session.finished:
+        # What the client has sent, and left, may still be on its way.
+        with suppress(TimeoutError):
+            server.wait_until_idle(5.0)
+    server.close()
+    if server.errors:
+        # The first deviation is what led to the others.
+        raise server.errors[0]
+    session.check_finished()

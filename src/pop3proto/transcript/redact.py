@@ -1,0 +1,266 @@
+"""Takes the secrets out of a session while it is being recorded, whatever the chunks.
+
+What a client says is a secret or not depends on where the session stands: within AUTH every
+line is one. So both directions are followed, commands in one and answers in the other. Where
+they cannot be told apart for certain, the doubt is resolved by hiding too much.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import deque
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from ..engine.parsing import split_status_line
+from ..engine.wire import ReceiveBuffer
+from ..errors import LimitExceeded
+from ..model.commands import KNOWN_VERBS
+from ..model.states import ReplyShape
+from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
+
+__all__ = ["REDACTED", "Redactor"]
+
+REDACTED = b"<redacted>"
+"""What stands in the place of a secret; in base64 where the protocol wants that."""
+_REDACTED_BASE64 = b64encode(REDACTED)
+_REDACTED_DIGEST = b"0" * 32
+
+# Laxer than any server reads it: what somebody mistyped is a secret all the same, and a bare CR
+# could be the end of a line to somebody.
+_SECRET_VERB = re.compile(rb"(?:\A[\x00-\x20]*|[\x00-\x1f] *)(PASS|RPOP|APOP|AUTH)", re.IGNORECASE)
+# In capitals, or in small letters as some write it; what mixes them is rather base64.
+_MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}|[a-z0-9_-]{1,20}")
+_DIGEST = re.compile(rb"[0-9a-f]{32}", re.IGNORECASE)
+
+# Long enough for any challenge that the engines take. What is longer ends the tracking.
+_STATUS_LINE = 256 * 1024
+_NO_LIMIT = 2**63
+_ELIDED = bytes(octet if octet in b"\r\n" else ord("x") for octet in range(256))
+
+
+class _Answer(Enum):
+    """What the positive answer to a line of the client's is."""
+
+    STATUS = auto()
+    LOGIN = auto()
+    LISTING = auto()
+    MESSAGE = auto()
+    UPLOAD = auto()
+    AUTH = auto()
+    MECHANISMS = auto()
+
+
+_OF_AUTH = frozenset({_Answer.AUTH, _Answer.MECHANISMS})
+_BODIES = frozenset({_Answer.LISTING, _Answer.MESSAGE, _Answer.MECHANISMS})
+
+
+class Redactor:
+    """Turns the octets of both directions into octets that may be kept.
+
+    ``bodies`` says whether messages are kept; if not, each of their octets but CR and LF becomes
+    an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
+    """
+
+    def __init__(self, *, bodies: bool, multiline: Verbs) -> None:
+        self._bodies = bodies
+        self._multiline = multiline
+        # The line of the client's that is not complete: the one place where a secret can be.
+        self._partial = bytearray()
+        self._pending: deque[_Answer] = deque()
+        # Whether the client's lines belong to AUTH.
+        self._exchange = False
+        # Whether the last answer within AUTH can be its end as well as a challenge.
+        self._doubtful = False
+        # Whether the server sends what answers nothing, or takes a text where none can be. From
+        # there on every line of the client's but the plainest commands is hidden: the end of an
+        # AUTH exchange is not to be seen.
+        self._lost = False
+        self._logged_in = False
+        self._upload = False
+        self._greeted = False
+        self._buffer = ReceiveBuffer()
+        self._body: _Answer | None = None
+        self._newline = b"\r\n"
+
+    def client(self, data: bytes) -> bytes:
+        """The lines that the client's next octets complete, without their secrets."""
+        partial = self._partial
+        found, start = len(partial), 0
+        partial += data
+        shown: list[bytes] = []
+        while (found := partial.find(b"\n", found) + 1) > 0:
+            shown.append(self._client_line(bytes(partial[start:found])))
+            start = found
+        del partial[:start]
+        return b"".join(shown)
+
+    def client_ended(self) -> bytes:
+        """What may be shown of a last line without an end."""
+        rest = bytes(self._partial)
+        self._partial.clear()
+        return self._client_line(rest) if rest else b""
+
+    def server(self, data: bytes) -> bytes:
+        """What may be kept of the server's next octets; what is missing comes later."""
+        if self._lost:
+            return data if self._bodies else data.translate(_ELIDED)
+        self._buffer.feed(data)
+        shown = b"".join(self._server_pieces())
+        return data if self._bodies else shown
+
+    def server_ended(self) -> bytes:
+        """What may be shown of a last line without an end that was not returned yet."""
+        rest = self._buffer.rest()
+        self._buffer = ReceiveBuffer()
+        if self._bodies:
+            return b""
+        return rest.translate(_ELIDED) if self._body is _Answer.MESSAGE else rest
+
+    def _client_line(self, line: bytes) -> bytes:
+        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        end = line[len(content) :]
+        if self._upload:
+            return self._upload_line(content) + end
+        if self._exchange:
+            if not self._ends_exchange(content):
+                self._doubtful = self._lost
+                self._pending.append(_Answer.AUTH)
+                # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
+                return (content if content in (b"", b"*") else _REDACTED_BASE64) + end
+            self._exchange = self._lost
+            # The client goes on behind a positive answer.
+            self._logged_in = True
+        verb = _SECRET_VERB.search(content)
+        if verb is None:
+            self._pending.append(self._answer_to(content))
+            return line
+        name, head, argument = verb[1].upper(), content[: verb.end()], content[verb.end() :]
+        if name == b"AUTH":
+            self._exchange, self._doubtful = True, self._lost
+            self._pending.append(_Answer.AUTH if argument.strip() else _Answer.MECHANISMS)
+            return head + _auth_argument(argument) + end
+        self._pending.append(_Answer.LOGIN)
+        if not argument:
+            return line
+        return head + (_apop_argument(argument) if name == b"APOP" else b" " + REDACTED) + end
+
+    def _ends_exchange(self, line: bytes) -> bool:
+        """Whether ``line`` is a command for certain, and AUTH may be over."""
+        if not self._doubtful or is_plain_command(line):
+            return self._doubtful
+        verb, blank, _ = line.partition(b" ")
+        known = verb.upper() in KNOWN_VERBS or verb[:1].upper() == b"X"
+        return known and bool(blank) and not self._lost
+
+    def _upload_line(self, content: bytes) -> bytes:
+        if content == b".":
+            self._upload = False
+            self._pending.append(_Answer.STATUS)
+            return content
+        return content if self._bodies else _elided(content)
+
+    def _answer_to(self, line: bytes) -> _Answer:
+        if offers_upload(line):
+            return _Answer.UPLOAD
+        shape = recorded_command(line, self._multiline).shape
+        if shape is ReplyShape.MESSAGE:
+            return _Answer.MESSAGE
+        return _Answer.LISTING if shape.multiline else _Answer.STATUS
+
+    def _server_pieces(self) -> Iterator[bytes]:
+        buffer = self._buffer
+        while not self._lost:
+            try:
+                line = self._next_line()
+            except LimitExceeded:
+                self._lose()
+                break
+            if line is None:
+                return
+            elide = self._body is _Answer.MESSAGE
+            if self._body is None:
+                self._status(line)
+                elide = self._lost
+            elif line == b".":
+                self._body, elide = None, False
+            yield (_elided(line) if elide else line) + buffer.newline
+        yield buffer.rest().translate(_ELIDED)
+        self._buffer = ReceiveBuffer()
+
+    def _next_line(self) -> bytes | None:
+        if self._body is None:
+            return self._buffer.next_line(_STATUS_LINE, "status_line")
+        # Only a line end like the status line's counts in a body: see BodyReader.
+        return self._buffer.next_line(_NO_LIMIT, "", self._newline)
+
+    def _status(self, line: bytes) -> None:
+        if not line:
+            return
+        status = split_status_line(line)[0].upper()
+        if not self._fits(status):
+            self._lose()
+        elif not self._greeted:
+            self._greeted = True
+        else:
+            self._answered(self._pending.popleft(), status)
+
+    def _fits(self, status: bytes) -> bool:
+        """Whether a line with this status indicator can be the next one of the server's."""
+        if status == b"+":
+            return self._greeted and bool(self._pending) and self._pending[0] in _OF_AUTH
+        return bool(status) and (not self._greeted or bool(self._pending))
+
+    def _answered(self, answer: _Answer, status: bytes) -> None:
+        if status == b"+OK" and answer in _BODIES:
+            self._body, self._newline = answer, self._buffer.newline
+        elif answer is _Answer.LOGIN:
+            self._logged_in = self._logged_in or status == b"+OK"
+        elif answer is _Answer.UPLOAD and status == b"+OK":
+            self._begin_upload()
+        if answer not in _OF_AUTH or status == b"+":
+            return
+        if answer is _Answer.AUTH and status == b"+OK":
+            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). What the client
+            # takes it for shows in its next line.
+            self._doubtful = True
+            return
+        # Lines that were sent ahead of this answer have answers of their own.
+        self._exchange = not _OF_AUTH.isdisjoint(self._pending)
+
+    def _begin_upload(self) -> None:
+        ahead = self._exchange or self._pending or self._partial
+        if self._logged_in and not ahead:
+            self._upload = True
+        else:
+            # Before the login, and from a client that has not waited for this answer, what comes
+            # now can be commands as well, whatever the server says.
+            self._lose()
+
+    def _lose(self) -> None:
+        self._lost = self._exchange = self._doubtful = True
+        self._upload = False
+
+
+def _elided(line: bytes) -> bytes:
+    # A stuffed dot is no content, and its x would be one.
+    return (line[1:] if line.startswith(b"..") else line).translate(_ELIDED)
+
+
+def _apop_argument(argument: bytes) -> bytes:
+    name, _, digest = argument.strip().rpartition(b" ")
+    if not name or not _DIGEST.fullmatch(digest) or _DIGEST.search(name):
+        # Not what RFC 1939 section 7 describes: then any word of it can be the secret.
+        name = REDACTED
+    return b" " + name + b" " + _REDACTED_DIGEST
+
+
+def _auth_argument(argument: bytes) -> bytes:
+    mechanism, *responses = argument.split() or [b""]
+    if not mechanism or (argument.startswith(b" ") and _MECHANISM.fullmatch(mechanism)):
+        # RFC 5034 section 4: a single equals sign is an initial response of no octets.
+        if not responses or responses == [b"="]:
+            return argument
+        return b" " + mechanism + b" " + _REDACTED_BASE64
+    return b" " + REDACTED

@@ -1,0 +1,397 @@
+"""Puts a recorded session through an engine again.
+
+The engine of the role in question is fed with what its peer had sent. What its own side had sent
+is read by the opposite reader and handed to it: a replayed client sends the recorded commands, a
+replayed server gives the recorded answers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from ..engine.client import ClientConnection
+from ..engine.server import ServerConnection
+from ..engine.wire import BodyReader, ReceiveBuffer
+from ..errors import (
+    ConnectionLost,
+    LocalProtocolError,
+    Pop3Error,
+    RemoteProtocolError,
+    TranscriptError,
+)
+from ..model.commands import Auth, AuthResponse, Command, Extension, Upload
+from ..model.events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent
+from ..model.leniency import LENIENT, Deviation, Leniency
+from ..model.limits import Limits
+from ..model.replies import Challenge, ErrorReply, Greeting, MessageData, MessageStart, Ok
+from ..model.states import Signal, State
+from .recorded import (
+    EndOfStream,
+    Entry,
+    Octets,
+    Role,
+    TlsEstablished,
+    Verbs,
+    auth_line,
+    expects_more,
+    offers_upload,
+    recorded_command,
+    verbs,
+)
+
+__all__ = ["REPLAY_LIMITS", "ClientReplay", "Replay", "ServerReplay"]
+
+EventT = TypeVar("EventT")
+Run: TypeAlias = list[tuple[int, Entry]]
+"""Entries with their numbers, from 1: neighbouring octets of one side, or one other entry."""
+
+_MIB = 1024 * 1024
+_NO_LIMIT = 2**63
+REPLAY_LIMITS = Limits(command_line=_MIB, auth_line=_MIB)
+"""What a replay allows: the recorded server may have taken longer lines than this package's."""
+
+# Where a client talks in commands: there it may have sent one that the state table forbids.
+_TALKING = frozenset({State.AUTHORIZATION, State.TRANSACTION})
+
+
+class _RecordedClient(ClientConnection):
+    """A client that sends what a real one sent, legal in that state or not."""
+
+    def send_recorded(self, command: Command[Any], following: bytes | None) -> None:
+        """Send ``command``, behind which the client's next line was ``following``."""
+        if isinstance(command, Auth):
+            command = _as_sent(command, following)
+        elif isinstance(command, AuthResponse):
+            command = AuthResponse(command.data, complete=not expects_more(following))
+        before = self._projected
+        forbidden = before in _TALKING and before not in command.legal_states
+        if forbidden:
+            self._projected = next(iter(command.legal_states))
+        self.send(command)
+        if forbidden and command.next_state is None:
+            self._projected = before
+
+    def command_for(self, line: bytes, multiline: Verbs) -> Command[Any]:
+        if self.state is State.AUTHENTICATING:
+            return auth_line(line)
+        return recorded_command(line, multiline)
+
+    def _check_stls(self, command: Command[Any]) -> None:
+        """Nothing: servers get asked for STLS under TLS, and refuse it."""
+
+
+def _as_sent(command: Auth, following: bytes | None) -> Auth:
+    complete = not expects_more(following)
+    sent = Auth(command.mechanism, command.initial_response, complete=complete)
+    # The engine refuses to write a longer line than RFC 5034 allows. Others do.
+    return sent if sent.fits_line else Auth(command.mechanism, complete=complete)
+
+
+class _RecordedServer(ServerConnection):
+    """A server whose answers are history: none of them is refused."""
+
+    def take_as(self, command: Command[Any]) -> None:
+        """Wait with ``command`` for the answer to a line that is none for this engine.
+
+        To the recorded server it was one, or somebody took a secret out of it by hand.
+        """
+        self._awaiting = command
+        if isinstance(command, Auth):
+            self._auth = command
+
+    def answer(self, reply: ClientEvent) -> bool:
+        """Take the step to which the recorded ``reply`` led; whether it was its last event.
+
+        What the reply said makes no difference to the client's next commands, and need not be
+        writable: what is sent in its place has the same effect on the state.
+        """
+        awaiting = self._awaiting
+        if isinstance(reply, Deviation | MessageStart | MessageData):
+            return False
+        if not isinstance(awaiting, Command):
+            self.send(ErrorReply(None) if isinstance(reply, ErrorReply) else Greeting())
+            return True
+        # All answers within an AUTH exchange are to the command that opened it.
+        command = self._auth or awaiting
+        if isinstance(reply, ErrorReply):
+            self.send(ErrorReply(command))
+        elif isinstance(reply, Challenge):
+            self.send(Challenge(command))
+        else:
+            self.send(Ok(command))
+            if isinstance(awaiting, Extension) and offers_upload(_line(awaiting)):
+                self.expect_upload()
+        return True
+
+    def _check_fit(self, reply: object, command: Command[Any]) -> None:
+        """Nothing: whatever the server did, it did."""
+
+
+def _line(command: Extension[Any]) -> bytes:
+    return command.to_bytes()[:-2]
+
+
+class Replay(ABC, Generic[EventT]):
+    """The events of a recorded session: an iterator, with the state that they have led to.
+
+    Iterating raises ``TranscriptError`` where the recorded conversation does not fit, and what
+    the engine raises for what the peer had sent. See ``pop3proto.transcript.replay()``.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        peer: Role,
+        chunk_size: int | None,
+        multiline: Collection[str],
+    ) -> None:
+        self._peer: Role = peer
+        self._chunk_size = chunk_size
+        self._multiline = verbs(multiline)
+        self._runs = _runs(entries)
+        self._number = 0
+        # The first line that the client sends behind the run that is being replayed.
+        self._following: bytes | None = None
+        self._closed = False
+        self._events = self._walk()
+
+    @property
+    @abstractmethod
+    def state(self) -> State:
+        """Where the session stands, as far as events have been returned."""
+
+    def __iter__(self) -> Iterator[EventT]:
+        return self
+
+    def __next__(self) -> EventT:
+        return next(self._events)
+
+    def _walk(self) -> Iterator[EventT]:
+        for run, following in zip(self._runs, _following_lines(self._runs), strict=True):
+            self._following = following
+            try:
+                yield from self._step(run)
+            except LocalProtocolError as error:
+                raise self._unfit(error) from error
+
+    def _step(self, run: Run) -> Iterator[EventT]:
+        self._number, entry = run[0]
+        if isinstance(entry, TlsEstablished):
+            if self._number > 1:
+                self._tls_established()
+        elif isinstance(entry, EndOfStream):
+            if entry.who == self._peer:
+                yield from self._fed(b"")
+        elif entry.who == self._peer:
+            data = _octets(run)
+            size = self._chunk_size or len(data)
+            for start in range(0, len(data), size):
+                yield from self._fed(data[start : start + size])
+        else:
+            for line in run:
+                self._number = line[0]
+                yield from self._own(_octets([line]))
+
+    def _unfit(self, error: Pop3Error) -> TranscriptError:
+        what = str(error.args[0])
+        return TranscriptError(f"entry {self._number}: {what}", command=error.command)
+
+    @abstractmethod
+    def _fed(self, data: bytes) -> Iterator[EventT]:
+        """The events of the peer's next octets; none at all is the end of its stream."""
+
+    @abstractmethod
+    def _own(self, data: bytes) -> Iterator[EventT]:
+        """The events to which this side's next line has led."""
+
+    @abstractmethod
+    def _tls_established(self) -> None: ...
+
+
+class ClientReplay(Replay[ClientEvent]):
+    """A recorded session as the client saw it."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        chunk_size: int | None,
+        multiline: Collection[str],
+        limits: Limits,
+        leniency: Leniency,
+    ) -> None:
+        super().__init__(entries, "server", chunk_size, multiline)
+        secure = _begins_secure(entries)
+        self._engine = _RecordedClient(secure=secure, limits=limits, leniency=leniency)
+        self._lines = ReceiveBuffer()
+        self._upload: BodyReader | None = None
+        self._content: list[bytes] = []
+        self._events = _joined(self._events)
+
+    @property
+    def state(self) -> State:
+        """Where the session stands, as far as events have been returned."""
+        return self._engine.state
+
+    def _tls_established(self) -> None:
+        self._engine.tls_established()
+
+    def _fed(self, data: bytes) -> Iterator[ClientEvent]:
+        start = 0
+        while True:
+            # A client that did not wait for the greeting: its commands are sent right behind it,
+            # so what comes before them is fed line by line.
+            hasty = self._engine.state is State.GREETING and self._lines.data != b""
+            end = (hasty and data.find(b"\n", start) + 1) or len(data)
+            self._engine.receive_data(data[start:end])
+            yield from self._drained()
+            self._send_lines()
+            start = end
+            if start == len(data):
+                return
+
+    def _drained(self) -> Iterator[ClientEvent]:
+        while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
+            self._closed = isinstance(event, ConnectionClosed)
+            if isinstance(event, Ok) and isinstance(event.command, Extension):
+                self._upload_allowed(event.command)
+            yield event
+
+    def _upload_allowed(self, command: Extension[Any]) -> None:
+        if offers_upload(_line(command)):
+            self._upload = BodyReader(self._lines).begin()
+
+    def _own(self, data: bytes) -> Iterator[ClientEvent]:
+        self._lines.feed(data)
+        self._send_lines()
+        yield from ()
+
+    def _send_lines(self) -> None:
+        if self._engine.state is State.GREETING:
+            return
+        while (command := self._next_command()) is not None:
+            self._engine.send_recorded(command, self._following)
+
+    def _next_command(self) -> Command[Any] | None:
+        if self._upload is not None:
+            return self._next_upload(self._upload)
+        line = self._lines.next_line(_NO_LIMIT, "")
+        return None if line is None else self._engine.command_for(line, self._multiline)
+
+    def _next_upload(self, upload: BodyReader) -> Upload | None:
+        self._content.append(upload.read())
+        if not upload.complete:
+            return None
+        self._upload = None
+        content = b"".join(self._content)
+        self._content.clear()
+        return Upload(content)
+
+
+class ServerReplay(Replay[ServerEvent]):
+    """A recorded session as the server saw it."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        chunk_size: int | None,
+        multiline: Collection[str],
+        limits: Limits,
+        leniency: Leniency,
+    ) -> None:
+        super().__init__(entries, "client", chunk_size, multiline)
+        secure = _begins_secure(entries)
+        self._engine = _RecordedServer(secure=secure, limits=limits, leniency=leniency)
+        # It reads the recorded answers, one at a time.
+        self._reader = _RecordedClient(secure=secure, leniency=LENIENT)
+
+    @property
+    def state(self) -> State:
+        """Where the session stands, as far as events have been returned."""
+        return self._engine.state
+
+    def _tls_established(self) -> None:
+        self._engine.tls_established()
+        self._reader.tls_established()
+
+    def _fed(self, data: bytes) -> Iterator[ServerEvent]:
+        self._engine.receive_data(data)
+        yield from self._drained()
+
+    def _drained(self) -> Iterator[ServerEvent]:
+        while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
+            self._closed = isinstance(event, ConnectionClosed)
+            yield event
+            if isinstance(event, InvalidCommand):
+                command = self._reader.command_for(event.line, self._multiline)
+                self._engine.take_as(command)
+            elif isinstance(event, Extension):
+                command = recorded_command(_line(event), self._multiline)
+            elif isinstance(event, Command):
+                command = event
+            else:
+                continue
+            self._reader.send_recorded(command, self._following)
+
+    def _own(self, data: bytes) -> Iterator[ServerEvent]:
+        replies: list[ClientEvent] = []
+        self._reader.receive_data(data)
+        try:
+            while not isinstance(reply := self._reader.next_event(), Signal):
+                replies.append(reply)
+        except (RemoteProtocolError, ConnectionLost) as error:
+            raise self._unfit(error) from error
+        for reply in replies:
+            if self._engine.answer(reply):
+                yield from self._drained()
+
+
+def _begins_secure(entries: Sequence[Entry]) -> bool:
+    return bool(entries) and isinstance(entries[0], TlsEstablished)
+
+
+def _octets(run: Run) -> bytes:
+    return b"".join(entry.data for _, entry in run if isinstance(entry, Octets))
+
+
+def _runs(entries: Sequence[Entry]) -> list[Run]:
+    def side(numbered: tuple[int, Entry]) -> Role | int:
+        number, entry = numbered
+        return entry.who if isinstance(entry, Octets) else number
+
+    return [list(run) for _, run in groupby(enumerate(entries, 1), key=side)]
+
+
+def _following_lines(runs: Sequence[Run]) -> list[bytes | None]:
+    lines: list[bytes | None] = []
+    following: bytes | None = None
+    for run in reversed(runs):
+        lines.append(following)
+        first = run[0][1]
+        if isinstance(first, Octets) and first.who == "client":
+            following = first.data.rstrip(b"\r\n")
+    return lines[::-1]
+
+
+def _joined(events: Iterator[ClientEvent]) -> Iterator[ClientEvent]:
+    """``events`` with each text in one piece, so that chunks make no difference to them."""
+    pieces: list[bytes] = []
+
+    def text() -> Iterator[MessageData]:
+        if pieces:
+            yield MessageData(b"".join(pieces))
+            pieces.clear()
+
+    try:
+        for event in events:
+            if isinstance(event, MessageData):
+                pieces.append(event.data)
+            else:
+                yield from text()
+                yield event
+    except Pop3Error:
+        yield from text()
+        raise
+    yield from text()

@@ -1,0 +1,143 @@
+"""What the streams on a non-blocking socket have in common: all but the waiting."""
+
+from __future__ import annotations
+
+import socket
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from time import monotonic
+from typing import Any, TypeAlias, cast
+
+from ..client.stream import CHUNK, SEND_BUFFER, closed_meanwhile, time_left
+from ..errors import LocalProtocolError
+
+__all__ = ["Address", "SocketStream", "foremost", "socket_for"]
+
+Address: TypeAlias = tuple[Any, Any, int, str, Any]
+"""A row of ``getaddrinfo()``: family, kind, protocol, canonical name, address."""
+
+# How many chunks are received without waiting, behind one that was full.
+_EAGER = 4
+
+
+class SocketStream(ABC):
+    """A ``Stream`` on a connected socket, which it owns."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        if sock.family != getattr(socket, "AF_UNIX", None):
+            # A command is one small write, and somebody waits for its answer.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = sock
+        """The socket."""
+        self._unsent = b""
+        self._eager = 0
+        self._aborted = False
+
+    @abstractmethod
+    async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
+        """Wait until the socket can be read or written, as wanted; whether it can be read.
+
+        Raises ``TimeoutError`` after ``seconds``.
+        """
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Send ``data``, or keep what the socket does not take now for later."""
+        self._unsent += data
+        self._send_now()
+        deadline = None if timeout is None else monotonic() + timeout
+        while len(self._unsent) > SEND_BUFFER:
+            await self.wait(time_left(deadline), read=False, write=True)
+            self._send_now()
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """The next octets, while what is unsent goes on being sent."""
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            if self._eager:
+                # A full chunk came before, so more of it is probably there. Other tasks get their
+                # turn all the same, and cancellations are seen: the next wait is not far.
+                self._eager -= 1
+            elif not await self.wait(time_left(deadline), read=True, write=bool(self._unsent)):
+                self._send_if_possible()
+                continue
+            if self._unsent:
+                self._send_if_possible()
+            try:
+                data = self.sock.recv(CHUNK)
+            except BlockingIOError:
+                # Readiness is a hint: the kernel may have dropped the segment since.
+                self._eager = 0
+                continue
+            except OSError as error:
+                raise self._meant(error) from None
+            if not data and self._aborted:
+                # The end that another thread has made, and not the peer's.
+                raise closed_meanwhile()
+            if len(data) < CHUNK:
+                self._eager = 0
+            elif not self._eager:
+                self._eager = _EAGER
+            return data
+
+    def _send_now(self) -> None:
+        try:
+            sent = self.sock.send(self._unsent)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # Not again: what comes next is to receive what the peer sent before.
+            self._unsent = b""
+            raise self._meant(error) from None
+        self._unsent = self._unsent[sent:]
+
+    def _send_if_possible(self) -> None:
+        with suppress(OSError):
+            # If the peer is gone, receiving shows it, behind what it has sent before.
+            self._send_now()
+
+    def _meant(self, error: OSError) -> OSError:
+        """What ``error`` means: that of the system, or that the stream has been closed."""
+        return closed_meanwhile() if self._aborted else error
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the socket."""
+        self._aborted = True
+        self.sock.close()
+
+
+def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socket:
+    """A non-blocking socket that can be connected to ``address``, bound to ``source``.
+
+    Raises ``OSError``, and ``LocalProtocolError`` for a port that there is not.
+    """
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if source is not None:
+            sock.bind(source)
+    except OverflowError as error:
+        sock.close()
+        raise LocalProtocolError("the port of source_address is 0 to 65535") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def foremost(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ``group`` stands for, where tasks were there to wait for one thing.
+
+    That is the one that ends the program, if there is one, or else the first: what the others
+    say, a cancellation most of the time, it says as well.
+    """
+    group = group.subgroup((KeyboardInterrupt, SystemExit)) or group
+    first = group.exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return foremost(cast("BaseExceptionGroup[BaseException]", first))
+    return first

@@ -1,0 +1,127 @@
+"""A loop over a stream or batch is left by ``break``, and nothing tells that to the client."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from pop3proto import BusyError, CommandFailed, DeadConnectionError, DeadlineExceeded
+from pop3proto.transports import Security
+from tests.client.test_deadlines import BODY, LOGIN, OK, patient_but, scripted
+from tests.runtimes import RUNTIMES, SMALL, Flow, runtime, serving
+
+Connect = Callable[..., Awaitable[Any]]
+On = Callable[[Flow], Any]
+PLAIN = Security.PLAINTEXT
+
+
+async def broken_off(reader: Any) -> None:
+    async for _ in reader:
+        break
+
+
+ABANDONED: dict[str, Callable[[Any], Any]] = {
+    "batch": lambda client: client.retr_many([2, 3, 99, 4]),
+    "stream": lambda client: client.retr_stream(4),
+}
+abandoned = pytest.mark.parametrize("what", ABANDONED.values(), ids=ABANDONED)
+
+
+@runtime
+@abandoned
+@pytest.mark.parametrize("how", ["leaving", "quit"])
+def test_the_deletions_are_made_all_the_same(on: On, what: Any, how: str) -> None:
+    async def flow(connect: Connect) -> None:
+        async with await connect(server.host, server.port, **arguments) as client:
+            await client.login("user", "secret")
+            await client.dele(1)
+            await broken_off(what(client))
+            with pytest.raises(BusyError):
+                await client.noop()
+            if how == "quit":
+                result = await client.quit()
+                assert (result.confirmed, result.deletions) == (True, 1)
+        assert client.closed
+
+    with serving(PLAIN) as (server, maildrops, arguments):
+        on(flow)
+        server.wait_until_idle()
+        assert maildrops.contents("user") == SMALL[1:]
+
+
+@runtime
+def test_an_error_makes_none(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(server.host, server.port, **arguments)
+        with pytest.raises(CommandFailed):  # noqa: PT012
+            async with client:
+                await client.login("user", "secret")
+                await client.dele(1)
+                async for outcome in client.retr_many([99, 2, 3]):
+                    outcome.unwrap()
+        assert client.closed
+
+    with serving(PLAIN) as (server, maildrops, arguments):
+        on(flow)
+        server.wait_until_idle()
+        assert maildrops.contents("user") == SMALL
+
+
+@runtime
+def test_a_rest_that_does_not_come(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect("127.0.0.1", port, security=PLAIN, options=patient_but("body"))
+        await client.login("user", "secret")
+        await client.dele(1)
+        await broken_off(client.retr_stream(2))
+        result = await client.quit()
+        assert (result.confirmed, result.deletions) == (False, 1)
+        assert isinstance(result.error, DeadlineExceeded)
+        assert result.error.phase == "body"
+        assert client.closed
+
+    with scripted(*LOGIN, OK, BODY, None) as port:
+        on(flow)
+
+
+@runtime
+@abandoned
+def test_a_client_that_is_given_up_is_dead_and_not_busy(on: On, what: Any) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(server.host, server.port, **arguments)
+        await client.login("user", "secret")
+        await broken_off(what(client))
+        client.abort()
+        with pytest.raises(DeadConnectionError):
+            await client.noop()
+        with pytest.raises(DeadConnectionError):
+            await client.quit()
+
+    with serving(PLAIN) as (server, _, arguments):
+        on(flow)
+
+
+def test_what_was_read_to_its_end_is_not_kept() -> None:
+    """A client holds nothing of the batches before."""
+
+    async def flow(connect: Connect) -> None:
+        client = await connect(server.host, server.port, **arguments)
+        await client.login("user", "secret")
+        batch = client.retr_many([1, 2])
+        assert len([outcome async for outcome in batch]) == 2
+        gone = weakref.ref(batch)
+        del batch
+        assert gone() is None
+        await client.quit()
+
+    gc.collect()
+    gc.disable()
+    try:
+        with serving(PLAIN) as (server, _, arguments):
+            RUNTIMES["asyncio"](flow)
+    finally:
+        gc.enable()

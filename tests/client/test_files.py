@@ -1,0 +1,151 @@
+"""Messages that are written to files: who may read them, and files that take little at a time."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pop3proto.client.files import replacing
+from pop3proto.client.message import write_all
+from pop3proto.transports import Security
+from tests.runtimes import SMALL, Flow, runtime, serving
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    mask: int = request.param
+    before = os.umask(mask)
+    try:
+        yield mask
+    finally:
+        os.umask(before)
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def write(path: Any, content: bytes = b"new", **how: Any) -> None:
+    with replacing(path, **how) as file:
+        file.write(content)
+
+
+@posix
+def test_a_new_file_has_what_the_umask_leaves(umask: int, tmp_path: Path) -> None:
+    write(tmp_path / "new")
+    assert permissions(tmp_path / "new") == 0o666 & ~umask
+    write(tmp_path / "private", mode=0o600)
+    assert permissions(tmp_path / "private") == 0o600
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666])
+def test_a_file_keeps_its_permissions(umask: int, mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    write(path, mode=0o644)
+    assert permissions(path) == mode
+    assert path.read_bytes() == b"new"
+
+
+@posix
+def test_nobody_else_reads_a_file_before_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with replacing(path):
+        (beside,) = set(tmp_path.iterdir()) - {path}
+        assert permissions(beside) == 0o600
+
+
+@pytest.mark.parametrize("kind", [Path, str, os.fsencode])
+@pytest.mark.parametrize("durable", [False, True])
+def test_every_kind_of_path(kind: Callable[[Path], Any], durable: bool, tmp_path: Path) -> None:
+    write(kind(tmp_path / "a b\u00fc"), durable=durable)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [
+        ("a b\u00fc", b"new")
+    ]
+
+
+def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as file:  # noqa: PT012
+        file.write(b"half")
+        raise ZeroDivisionError
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("old", b"old")]
+
+
+@pytest.mark.parametrize("place", ["nowhere/new", "."])
+def test_a_place_for_no_file(place: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"."):
+        write(tmp_path / place)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Raw(io.RawIOBase):
+    """A file without a buffer, which takes three octets at a time."""
+
+    def __init__(self, *answers: int | None) -> None:
+        self.content = b""
+        self._answers = list(answers)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int | None:
+        taken = self._answers.pop(0) if self._answers else min(3, len(data))
+        self.content += bytes(data)[: taken or 0]
+        return taken
+
+
+@runtime
+def test_a_file_that_takes_a_part(on: Callable[[Flow], Any], tmp_path: Path) -> None:
+    async def flow(connect: Any) -> None:
+        client = await connect(server.host, server.port, **how)
+        await client.login("user", "secret")
+        assert await client.save(4, file) == len(SMALL[3])
+        assert await client.save(4, unbuffered) == len(SMALL[3])
+        await client.quit()
+
+    file = Raw()
+    with (
+        serving(Security.PLAINTEXT) as (server, _, how),
+        open(tmp_path / "4.eml", "wb", buffering=0) as unbuffered,
+    ):
+        on(flow)
+    assert file.content == SMALL[3]
+    assert (tmp_path / "4.eml").read_bytes() == SMALL[3]
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"), [((2, 0), "no more octets"), ((2, None), "without waiting")]
+)
+def test_a_file_that_takes_no_more(answers: tuple[int | None, ...], error: str) -> None:
+    file = Raw(*answers)
+    with pytest.raises(OSError, match=error):
+        write_all(file, b"hello")
+    assert file.content == b"he"
+
+
+@pytest.mark.parametrize("answer", [None, True, 5, 100, "written"])
+def test_a_file_that_takes_everything(answer: object) -> None:
+    written: list[bytes] = []
+
+    class Anything:
+        def write(self, data: bytes) -> object:
+            written.append(data)
+            return answer
+
+    write_all(Anything(), b"hello")
+    assert written == [b"hello"]

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+import pop3proto
+from pop3proto import LENIENT, STRICT, Deviation, Fault, Leniency, List, Pass, Uidl
+from pop3proto.model.leniency import ServerProfile
+
+
+def test_lenient_tolerates_all_and_strict_none() -> None:
+    assert all(fault in LENIENT for fault in Fault)
+    assert not any(fault in STRICT for fault in Fault)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_each_fault_is_a_switch_of_its_own(fault: Fault) -> None:
+    others = set(Fault) - {fault}
+    refusing, tolerating = LENIENT.refusing(fault), STRICT.tolerating(fault)
+    assert {f for f in Fault if f in refusing} == others
+    assert {f for f in Fault if f in tolerating} == {fault}
+    assert refusing.tolerating(fault) == LENIENT
+    assert tolerating.refusing(fault) == STRICT
+
+
+def test_several_switches_at_once() -> None:
+    two = STRICT.tolerating(Fault.BARE_LF, Fault.BLANK_LINE)
+    assert two == Leniency(frozenset({Fault.BLANK_LINE, Fault.BARE_LF}))
+    assert LENIENT.refusing(*Fault) == STRICT
+    assert hash(LENIENT.refusing()) == hash(LENIENT)
+
+
+def test_what_is_no_fault_is_not_tolerated() -> None:
+    assert "line ended by LF alone" not in LENIENT
+    assert None not in LENIENT
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_is_met_somewhere(fault: Fault) -> None:
+    package = Path(pop3proto.__file__).parent
+    users = [path for path in package.rglob("*.py") if path.name != "deviations.py"]
+    assert any(f"Fault.{fault.name}" in path.read_text("utf-8") for path in users)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "text"),
+    [
+        (Deviation(Fault.BARE_LF), "line ended by LF alone"),
+        (Deviation(Fault.BARE_LF, List()), "line ended by LF alone at List()"),
+        (Deviation(Fault.BARE_LF, sample=b"+OK hi"), "line ended by LF alone: +OK hi"),
+        (Deviation(Fault.BARE_LF, count=2), "line ended by LF alone (2 times)"),
+        (
+            Deviation(Fault.MISSING_UNIQUE_ID, Uidl(), b"1 \x1b[2J\xff", 3),
+            r"unique-id listing without a unique-id at Uidl(): 1 \x1b[2J\xff (3 times)",
+        ),
+        (
+            Deviation(Fault.BARE_LF, Pass("tanstaaf")),
+            "line ended by LF alone at Pass(<secret>)",
+        ),
+    ],
+)
+def test_what_a_deviation_says(deviation: Deviation, text: str) -> None:
+    assert str(deviation) == text
+
+
+def test_deviations_compare_by_all_they_say() -> None:
+    deviation = Deviation(Fault.BARE_LF, List(), b"x", 2)
+    assert deviation == Deviation(Fault.BARE_LF, List(), b"x", 2)
+    assert deviation != Deviation(Fault.BARE_LF, List(), b"x", 3)
+    assert deviation in {deviation}
+
+
+def test_profiles_are_kept_as_json() -> None:
+    profile = ServerProfile.of([Deviation(Fault.BARE_LF), Deviation(Fault.BARE_LF)])
+    assert ServerProfile.from_json(profile.to_json()) == profile
+    assert profile.leniency() == STRICT.tolerating(Fault.BARE_LF)
+
+
+def test_a_profile_of_several_sessions() -> None:
+    first = ServerProfile.of([Deviation(Fault.BARE_LF)])
+    second = ServerProfile.of([Deviation(Fault.BLANK_LINE), Deviation(Fault.BARE_LF)])
+    both = first | second | ServerProfile(unknown=frozenset({"A_LATER_FAULT"}))
+    assert both.faults == {Fault.BARE_LF, Fault.BLANK_LINE}
+    assert both.unknown == {"A_LATER_FAULT"}
+    assert first | ServerProfile() == first
+
+
+def test_a_profile_keeps_what_a_later_release_has_written() -> None:
+    text = '{"faults": ["BARE_LF", "A_LATER_FAULT"]}'
+    profile = ServerProfile.from_json(text)
+    assert profile.faults == {Fault.BARE_LF}
+    assert profile.unknown == {"A_LATER_FAULT"}
+    assert profile.leniency() == STRICT.tolerating(Fault.BARE_LF)
+    assert ServerProfile.from_json(profile.to_json()) == profile
+    assert "A_LATER_FAULT" in (profile | ServerProfile()).to_json()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"faults": "BARE_LF"}', '{"faults": [[], 1]}'])
+def test_what_is_no_profile(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - json has a message of its own
+        ServerProfile.from_json(text)

@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+
+from pop3proto import LocalProtocolError, MechanismUnavailable
+from pop3proto.sasl import (
+    PASSWORD_MECHANISMS,
+    SHOWS_SECRET,
+    ChannelBinding,
+    by_name,
+    shows_secret,
+)
+from tests.tracebacks import shown
+
+BINDING = ChannelBinding("tls-server-end-point", b"x")
+NAMES = sorted({*PASSWORD_MECHANISMS, *SHOWS_SECRET, "EXTERNAL", "ANONYMOUS"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_leads_to_its_mechanism(name: str) -> None:
+    binding = BINDING if name.endswith("-PLUS") else None
+    mechanism = by_name(
+        name.lower(), "user", "secret", host="pop.example.org", channel_binding=binding
+    )
+    assert mechanism.name == name
+    assert shows_secret(mechanism) is (name in SHOWS_SECRET)
+    assert "secret" not in repr(mechanism).replace("<secret>", "")
+
+
+def test_the_flag_of_who_could_have_bound() -> None:
+    first = by_name("SCRAM-SHA-256", "user", "secret", can_bind=True).initial()
+    assert first is not None
+    assert first.startswith(b"y,,")
+
+
+@pytest.mark.parametrize(
+    ("name", "binding"),
+    [("SCRAM-SHA-1-PLUS", None), ("PLAIN", BINDING), ("PLAIN-PLUS", BINDING), ("NO-SUCH", None)],
+)
+def test_names_that_lead_nowhere(name: str, binding: ChannelBinding | None) -> None:
+    with pytest.raises((MechanismUnavailable, LocalProtocolError)) as caught:
+        by_name(name, "user", "pa55word", channel_binding=binding)
+    assert "pa55word" not in shown(caught.value)
+
+
+def test_gssapi_needs_tickets() -> None:
+    with pytest.raises(LocalProtocolError):
+        by_name("GSSAPI", b"user@EXAMPLE.ORG", b"pa55word", host="nowhere.invalid").initial()
+
+
+class Own:
+    complete = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def initial(self) -> bytes | None:
+        return None
+
+    def respond(self, challenge: bytes) -> bytes:
+        return challenge
+
+
+@pytest.mark.parametrize(
+    ("name", "needs_tls"),
+    [("plain", True), ("X-OWN", True), ("PLAIN-CLIENTTOKEN", True), ("cram-md5", False)],
+)
+def test_a_mechanism_of_ones_own_is_judged_by_its_name(name: str, needs_tls: bool) -> None:
+    assert shows_secret(Own(name)) is needs_tls
+    assert shows_secret(name) is needs_tls
+
+
+@pytest.mark.parametrize(("says", "needs_tls"), [(False, False), (True, True), (None, True)])
+def test_unless_it_says_so_itself(says: Any, needs_tls: bool) -> None:
+    for name in ("X-OWN", "PLAIN", "CRAM-MD5"):
+        mechanism: Any = Own(name)
+        mechanism.shows_secret = says
+        assert shows_secret(mechanism) is needs_tls
+
+
+def test_each_name_that_is_known_either_shows_its_secret_or_does_not() -> None:
+    assert {name for name in NAMES if shows_secret(name)} == SHOWS_SECRET
+    assert not shows_secret("GSSAPI")
+
+
+@pytest.mark.parametrize("host", ["b\xfccher.example.org", "", None])
+def test_digest_md5_wants_a_host_in_a_labels(host: str | None) -> None:
+    with pytest.raises(LocalProtocolError, match="A-labels"):
+        by_name("DIGEST-MD5", "user", "pa55word", host=host)
+    mechanism = by_name("DIGEST-MD5", "user", "pa55word", host="xn--bcher-kva.example.org")
+    assert mechanism.name == "DIGEST-MD5"

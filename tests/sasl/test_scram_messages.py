@@ -1,0 +1,46 @@
+import pytest
+
+from pop3proto.sasl.scram_messages import (
+    attributes,
+    client_proof,
+    derive,
+    keys_for,
+    proves,
+    signature,
+)
+
+KEYS = keys_for("sha1", b"pencil", b"salt", 4096)
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted", "values"),
+    [
+        (b"r=a,s=b,i=1", "rsi", [b"a", b"b", b"1"]),
+        (b"r=a=,s=", "rs", [b"a=", b""]),
+        (b"r=a,x=y", "r", [b"a"]),
+        (b"r=a", "rs", None),
+        (b"s=b,r=a", "rs", None),
+        (b"r", "r", None),
+        (b"rr=a", "r", None),
+        (b"r=a\0", "r", None),
+        (b"r=a,,", "r", None),
+        (b"r=a,m=x", "r", None),
+        (b"", "r", None),
+    ],
+)
+def test_messages_are_taken_apart(message: bytes, wanted: str, values: list[bytes] | None) -> None:
+    assert attributes(message, wanted) == values
+
+
+def test_a_proof_is_proof_of_one_conversation() -> None:
+    client_key, server_key = derive("sha1", b"pencil", b"salt", 4096)
+    assert server_key == KEYS.server_key
+    proof = client_proof("sha1", client_key, b"one")
+    assert proves("sha1", KEYS.stored_key, b"one", proof)
+    assert not proves("sha1", KEYS.stored_key, b"other", proof)
+    assert signature("sha1", server_key, b"one") != signature("sha1", server_key, b"other")
+
+
+@pytest.mark.parametrize("proof", [b"", b"QQ==", b"no base64", b"A" * 28])
+def test_what_is_no_proof(proof: bytes) -> None:
+    assert not proves("sha1", KEYS.stored_key, b"one", proof)

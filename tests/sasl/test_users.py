@@ -1,0 +1,107 @@
+import hashlib
+
+import pytest
+
+from pop3proto.sasl.users import (
+    LoggedIn,
+    Passwords,
+    PasswordSource,
+    PlainMechanism,
+    apop_digest_matches,
+    as_text,
+)
+
+USERS = {"user": "secret", "usér": "pässword"}
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "right"),
+    [
+        ("user", "secret", True),
+        ("user", "Secret", False),
+        ("user", "", False),
+        ("nobody", "secret", False),
+        ("usér", "pässword", True),
+        ("user", "secret\udcff", False),
+    ],
+)
+def test_passwords_are_checked(user: str, password: str, right: bool) -> None:
+    assert Passwords(USERS).check(user, password) is right
+
+
+def test_passwords_are_compared_as_they_are_prepared() -> None:
+    passwords = Passwords({"composed": "p\u00e4ss", "soft": "pa\u00adss", "never": "\u0627x"})
+    assert passwords.check("composed", "pa\u0308ss")
+    assert passwords.check("soft", "pass")
+    assert passwords.check("soft", "pa\u00adss")
+    # It mixes directions, so there is no prepared form.
+    assert passwords.check("never", "\u0627x")
+    assert not passwords.check("never", "x")
+
+
+def test_passwords_follow_their_mapping() -> None:
+    users = {"user": "old"}
+    passwords = Passwords(users)
+    users["user"] = "new"
+    assert passwords.check("user", "new")
+    assert not passwords.check("user", "old")
+
+
+def test_passwords_are_a_password_source() -> None:
+    passwords = Passwords(USERS)
+    assert isinstance(passwords, PasswordSource)
+    assert passwords.password_for("user") == "secret"
+    assert passwords.password_for("nobody") is None
+
+
+def test_what_stands_in_for_an_unknown_password_never_matches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Even whoever guessed it is not let in.
+    monkeypatch.setattr("pop3proto.sasl.users._NOBODYS", "guessed")
+    assert not Passwords(USERS).check("nobody", "guessed")
+    digest = hashlib.md5(b"<1@example.org>guessed").hexdigest()
+    assert not apop_digest_matches(digest, "<1@example.org>", None)
+
+
+def test_the_apop_digest_of_rfc_1939() -> None:
+    stamp, digest = "<1896.697170952@dbc.mtview.ca.us>", "c4c9334bac560ecc979e58001b3e22fb"
+    assert apop_digest_matches(digest, stamp, "tanstaaf")
+    assert not apop_digest_matches(digest, stamp, "tanstaafl")
+    assert not apop_digest_matches("0" * 32, stamp, "tanstaaf")
+
+
+@pytest.mark.parametrize("stored", ["pa\u0308ss", "p\xe4ss", "pa\xad\u0308ss"])
+def test_apop_takes_a_password_that_the_client_has_prepared(stored: str) -> None:
+    # RFC 6856 section 2.2.
+    for sent in (stored, "p\xe4ss"):
+        digest = hashlib.md5(b"<1@example.org>" + sent.encode()).hexdigest()
+        assert apop_digest_matches(digest, "<1@example.org>", stored)
+    digest = hashlib.md5(b"<1@example.org>pass").hexdigest()
+    assert not apop_digest_matches(digest, "<1@example.org>", stored)
+
+
+def test_text_keeps_octets_that_are_not_utf_8() -> None:
+    assert as_text("user") == "user"
+    assert as_text(b"us\xc3\xa9r \xff") == "usér \udcff"
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome"),
+    [
+        (None, b""),
+        (b"\0user\0secret", LoggedIn("user")),
+        (b"user\0user\0secret", LoggedIn("user")),
+        (b"\0us\xc3\xa9r\0p\xc3\xa4ssword", LoggedIn("usér")),
+        (b"\0user\0wrong", None),
+        (b"us\xc3\xa9r\0user\0secret", None),
+        (b"\0\0secret", None),
+        (b"", None),
+        (b"user\0secret", None),
+        (b"\0user\0secret\0", None),
+    ],
+)
+def test_plain(response: bytes | None, outcome: object) -> None:
+    mechanism = PlainMechanism(Passwords(USERS))
+    assert (mechanism.name, mechanism.shows_password) == ("PLAIN", True)
+    assert mechanism.begin().respond(response) == outcome

@@ -1,0 +1,184 @@
+from collections.abc import Collection, Generator, Iterator
+
+import pytest
+
+from pop3proto import (
+    Capa,
+    Command,
+    Dele,
+    ErrorReply,
+    Last,
+    LastReply,
+    List,
+    ListOne,
+    ListOneReply,
+    ListReply,
+    Noop,
+    Ok,
+    Retr,
+    Rset,
+    ScanListing,
+    ScanListings,
+    Stat,
+    StatReply,
+    Top,
+    Uidl,
+    UidlOne,
+    UidlOneReply,
+    UidlReply,
+    UniqueIdListing,
+    UniqueIdListings,
+)
+from pop3proto.server import StoredMessage
+from pop3proto.server.mailbox import OpenedMaildrop
+
+
+class Drop:
+    """Three messages; it counts how many of its readers are not closed."""
+
+    messages = (StoredMessage(6, b"a"), StoredMessage(60, b"b"), StoredMessage(600, b"c"))
+
+    def __init__(self) -> None:
+        self.reading = 0
+
+    def open(self, number: int) -> Generator[bytes, None, None]:
+        self.reading += 1
+        try:
+            if number == 3:
+                raise OSError("unreadable")
+            yield b"Subject: %d\r\n" % number
+            yield b"\r\n"
+            yield b"Text.\r\n"
+        finally:
+            self.reading -= 1
+
+    def commit(self, deleted: Collection[int]) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+def opened(*deleted: int) -> OpenedMaildrop:
+    maildrop = OpenedMaildrop(Drop())
+    for number in deleted:
+        assert isinstance(maildrop.answer(Dele(number)), Ok)
+    return maildrop
+
+
+def test_listings() -> None:
+    maildrop = opened()
+    sizes = ScanListings([(1, 6), (2, 60), (3, 600)])
+    ids = UniqueIdListings([(1, b"a"), (2, b"b"), (3, b"c")])
+    assert maildrop.answer(Stat()) == StatReply(Stat(), 3, 666)
+    assert maildrop.answer(List()) == ListReply(List(), sizes, "3 messages (666 octets)")
+    assert maildrop.answer(Uidl()) == UidlReply(Uidl(), ids, "3 messages (666 octets)")
+    assert maildrop.answer(ListOne(2)) == ListOneReply(ListOne(2), ScanListing(2, 60))
+    assert maildrop.answer(UidlOne(3)) == UidlOneReply(UidlOne(3), UniqueIdListing(3, b"c"))
+    assert maildrop.answer(Noop()) == Ok(Noop())
+
+
+def test_marked_messages_are_gone() -> None:
+    maildrop = opened(2)
+    sizes, ids = ScanListings([(1, 6), (3, 600)]), UniqueIdListings([(1, b"a"), (3, b"c")])
+    assert maildrop.marked == {2}
+    assert maildrop.answer(Stat()) == StatReply(Stat(), 2, 606)
+    assert maildrop.answer(List()) == ListReply(List(), sizes, "2 messages (606 octets)")
+    assert maildrop.answer(Uidl()) == UidlReply(Uidl(), ids, "2 messages (606 octets)")
+    for command in (ListOne(2), UidlOne(2), Dele(2)):
+        assert maildrop.answer(command) == ErrorReply(command, "no such message")
+    assert maildrop.read(Retr(2)) is None
+    assert maildrop.read(Top(2, 0)) is None
+    assert maildrop.marked == {2}
+
+
+def test_rset_brings_them_back() -> None:
+    maildrop = opened(1, 2, 3)
+    assert maildrop.answer(Stat()) == StatReply(Stat(), 0, 0)
+    assert maildrop.answer(Rset()) == Ok(Rset(), "3 messages (666 octets)")
+    assert maildrop.marked == set()
+    assert maildrop.answer(Stat()) == StatReply(Stat(), 3, 666)
+    assert maildrop.read(Retr(2)) is not None
+
+
+@pytest.mark.parametrize("message", [4, 2**31 - 1, "2x", "01", "0", "-1", "+2", "*"])
+def test_what_is_no_message_number(message: int | str) -> None:
+    maildrop = opened()
+    commands: list[Command[object]] = [ListOne(message), UidlOne(message), Dele(message)]
+    for command in commands:
+        assert maildrop.answer(command) == ErrorReply(command, "no such message")
+    assert maildrop.read(Retr(message)) is None
+    assert maildrop.read(Top(message, 1)) is None
+
+
+def test_other_commands_are_none_of_its_business() -> None:
+    assert opened().answer(Capa()) is None
+
+
+def test_last_is_the_highest_number_retrieved_or_marked() -> None:
+    maildrop = opened()
+    assert maildrop.answer(Last()) == LastReply(Last(), 0)
+    maildrop.read(Top(2, 0))
+    assert maildrop.answer(Last()) == LastReply(Last(), 0)
+    maildrop.read(Retr(2))
+    maildrop.read(Retr(1))
+    assert maildrop.answer(Last()) == LastReply(Last(), 2)
+    maildrop.answer(Dele(3))
+    maildrop.answer(Dele(1))
+    assert maildrop.answer(Last()) == LastReply(Last(), 3)
+    maildrop.answer(Rset())
+    assert maildrop.answer(Last()) == LastReply(Last(), 0)
+
+
+def chunks_of(maildrop: OpenedMaildrop, command: Retr | Top) -> list[bytes]:
+    body = maildrop.read(command)
+    assert body is not None
+    chunks = []
+    while (chunk := body.next_chunk()) is not None:
+        chunks.append(chunk)
+    body.close()
+    return chunks
+
+
+def test_a_whole_message_and_its_beginning() -> None:
+    drop = Drop()
+    maildrop = OpenedMaildrop(drop)
+    assert chunks_of(maildrop, Retr(1)) == [b"Subject: 1\r\n", b"\r\n", b"Text.\r\n"]
+    assert chunks_of(maildrop, Top(1, 0)) == [b"Subject: 1\r\n", b"\r\n"]
+    assert drop.reading == 0
+
+
+@pytest.mark.parametrize("command", [Retr(2), Top(2, 1)])
+def test_a_reader_that_leaves_early_closes_the_message(command: Retr | Top) -> None:
+    drop = Drop()
+    body = OpenedMaildrop(drop).read(command)
+    assert body is not None
+    assert drop.reading == 1
+    body.close()
+    assert drop.reading == 0
+
+
+def test_a_status_line_says_the_size_of_a_whole_message() -> None:
+    whole, beginning = opened().read(Retr(2)), opened().read(Top(2, 0))
+    assert whole is not None
+    assert whole.text == "60 octets"
+    assert beginning is not None
+    assert beginning.text == ""
+
+
+@pytest.mark.parametrize("command", [Retr(3), Top(3, 1)])
+def test_what_cannot_be_opened_is_known_before_the_status_line(command: Retr | Top) -> None:
+    drop = Drop()
+    maildrop = OpenedMaildrop(drop)
+    with pytest.raises(OSError, match="unreadable"):
+        maildrop.read(command)
+    assert drop.reading == 0
+    assert maildrop.answer(Last()) == LastReply(Last(), 0)
+
+
+def test_content_need_not_come_from_a_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listed(_drop: Drop, _number: int) -> Iterator[bytes]:
+        return iter([b"Text.\r\n"])
+
+    monkeypatch.setattr(Drop, "open", listed)
+    assert chunks_of(OpenedMaildrop(Drop()), Retr(1)) == [b"Text.\r\n"]

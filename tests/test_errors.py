@@ -1,0 +1,290 @@
+import copy
+import pickle
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+
+from pop3proto import (
+    Apop,
+    Auth,
+    ErrorReply,
+    Fault,
+    Pass,
+    ResponseCode,
+    Retr,
+    Rpop,
+    User,
+    errors,
+)
+from pop3proto.errors import (
+    AuthenticationError,
+    AuthenticationFailed,
+    BusyError,
+    CommandFailed,
+    ConnectFailed,
+    ConnectionLost,
+    DeadConnectionError,
+    DeadlineExceeded,
+    GreetingRefused,
+    LimitExceeded,
+    LocalProtocolError,
+    LoginDelayed,
+    MaildropBusy,
+    MaildropError,
+    MaildropInUse,
+    MechanismUnavailable,
+    OAuthFailed,
+    PermanentFailure,
+    PlaintextAuthRefused,
+    Pop3Error,
+    ProtocolError,
+    RemoteProtocolError,
+    SaslError,
+    ServerNotVerified,
+    StlsInjectionError,
+    TemporaryFailure,
+    TlsError,
+    TlsUnavailable,
+    TranscriptError,
+    WrongCredentials,
+    printable,
+)
+
+SESSION_USABLE = {
+    AuthenticationError: True,
+    AuthenticationFailed: True,
+    BusyError: True,
+    CommandFailed: True,
+    ConnectFailed: False,
+    ConnectionLost: False,
+    DeadConnectionError: False,
+    DeadlineExceeded: False,
+    GreetingRefused: False,
+    LimitExceeded: False,
+    LocalProtocolError: True,
+    LoginDelayed: True,
+    MaildropBusy: True,
+    MaildropError: True,
+    MaildropInUse: True,
+    MechanismUnavailable: True,
+    OAuthFailed: True,
+    PermanentFailure: True,
+    PlaintextAuthRefused: True,
+    Pop3Error: True,
+    ProtocolError: True,
+    RemoteProtocolError: False,
+    SaslError: True,
+    ServerNotVerified: False,
+    StlsInjectionError: False,
+    TemporaryFailure: True,
+    TlsError: False,
+    TlsUnavailable: False,
+    TranscriptError: True,
+    WrongCredentials: True,
+}
+ALL = sorted(SESSION_USABLE, key=lambda cls: cls.__name__)
+WITHOUT_HINT = {
+    AuthenticationError,
+    CommandFailed,
+    MaildropError,
+    Pop3Error,
+    ProtocolError,
+    TranscriptError,
+}
+REPLY = ErrorReply(Retr(1), "maildrop already locked", ResponseCode("IN-USE"))
+DETAILED: list[Pop3Error] = [
+    LimitExceeded("too long", command=Retr(1), limit="status_line", value=8192),
+    RemoteProtocolError("odd", command=Retr(1), hint="do this", fault=Fault.BARE_LF),
+    ConnectionLost("cut", command=Retr(1), octets_received=17, pending_deletions=2),
+    DeadlineExceeded("slow", command=Retr(1), phase="greeting", seconds=2.5),
+    CommandFailed("refused", command=Retr(1), reply=REPLY),
+    GreetingRefused("refused", reply=REPLY),
+    AuthenticationFailed("refused", reply=REPLY),
+    LoginDelayed("refused", command=Retr(1), reply=REPLY, seconds=300),
+    OAuthFailed("refused", command=Retr(1), reply=REPLY, details={"status": "401"}),
+]
+
+
+def test_the_table_knows_every_exception() -> None:
+    exported = {getattr(errors, name) for name in errors.__all__}
+    assert exported == {*SESSION_USABLE, printable}
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_every_exception_says_what_can_be_done(cls: type[Pop3Error]) -> None:
+    error = cls("what failed", command=Retr(3))
+    assert isinstance(error, Pop3Error)
+    assert error.session_usable is SESSION_USABLE[cls]
+    assert error.command == Retr(3)
+    assert bool(error.hint) is (cls not in WITHOUT_HINT)
+    assert str(error) == "what failed (at Retr(message=3))"
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_message_and_command_are_optional(cls: type[Pop3Error]) -> None:
+    assert cls().command is None
+    assert str(cls()) == ""
+    assert str(cls("what failed")) == "what failed"
+
+
+@pytest.mark.parametrize(
+    ("cls", "base"),
+    [
+        (ConnectFailed, ConnectionError),
+        (ConnectionLost, ConnectionError),
+        (TlsError, ConnectionError),
+        (TlsUnavailable, ConnectionError),
+        (DeadlineExceeded, TimeoutError),
+        (TranscriptError, ValueError),
+        (DeadConnectionError, LocalProtocolError),
+        (LimitExceeded, RemoteProtocolError),
+        (StlsInjectionError, RemoteProtocolError),
+        (AuthenticationFailed, CommandFailed),
+        (GreetingRefused, CommandFailed),
+        (MaildropInUse, MaildropError),
+        (TlsUnavailable, TlsError),
+        (LocalProtocolError, ProtocolError),
+        (RemoteProtocolError, ProtocolError),
+    ],
+)
+def test_who_catches_the_wider_class_catches_it(
+    cls: type[Pop3Error], base: type[Exception]
+) -> None:
+    assert issubclass(cls, base)
+
+
+@pytest.mark.parametrize("cls", [CommandFailed, BusyError, ConnectFailed])
+def test_only_what_broke_the_network_is_an_oserror(cls: type[Pop3Error]) -> None:
+    assert issubclass(cls, OSError) is (cls is ConnectFailed)
+
+
+def test_a_hint_can_be_given_for_one_exception_alone() -> None:
+    assert LocalProtocolError("x", hint="do this").hint == "do this"
+    assert LocalProtocolError("x", hint="").hint == ""
+    assert LocalProtocolError("x").hint == LocalProtocolError.hint
+
+
+def test_an_exception_that_somebody_emptied_still_prints() -> None:
+    error = Pop3Error("x")
+    error.args = ()
+    assert str(error) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "value"),
+    [
+        (RemoteProtocolError(), "fault", None),
+        (LimitExceeded(), "limit", ""),
+        (LimitExceeded(), "value", 0),
+        (ConnectionLost(), "octets_received", 0),
+        (ConnectionLost(), "pending_deletions", 0),
+        (DeadlineExceeded(), "phase", ""),
+        (DeadlineExceeded(), "seconds", 0.0),
+        (CommandFailed(), "reply", None),
+        (CommandFailed(), "code", None),
+        (CommandFailed(), "text", ""),
+        (DETAILED[0], "limit", "status_line"),
+        (DETAILED[0], "value", 8192),
+        (DETAILED[1], "fault", Fault.BARE_LF),
+        (DETAILED[2], "octets_received", 17),
+        (DETAILED[2], "pending_deletions", 2),
+        (DETAILED[3], "phase", "greeting"),
+        (DETAILED[3], "seconds", 2.5),
+        (DETAILED[4], "reply", REPLY),
+        (DETAILED[4], "code", ResponseCode.IN_USE),
+        (DETAILED[4], "text", "maildrop already locked"),
+    ],
+)
+def test_details(error: Pop3Error, name: str, value: object) -> None:
+    assert getattr(error, name) == value
+
+
+def pickled(error: Pop3Error) -> object:
+    return pickle.loads(pickle.dumps(error))
+
+
+@pytest.mark.parametrize("duplicate", [pickled, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize(
+    "error",
+    [*DETAILED, *(cls("what failed", command=User("joe")) for cls in ALL)],
+    ids=lambda error: type(error).__name__,
+)
+def test_survives_pickle_and_copy(
+    error: Pop3Error, duplicate: Callable[[Pop3Error], object]
+) -> None:
+    again = duplicate(error)
+    assert type(again) is type(error)
+    assert isinstance(again, Pop3Error)
+    assert vars(again) == vars(error)
+    assert (again.args, str(again), again.hint) == (error.args, str(error), error.hint)
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize(
+    "command",
+    [
+        Pass("tanstaaf"),
+        Apop.respond("mrose", "<1@example.org>", "tanstaaf"),
+        Auth("PLAIN", b"\0joe\0tanstaaf"),
+        Rpop("tanstaaf"),
+    ],
+)
+def test_a_command_with_a_secret_does_not_show_it(
+    cls: type[Pop3Error], command: Pass | Apop | Auth | Rpop
+) -> None:
+    error = cls("refused", command=command)
+    secret = command.digest if isinstance(command, Apop) else "tanstaaf"
+    assert secret not in str(error) + repr(error)
+    assert type(command).__name__ in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("plain text, ümläute, 漢字", "plain text, ümläute, 漢字"),
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("a\r\nb\tc\0", r"a\r\nb\tc\x00"),
+        ("\x7f\x9b31m\x85", r"\x7f\x9b31m\x85"),
+        ("abc\u202egpj.exe", r"abc\u202egpj.exe"),
+        ("\u2066\u2069\u200f\ufeff\u2028", r"\u2066\u2069\u200f\ufeff\u2028"),
+        ("\udcff\ud800", r"\udcff\ud800"),
+        (b"plain", "plain"),
+        ("ümläute".encode(), "ümläute"),
+        (b"\xfcml\xe4ute\x1b", r"\xfcml\xe4ute\x1b"),
+        ("\u202e".encode(), r"\u202e"),
+        (r"C:\new", r"C:\new"),
+    ],
+)
+def test_printable(text: str | bytes, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_printable_lets_no_control_and_no_change_of_direction_through() -> None:
+    every = [chr(c) for c in range(0x3000)] + [chr(c) for c in range(0xD800, 0x10000)]
+    for character in every:
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+            assert printable(character).isascii()
+            assert printable(character).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("a" * 200, 200, "a" * 200),
+        ("a" * 201, 200, "a" * 200 + "..."),
+        (b"a" * 201, 200, "a" * 200 + "..."),
+        ("ä" * 4, 3, "äää..."),
+        ("𝄞𝄞𝄞".encode(), 3, "𝄞𝄞𝄞"),
+        ("𝄞𝄞𝄞𝄞".encode(), 3, "𝄞𝄞𝄞..."),
+        (b"\xff\xff", 4, r"\xff..."),
+    ],
+)
+def test_printable_cuts_long_text(text: str | bytes, limit: int, shown: str) -> None:
+    assert printable(text, limit) == shown
+
+
+@pytest.mark.parametrize("text", ["\x1b" * 1_000_000, b"\xff" * 1_000_000, b"\x1b" * 1_000_000])
+def test_printable_is_short_whatever_is_escaped(text: str | bytes) -> None:
+    assert len(printable(text)) <= 4 * 200 + 3
