@@ -95,10 +95,10 @@ class Download:
     def _on_error(self, _: object) -> None:
         # The end of the stream is one of these errors; before QUIT is answered it is a loss.
         self._on_ready_read()
-        self._end(pop3.ConnectionLost(self._sock.errorString()))
+        self._end(pop3.ConnectionLostError(self._sock.errorString()))
 
     def _on_timeout(self) -> None:
-        self._end(pop3.DeadlineExceeded(f"the server was silent for {TIMEOUT:g} s"))
+        self._end(pop3.DeadlineError(f"the server was silent for {TIMEOUT:g} s"))
 
     def _end(self, error: Exception | None) -> None:
         if self._done:
@@ -154,7 +154,7 @@ class Download:
                 self._fetch()
             case pop3.ErrorReply(command, text):
                 message = f"the server refused: {pop3.printable(text)}"
-                raise pop3.CommandFailed(message, command=command, reply=event)
+                raise pop3.CommandError(message, command=command, reply=event)
 
     def _fetch(self) -> None:
         capabilities = self._engine.capabilities

@@ -58,11 +58,11 @@ class Session:
                 return event
 
     def reply(self) -> Any:
-        """The next event; ``CommandFailed`` is raised for ``-ERR``."""
+        """The next event; ``CommandError`` is raised for ``-ERR``."""
         event = self.next_event()
         if isinstance(event, pop3.ErrorReply):
             message = f"the server refused: {pop3.printable(event.text)}"
-            raise pop3.CommandFailed(message, command=event.command, reply=event)
+            raise pop3.CommandError(message, command=event.command, reply=event)
         return event
 
     def call(self, command: pop3.Command[R]) -> R:
@@ -90,7 +90,7 @@ def fetch_all(
         session.call(pop3.Pass(password))
         try:
             window = WINDOW if session.call(pop3.Capa()).capabilities.pipelining else 1
-        except pop3.CommandFailed:
+        except pop3.CommandError:
             window = 1
         numbers = deque(session.call(pop3.List()).listings.numbers)
         body = bytearray()

@@ -53,7 +53,7 @@ class Download:
             if readable:
                 self._receive(self.sock.recv(65536))
             elif monotonic() >= self.deadline:
-                raise pop3.DeadlineExceeded(f"the server was silent for {TIMEOUT:g} s")
+                raise pop3.DeadlineError(f"the server was silent for {TIMEOUT:g} s")
         except BlockingIOError:
             pass  # Readiness is a hint.
         finally:
@@ -123,7 +123,7 @@ class Download:
                 self._fetch()
             case pop3.ErrorReply(command, text):
                 message = f"the server refused: {pop3.printable(text)}"
-                raise pop3.CommandFailed(message, command=command, reply=event)
+                raise pop3.CommandError(message, command=command, reply=event)
 
     def _fetch(self) -> None:
         capabilities = self._engine.capabilities

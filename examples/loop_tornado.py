@@ -26,12 +26,12 @@ R = TypeVar("R")
 
 
 async def in_time(result: Awaitable[R]) -> R:
-    """Wait for ``result``. Raises ``DeadlineExceeded``."""
+    """Wait for ``result``. Raises ``DeadlineError``."""
     try:
         async with asyncio.timeout(TIMEOUT):
             return await result
     except TimeoutError as error:
-        raise pop3.DeadlineExceeded(f"the server was silent for {TIMEOUT:g} s") from error
+        raise pop3.DeadlineError(f"the server was silent for {TIMEOUT:g} s") from error
 
 
 class Session:
@@ -66,11 +66,11 @@ class Session:
             return b""  # Whether it may end here is for the engine to say.
 
     async def reply(self) -> Any:
-        """The next event; ``CommandFailed`` is raised for ``-ERR``."""
+        """The next event; ``CommandError`` is raised for ``-ERR``."""
         event = await self.next_event()
         if isinstance(event, pop3.ErrorReply):
             message = f"the server refused: {pop3.printable(event.text)}"
-            raise pop3.CommandFailed(message, command=event.command, reply=event)
+            raise pop3.CommandError(message, command=event.command, reply=event)
         return event
 
     async def call(self, command: pop3.Command[R]) -> R:
@@ -106,7 +106,7 @@ async def _fetched(session: Session) -> tuple[dict[int | str, bytes], dict[int |
     refused: dict[int | str, str] = {}
     try:
         window = WINDOW if (await session.call(pop3.Capa())).capabilities.pipelining else 1
-    except pop3.CommandFailed:
+    except pop3.CommandError:
         window = 1
     numbers = deque((await session.call(pop3.List())).listings.numbers)
     body = bytearray()

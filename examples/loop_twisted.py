@@ -61,7 +61,7 @@ class Download(Protocol, TimeoutMixin):
         self._send(next(self._script))
 
     def timeoutConnection(self) -> None:
-        self._fail(pop3.DeadlineExceeded(f"the server was silent for {TIMEOUT:g} s"))
+        self._fail(pop3.DeadlineError(f"the server was silent for {TIMEOUT:g} s"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)
@@ -125,7 +125,7 @@ class Download(Protocol, TimeoutMixin):
                 self._fetch()
             case pop3.ErrorReply(command, text):
                 message = f"the server refused: {pop3.printable(text)}"
-                raise pop3.CommandFailed(message, command=command, reply=event)
+                raise pop3.CommandError(message, command=command, reply=event)
 
     def _fetch(self) -> None:
         capabilities = self._engine.capabilities

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def proxy_errors() -> Generator[None]:
-    """Turn what the proxy refuses into the ``ConnectFailed`` that ``connect()`` promises."""
+    """Turn what the proxy refuses into the ``ConnectError`` that ``connect()`` promises."""
     try:
         yield
     except ProxyError as error:
         reason = pop3proto.printable(str(error))
-        raise pop3proto.ConnectFailed(f"the proxy refused: {reason}") from error
+        raise pop3proto.ConnectError(f"the proxy refused: {reason}") from error
 
 
 def check(url: str) -> None:

@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
-    "AuthenticationFailed",
     "BusyError",
-    "CommandFailed",
-    "ConnectFailed",
-    "ConnectionLost",
+    "CommandError",
+    "ConnectError",
+    "ConnectionLostError",
+    "CredentialsError",
     "DeadConnectionError",
-    "DeadlineExceeded",
-    "GreetingRefused",
-    "LimitExceeded",
+    "DeadlineError",
+    "GreetingError",
+    "LimitError",
     "LocalProtocolError",
-    "LoginDelayed",
-    "MaildropBusy",
+    "LoginDelayError",
+    "LoginError",
     "MaildropError",
-    "MaildropInUse",
-    "MechanismUnavailable",
-    "OAuthFailed",
-    "PermanentFailure",
-    "PlaintextAuthRefused",
+    "MaildropInUseError",
+    "MaildropLockedError",
+    "MechanismError",
+    "OAuthError",
+    "PermanentServerError",
+    "PlaintextAuthError",
     "Pop3Error",
     "ProtocolError",
     "RemoteProtocolError",
     "SaslError",
-    "ServerNotVerified",
+    "ServerVerificationError",
     "StlsInjectionError",
-    "TemporaryFailure",
+    "TemporaryServerError",
     "TlsError",
-    "TlsUnavailable",
+    "TlsUnavailableError",
     "TranscriptError",
-    "WrongCredentials",
     "printable",
 ]
 
@@ -126,7 +126,7 @@ class RemoteProtocolError(ProtocolError):
         """The fault that would have been tolerated under another ``Leniency``, if it is one."""
 
 
-class LimitExceeded(RemoteProtocolError):
+class LimitError(RemoteProtocolError):
     """The peer passed one of the ``Limits``; the connection is dead."""
 
     hint = "raise the limit that is named, if the peer is to be trusted with it"
@@ -155,7 +155,7 @@ class StlsInjectionError(RemoteProtocolError):
     hint = "do not retry on this network; use implicit TLS"
 
 
-class ConnectionLost(Pop3Error, ConnectionError):
+class ConnectionLostError(Pop3Error, ConnectionError):
     """The stream ended, or failed, before the session was over; the connection is dead."""
 
     session_usable = False
@@ -177,7 +177,7 @@ class ConnectionLost(Pop3Error, ConnectionError):
         are kept if QUIT was not sent."""
 
 
-class ConnectFailed(Pop3Error, ConnectionError):
+class ConnectError(Pop3Error, ConnectionError):
     """No connection to the server could be made."""
 
     session_usable = False
@@ -191,13 +191,13 @@ class TlsError(Pop3Error, ConnectionError):
     hint = "check the host name, the server's certificate and the SSLContext"
 
 
-class TlsUnavailable(TlsError):
+class TlsUnavailableError(TlsError):
     """STLS was demanded and the server does not offer it, or refused it (RFC 8314)."""
 
     hint = "use implicit TLS; a missing STLS can also be the work of an attacker"
 
 
-class DeadlineExceeded(Pop3Error, TimeoutError):
+class DeadlineError(Pop3Error, TimeoutError):
     """The peer let a deadline pass; the connection is dead."""
 
     session_usable = False
@@ -224,13 +224,13 @@ class BusyError(Pop3Error):
     hint = "finish or close the running call first"
 
 
-class PlaintextAuthRefused(LocalProtocolError):
+class PlaintextAuthError(LocalProtocolError):
     """A login that shows the password to the network was asked for without TLS (RFC 8314)."""
 
     hint = "use security=TLS or STLS; allow_plaintext_auth=True sends the password in the clear"
 
 
-class CommandFailed(Pop3Error):
+class CommandError(Pop3Error):
     """The server answered ``-ERR``; the session goes on unless the server closes it."""
 
     def __init__(
@@ -255,36 +255,36 @@ class CommandFailed(Pop3Error):
         return self.reply.text if self.reply is not None else ""
 
 
-class GreetingRefused(CommandFailed):
+class GreetingError(CommandError):
     """The server greeted with ``-ERR``: it does not want to talk now."""
 
     session_usable = False
     hint = "try again later"
 
 
-class AuthenticationError(Pop3Error):
+class LoginError(Pop3Error):
     """A login did not come about, for whatever reason."""
 
 
-class AuthenticationFailed(CommandFailed, AuthenticationError):
+class AuthenticationError(CommandError, LoginError):
     """The server refused a login. It is a subclass where the server says why (RFC 3206)."""
 
     hint = "check the user name and the secret; the server's text may say more"
 
 
-class WrongCredentials(AuthenticationFailed):
+class CredentialsError(AuthenticationError):
     """The user name or the secret is wrong, or the login is not allowed: ``[AUTH]``."""
 
     hint = "check the user name and the secret; trying the same again will not help"
 
 
-class MaildropBusy(AuthenticationFailed):
+class MaildropInUseError(AuthenticationError):
     """The credentials may be right, but the maildrop is locked: ``[IN-USE]``."""
 
     hint = "try again when the other session has ended"
 
 
-class LoginDelayed(AuthenticationFailed):
+class LoginDelayError(AuthenticationError):
     """The last login was too short a time ago: ``[LOGIN-DELAY]`` (RFC 2449 section 8.1.1)."""
 
     hint = "try again later"
@@ -302,19 +302,19 @@ class LoginDelayed(AuthenticationFailed):
         """The delay that the server announces in its capabilities, or ``None``."""
 
 
-class TemporaryFailure(AuthenticationFailed):
+class TemporaryServerError(AuthenticationError):
     """The server has a fault that passes: ``[SYS/TEMP]`` (RFC 3206 section 4)."""
 
     hint = "try again later"
 
 
-class PermanentFailure(AuthenticationFailed):
+class PermanentServerError(AuthenticationError):
     """The server has a fault that somebody has to mend: ``[SYS/PERM]`` (RFC 3206 section 4)."""
 
     hint = "tell who runs the server"
 
 
-class OAuthFailed(AuthenticationFailed):
+class OAuthError(AuthenticationError):
     """The server refused an access token (RFC 7628 section 3.2.2)."""
 
     hint = "get a new access token, with the scope that the details name"
@@ -332,19 +332,19 @@ class OAuthFailed(AuthenticationFailed):
         """What the server said in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
 
 
-class MechanismUnavailable(AuthenticationError):
+class MechanismError(LoginError):
     """The server offers none of the mechanisms that may be used; no secret was sent."""
 
     hint = "see what the server offers in its capabilities, or name the mechanisms to use"
 
 
-class SaslError(AuthenticationError):
+class SaslError(LoginError):
     """A SASL exchange could not go on, and was cancelled: the session can (RFC 5034 section 4)."""
 
     hint = "try another mechanism, if the server is to be trusted"
 
 
-class ServerNotVerified(AuthenticationError):
+class ServerVerificationError(LoginError):
     """The server did not prove that it knows the password; the connection is closed.
 
     It may be somebody else's. Nothing that it says may be trusted.
@@ -358,7 +358,7 @@ class MaildropError(Pop3Error):
     """A maildrop could not be opened, read or updated (the server's role)."""
 
 
-class MaildropInUse(MaildropError):
+class MaildropLockedError(MaildropError):
     """Another session holds the maildrop (RFC 1939 section 4, RFC 2449 section 8.1.1)."""
 
     hint = "try again when the other session has ended"

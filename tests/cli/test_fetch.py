@@ -205,7 +205,7 @@ def test_a_wrong_password(
     monkeypatch.setenv(PASSWORD_VARIABLE, "wr0ng one")
     assert fetch() == 1
     error = capsys.readouterr().err
-    assert error.startswith("WrongCredentials: ")
+    assert error.startswith("CredentialsError: ")
     assert "wr0ng" not in error
 
 
@@ -379,7 +379,7 @@ def test_nothing_is_left_of_half_a_message(
     ]
     assert told(script, tmp_path, "--delete") == 1
     assert messages_in(tmp_path) == []
-    assert "ConnectionLost" in capsys.readouterr().err
+    assert "ConnectionLostError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import AuthenticationFailed
+from pop3proto import AuthenticationError
 from pop3proto.cli.main import main
 from pop3proto.server import MaildropProvider
 from pop3proto.testing import Quirk, serve
@@ -98,7 +98,7 @@ def test_users(tmp_path: Path) -> None:
                 assert contents(client) == CONTENT
                 client.dele(1)
         server.passwords[0] = "two"
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationError):
             logged_in(server)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import BusyError, CommandFailed, DeadConnectionError, DeadlineExceeded
+from pop3proto import BusyError, CommandError, DeadConnectionError, DeadlineError
 from pop3proto.transports import Security
 from tests.client.test_deadlines import BODY, LOGIN, OK, patient_but, scripted
 from tests.runtimes import RUNTIMES, SMALL, Flow, runtime, serving
@@ -57,7 +57,7 @@ def test_the_deletions_are_made_all_the_same(on: On, what: Any, how: str) -> Non
 def test_an_error_makes_none(on: On) -> None:
     async def flow(connect: Connect) -> None:
         client = await connect(server.host, server.port, **arguments)
-        with pytest.raises(CommandFailed):  # noqa: PT012
+        with pytest.raises(CommandError):  # noqa: PT012
             async with client:
                 await client.login("user", "secret")
                 await client.dele(1)
@@ -80,7 +80,7 @@ def test_a_rest_that_does_not_come(on: On) -> None:
         await broken_off(client.retr_stream(2))
         result = await client.quit()
         assert (result.confirmed, result.deletions) == (False, 1)
-        assert isinstance(result.error, DeadlineExceeded)
+        assert isinstance(result.error, DeadlineError)
         assert result.error.phase == "body"
         assert client.closed
 

@@ -11,24 +11,24 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    AuthenticationFailed,
-    CommandFailed,
-    ConnectionLost,
+    AuthenticationError,
+    CommandError,
+    ConnectionLostError,
+    CredentialsError,
     DeadConnectionError,
     Limits,
     LocalProtocolError,
-    LoginDelayed,
-    MaildropBusy,
-    MechanismUnavailable,
-    OAuthFailed,
-    PermanentFailure,
-    PlaintextAuthRefused,
+    LoginDelayError,
+    MaildropInUseError,
+    MechanismError,
+    OAuthError,
+    PermanentServerError,
+    PlaintextAuthError,
     RemoteProtocolError,
     SaslError,
-    ServerNotVerified,
+    ServerVerificationError,
     State,
-    TemporaryFailure,
-    WrongCredentials,
+    TemporaryServerError,
 )
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.options import ClientOptions, LoginResult
@@ -156,7 +156,7 @@ def test_no_weaker_one_is_tried_by_itself() -> None:
         (b"AUTH CRAM-MD5", b"+ " + b64(b"<1@example.org>") + b"\r\n"),
         (b64(b"user " + digest.encode()), NO),
     )
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         run(made.login("user", SECRET))
     assert len(script.sent) == 3
 
@@ -164,16 +164,16 @@ def test_no_weaker_one_is_tried_by_itself() -> None:
 @pytest.mark.parametrize(
     ("answer", "cls"),
     [
-        (b"-ERR [AUTH] no\r\n", WrongCredentials),
-        (b"-ERR [IN-USE] no\r\n", MaildropBusy),
-        (b"-ERR [LOGIN-DELAY] no\r\n", LoginDelayed),
-        (b"-ERR [SYS/TEMP] no\r\n", TemporaryFailure),
-        (b"-ERR [SYS/PERM/DISK] no\r\n", PermanentFailure),
+        (b"-ERR [AUTH] no\r\n", CredentialsError),
+        (b"-ERR [IN-USE] no\r\n", MaildropInUseError),
+        (b"-ERR [LOGIN-DELAY] no\r\n", LoginDelayError),
+        (b"-ERR [SYS/TEMP] no\r\n", TemporaryServerError),
+        (b"-ERR [SYS/PERM/DISK] no\r\n", PermanentServerError),
     ],
 )
 @pytest.mark.parametrize("how", [{}, {"mechanisms": ["PLAIN", "USER"]}])
 def test_a_response_code_says_why_and_ends_it(
-    answer: bytes, cls: type[AuthenticationFailed], how: dict[str, Any]
+    answer: bytes, cls: type[AuthenticationError], how: dict[str, Any]
 ) -> None:
     made, script = client(
         capa("SASL PLAIN", "LOGIN-DELAY 300"), (b"AUTH PLAIN " + PLAIN, answer), (b"NOOP", OK)
@@ -190,22 +190,22 @@ def test_a_response_code_says_why_and_ends_it(
 
 def test_a_delay_that_the_server_does_not_announce() -> None:
     turns = capa("SASL PLAIN"), (b"AUTH PLAIN " + PLAIN, b"-ERR [LOGIN-DELAY] wait\r\n")
-    with pytest.raises(LoginDelayed) as caught:
+    with pytest.raises(LoginDelayError) as caught:
         login(*turns)
     assert caught.value.seconds is None
 
 
 def test_pass_is_refused_by_the_same_names() -> None:
     turns = capa("TOP"), (b"USER user", OK), (PASS, b"-ERR [IN-USE] locked\r\n")
-    with pytest.raises(MaildropBusy):
+    with pytest.raises(MaildropInUseError):
         login(*turns)
 
 
 def test_a_server_that_closes_upon_a_refusal() -> None:
     made, _ = client(capa("SASL PLAIN"), (b"AUTH PLAIN " + PLAIN, NO), (b"USER user", b""))
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectionLostError) as caught:
         run(made.login("user", SECRET))
-    assert isinstance(caught.value.__cause__, AuthenticationFailed)
+    assert isinstance(caught.value.__cause__, AuthenticationError)
 
 
 def test_mechanisms_of_the_time_before_capa() -> None:
@@ -267,7 +267,7 @@ def test_nothing_is_sent_in_the_clear() -> None:
         lambda: made.authenticate(by_name("PLAIN", "user", SECRET)),
     ]
     for attempt in attempts:
-        with pytest.raises(PlaintextAuthRefused) as caught:
+        with pytest.raises(PlaintextAuthError) as caught:
             run(attempt())
         assert SECRET not in shown(caught.value)
     assert script.sent == [b"CAPA\r\n"]
@@ -275,7 +275,7 @@ def test_nothing_is_sent_in_the_clear() -> None:
 
 def test_nothing_that_is_allowed_is_there() -> None:
     made, script = client(capa("SASL PLAIN"))
-    with pytest.raises(MechanismUnavailable):
+    with pytest.raises(MechanismError):
         run(made.login("user", SECRET, mechanisms=["SCRAM-SHA-1", "CRAM-MD5"]))
     assert not made.closed
     assert script.sent == [b"CAPA\r\n"]
@@ -393,7 +393,7 @@ def test_a_server_that_has_not_proved_itself(
     mechanism: Callable[[], Any], turns: list[tuple[bytes, bytes]]
 ) -> None:
     made, script = client(capa(), *turns)
-    with pytest.raises(ServerNotVerified) as caught:
+    with pytest.raises(ServerVerificationError) as caught:
         run(made.authenticate(mechanism()))
     assert script.closed
     assert not caught.value.session_usable
@@ -428,7 +428,7 @@ def test_the_reason_of_the_refusal_is_decoded() -> None:
         (b"AUTH XOAUTH2 " + XOAUTH2, FAILURE),
         (b"", b"-ERR [AUTH] invalid\r\n"),
     )
-    with pytest.raises(OAuthFailed) as caught:
+    with pytest.raises(OAuthError) as caught:
         run(made.oauth("user@example.org", TOKEN))
     assert caught.value.details == {"status": "401", "schemes": "bearer", "scope": "mail"}
     assert caught.value.text == "invalid"
@@ -462,7 +462,7 @@ def test_but_not_for_ever(tokens: tuple[str, ...]) -> None:
         (b"", NO),
         (b"AUTH XOAUTH2 " + other, b"-ERR [AUTH] no\r\n"),
     )
-    with pytest.raises(AuthenticationFailed) as caught:
+    with pytest.raises(AuthenticationError) as caught:
         run(made.oauth("user@example.org", asked(*tokens, wait=False)))
     assert len(script.sent) == (3 if tokens[1] == TOKEN else 4)
     assert TOKEN not in shown(caught.value)
@@ -470,7 +470,7 @@ def test_but_not_for_ever(tokens: tuple[str, ...]) -> None:
 
 def test_a_token_that_is_no_callable_is_not_asked_for() -> None:
     made, _ = client(capa(), (b"AUTH XOAUTH2 " + XOAUTH2, b"-ERR [AUTH] no\r\n"))
-    with pytest.raises(WrongCredentials):
+    with pytest.raises(CredentialsError):
         run(made.oauth("user@example.org", TOKEN))
 
 
@@ -493,6 +493,6 @@ def test_other_commands_wait_for_the_end_of_auth() -> None:
 
 def test_an_error_of_another_command_is_no_login_failure() -> None:
     made, _ = client(capa(), (b"UTF8", NO))
-    with pytest.raises(CommandFailed) as caught:
+    with pytest.raises(CommandError) as caught:
         run(made.utf8())
-    assert not isinstance(caught.value, AuthenticationFailed)
+    assert not isinstance(caught.value, AuthenticationError)

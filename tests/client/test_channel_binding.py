@@ -12,11 +12,11 @@ import trustme
 from OpenSSL import SSL
 
 from pop3proto import (
-    AuthenticationFailed,
-    ConnectionLost,
-    ServerNotVerified,
+    AuthenticationError,
+    ConnectionLostError,
+    CredentialsError,
+    ServerVerificationError,
     TlsError,
-    WrongCredentials,
 )
 from pop3proto.sasl import External, ScramSha256, by_name, channel_bindings
 from pop3proto.sasl.server import (
@@ -111,7 +111,7 @@ def test_the_best_login_is_bound(
             async with await connect(
                 server.host, server.port, security=mode, ssl_context=context
             ) as client:
-                with pytest.raises(WrongCredentials):
+                with pytest.raises(CredentialsError):
                     await client.login("user", "wr0ng")
                 result = await client.login("user", "pa55word")
                 assert result.mechanism == "SCRAM-SHA-512-PLUS"
@@ -157,7 +157,7 @@ def test_a_client_certificate(on: Callable[[Flow], Any], mode: Security) -> None
                 assert (await client.stat()).count == 1
             context = certified.client_context()
             async with await connect(*where, security=mode, ssl_context=context) as client:
-                with pytest.raises(AuthenticationFailed):
+                with pytest.raises(AuthenticationError):
                     await client.authenticate(External("user"))
 
         on(flow)
@@ -182,7 +182,7 @@ def test_a_client_certificate_of_a_foreign_authority(
                     server.host, server.port, security=mode, ssl_context=context
                 ) as client:
                     await client.authenticate(External())
-            assert isinstance(caught.value, TlsError | ConnectionLost)
+            assert isinstance(caught.value, TlsError | ConnectionLostError)
             assert not caught.value.session_usable
 
         on(flow)
@@ -221,7 +221,7 @@ def test_each_kind_of_binding(mechanism: str, newest: ssl.TLSVersion) -> None:
         assert [binding.type for binding in kinds] == expected
         for wrong in kinds:
             other = ChannelBinding(wrong.type, bytes(len(wrong.data)))
-            with pytest.raises(AuthenticationFailed):
+            with pytest.raises(AuthenticationError):
                 client.authenticate(
                     by_name(mechanism + "-PLUS", "user", "pa55word", channel_binding=other)
                 )
@@ -255,7 +255,7 @@ def test_an_offer_that_somebody_has_stripped() -> None:
         ssl_context=certified.client_context(),
         server_hostname="localhost",
     ) as client:
-        with pytest.raises((AuthenticationFailed, ServerNotVerified)):
+        with pytest.raises((AuthenticationError, ServerVerificationError)):
             client.login("user", "pa55word", mechanisms=["SCRAM-SHA-256"])
         client.login("user", "pa55word", mechanisms=["CRAM-MD5"])
 
@@ -329,7 +329,7 @@ def test_the_exporter_of_ones_own_tls(newest: ssl.TLSVersion) -> None:
     with Client.start(stream, security=Security.PLAINTEXT) as client:
         # What belongs to another connection shows that somebody is in between.
         wrong = ScramSha256("user", "pa55word", channel_binding=exported(other.client))
-        with pytest.raises(WrongCredentials):
+        with pytest.raises(CredentialsError):
             client.authenticate(wrong)
         bound = ScramSha256("user", "pa55word", channel_binding=exported(stream.client))
         result = client.authenticate(bound)

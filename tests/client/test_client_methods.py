@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import CommandFailed, ResponseCode
+from pop3proto import CommandError, ResponseCode
 from pop3proto.testing import scripted
 from pop3proto.testing.script import Turn
 from pop3proto.transports import Security
@@ -46,7 +46,7 @@ def test_unique_ids_that_are_refused_are_not_taken_for_missing(
     announced: bytes, refusal: bytes
 ) -> None:
     with logged_in(announced, *LISTED, (b"UIDL", refusal)) as client:
-        with pytest.raises(CommandFailed, match="not now") as caught:
+        with pytest.raises(CommandError, match="not now") as caught:
             client.messages()
         assert caught.value.session_usable
     code = ResponseCode.SYS_TEMP if b"SYS" in refusal else None

@@ -15,7 +15,7 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import DeadConnectionError, DeadlineExceeded, Noop
+from pop3proto import DeadConnectionError, DeadlineError, Noop
 from pop3proto.client.options import ClientOptions
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, runtime
@@ -113,12 +113,12 @@ def test_a_server_that_stalls(
 ) -> None:
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
         client = None
-        with pytest.raises(DeadlineExceeded) as caught:  # noqa: PT012
+        with pytest.raises(DeadlineError) as caught:  # noqa: PT012
             client = await connect("127.0.0.1", port, security=mode, options=patient_but(phase))
             if len(steps) > len(LOGIN):
                 await client.login("user", "secret")
             await call(client)
-        assert type(caught.value) is DeadlineExceeded
+        assert type(caught.value) is DeadlineError
         assert caught.value.phase == phase
         assert caught.value.seconds == BRIEF
         if client is not None:
@@ -142,7 +142,7 @@ def test_a_quit_without_an_answer(on: Callable[[Flow], Any]) -> None:
         result = await client.quit()
         assert not result.confirmed
         assert result.deletions == 1
-        assert isinstance(result.error, DeadlineExceeded)
+        assert isinstance(result.error, DeadlineError)
         assert (result.error.phase, result.error.seconds) == ("quit", BRIEF)
         assert client.closed
 
@@ -155,7 +155,7 @@ def test_a_host_that_does_not_answer(on: Callable[[Flow], Any]) -> None:
     """Nobody accepts, and the queue is full: Linux drops what comes then."""
 
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             await connect("127.0.0.1", port, security=PLAIN, options=patient_but("connect"))
         assert (caught.value.phase, caught.value.seconds) == ("connect", BRIEF)
 

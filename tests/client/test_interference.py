@@ -14,7 +14,7 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import BusyError, ConnectionLost, DeadConnectionError
+from pop3proto import BusyError, ConnectionLostError, DeadConnectionError
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.transports import Security, Timeouts
@@ -111,7 +111,7 @@ def test_another_task_closes_the_client(name: str, how: str, first: bytes, call:
 
         error, nothing = await beside(name, call(client), closing())
         assert nothing is None
-        assert type(error) is ConnectionLost
+        assert type(error) is ConnectionLostError
         assert str(error).startswith("the connection broke: the stream was closed")
         with pytest.raises(DeadConnectionError):
             await client.noop()

@@ -9,14 +9,14 @@ import anyio
 import pytest
 
 from pop3proto import (
-    AuthenticationFailed,
+    AuthenticationError,
+    CredentialsError,
     LocalProtocolError,
-    LoginDelayed,
-    MaildropBusy,
-    OAuthFailed,
-    PermanentFailure,
-    TemporaryFailure,
-    WrongCredentials,
+    LoginDelayError,
+    MaildropInUseError,
+    OAuthError,
+    PermanentServerError,
+    TemporaryServerError,
 )
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
@@ -85,9 +85,9 @@ def test_a_token_that_is_refused(
         result = run(made.oauth(USER, tokens, initial_response=at_once))
         assert (result.mechanism, tokens.asked) == ("XOAUTH2", 2)
         return
-    with pytest.raises(OAuthFailed) as caught:
+    with pytest.raises(OAuthError) as caught:
         run(made.oauth(USER, TOKEN, initial_response=at_once))
-    assert type(caught.value) is OAuthFailed
+    assert type(caught.value) is OAuthError
     assert caught.value.details == details
     assert TOKEN not in shown(caught.value)
 
@@ -95,15 +95,15 @@ def test_a_token_that_is_refused(
 @pytest.mark.parametrize(
     ("code", "cls"),
     [
-        ("IN-USE", MaildropBusy),
-        ("LOGIN-DELAY", LoginDelayed),
-        ("SYS/TEMP", TemporaryFailure),
-        ("SYS/PERM", PermanentFailure),
+        ("IN-USE", MaildropInUseError),
+        ("LOGIN-DELAY", LoginDelayError),
+        ("SYS/TEMP", TemporaryServerError),
+        ("SYS/PERM", PermanentServerError),
     ],
 )
 @pytest.mark.parametrize("explained", [False, True])
 def test_a_response_code_says_that_it_is_not_the_token(
-    code: str, cls: type[AuthenticationFailed], explained: bool
+    code: str, cls: type[AuthenticationError], explained: bool
 ) -> None:
     answer = b"-ERR [%s] no\r\n" % code.encode()
     turns = [(b"AUTH XOAUTH2 " + XOAUTH2, answer)]
@@ -123,7 +123,7 @@ def test_a_code_without_an_explanation_leads_to_another_token() -> None:
     turns = [(b"AUTH XOAUTH2 " + token, b"-ERR [AUTH] no\r\n") for token in (XOAUTH2, FRESH)]
     made, _ = client(capa(), *turns)
     tokens = Tokens(TOKEN, "fresh")
-    with pytest.raises(WrongCredentials):
+    with pytest.raises(CredentialsError):
         run(made.oauth(USER, tokens))
     assert tokens.asked == 2
 
@@ -131,9 +131,9 @@ def test_a_code_without_an_explanation_leads_to_another_token() -> None:
 def test_a_mechanism_that_is_refused_before_it_has_shown_its_token() -> None:
     made, script = client(capa(), (b"AUTH XOAUTH2", NO))
     tokens = Tokens(TOKEN, "fresh")
-    with pytest.raises(AuthenticationFailed) as caught:
+    with pytest.raises(AuthenticationError) as caught:
         run(made.oauth(USER, tokens, initial_response=False))
-    assert type(caught.value) is AuthenticationFailed
+    assert type(caught.value) is AuthenticationError
     assert tokens.asked == 1
     assert len(script.sent) == 2
 
@@ -152,7 +152,7 @@ def test_the_samples_for_pop_that_microsoft_publishes() -> None:
         (sent, b"+OK User successfully authenticated.\r\n"),
         capa(),
     )
-    with pytest.raises(OAuthFailed, match="unknown user name or bad password"):
+    with pytest.raises(OAuthError, match="unknown user name or bad password"):
         run(made.oauth(user, token, initial_response=False))
     result = run(made.authenticate(XOAuth2(user, token), initial_response=False))
     assert result.text == "User successfully authenticated."

@@ -9,9 +9,9 @@ import pytest
 
 from pop3proto import (
     BusyError,
-    CommandFailed,
+    CommandError,
     DeadConnectionError,
-    LimitExceeded,
+    LimitError,
     LocalProtocolError,
     Noop,
 )
@@ -26,7 +26,7 @@ Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]
 PLAIN = Security.PLAINTEXT
 # As somebody's code could raise it who passes on what another client has raised.
-ELSEWHERE = CommandFailed("from elsewhere")
+ELSEWHERE = CommandError("from elsewhere")
 
 
 class Failing:
@@ -90,7 +90,7 @@ def test_whose_error_it_is_makes_no_difference(
         client = await connect(server.host, server.port, **how)
         await client.login("user", "secret")
         await client.dele(5)
-        with pytest.raises(CommandFailed):
+        with pytest.raises(CommandError):
             await call(client)
         assert client.closed
         with pytest.raises(DeadConnectionError):
@@ -143,7 +143,7 @@ def test_an_error_when_nothing_is_on_its_way(on: On, call: Callable[[Any], Await
         options = ClientOptions(allow_plaintext_auth=True, pipelining=call is not error_between)
         client = await connect(server.host, server.port, security=PLAIN, options=options)
         await client.login("user", "secret")
-        with pytest.raises((CommandFailed, ZeroDivisionError)):
+        with pytest.raises((CommandError, ZeroDivisionError)):
             await call(client)
         assert (await client.stat()).count == len(SMALL)
         assert (await client.quit()).confirmed
@@ -237,7 +237,7 @@ def test_a_text_that_failed_is_not_an_empty_one(on: On) -> None:
         client = await connect(server.host, server.port, **how)
         await client.login("user", "secret")
         stream = client.retr_stream(99)
-        with pytest.raises(CommandFailed):
+        with pytest.raises(CommandError):
             await anext(stream)
         for _ in range(2):
             with pytest.raises(LocalProtocolError, match="not come to its end"):
@@ -259,7 +259,7 @@ def test_reading_all_has_a_limit_of_its_own(on: On, monkeypatch: pytest.MonkeyPa
         # More than the default, if the caller says so.
         stream = client.retr_stream(2, max_octets=len(SMALL[1]))
         assert (await stream.read()).content == SMALL[1]
-        with pytest.raises(LimitExceeded):
+        with pytest.raises(LimitError):
             await client.retr_stream(2).read()
         assert client.closed
 

@@ -10,16 +10,16 @@ import pytest
 
 from pop3proto import (
     Auth,
-    AuthenticationFailed,
-    ConnectionLost,
-    LoginDelayed,
-    MaildropBusy,
-    PermanentFailure,
-    PlaintextAuthRefused,
+    AuthenticationError,
+    ConnectionLostError,
+    CredentialsError,
+    LoginDelayError,
+    MaildropInUseError,
+    PermanentServerError,
+    PlaintextAuthError,
     SaslError,
     State,
-    TemporaryFailure,
-    WrongCredentials,
+    TemporaryServerError,
 )
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.options import ClientOptions
@@ -42,11 +42,11 @@ from tests.client.test_authentication import (
 from tests.tracebacks import shown
 
 CODES = [
-    ("AUTH", WrongCredentials),
-    ("IN-USE", MaildropBusy),
-    ("LOGIN-DELAY", LoginDelayed),
-    ("SYS/TEMP", TemporaryFailure),
-    ("SYS/PERM", PermanentFailure),
+    ("AUTH", CredentialsError),
+    ("IN-USE", MaildropInUseError),
+    ("LOGIN-DELAY", LoginDelayError),
+    ("SYS/TEMP", TemporaryServerError),
+    ("SYS/PERM", PermanentServerError),
 ]
 codes = pytest.mark.parametrize(("code", "cls"), CODES)
 
@@ -59,7 +59,7 @@ def refusal(code: str) -> bytes:
 
 
 @codes
-def test_a_code_in_the_answer_to_the_cancelling(code: str, cls: type[AuthenticationFailed]) -> None:
+def test_a_code_in_the_answer_to_the_cancelling(code: str, cls: type[AuthenticationError]) -> None:
     error = SaslError("odd challenge")
 
     def respond(challenge: bytes) -> bytes:
@@ -79,12 +79,12 @@ def test_an_error_without_a_text() -> None:
         raise SaslError
 
     made, _ = client(capa(), (b"AUTH X-OWN", b"+ \r\n"), (b"*", refusal("AUTH")))
-    with pytest.raises(WrongCredentials, match="SaslError; the server refused"):
+    with pytest.raises(CredentialsError, match="SaslError; the server refused"):
         run(made.authenticate(Talk(respond)))
 
 
 @codes
-def test_it_ends_the_search(code: str, cls: type[AuthenticationFailed]) -> None:
+def test_it_ends_the_search(code: str, cls: type[AuthenticationError]) -> None:
     made, script = client(
         capa("SASL CRAM-MD5 PLAIN"), (b"AUTH CRAM-MD5", b"+ \r\n"), (b"*", refusal(code))
     )
@@ -100,9 +100,9 @@ def test_what_ones_own_mechanism_raises_is_raised_in_any_case() -> None:
     made, _ = client(capa(), (b"AUTH X-OWN", b"+ \r\n"), (b"*", refusal("AUTH")), (b"CAPA", b""))
     with pytest.raises(ValueError, match="odd"):
         run(made.authenticate(Talk(respond)))
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectionLostError) as caught:
         run(made.capa())
-    assert isinstance(caught.value.__cause__, WrongCredentials)
+    assert isinstance(caught.value.__cause__, CredentialsError)
 
 
 # SCRAM's own errors (RFC 5802 section 7), with the exchange of RFC 7677 section 3
@@ -138,7 +138,7 @@ def test_a_proof_that_is_wrong_ends_the_search(
     monkeypatch: pytest.MonkeyPatch, reason: bytes, answer: bytes, how: dict[str, Any]
 ) -> None:
     made, script = scram(monkeypatch, reason, (b"*", answer))
-    with pytest.raises(WrongCredentials, match=reason.decode()) as caught:
+    with pytest.raises(CredentialsError, match=reason.decode()) as caught:
         run(made.login("user", "pencil", **how))
     assert caught.value.text == "no"
     assert caught.value.command == Auth("SCRAM-SHA-256", b"n,,n=user,r=" + NONCE.encode())
@@ -148,15 +148,15 @@ def test_a_proof_that_is_wrong_ends_the_search(
 
 def test_a_server_that_closes_upon_the_cancelling(monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = scram(monkeypatch, b"invalid-proof", (b"*", b""))
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectionLostError) as caught:
         run(made.login("user", "pencil"))
-    assert isinstance(caught.value.__cause__, WrongCredentials)
+    assert isinstance(caught.value.__cause__, CredentialsError)
 
 
 def test_another_error_leads_to_the_next_mechanism(monkeypatch: pytest.MonkeyPatch) -> None:
     first = b"AUTH SCRAM-SHA-1 " + b64(b"n,,n=user,r=" + NONCE.encode())
     made, _ = scram(monkeypatch, b"no-resources", (b"*", NO), (first, NO))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         run(made.login("user", "pencil"))
 
 
@@ -173,12 +173,12 @@ class Own(Talk):
 
 def test_a_mechanism_that_nobody_knows_is_not_used_in_the_clear() -> None:
     made, script = client(capa(), allow_plaintext_auth=False)
-    with pytest.raises(PlaintextAuthRefused) as caught:
+    with pytest.raises(PlaintextAuthError) as caught:
         run(made.authenticate(Own()))
     assert "shows_secret = False" in caught.value.hint
     assert SECRET not in shown(caught.value)
     for command in (Auth("X-OWN"), Auth("PLAIN-CLIENTTOKEN", SECRET.encode()), Auth("PLAIN")):
-        with pytest.raises(PlaintextAuthRefused):
+        with pytest.raises(PlaintextAuthError):
             run(made.call(command))
     assert script.sent == [b"CAPA\r\n"]
 
@@ -194,9 +194,9 @@ def test_unless_it_says_that_it_hides_its_secret_or_has_a_known_name() -> None:
     mechanism: Any = Own("X-OWN")
     mechanism.shows_secret = False
     for attempt in (mechanism, Own("CRAM-MD5")):
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationError):
             run(made.authenticate(attempt))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         run(made.call(Auth("CRAM-MD5")))
     assert len(script.sent) == 4
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import CommandFailed, ConnectFailed, Noop, Pop3Error
+from pop3proto import CommandError, ConnectError, Noop, Pop3Error
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.options import ClientOptions
 from pop3proto.transports import Security
@@ -114,7 +114,7 @@ def test_the_session_awaits_nothing_but_its_stream(tmp_path: Any) -> None:
             async for _ in client.dele_many([1]):
                 pass
             await client.rset()
-            with pytest.raises(CommandFailed):
+            with pytest.raises(CommandError):
                 await client.retr(2)
             await client.call(Noop())
         assert client.closed
@@ -183,9 +183,9 @@ def test_no_group_comes_out_when_no_address_answers(
     resolve_to(monkeypatch, [("127.0.0.1", port) for port in free])
 
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        with pytest.raises(ConnectFailed) as caught:
+        with pytest.raises(ConnectError) as caught:
             await connect("two.example.org", free[0])
-        assert type(caught.value) is ConnectFailed
+        assert type(caught.value) is ConnectError
         assert "two.example.org" in str(caught.value)
         # Somebody was asked, and refused.
         assert isinstance(caught.value.__cause__, OSError)
@@ -231,7 +231,7 @@ def leaving() -> weakref.ref[AnsweringStream]:
         async with client:
             await client.login("user", "secret")
             await client.retr(1)
-            with pytest.raises(CommandFailed):
+            with pytest.raises(CommandError):
                 await client.retr(2)
             async for _ in client.retr_many([1, 2, 1]):
                 pass

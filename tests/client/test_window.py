@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from pop3proto import BusyError, Command, ConnectionLost, Noop, Retr
+from pop3proto import BusyError, Command, ConnectionLostError, Noop, Retr
 from pop3proto.client.batch import WINDOW_EXPECTED, WINDOW_OCTETS, WINDOW_REPLIES
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stream import SEND_BUFFER
@@ -151,7 +151,7 @@ def test_answers_that_came_before_an_error_of_sending(answered: int) -> None:
     options = ClientOptions(allow_plaintext_auth=True)
     client = Client.start(stream, security=Security.PLAINTEXT, options=options)
     client.login("user", "secret", mechanisms=["USER"])
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         outcomes.extend(len(outcome.unwrap()) for outcome in client.retr_many(range(1, 9001)))
     assert outcomes == [3] * answered
     assert client.closed
@@ -165,7 +165,7 @@ def test_an_error_of_sending_behind_the_last_answer() -> None:
     client.login("user", "secret", mechanisms=["USER"])
     batch = client.retr_many([1, 2])
     assert [len(next(batch).unwrap()) for _ in range(2)] == [3, 3]
-    with pytest.raises(ConnectionLost, match="gone"):
+    with pytest.raises(ConnectionLostError, match="gone"):
         next(batch)
     assert client.closed
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Pop3Error, ServerNotVerified
+from pop3proto import Pop3Error, ServerVerificationError
 from pop3proto.compat import poplib
 from tests.compat.conversations import Fragments, outcome, talk
 from tests.tracebacks import shown
@@ -214,9 +214,9 @@ def test_a_getresp_of_ones_own() -> None:
 
 
 def test_a_server_that_does_not_know_the_password() -> None:
-    wrong = ServerNotVerified("the server's signature is wrong")
+    wrong = ServerVerificationError("the server's signature is wrong")
     with client_on(b"+ \r\n", b"+OK\r\n") as (client, server):
-        with pytest.raises(ServerNotVerified) as caught:
+        with pytest.raises(ServerVerificationError) as caught:
             client.auth(Mechanism(None, wrong))
         assert caught.value is wrong
         assert outcome(client.noop)[0] == "error_proto"

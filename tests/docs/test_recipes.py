@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import CommandFailed, ConnectionLost
+from pop3proto import CommandError, ConnectionLostError
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import ChaosStream, Quirk, memory_stream
 from pop3proto.transports import ClientOptions, Security
@@ -89,7 +89,7 @@ def test_a_connection_may_break_behind_every_octet(recipes: dict[str, Any], tmp_
     for octets in range(0, whole.octets, 8):
         program = Program(recipes, tmp_path / str(octets))
         # Behind the answer to DELE it is quit() that notices, and raises nothing.
-        with suppress(ConnectionLost):
+        with suppress(ConnectionLostError):
             program.run(reset_after=octets)
         program.check()
         program.finish()
@@ -167,7 +167,7 @@ def test_a_refused_listing_is_not_taken_for_an_empty_maildrop(
 ) -> None:
     program = Program(recipes, tmp_path / "program")
     program.state.write_text('{"message-1": "2026-01-01"}')
-    with pytest.raises(CommandFailed):
+    with pytest.raises(CommandError):
         program.run(Quirk.NO_UIDL)
     assert program.state.read_text() == '{"message-1": "2026-01-01"}'
 

@@ -11,7 +11,7 @@ from pop3proto import (
     ClientConnection,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     Greeting,
     LocalProtocolError,
     Pass,
@@ -71,7 +71,7 @@ def events(connection: ClientConnection | ServerConnection, *chunks: bytes) -> l
 
 def error_of(connection: ClientConnection, *chunks: bytes) -> Any:
     """The error that ``chunks`` end in, behind the events before it."""
-    with pytest.raises((RemoteProtocolError, ConnectionLost)) as caught:
+    with pytest.raises((RemoteProtocolError, ConnectionLostError)) as caught:
         events(connection, *chunks)
     assert connection.state is State.DEAD
     return caught.value

@@ -5,7 +5,7 @@ import pytest
 from pop3proto import (
     LENIENT,
     ClientConnection,
-    ConnectionLost,
+    ConnectionLostError,
     DeadConnectionError,
     Deviation,
     Fault,
@@ -140,7 +140,7 @@ def test_nor_does_the_handshake_help_if_nobody_looks_at_it_before(role: str) -> 
 def test_a_stream_that_ends_in_place_of_tls(role: str) -> None:
     engine = stls_accepted(role)
     engine.receive_data(b"")
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         next_event(engine)
 
 
@@ -148,7 +148,7 @@ def killed(role: str) -> tuple[Engine[Any], Pop3Error]:
     engine: Engine[Any] = client(Noop()) if role == "client" else greeted_server()
     engine.receive_data(b"x")
     engine.receive_data(b"")
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectionLostError) as caught:
         next_event(engine)
     return engine, caught.value
 

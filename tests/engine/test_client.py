@@ -16,7 +16,7 @@ from pop3proto import (
     ClientConnection,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     DeadConnectionError,
     Dele,
     Deviation,
@@ -398,7 +398,7 @@ def test_a_stream_that_ends_too_early(state: State, asked: Any, wire: bytes, oct
     connection = client(*asked, state=state)
     events(connection, wire)
     error = error_of(connection, b"")
-    assert isinstance(error, ConnectionLost)
+    assert isinstance(error, ConnectionLostError)
     assert error.octets_received == octets
     assert error.pending_deletions == len(asked[:1])
     for call in (connection.next_event, lambda: connection.send(Noop())):
@@ -410,7 +410,7 @@ def test_a_stream_that_ends_too_early(state: State, asked: Any, wire: bytes, oct
 def test_a_stream_that_ends_in_place_of_tls() -> None:
     connection = client(Stls(), state=AUTHORIZATION)
     events(connection, b"+OK\r\n")
-    assert isinstance(error_of(connection, b""), ConnectionLost)
+    assert isinstance(error_of(connection, b""), ConnectionLostError)
 
 
 def test_octets_in_a_later_chunk_behind_stls_are_never_parsed_either() -> None:

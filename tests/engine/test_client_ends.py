@@ -8,11 +8,11 @@ from pop3proto import (
     Challenge,
     ClientConnection,
     Command,
-    ConnectionLost,
+    ConnectionLostError,
     DeadConnectionError,
     Dele,
     ErrorReply,
-    LimitExceeded,
+    LimitError,
     Limits,
     List,
     MessageData,
@@ -46,7 +46,7 @@ def test_streams_that_end_too_early(asked: Any, wire: bytes, message: str) -> No
         events(connection, wire)
     in_flight = connection.in_flight
     error = error_of(connection, b"")
-    assert isinstance(error, ConnectionLost)
+    assert isinstance(error, ConnectionLostError)
     assert message in str(error)
     assert error.command == (in_flight[0] if in_flight else None)
     assert error.octets_received == 0
@@ -63,7 +63,7 @@ def test_streams_that_end_too_early(asked: Any, wire: bytes, message: str) -> No
 def test_a_stream_that_ends_before_the_greeting(greeting: bytes, message: str) -> None:
     connection = ClientConnection()
     connection.receive_data(greeting) if greeting else None
-    with pytest.raises(ConnectionLost, match=message):
+    with pytest.raises(ConnectionLostError, match=message):
         events(connection, b"")
 
 
@@ -84,7 +84,7 @@ def test_an_early_end_counts_after_all_that_came_before_it() -> None:
     connection.receive_data(b"+OK\r\n+OK\r\ntext\r\n.\r\n")
     connection.receive_data(b"")
     assert [type(connection.next_event()) for _ in range(4)][-1] is MessageEnd
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         connection.next_event()
 
 
@@ -104,7 +104,7 @@ def test_limits(limits: Limits, command: Command[Any], wire: bytes, size: int) -
     connection.send(command)
     chunks = [wire[i : i + size] for i in range(0, len(wire), size)]
     error = error_of(connection, *chunks)
-    assert isinstance(error, LimitExceeded)
+    assert isinstance(error, LimitError)
     assert (error.limit, error.value) == (name, getattr(limits, name))
     assert error.command == command
 

@@ -11,7 +11,7 @@ from pop3proto import (
     Challenge,
     ClientConnection,
     Command,
-    ConnectionLost,
+    ConnectionLostError,
     Dele,
     Deviation,
     ErrorReply,
@@ -92,7 +92,7 @@ def test_no_newline_before_the_final_dot_stays_in_frame() -> None:
     connection = client(Retr(1))
     assert content(events(connection, b"+OK\r\ntext.\r\n")) == b"text."
     error = error_of(connection, b"")
-    assert isinstance(error, ConnectionLost)
+    assert isinstance(error, ConnectionLostError)
     assert error.octets_received == len("text.")
 
 

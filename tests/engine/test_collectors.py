@@ -13,7 +13,7 @@ from pop3proto import (
     Language,
     Languages,
     LanguagesReply,
-    LimitExceeded,
+    LimitError,
     Limits,
     List,
     ListReply,
@@ -195,7 +195,7 @@ def test_limits(command: Command[Any], cut: Any, name: str, enough: int) -> None
     enough_limits: dict[str, Any] = {name: enough}
     assert Feed(command, Limits(**enough_limits)).take(cut(rows))
     too_few: dict[str, Any] = {name: enough - 1}
-    with pytest.raises(LimitExceeded) as caught:
+    with pytest.raises(LimitError) as caught:
         Feed(command, Limits(**too_few)).take(cut(rows))
     assert (caught.value.limit, caught.value.value) == (name, enough - 1)
     assert caught.value.command == command
@@ -246,7 +246,7 @@ def test_a_line_as_long_as_the_limit_at_every_chunking(end: bytes) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_line_without_end_is_not_collected(command: Command[Any]) -> None:
     feed = Feed(command, Limits(listing_line=100))
-    with pytest.raises(LimitExceeded) as caught:
+    with pytest.raises(LimitError) as caught:
         feed.take([b"1" * 10] * 1_000)
     assert caught.value.limit == "listing_line"
     assert feed.collector.body.octets <= 110
@@ -254,13 +254,13 @@ def test_a_line_without_end_is_not_collected(command: Command[Any]) -> None:
 
 def test_a_listing_without_end_is_not_collected() -> None:
     feed = Feed(List(), Limits(listing_lines=1_000))
-    with pytest.raises(LimitExceeded) as caught:
+    with pytest.raises(LimitError) as caught:
         feed.take(b"%d 5\r\n" % number for number in range(1, 10**9))
     assert caught.value.limit == "listing_lines"
 
 
 def test_the_error_does_not_hold_the_line() -> None:
-    with pytest.raises(LimitExceeded) as caught:
+    with pytest.raises(LimitError) as caught:
         Feed(Capa(), Limits(listing_line=10)).take([wire(b"\x1b" * 11)])
     assert len(str(caught.value)) < 100
     assert str(caught.value).isprintable()

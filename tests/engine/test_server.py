@@ -16,7 +16,7 @@ from pop3proto import (
     Challenge,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     DeadConnectionError,
     Dele,
     Deviation,
@@ -24,7 +24,7 @@ from pop3proto import (
     Fault,
     Greeting,
     InvalidCommand,
-    LimitExceeded,
+    LimitError,
     Limits,
     List,
     ListReply,
@@ -349,7 +349,7 @@ def test_a_line_that_is_too_long(size: int) -> None:
 
 def test_an_upload_that_is_too_long() -> None:
     connection = uploading(limits=Limits(upload=20))
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitError):
         events(connection, b"x" * 30)
 
 
@@ -357,7 +357,7 @@ def test_an_upload_that_is_too_long() -> None:
 def test_a_client_that_leaves_within_a_line(octets: bytes) -> None:
     connection = server()
     assert events(connection, octets) == []
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         events(connection, b"")
     for call in (connection.next_event, lambda: connection.send(Ok(Noop()))):
         with pytest.raises(DeadConnectionError):
@@ -365,7 +365,7 @@ def test_a_client_that_leaves_within_a_line(octets: bytes) -> None:
 
 
 def test_a_client_that_leaves_within_a_text_or_before_an_answer() -> None:
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         events(uploading(), b"text", b"")
     connection = server()
     asked(connection, XMIT)
@@ -398,7 +398,7 @@ def test_a_stream_that_ends_behind_stls() -> None:
     connection = server(State.AUTHORIZATION)
     asked(connection, Stls())
     connection.send(Ok(Stls()))
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         events(connection, b"")
 
 

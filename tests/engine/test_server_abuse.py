@@ -14,7 +14,7 @@ from pop3proto import (
     Challenge,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     DeadConnectionError,
     Dele,
     Deviation,
@@ -22,7 +22,7 @@ from pop3proto import (
     Fault,
     Greeting,
     InvalidCommand,
-    LimitExceeded,
+    LimitError,
     Limits,
     LocalProtocolError,
     MessageStart,
@@ -206,7 +206,7 @@ def test_but_not_in_the_middle_of_one(state: State, octets: bytes) -> None:
         connection.receive_data(octets)
         assert connection.next_event() is Signal.NEED_DATA
     connection.receive_data(b"")
-    with pytest.raises(ConnectionLost, match=f"in the state '{state.value}'"):
+    with pytest.raises(ConnectionLostError, match=f"in the state '{state.value}'"):
         connection.next_event()
     with pytest.raises(DeadConnectionError):
         connection.next_event()
@@ -226,7 +226,7 @@ def test_a_stream_that_ends_in_place_of_tls() -> None:
     asked(connection, Stls())
     connection.send(Ok(Stls()))
     connection.receive_data(b"")
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         connection.next_event()
 
 
@@ -283,7 +283,7 @@ def test_no_upload_before_the_login() -> None:
 def test_an_upload_has_a_limit(size: int) -> None:
     connection = uploading(limits=Limits(upload=20))
     wire = b"x" * 21 + b"\r\n.\r\n"
-    with pytest.raises(LimitExceeded) as caught:
+    with pytest.raises(LimitError) as caught:
         events(connection, *(wire[i : i + size] for i in range(0, len(wire), size)))
     assert (caught.value.limit, caught.value.value) == ("upload", 20)
 
@@ -299,7 +299,7 @@ def test_an_upload_that_is_cut_short_is_none(octets: bytes) -> None:
     if octets:
         assert events(connection, octets) == []
     connection.receive_data(b"")
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         connection.next_event()
 
 

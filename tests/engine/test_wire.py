@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from pop3proto import LimitExceeded, LocalProtocolError
+from pop3proto import LimitError, LocalProtocolError
 from pop3proto.engine import wire as _wire
 from pop3proto.engine.wire import BodyReader, ReceiveBuffer
 from pop3proto.model.stuffing import BodyWriter
@@ -113,14 +113,14 @@ def test_a_longer_one_does_not_wherever_it_is_cut(chunks: list[bytes]) -> None:
             buffer.feed(chunk)
             assert buffer.next_line(10, "status_line") is None
 
-    with pytest.raises(LimitExceeded, match="longer than 10 octets") as caught:
+    with pytest.raises(LimitError, match="longer than 10 octets") as caught:
         read()
     assert (caught.value.limit, caught.value.value) == ("status_line", 10)
 
 
 def test_a_line_without_end_is_given_up_as_soon_as_the_limit_is_reached() -> None:
     buffer = fed(b"x" * 10)
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitError):
         buffer.next_line(10, "x")
 
 
@@ -142,7 +142,7 @@ def test_a_line_is_dropped_up_to_its_end_wherever_it_is_cut(newline: bytes, wire
 
 def test_dropping_starts_where_a_line_was_given_up() -> None:
     buffer = fed(b"xxxxx\r")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitError):
         buffer.next_line(6, "x", b"\r\n")
     assert not buffer.discard_line(b"\r\n")
     buffer.feed(b"\nnext\r\n")
@@ -366,7 +366,7 @@ def test_a_line_that_is_too_long_shows_as_soon_as_it_is() -> None:
         buffer.feed(b"x")
         assert buffer.next_line(100, "limit") is None
     buffer.feed(b"x")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitError):
         buffer.next_line(100, "limit")
     assert buffer.joined == 1
 

@@ -277,7 +277,7 @@ class LoopContract(ABC):
     def test_a_wrong_password(self, tmp_path: Path) -> None:
         with serving() as server:
             fetched = self.fetch(server, tmp_path, password="wrong")
-        assert fetched.error.startswith("CommandFailed: the server refused: ")
+        assert fetched.error.startswith("CommandError: the server refused: ")
         assert "(at Pass(<secret>))" in fetched.error
 
     def test_the_stream_ends_within_a_message(self, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ class LoopContract(ABC):
 
         with serving(FaultyMaildrops({3: cut_off})) as server:
             fetched = self.fetch(server, tmp_path)
-        assert fetched.error.startswith("ConnectionLost: ")
+        assert fetched.error.startswith("ConnectionLostError: ")
 
     def test_the_server_falls_silent(self, tmp_path: Path) -> None:
         over = Event()
@@ -301,12 +301,12 @@ class LoopContract(ABC):
                 fetched = self.fetch(server, tmp_path, timeout=0.5)
             finally:
                 over.set()
-        assert fetched.error.startswith(("DeadlineExceeded: ", "TimeoutError: "))
+        assert fetched.error.startswith(("DeadlineError: ", "TimeoutError: "))
 
     def test_a_server_without_stls(self, tmp_path: Path) -> None:
         with serving(security=Security.PLAINTEXT) as server:
             fetched = self.fetch(server, tmp_path)
-        assert fetched.error.startswith("CommandFailed: ")
+        assert fetched.error.startswith("CommandError: ")
         assert "(at Stls())" in fetched.error
 
     def test_an_unknown_authority(self, tmp_path: Path) -> None:

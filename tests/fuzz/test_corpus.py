@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import LimitExceeded
+from pop3proto import LimitError
 from tests.fuzz.make_corpus import file_name, seeds
 from tests.fuzz.targets import TARGETS, ClientInput, ServerInput
 from tests.property.engines import talked
@@ -49,9 +49,9 @@ def test_they_reach_what_a_session_can_come_to() -> None:
     }
     errors = [event for event in found if isinstance(event, tuple)]
     assert {error[0].__name__ for error in errors} == {
-        *("RemoteProtocolError", "LimitExceeded", "StlsInjectionError", "ConnectionLost")
+        *("RemoteProtocolError", "LimitError", "StlsInjectionError", "ConnectionLostError")
     }
-    passed = {error[1] for error in errors if error[0] is LimitExceeded}
+    passed = {error[1] for error in errors if error[0] is LimitError}
     passed |= {event.reason for event in found if type(event).__name__ == "InvalidCommand"}
     for limit in (
         *("listing lines", "listing octets", "listing line:", "a line is longer", "an upload is"),

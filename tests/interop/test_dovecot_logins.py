@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trustme
 
-from pop3proto import AuthenticationFailed, LocalProtocolError, OAuthFailed, WrongCredentials
+from pop3proto import AuthenticationError, CredentialsError, LocalProtocolError, OAuthError
 from pop3proto.client.options import ClientOptions
 from pop3proto.sasl import Anonymous, External, by_name
 from pop3proto.transports import Security
@@ -59,7 +59,7 @@ def test_passwords(
                 with pytest.raises(LocalProtocolError, match="timestamp"):
                     await client.login(USER, PASSWORD, mechanisms=[name])
                 return
-            with pytest.raises(WrongCredentials):
+            with pytest.raises(CredentialsError):
                 await client.login(USER, "wr0ng", mechanisms=[name])
             result = await client.login(USER, PASSWORD, mechanisms=[name])
             assert result.mechanism == name
@@ -86,7 +86,7 @@ def test_tokens(
     async def flow(connect: Connect) -> None:
         async with await connected(connect, dovecot_server, mode) as client:
             for wrong in (token(expires=1_600_000_001), token(key=b"x" * 32), "no token"):
-                with pytest.raises(OAuthFailed) as caught:
+                with pytest.raises(OAuthError) as caught:
                     await client.oauth(USER, wrong, **how)
                 assert caught.value.details["status"] in ("invalid_token", "401", "400")
                 assert wrong not in str(caught.value)
@@ -110,7 +110,7 @@ def test_a_client_certificate(
             assert result.mechanism == "EXTERNAL"
             assert (await client.stat()).count == len(dovecot_server.messages)
         async with await connected(connect, dovecot_server, mode) as client:
-            with pytest.raises(AuthenticationFailed):
+            with pytest.raises(AuthenticationError):
                 await client.authenticate(External(USER))
 
     on(flow)
@@ -129,7 +129,7 @@ def test_a_client_certificate_of_a_foreign_authority(
     async def flow(connect: Connect) -> None:
         async with await connected(connect, dovecot_server, mode, ssl_context=context) as client:
             for identity in ("", USER):
-                with pytest.raises(AuthenticationFailed):
+                with pytest.raises(AuthenticationError):
                     await client.authenticate(External(identity))
             # The password is as good as before.
             await client.authenticate(by_name("PLAIN", USER, PASSWORD))
@@ -155,7 +155,7 @@ def test_the_best_is_chosen(
 ) -> None:
     async def flow(connect: Connect) -> None:
         async with await connected(connect, dovecot_server, mode) as client:
-            with pytest.raises(WrongCredentials):
+            with pytest.raises(CredentialsError):
                 await client.login(USER, "wr0ng")
             assert (await client.login(USER, PASSWORD)).mechanism == "SCRAM-SHA-256"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import AuthenticationFailed, LocalProtocolError, SaslError
+from pop3proto import AuthenticationError, LocalProtocolError, SaslError
 from pop3proto.model.states import State
 from pop3proto.sasl import Gssapi
 from pop3proto.transports import Security
@@ -73,7 +73,7 @@ def test_a_ticket_that_the_server_refuses(
 ) -> None:
     async def flow(connect: Connect) -> None:
         async with await connected(connect, kerberos_server, mode) as client:
-            with pytest.raises(AuthenticationFailed) as caught:
+            with pytest.raises(AuthenticationError) as caught:
                 await client.authenticate(Forged())
             assert caught.value.reply is not None
             assert PASSWORD not in shown(caught.value)

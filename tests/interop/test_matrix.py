@@ -18,12 +18,12 @@ import pytest
 from pop3proto import (
     AuthList,
     Command,
-    CommandFailed,
+    CommandError,
     Extension,
     Lang,
     Languages,
     Last,
-    MaildropBusy,
+    MaildropInUseError,
     State,
     Utf8,
 )
@@ -88,7 +88,7 @@ async def logged_in(connect: Connect, server: RealServer, mode: Security, **more
         client = await connected(connect, server, mode, **more)
         try:
             await client.login(USER, PASSWORD)
-        except MaildropBusy:
+        except MaildropInUseError:
             # The server has not seen yet that the last client is gone.
             client.abort()
             assert time.monotonic() < deadline
@@ -108,7 +108,7 @@ async def the_rarer_commands(
         if name in server.knows:
             await client.call(command)
         else:
-            with pytest.raises(CommandFailed) as caught:
+            with pytest.raises(CommandError) as caught:
                 await client.call(command)
             assert caught.value.session_usable
 
@@ -151,12 +151,12 @@ async def the_rest(client: Any, server: RealServer) -> None:
         assert await client.capa() == client.capabilities
     await client.noop()
     for command in (client.retr, client.list, *[client.dele] * server.refuses_wrong_deletions):
-        with pytest.raises(CommandFailed) as caught:
+        with pytest.raises(CommandError) as caught:
             await command(999_999)
         assert caught.value.session_usable
     await client.dele(1)
     assert client.pending_deletions == 1
-    with pytest.raises(CommandFailed):
+    with pytest.raises(CommandError):
         await client.retr(1)
     await client.rset()
     assert client.pending_deletions == 0

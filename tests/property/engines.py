@@ -18,7 +18,7 @@ from pop3proto import (
     ClientConnection,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     Deviation,
     ErrorReply,
     Extension,
@@ -182,7 +182,7 @@ def talked(
     try:
         for event in _events(connection, steps, cut, pulls, ahead=ahead, choices=choices):
             events.append(event)
-    except (RemoteProtocolError, ConnectionLost) as error:
+    except (RemoteProtocolError, ConnectionLostError) as error:
         events.append((type(error), error.args[0]))
     outcome: list[Any] = [connection.state, connection.secure, connection.utf8]
     if isinstance(connection, ClientConnection):

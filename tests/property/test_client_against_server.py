@@ -20,7 +20,7 @@ from pop3proto import (
     ClientConnection,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     Dele,
     ErrorReply,
     Extension,
@@ -230,7 +230,7 @@ class Session(RuleBasedStateMachine):
                 assert engine.next_event() == ConnectionClosed()
                 assert engine.state is State.CLOSED
             else:
-                with pytest.raises(ConnectionLost):
+                with pytest.raises(ConnectionLostError):
                     engine.next_event()
                 assert engine.state is State.DEAD
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pop3proto import (
     Capa,
-    ConnectionLost,
+    ConnectionLostError,
     Greeting,
     Limits,
     List,
@@ -32,7 +32,7 @@ from pop3proto.model.stuffing import BodyWriter
 from tests.property.effort import effort
 from tests.property.engines import client, fed
 
-DOCUMENTED = (RemoteProtocolError, ConnectionLost)
+DOCUMENTED = (RemoteProtocolError, ConnectionLostError)
 COMMANDS = [Noop(), Retr(1), List(), Stat(), Uidl(), Capa()]
 
 
@@ -145,4 +145,4 @@ def test_a_million_rows_within_the_limits() -> None:
     connection = client(List())
     connection.limits = Limits(listing_lines=1000)
     events = fed(connection, [b"+OK\r\n" + b"1 1\r\n" * 1100])
-    assert events[-1][0].__name__ == "LimitExceeded"
+    assert events[-1][0].__name__ == "LimitError"

@@ -16,7 +16,7 @@ from pop3proto import (
     Challenge,
     ClientConnection,
     Command,
-    ConnectionLost,
+    ConnectionLostError,
     DeadConnectionError,
     Dele,
     ErrorReply,
@@ -241,7 +241,7 @@ def test_a_dead_engine_does_nothing_more(command: Command[Any]) -> None:
     client.receive_data(b"what?\r\n")
     server.receive_data(b"STA")
     server.receive_data(b"")
-    for engine, error in ((client, RemoteProtocolError), (server, ConnectionLost)):
+    for engine, error in ((client, RemoteProtocolError), (server, ConnectionLostError)):
         with pytest.raises(error):
             engine.next_event()
         assert engine.state is State.DEAD

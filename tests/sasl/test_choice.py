@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from pop3proto import (
-    AuthenticationFailed,
+    AuthenticationError,
+    CredentialsError,
     LocalProtocolError,
-    LoginDelayed,
-    MaildropBusy,
-    MechanismUnavailable,
-    PermanentFailure,
-    PlaintextAuthRefused,
+    LoginDelayError,
+    MaildropInUseError,
+    MechanismError,
+    PermanentServerError,
+    PlaintextAuthError,
     Pop3Error,
     SaslError,
-    ServerNotVerified,
-    TemporaryFailure,
-    WrongCredentials,
+    ServerVerificationError,
+    TemporaryServerError,
 )
 from pop3proto.sasl import ChannelBinding
 from pop3proto.sasl.choice import Choice, is_final
@@ -55,7 +55,7 @@ def order(made: Choice, error: Pop3Error) -> list[str]:
     return found
 
 
-REFUSED = AuthenticationFailed("no")
+REFUSED = AuthenticationError("no")
 SENSELESS = SaslError("what?")
 
 
@@ -94,7 +94,7 @@ def test_a_single_name_needs_no_announcement(name: str) -> None:
 
 
 def test_a_binding_is_needed_for_plus() -> None:
-    with pytest.raises(MechanismUnavailable):
+    with pytest.raises(MechanismError):
         choice("SCRAM-SHA-1-PLUS", named=["SCRAM-SHA-1-PLUS"])
     made = choice("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", bound=True)
     assert (made.next(), made.binding) == ("SCRAM-SHA-1-PLUS", BINDING)
@@ -104,7 +104,7 @@ def test_a_binding_is_needed_for_plus() -> None:
 
 @pytest.mark.parametrize("named", [["scram-sha-1-plus"], ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-512"]])
 def test_where_there_is_nothing_to_bind_to(named: list[str]) -> None:
-    with pytest.raises(MechanismUnavailable, match=r"SCRAM-SHA-1-PLUS .* nothing to bind to"):
+    with pytest.raises(MechanismError, match=r"SCRAM-SHA-1-PLUS .* nothing to bind to"):
         choice("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", named=named)
 
 
@@ -139,13 +139,13 @@ LISTED = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "USER"]
         (SaslError("e="), None, TWICE),
         (SaslError("e="), LISTED, [*TWICE, *((name, None) for name in LISTED[1:])]),
         # The type, or the user: what shows the password is not tried.
-        (WrongCredentials("no"), None, TWICE),
-        (WrongCredentials("no"), LISTED, [*TWICE, ("SCRAM-SHA-256", None)]),
+        (CredentialsError("no"), None, TWICE),
+        (CredentialsError("no"), LISTED, [*TWICE, ("SCRAM-SHA-256", None)]),
         # The type, or the mechanism.
-        (AuthenticationFailed("no"), None, BOTH_TWICE),
+        (AuthenticationError("no"), None, BOTH_TWICE),
         # Neither.
-        (MaildropBusy("no"), LISTED, TWICE[:1]),
-        (TemporaryFailure("no"), None, TWICE[:1]),
+        (MaildropInUseError("no"), LISTED, TWICE[:1]),
+        (TemporaryServerError("no"), None, TWICE[:1]),
     ],
 )
 def test_a_binding_that_is_refused(
@@ -155,30 +155,30 @@ def test_a_binding_that_is_refused(
 
 
 def test_a_password_that_is_refused_is_not_bound_in_another_way() -> None:
-    found, _ = tried(*ALL_SCRAM, error=WrongCredentials("no"), refused=False)
+    found, _ = tried(*ALL_SCRAM, error=CredentialsError("no"), refused=False)
     assert found == TWICE[:1]
     found, made = tried(*ALL_SCRAM, error=REFUSED, refused=False)
     assert found == BOTH_TWICE[::2]
     # Nor is the binding given as the reason.
-    error = WrongCredentials("no")
+    error = CredentialsError("no")
     made.explain(error)
-    assert (str(error), error.hint) == ("no", WrongCredentials.hint)
+    assert (str(error), error.hint) == ("no", CredentialsError.hint)
 
 
 def test_what_was_tried_is_told() -> None:
-    error = WrongCredentials("no")
+    error = CredentialsError("no")
     _, made = tried(*ALL_SCRAM, error=error)
     made.explain(error)
     assert str(error) == "no (channel bindings tried: tls-unique, tls-server-end-point)"
-    assert error.hint.startswith(f"{WrongCredentials.hint}; ")
+    assert error.hint.startswith(f"{CredentialsError.hint}; ")
     assert 'mechanisms=["SCRAM-SHA-256"]' in error.hint
     # Only if it was the last refusal.
     made = Choice(LISTED, offered=ALL_SCRAM, bindings=[UNIQUE], show_password=True)
     made.next()
     assert made.go_on(SaslError("e="), binding_refused=True)
     made.next()
-    assert not made.go_on(WrongCredentials("no"))
-    error = WrongCredentials("no")
+    assert not made.go_on(CredentialsError("no"))
+    error = CredentialsError("no")
     made.explain(error)
     assert str(error) == "no"
 
@@ -218,27 +218,34 @@ def test_what_shows_the_password_needs_tls() -> None:
     made = choice("PLAIN", "CRAM-MD5", "SCRAM-SHA-1", show_password=False)
     assert order(made, REFUSED) == ["SCRAM-SHA-1"]
     for offered in (("PLAIN", "LOGIN"), ()):
-        with pytest.raises(PlaintextAuthRefused):
+        with pytest.raises(PlaintextAuthError):
             choice(*offered, show_password=False)
 
 
 def test_nothing_that_is_allowed_is_offered() -> None:
-    with pytest.raises(MechanismUnavailable, match="those that are: X-OWN, PLAIN"):
+    with pytest.raises(MechanismError, match="those that are: X-OWN, PLAIN"):
         choice("X-OWN", "PLAIN", named=["SCRAM-SHA-1", "CRAM-MD5"])
-    with pytest.raises(MechanismUnavailable, match="those that are: none"):
+    with pytest.raises(MechanismError, match="those that are: none"):
         choice(named=[])
 
 
 @pytest.mark.parametrize("name", ["XOAUTH2", "EXTERNAL", "GSSAPI", "", "NO SUCH"])
 def test_what_takes_no_password_cannot_be_named(name: str) -> None:
-    with pytest.raises(MechanismUnavailable, match="authenticate"):
+    with pytest.raises(MechanismError, match="authenticate"):
         choice(name, named=[name])
 
 
 @pytest.mark.parametrize(
-    "cls", [WrongCredentials, MaildropBusy, LoginDelayed, TemporaryFailure, PermanentFailure]
+    "cls",
+    [
+        CredentialsError,
+        MaildropInUseError,
+        LoginDelayError,
+        TemporaryServerError,
+        PermanentServerError,
+    ],
 )
-def test_a_response_code_ends_the_search(cls: type[AuthenticationFailed]) -> None:
+def test_a_response_code_ends_the_search(cls: type[AuthenticationError]) -> None:
     assert is_final(cls("no"))
     assert order(choice("PLAIN", named=["PLAIN", "USER"]), cls("no")) == ["PLAIN"]
 
@@ -246,4 +253,4 @@ def test_a_response_code_ends_the_search(cls: type[AuthenticationFailed]) -> Non
 def test_a_server_that_is_not_verified_ends_it_too() -> None:
     made = choice("PLAIN", named=["PLAIN", "USER"])
     made.next()
-    assert not made.go_on(ServerNotVerified("no"))
+    assert not made.go_on(ServerVerificationError("no"))

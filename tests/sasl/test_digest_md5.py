@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, SaslError, ServerNotVerified
+from pop3proto import LocalProtocolError, SaslError, ServerVerificationError
 from pop3proto.sasl.digest_md5 import DigestMd5, parse
 from tests.property.effort import effort
 from tests.tracebacks import shown
@@ -89,7 +89,7 @@ def test_the_example_of_rfc_5034() -> None:
 def test_a_server_that_proves_nothing(proof: bytes) -> None:
     mechanism = DigestMd5("chris", "secret", service="imap", host=HOST, cnonce="OA6MHXh6VqTrRk")
     mechanism.respond(IMAP)
-    with pytest.raises(ServerNotVerified):
+    with pytest.raises(ServerVerificationError):
         mechanism.respond(proof)
     assert not mechanism.complete
 
@@ -281,7 +281,7 @@ def test_the_secret_is_not_shown() -> None:
     assert repr(mechanism) == "DigestMd5(<secret>)"
     assert not hasattr(mechanism, "__dict__")
     mechanism.respond(NEEDED)
-    with pytest.raises(ServerNotVerified) as caught:
+    with pytest.raises(ServerVerificationError) as caught:
         mechanism.respond(b"")
     assert SECRET not in shown(caught.value)
 
@@ -299,7 +299,7 @@ def test_any_challenges_are_answered_or_refused(challenge: bytes, proof: bytes) 
         assert b"response=" in mechanism.respond(challenge)
     except SaslError:
         return
-    with pytest.raises(ServerNotVerified):
+    with pytest.raises(ServerVerificationError):
         mechanism.respond(proof)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scramp import ScramMechanism
 
-from pop3proto import LocalProtocolError, SaslError, ServerNotVerified, WrongCredentials
+from pop3proto import CredentialsError, LocalProtocolError, SaslError, ServerVerificationError
 from pop3proto.sasl.mechanism import ChannelBinding
 from pop3proto.sasl.scram import ScramSha1, ScramSha256, ScramSha512
 from tests.tracebacks import shown
@@ -171,7 +171,7 @@ def test_extensions_that_need_not_be_understood() -> None:
 def test_a_server_that_does_not_know_the_password(final: bytes) -> None:
     client = ScramSha1("user", PASSWORD, nonce=NONCE)
     client.respond(FIRST)
-    with pytest.raises(ServerNotVerified) as caught:
+    with pytest.raises(ServerVerificationError) as caught:
         client.respond(final)
     assert not client.complete
     assert PASSWORD not in shown(caught.value)
@@ -181,7 +181,7 @@ def test_a_server_that_does_not_know_the_password(final: bytes) -> None:
 def test_a_server_that_names_the_credentials(reason: bytes) -> None:
     client = ScramSha1("user", PASSWORD, nonce=NONCE)
     client.respond(FIRST)
-    with pytest.raises(WrongCredentials, match=f"refuses: {reason.decode()}") as caught:
+    with pytest.raises(CredentialsError, match=f"refuses: {reason.decode()}") as caught:
         client.respond(b"e=" + reason + b",x=more")
     assert not client.complete
     assert PASSWORD not in shown(caught.value)
@@ -266,5 +266,5 @@ def test_whatever_a_server_says(challenge: bytes) -> None:
     for _ in range(2):
         try:
             assert isinstance(client.respond(challenge), bytes)
-        except (SaslError, ServerNotVerified):
+        except (SaslError, ServerVerificationError):
             return

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, ServerNotVerified
+from pop3proto import LocalProtocolError, ServerVerificationError
 from pop3proto.sasl import server_digests as _server_digests
 from pop3proto.sasl.cram_md5 import CramMd5 as CramMd5Client
 from pop3proto.sasl.digest_md5 import DigestMd5 as DigestMd5Client
@@ -259,7 +259,7 @@ def test_a_server_that_does_not_know_the_password_is_found_out() -> None:
     challenge = digest().begin().respond(None)
     assert isinstance(challenge, bytes)
     client.respond(challenge)
-    with pytest.raises(ServerNotVerified):
+    with pytest.raises(ServerVerificationError):
         client.respond(b"rspauth=" + b"0" * 32)
 
 

@@ -16,16 +16,16 @@ import pytest
 from pop3proto import (
     Auth,
     AuthenticationError,
-    AuthenticationFailed,
+    CredentialsError,
     DeadConnectionError,
-    LimitExceeded,
+    LimitError,
     LocalProtocolError,
-    MechanismUnavailable,
-    PlaintextAuthRefused,
+    LoginError,
+    MechanismError,
+    PlaintextAuthError,
     Pop3Error,
     SaslError,
-    ServerNotVerified,
-    WrongCredentials,
+    ServerVerificationError,
 )
 from pop3proto.sasl.server import Mechanism
 from pop3proto.server import MemoryMaildrops, ServerOptions
@@ -95,7 +95,7 @@ def test_the_strongest_is_taken_and_nothing_weaker_behind_it(
     on: On, offered: list[str], taken: bytes
 ) -> None:
     answers: dict[bytes, Answer] = {b"CAPA": offering(*offered), b"AUTH": NO}
-    lines = failing_login(on, answers, AuthenticationFailed)
+    lines = failing_login(on, answers, AuthenticationError)
     tried = [line.split(b" ")[1] for line in lines]
     assert tried[0] == taken
     # Others of the same strength may follow, but none that gives more away.
@@ -108,7 +108,7 @@ def test_the_strongest_is_taken_and_nothing_weaker_behind_it(
 def test_a_weaker_one_only_if_the_caller_lists_it(on: On) -> None:
     answers: dict[bytes, Answer] = {b"CAPA": offering("PLAIN", "CRAM-MD5"), b"AUTH": NO}
     names = ["CRAM-MD5", "PLAIN"]
-    lines = failing_login(on, answers, AuthenticationFailed, mechanisms=names)
+    lines = failing_login(on, answers, AuthenticationError, mechanisms=names)
     assert [line.split(b" ")[1] for line in lines] == [b"CRAM-MD5", b"PLAIN"]
 
 
@@ -119,7 +119,7 @@ def test_a_wrong_password_is_tried_once(on: On) -> None:
         b"AUTH": b"-ERR [AUTH] no\r\n",
     }
     names = ["CRAM-MD5", "PLAIN", "USER"]
-    lines = failing_login(on, answers, WrongCredentials, mechanisms=names)
+    lines = failing_login(on, answers, CredentialsError, mechanisms=names)
     assert lines == [b"AUTH CRAM-MD5"]
 
 
@@ -155,7 +155,7 @@ def test_a_timestamp_that_is_no_msg_id(on: On, stamp: bytes) -> None:
 def test_apop_is_never_chosen_for_the_caller(on: On, mode: Security) -> None:
     answers: dict[bytes, Answer] = {b"CAPA": offering(), b"USER": NO, b"AUTH": NO}
     greeting = b"+OK ready <1.2@example.org>\r\n"
-    lines = failing_login(on, answers, AuthenticationFailed, mode=mode, greeting=greeting)
+    lines = failing_login(on, answers, AuthenticationError, mode=mode, greeting=greeting)
     assert lines == [b"USER user"]
 
 
@@ -250,9 +250,9 @@ def test_challenges_of_scram_that_are_refused(
 def test_a_server_that_does_not_prove_itself(on: On, how: Scram, match: str) -> None:
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)
-        with pytest.raises(AuthenticationError, match=match) as caught:
+        with pytest.raises(LoginError, match=match) as caught:
             await client.login("user", SECRET)
-        assert isinstance(caught.value, ServerNotVerified)
+        assert isinstance(caught.value, ServerVerificationError)
         assert SECRET not in shown(caught.value)
         assert not caught.value.session_usable
         assert client.closed
@@ -279,7 +279,7 @@ def test_an_offer_of_channel_binding_that_is_stripped(on: On, mode: Security) ->
         client = await connect(
             server.host, server.port, security=mode, ssl_context=certified.client_context()
         )
-        with pytest.raises(AuthenticationFailed) as caught:
+        with pytest.raises(AuthenticationError) as caught:
             await client.login("user", SECRET)
         assert SECRET not in shown(caught.value)
         # It was the flag: to whom it is not sent, the server opens.
@@ -316,7 +316,7 @@ def test_the_server_is_told_whether_the_client_could_bind(
 
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)
-        with pytest.raises(WrongCredentials):
+        with pytest.raises(CredentialsError):
             await client.login("user", SECRET, mechanisms=names)
         await client.quit()
 
@@ -353,7 +353,7 @@ def test_a_challenge_without_end(on: On) -> None:
 
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)
-        with pytest.raises(LimitExceeded, match="longer") as caught:
+        with pytest.raises(LimitError, match="longer") as caught:
             await client.login("user", SECRET)
         assert not caught.value.session_usable
 
@@ -444,7 +444,7 @@ def test_a_mechanism_that_nobody_knows_is_not_used_in_the_clear(on: On) -> None:
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)
         for attempt in (client.authenticate(Own()), client.call(Auth("X-OWN", SECRET.encode()))):
-            with pytest.raises(PlaintextAuthRefused) as caught:
+            with pytest.raises(PlaintextAuthError) as caught:
                 await attempt
             assert SECRET not in shown(caught.value)
         await client.quit()
@@ -458,7 +458,7 @@ def test_a_mechanism_that_nobody_knows_is_not_used_in_the_clear(on: On) -> None:
 def test_nothing_safe_is_offered_in_the_clear(on: On) -> None:
     answers: dict[bytes, Answer] = {b"CAPA": offering("PLAIN", "LOGIN")}
     names = ["SCRAM-SHA-256", "CRAM-MD5"]
-    lines = failing_login(on, answers, MechanismUnavailable, "PLAIN", mode=PLAIN, mechanisms=names)
+    lines = failing_login(on, answers, MechanismError, "PLAIN", mode=PLAIN, mechanisms=names)
     assert lines == []
 
 
@@ -471,7 +471,7 @@ def test_what_a_server_says_of_a_failure_shows_no_escapes(on: On) -> None:
 
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)
-        with pytest.raises(WrongCredentials) as caught:
+        with pytest.raises(CredentialsError) as caught:
             await client.login("user", SECRET)
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", str(caught.value) + repr(caught.value))
         client.abort()

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    CommandFailed,
-    ConnectionLost,
+    CommandError,
+    ConnectionLostError,
     DeadConnectionError,
-    LimitExceeded,
+    LimitError,
     Limits,
     Pop3Error,
     RemoteProtocolError,
@@ -112,7 +112,7 @@ def test_a_line_without_end(
     on: On, mode: Security, verb: bytes, call: Call, start: bytes, piece: bytes
 ) -> None:
     taken: list[int] = []
-    died = dying(call, LimitExceeded, "longer than|listing line")
+    died = dying(call, LimitError, "longer than|listing line")
 
     async def check(client: Any) -> None:
         with holding_little():
@@ -138,7 +138,7 @@ def test_a_listing_without_end(on: On, verb: bytes, call: Call, piece: bytes, li
     taken: list[int] = []
     limits = Limits(**{limit: {"listing_lines": 20_000, "listing_octets": 200_000}[limit]})
     answers: dict[bytes, Answer] = {verb: flooding(b"+OK\r\n", piece, taken)}
-    check = dying(call, LimitExceeded, limit.replace("_", " "))
+    check = dying(call, LimitError, limit.replace("_", " "))
     asking(on, answers, check, limits=limits, capabilities=verb != b"CAPA")
     assert taken[0] < ENOUGH
 
@@ -154,13 +154,13 @@ def test_a_body_without_end(on: On, mode: Security) -> None:
     async def collect(client: Any) -> Any:
         return await client.retr(1, max_octets=100_000)
 
-    asking(on, answers, dying(collect, LimitExceeded, "100,?000"), mode=mode)
+    asking(on, answers, dying(collect, LimitError, "100,?000"), mode=mode)
 
     async def many(client: Any) -> Any:
         async for _ in client.retr_many([1, 2], max_octets=100_000):
             raise AssertionError("no message is complete")
 
-    asking(on, answers, dying(many, LimitExceeded, "100,?000"), mode=mode)
+    asking(on, answers, dying(many, LimitError, "100,?000"), mode=mode)
     assert max(taken) < ENOUGH
 
     async def streamed(client: Any) -> None:
@@ -271,7 +271,7 @@ def test_a_body_cut_short(on: On, mode: Security, rest: bytes, tmp_path: Path) -
                 pass
 
     for call in (lambda c: c.retr(1), save, many, streamed):
-        asking(on, {b"RETR": cut}, dying(call, ConnectionLost, "Retr"), mode=mode)
+        asking(on, {b"RETR": cut}, dying(call, ConnectionLostError, "Retr"), mode=mode)
     assert not list(tmp_path.iterdir())
 
 
@@ -348,7 +348,7 @@ def test_no_text_of_the_server_moves_the_cursor(on: On) -> None:
 
     async def check(client: Any) -> None:
         shown: list[object] = [client]
-        with pytest.raises(CommandFailed) as refusal:
+        with pytest.raises(CommandError) as refusal:
             await client.stat()
         listing = await client.uidl()
         # The octets themselves are there for whoever wants them.

@@ -15,11 +15,11 @@ import trustme
 
 from pop3proto import (
     Auth,
-    ConnectionLost,
-    DeadlineExceeded,
+    ConnectionLostError,
+    DeadlineError,
     Fault,
     LocalProtocolError,
-    PlaintextAuthRefused,
+    PlaintextAuthError,
     Stat,
     Stls,
     TlsError,
@@ -136,9 +136,9 @@ def test_every_way_to_send_a_command_is_guarded(on: On) -> None:
         async with await connect(HOST, server.port, **how) as client:
             for command, error in [
                 (Stls(), LocalProtocolError),
-                (Pass(SECRET), PlaintextAuthRefused),
-                (Auth("PLAIN", b"\0user\0" + SECRET.encode()), PlaintextAuthRefused),
-                (Auth("XOAUTH2", b"x"), PlaintextAuthRefused),
+                (Pass(SECRET), PlaintextAuthError),
+                (Auth("PLAIN", b"\0user\0" + SECRET.encode()), PlaintextAuthError),
+                (Auth("XOAUTH2", b"x"), PlaintextAuthError),
             ]:
                 for send in (lambda client, command: client.call(command), through_a_batch):
                     with pytest.raises(error):
@@ -170,7 +170,7 @@ def test_blank_lines_are_no_beginning_of_an_answer(on: On) -> None:
     timeouts = replace(PATIENT, reply=0.3)
 
     async def flow(connect: Connect) -> None:
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             await connect(HOST, server.port, **server.how)
         assert caught.value.phase == "reply"
 
@@ -188,7 +188,7 @@ def silence(peer: Peer) -> None:
 @runtime
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(silence, DeadlineExceeded), (None, ConnectionLost)],
+    [(silence, DeadlineError), (None, ConnectionLostError)],
     ids=["silent", "gone"],
 )
 def test_a_quit_without_an_answer_promises_nothing(
@@ -215,7 +215,7 @@ def test_before_quit_they_are_kept(on: On) -> None:
         client = await connect(HOST, server.port, **server.how)
         await client.login("user", SECRET, mechanisms=["USER"])
         await client.dele(1)
-        with pytest.raises(ConnectionLost, match="marked as deleted, and kept: 1"):
+        with pytest.raises(ConnectionLostError, match="marked as deleted, and kept: 1"):
             await client.noop()
 
     with hostile(Security.PLAINTEXT, {b"NOOP": None}) as server:

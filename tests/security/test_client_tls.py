@@ -12,12 +12,12 @@ import trustme
 
 from pop3proto import (
     LocalProtocolError,
-    MechanismUnavailable,
-    PlaintextAuthRefused,
+    MechanismError,
+    PlaintextAuthError,
     Pop3Error,
     StlsInjectionError,
     TlsError,
-    TlsUnavailable,
+    TlsUnavailableError,
 )
 from pop3proto.sasl import Login, OAuthBearer, Plain, XOAuth2
 from pop3proto.transports import Security
@@ -99,7 +99,7 @@ def test_nothing_from_before_tls_is_believed(on: On) -> None:
         client = await connect(HOST, server.port, **server.how)
         assert set(client.capabilities) == {"UIDL", "SASL"}
         assert client.capabilities.sasl == ("CRAM-MD5",)
-        with pytest.raises(MechanismUnavailable):
+        with pytest.raises(MechanismError):
             await client.login("user", SECRET, mechanisms=["PLAIN", "LOGIN"])
         # The timestamp came from whoever greeted in the clear.
         with pytest.raises(LocalProtocolError, match="timestamp"):
@@ -117,7 +117,7 @@ def test_nothing_from_before_tls_is_believed(on: On) -> None:
 def test_stls_that_is_refused_or_stripped(on: On, listed: bool) -> None:
     capa = CAPABILITIES if listed else CAPABILITIES.replace(b"STLS\r\n", b"")
     answers: dict[bytes, Answer] = {b"CAPA": capa, b"STLS": b"-ERR not today\r\n"}
-    clear, secret = refused(on, TlsUnavailable, "STLS", answers=answers)
+    clear, secret = refused(on, TlsUnavailableError, "STLS", answers=answers)
     # It is asked for in any case, and nothing else is.
     assert clear == [b"STLS"]
     assert secret == []
@@ -217,7 +217,7 @@ def test_no_secret_is_sent_in_the_clear(on: On) -> None:
             lambda: client.authenticate(OAuthBearer("user", SECRET)),
         ]
         for attempt in attempts:
-            with pytest.raises(PlaintextAuthRefused) as caught:
+            with pytest.raises(PlaintextAuthError) as caught:
                 await attempt()
             assert caught.value.session_usable
             assert SECRET not in shown(caught.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pop3proto import MaildropError, MaildropInUse
+from pop3proto import MaildropError, MaildropLockedError
 from pop3proto.server.maildir import (
     LOCK_NAME,
     FolderLock,
@@ -326,13 +326,13 @@ def platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.usefixtures("platform")
 def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path)
-    with pytest.raises(MaildropInUse):
+    with pytest.raises(MaildropLockedError):
         FolderLock(tmp_path)
     lock.release()
     next_one = FolderLock(tmp_path)
     # A late second release is none of the next one's business.
     lock.release()
-    with pytest.raises(MaildropInUse):
+    with pytest.raises(MaildropLockedError):
         FolderLock(tmp_path)
     next_one.release()
 
@@ -385,7 +385,7 @@ def test_a_lock_holds_between_processes_and_ends_with_its_own(tmp_path: Path) ->
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"locked\n"
-        with pytest.raises(MaildropInUse):
+        with pytest.raises(MaildropLockedError):
             FolderLock(tmp_path)
         holder.kill()
         holder.wait()

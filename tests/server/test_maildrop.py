@@ -8,7 +8,7 @@ from stat import S_IMODE
 
 import pytest
 
-from pop3proto import MaildropError, MaildropInUse
+from pop3proto import MaildropError, MaildropLockedError
 from pop3proto.model.stuffing import BodyWriter
 from pop3proto.server.maildrop import (
     CHUNK,
@@ -17,7 +17,7 @@ from pop3proto.server.maildrop import (
     MaildropProvider,
     MemoryMaildrops,
     StoredMessage,
-    UpdateFailed,
+    UpdateError,
     first_lines,
     wire_octets,
 )
@@ -166,14 +166,14 @@ def test_there_is_no_such_message(store: Store, number: int) -> None:
 
 def test_one_session_at_a_time(store: Store) -> None:
     first = store.provider.open("user")
-    with pytest.raises(MaildropInUse):
+    with pytest.raises(MaildropLockedError):
         store.provider.open("user")
     store.provider.open("other").close()
     first.close()
     second = store.provider.open("user")
     # Closing again must not let a third session in.
     first.close()
-    with pytest.raises(MaildropInUse):
+    with pytest.raises(MaildropLockedError):
         store.provider.open("user")
     second.close()
 
@@ -211,7 +211,7 @@ def test_what_is_delivered_meanwhile_belongs_to_the_next_session(store: Store) -
 
 
 def test_an_update_that_failed_says_what_is_left() -> None:
-    error = UpdateFailed(deleted=[1, 2], failed=[10, 9])
+    error = UpdateError(deleted=[1, 2], failed=[10, 9])
     assert str(error) == "2 messages were deleted, these were not: 9, 10"
     assert [error.deleted, error.failed] == [{1, 2}, {9, 10}]
 
@@ -257,7 +257,7 @@ def test_memory_with_messages_that_cannot_be_deleted() -> None:
     maildrops = MemoryMaildrops({"user": [b"one", b"two", b"three"]})
     maildrops.undeletable.add(b"message-2")
     maildrop = maildrops.open("user")
-    with pytest.raises(UpdateFailed) as caught:
+    with pytest.raises(UpdateError) as caught:
         maildrop.commit([1, 2])
     maildrop.close()
     assert [caught.value.deleted, caught.value.failed] == [{1}, {2}]
@@ -388,7 +388,7 @@ def test_maildir_deletions_that_fail_in_part(
         real_unlink(path)
 
     monkeypatch.setattr(os, "unlink", unlink)
-    with pytest.raises(UpdateFailed) as caught:
+    with pytest.raises(UpdateError) as caught:
         maildrop.commit([1, 2, 3, 4])
     maildrop.close()
     assert [caught.value.deleted, caught.value.failed] == [{1, 2}, {3, 4}]
@@ -416,7 +416,7 @@ def test_a_message_that_readdir_misses_is_not_said_to_be_deleted(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", scandir)
-        with pytest.raises(UpdateFailed) as caught:
+        with pytest.raises(UpdateError) as caught:
             maildrop.commit([1])
     maildrop.close()
     assert (caught.value.deleted, caught.value.failed) == (frozenset(), {1})

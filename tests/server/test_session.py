@@ -28,7 +28,7 @@ from pop3proto import (
     LanguagesReply,
     Last,
     LastReply,
-    LimitExceeded,
+    LimitError,
     Limits,
     List,
     ListOne,
@@ -895,4 +895,4 @@ def test_limits_and_leniency_are_the_engines() -> None:
     talk = Talk(limits=Limits(command_line=20), leniency=STRICT)
     assert talk.raw(b"NOOP\n\r\n") == b"-ERR a control character in a command\r\n"
     assert talk.raw(b"USER " + b"a" * 20 + b"\r\n") == b"-ERR the line is too long\r\n"
-    assert not isinstance(talk.session.error, LimitExceeded)
+    assert not isinstance(talk.session.error, LimitError)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pop3proto import ConnectionLost, DeadlineExceeded, Pop3Error
+from pop3proto import ConnectionLostError, DeadlineError, Pop3Error
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing.chaos import ChaosStream
 from pop3proto.testing.clock import VirtualClock
@@ -136,13 +136,13 @@ def test_every_deadline_of_a_client_can_be_missed(phase: str, waited_for: list[f
             assert error is not None
             raise error
 
-    with pytest.raises(DeadlineExceeded) as caught:
+    with pytest.raises(DeadlineError) as caught:
         talk()
     assert caught.value.phase == phase
 
 
 def test_a_silent_server_and_no_deadline() -> None:
-    with pytest.raises(ConnectionLost, match="wait for ever"):
+    with pytest.raises(ConnectionLostError, match="wait for ever"):
         client_of(MemoryMaildrops(), delays=inf, timeouts=Timeouts(greeting=None))
 
 
@@ -150,7 +150,7 @@ def test_a_silent_server_and_no_deadline() -> None:
 @pytest.mark.parametrize("how", ["drop_after", "reset_after"])
 def test_a_connection_that_ends_loses_nothing(octets: int, how: str) -> None:
     maildrops = MemoryMaildrops({"user": SMALL})
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         session(maildrops, **{how: octets})
     assert maildrops.contents("user") == SMALL
 

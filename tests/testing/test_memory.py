@@ -13,11 +13,11 @@ import pytest
 import trio
 
 from pop3proto import (
-    AuthenticationFailed,
-    CommandFailed,
-    ConnectionLost,
+    AuthenticationError,
+    CommandError,
+    ConnectionLostError,
     DeadConnectionError,
-    DeadlineExceeded,
+    DeadlineError,
     StlsInjectionError,
     TlsError,
 )
@@ -91,7 +91,7 @@ def test_a_session_on_every_runtime(
 def test_a_session_for_blocking_code(security: Security, maildrops: MemoryMaildrops) -> None:
     stream = stream_to(maildrops, security)
     with blocking(stream) as client:
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationError):
             client.login("user", "wrong")
         client.login("user", "secret")
         assert client.retr(5).content == SMALL[4]
@@ -144,7 +144,7 @@ def test_a_deadline_passes_at_once(maildrops: MemoryMaildrops) -> None:
     asyncio.run(hush())
 
 
-@pytest.mark.parametrize(("seconds", "error"), [(1e9, DeadlineExceeded), (None, ConnectionLost)])
+@pytest.mark.parametrize(("seconds", "error"), [(1e9, DeadlineError), (None, ConnectionLostError)])
 def test_a_deadline_of_the_clients(
     maildrops: MemoryMaildrops, seconds: float | None, error: type[Exception]
 ) -> None:
@@ -241,7 +241,7 @@ def test_sessions_are_exclusive(maildrops: MemoryMaildrops) -> None:
     with blocking(stream_to(maildrops)) as client:
         client.login("user", "secret")
         other = blocking(stream_to(maildrops))
-        with pytest.raises(AuthenticationFailed, match="another session"):
+        with pytest.raises(AuthenticationError, match="another session"):
             other.login("user", "secret")
 
 
@@ -262,7 +262,7 @@ def test_passwords_are_refused_in_the_clear_unless_they_are_allowed(
     maildrops: MemoryMaildrops,
 ) -> None:
     client = blocking(memory_stream(maildrops, users=USERS))
-    with pytest.raises(CommandFailed, match="only taken under TLS"):
+    with pytest.raises(CommandError, match="only taken under TLS"):
         client.login("user", "secret", mechanisms=["USER"])
 
 
@@ -319,7 +319,7 @@ def test_nothing_may_come_behind_stls_in_the_clear(maildrops: MemoryMaildrops) -
     client = Client.start(
         Injecting(), security=Security.PLAINTEXT, options=ClientOptions(capabilities=False)
     )
-    with pytest.raises((TlsError, ConnectionLost)):
+    with pytest.raises((TlsError, ConnectionLostError)):
         client.start_tls(stream.client_context(), "localhost")
     assert isinstance(stream.session.error, StlsInjectionError)
 
@@ -329,7 +329,7 @@ def test_octets_that_are_no_tls(maildrops: MemoryMaildrops) -> None:
     client = blocking(stream)
     asyncio.run(stream.send(b"NOOP\r\n", None))
     assert isinstance(stream.error, OSError)
-    with pytest.raises((TlsError, ConnectionLost)):
+    with pytest.raises((TlsError, ConnectionLostError)):
         client.capa()
     assert maildrops.contents("user") == SMALL
 

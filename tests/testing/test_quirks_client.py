@@ -9,9 +9,9 @@ import pytest
 from pop3proto import (
     LENIENT,
     STRICT,
-    CommandFailed,
-    ConnectionLost,
-    DeadlineExceeded,
+    CommandError,
+    ConnectionLostError,
+    DeadlineError,
     Fault,
     RemoteProtocolError,
 )
@@ -138,21 +138,21 @@ ACCEPTED: dict[Quirk, Callable[[Seen], bool]] = {
 
 # What ends it: the error, and a word of its message that names the cause.
 FATAL: dict[Quirk, tuple[type[Pop3Error], str]] = {
-    Quirk.NO_FINAL_NEWLINE: (DeadlineExceeded, "body"),
+    Quirk.NO_FINAL_NEWLINE: (DeadlineError, "body"),
     Quirk.SECOND_REPLY: (RemoteProtocolError, r"answers nothing: \+OK once more"),
     Quirk.SECOND_END: (RemoteProtocolError, r"answers nothing: \. .*double dots"),
     Quirk.NUL_STATUS: (RemoteProtocolError, "NUL"),
-    Quirk.ERROR_GREETING: (CommandFailed, "too busy"),
+    Quirk.ERROR_GREETING: (CommandError, "too busy"),
     Quirk.IMAP_GREETING: (RemoteProtocolError, "an IMAP server"),
     Quirk.SMTP_GREETING: (RemoteProtocolError, "an SMTP"),
-    Quirk.CLOSES_ON_CAPA: (ConnectionLost, "Capa"),
+    Quirk.CLOSES_ON_CAPA: (ConnectionLostError, "Capa"),
     Quirk.NUMBERS_FROM_ZERO: (RemoteProtocolError, "no scan listing: 0 "),
     Quirk.HUGE_NUMBERS: (RemoteProtocolError, "no scan listing: 2147483648 "),
-    Quirk.NO_UIDL: (CommandFailed, "Uidl"),
-    Quirk.REFUSED_MESSAGE: (CommandFailed, "message=1"),
+    Quirk.NO_UIDL: (CommandError, "Uidl"),
+    Quirk.REFUSED_MESSAGE: (CommandError, "message=1"),
     Quirk.NOT_A_STATUS: (RemoteProtocolError, r"neither \+OK nor -ERR: done"),
-    Quirk.CLOSES_WHEN_IDLE: (ConnectionLost, "Noop"),
-    Quirk.CLOSES_BEFORE_QUIT: (ConnectionLost, "marked as deleted, and kept: 1"),
+    Quirk.CLOSES_WHEN_IDLE: (ConnectionLostError, "Noop"),
+    Quirk.CLOSES_BEFORE_QUIT: (ConnectionLostError, "marked as deleted, and kept: 1"),
 }
 # Each of these has a test of its own, below or beside this module.
 OTHERS = {
@@ -295,13 +295,13 @@ def test_unique_ids_that_do_not_exist_are_not_advertised() -> None:
     with logged_in(Quirk.NO_UIDL) as client:
         assert client.capabilities is not None
         assert "UIDL" not in client.capabilities.lines
-        with pytest.raises(CommandFailed):
+        with pytest.raises(CommandError):
             client.uidl(1)
 
 
 def test_refused_stat_leaves_the_session_alive() -> None:
     with logged_in(Quirk.NO_STAT) as client:
-        with pytest.raises(CommandFailed):
+        with pytest.raises(CommandError):
             client.stat()
         assert len(client.list()) == 2
 
@@ -309,7 +309,7 @@ def test_refused_stat_leaves_the_session_alive() -> None:
 def test_one_refused_message_leaves_the_others() -> None:
     with logged_in(Quirk.REFUSED_MESSAGE) as client:
         first, second = client.retr_many([1, 2])
-        with pytest.raises(CommandFailed):
+        with pytest.raises(CommandError):
             first.unwrap()
         assert second.unwrap().content == MESSAGES[1]
 
@@ -317,7 +317,7 @@ def test_one_refused_message_leaves_the_others() -> None:
 def test_an_empty_maildrop_that_is_not_listed() -> None:
     with logged_in(Quirk.NO_EMPTY_LISTINGS, []) as client:
         for ask in (client.list, client.uidl):
-            with pytest.raises(CommandFailed):
+            with pytest.raises(CommandError):
                 ask()
         assert list(client.messages()) == []
     with logged_in(Quirk.NO_EMPTY_LISTINGS) as client:

@@ -9,21 +9,21 @@ import pytest
 from pop3proto import (
     LENIENT,
     STRICT,
-    AuthenticationFailed,
+    AuthenticationError,
     AuthList,
-    ConnectionLost,
-    DeadlineExceeded,
+    ConnectionLostError,
+    CredentialsError,
+    DeadlineError,
     Fault,
-    LoginDelayed,
-    MaildropBusy,
-    MechanismUnavailable,
-    OAuthFailed,
-    PermanentFailure,
+    LoginDelayError,
+    MaildropInUseError,
+    MechanismError,
+    OAuthError,
+    PermanentServerError,
     RemoteProtocolError,
     SaslError,
-    ServerNotVerified,
-    TemporaryFailure,
-    WrongCredentials,
+    ServerVerificationError,
+    TemporaryServerError,
 )
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, memory_stream
@@ -77,7 +77,7 @@ def test_tolerated(quirk: Quirk, fault: Fault, how: dict[str, Any]) -> None:
 
 
 def test_an_empty_challenge_as_ok_is_no_login() -> None:
-    with start({Quirk.OK_CHALLENGES}) as client, pytest.raises(ServerNotVerified):
+    with start({Quirk.OK_CHALLENGES}) as client, pytest.raises(ServerVerificationError):
         client.login("user", "secret", **TWO_STEPS)
 
 
@@ -135,7 +135,7 @@ def test_what_only_an_empty_response_ends(quirk: Quirk, mechanism: bytes) -> Non
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
 def test_access_tokens_that_are_refused(mechanism: str) -> None:
     with start({Quirk.NO_TOKENS}, STRICT) as client:
-        with pytest.raises(OAuthFailed) as caught:
+        with pytest.raises(OAuthError) as caught:
             client.oauth("user", "secret", mechanism=mechanism)
         assert caught.value.details["status"] == "401"
         assert caught.value.details["scope"] == "https://mail.example.org/POP"
@@ -157,7 +157,7 @@ def test_access_tokens_that_are_long(mechanism: str, octets: int, taken: bool) -
         if taken:
             assert client.oauth("user", token, mechanism=mechanism).mechanism == mechanism
         else:
-            with pytest.raises(OAuthFailed):
+            with pytest.raises(OAuthError):
                 client.oauth("user", token, mechanism=mechanism)
 
 
@@ -165,7 +165,7 @@ def test_an_access_token_on_a_line_of_its_own() -> None:
     with start({Quirk.TWO_STEP_XOAUTH2}, STRICT) as client:
         assert client.capabilities is not None
         assert "XOAUTH2" in client.capabilities.sasl
-        with pytest.raises(AuthenticationFailed, match="no initial response"):
+        with pytest.raises(AuthenticationError, match="no initial response"):
             client.oauth("user", "secret", mechanism="XOAUTH2")
         result = client.oauth("user", "secret", mechanism="XOAUTH2", initial_response=False)
         assert result.mechanism == "XOAUTH2"
@@ -207,7 +207,7 @@ def test_the_prompt_of_login() -> None:
 
 def test_initial_responses_that_are_refused() -> None:
     with start({Quirk.NO_INITIAL_RESPONSE}, STRICT) as client:
-        with pytest.raises(AuthenticationFailed, match="no initial response"):
+        with pytest.raises(AuthenticationError, match="no initial response"):
             client.login("user", "secret", mechanisms=["PLAIN"])
         assert client.login("user", "secret", **TWO_STEPS).mechanism == "PLAIN"
 
@@ -221,7 +221,7 @@ def test_the_list_of_a_bare_auth(quirk: Quirk) -> None:
 
 def test_mechanisms_that_are_not_advertised() -> None:
     with start({Quirk.HIDDEN_MECHANISMS}, STRICT) as client:
-        with pytest.raises(MechanismUnavailable):
+        with pytest.raises(MechanismError):
             client.login("user", "secret", mechanisms=["PLAIN", "LOGIN"])
         # One that is asked for by its name alone is tried.
         assert client.login("user", "secret", mechanisms=["PLAIN"]).mechanism == "PLAIN"
@@ -241,13 +241,13 @@ def test_the_last_timestamp_counts() -> None:
         assert client.login("user", "secret", mechanisms=["APOP"]).mechanism == "APOP"
 
 
-REFUSALS: dict[Quirk, type[AuthenticationFailed]] = {
-    Quirk.LOCKED_IN_PROSE: AuthenticationFailed,
-    Quirk.LOGIN_IN_USE: MaildropBusy,
-    Quirk.LOGIN_DELAY: LoginDelayed,
-    Quirk.LOGIN_SYS_TEMP: TemporaryFailure,
-    Quirk.LOGIN_SYS_PERM: PermanentFailure,
-    Quirk.LOGIN_AUTH: WrongCredentials,
+REFUSALS: dict[Quirk, type[AuthenticationError]] = {
+    Quirk.LOCKED_IN_PROSE: AuthenticationError,
+    Quirk.LOGIN_IN_USE: MaildropInUseError,
+    Quirk.LOGIN_DELAY: LoginDelayError,
+    Quirk.LOGIN_SYS_TEMP: TemporaryServerError,
+    Quirk.LOGIN_SYS_PERM: PermanentServerError,
+    Quirk.LOGIN_AUTH: CredentialsError,
 }
 
 
@@ -255,7 +255,7 @@ REFUSALS: dict[Quirk, type[AuthenticationFailed]] = {
 @pytest.mark.parametrize("mechanism", ["USER", "APOP", "PLAIN"])
 def test_refused_logins(quirk: Quirk, mechanism: str) -> None:
     with start({quirk}, STRICT) as client:
-        with pytest.raises(AuthenticationFailed) as caught:
+        with pytest.raises(AuthenticationError) as caught:
             client.login("user", "secret", mechanisms=[mechanism])
         # Prose is kept, and nothing is guessed from it.
         assert type(caught.value) is REFUSALS[quirk]
@@ -267,17 +267,17 @@ def test_a_server_that_closes_upon_a_wrong_password() -> None:
     # Without a response code the client tries what comes next, and finds nobody there.
     quirks = {Quirk.CLOSES_ON_FAILED_LOGIN, Quirk.BARE_STATUS}
     with start(quirks, STRICT) as client:
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             client.login("user", "wrong", mechanisms=["PLAIN", "USER"])
-        assert type(caught.value.__cause__) is AuthenticationFailed
+        assert type(caught.value.__cause__) is AuthenticationError
         assert client.closed
 
 
 def test_a_server_that_says_why_before_it_closes() -> None:
     with start({Quirk.CLOSES_ON_FAILED_LOGIN}, STRICT) as client:
-        with pytest.raises(WrongCredentials):
+        with pytest.raises(CredentialsError):
             client.login("user", "wrong", mechanisms=["PLAIN", "USER"])
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ConnectionLostError):
             client.capa()
 
 
@@ -288,7 +288,7 @@ def test_a_refused_password_takes_its_time_and_so_does_the_next_one() -> None:
     stream = stream_with(SLOW)
     # The deadlines of a client's that says nothing about them.
     with Client.start(stream, security=stream.security, options=OPTIONS) as client:
-        with pytest.raises(WrongCredentials):
+        with pytest.raises(CredentialsError):
             client.login("user", "wrong", mechanisms=["USER"])
         assert stream.clock.now() == 5.0
         assert client.login("user", "secret", mechanisms=["USER"]).mechanism == "USER"
@@ -315,10 +315,10 @@ def test_a_deadline_that_is_too_short_for_a_slow_server(
     options = dataclasses.replace(OPTIONS, timeouts=Timeouts(login=seconds))
     with Client.start(stream, security=stream.security, options=options) as client:
         if password == "secret":
-            with pytest.raises(WrongCredentials):
+            with pytest.raises(CredentialsError):
                 client.login("user", "wrong", mechanisms=[mechanism])
         began = stream.clock.now()
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             client.login("user", password, mechanisms=[mechanism])
         assert caught.value.phase == "login"
         assert stream.clock.now() - began == caught.value.seconds == seconds

@@ -8,10 +8,10 @@ import pytest
 from pop3proto import (
     LENIENT,
     STRICT,
-    CommandFailed,
-    ConnectionLost,
+    CommandError,
+    ConnectionLostError,
     DeadConnectionError,
-    DeadlineExceeded,
+    DeadlineError,
     Fault,
     ListOne,
     Noop,
@@ -84,7 +84,7 @@ def test_dots_that_are_doubled_now_and_then() -> None:
 def test_without_a_line_end_before_the_dot_what_came_is_not_lost() -> None:
     with logged_in(Quirk.NO_FINAL_NEWLINE) as client:
         pieces: list[bytes] = []
-        with pytest.raises(DeadlineExceeded) as caught, client.retr_stream(1) as message:
+        with pytest.raises(DeadlineError) as caught, client.retr_stream(1) as message:
             pieces.extend(message)
         # The dot could belong to the mail.
         assert b"".join(pieces) == MESSAGES[0].removesuffix(b"\r\n") + b"."
@@ -99,7 +99,7 @@ def test_what_is_retrieved_is_hidden() -> None:
         client.retr(1)
         assert [row.number for row in client.list()] == [row.number for row in client.uidl()] == [2]
         for ask in (client.list, client.uidl):
-            with pytest.raises(CommandFailed):
+            with pytest.raises(CommandError):
                 ask(1)
         # It is there all the same.
         assert client.stat().count == 2
@@ -142,7 +142,7 @@ def unwrapped(batch: Iterable[Outcome[T]]) -> list[T]:
 
 
 def test_pipelining_that_closes() -> None:
-    with logged_in(Quirk.CLOSES_ON_PIPELINING) as client, pytest.raises(ConnectionLost):
+    with logged_in(Quirk.CLOSES_ON_PIPELINING) as client, pytest.raises(ConnectionLostError):
         unwrapped(client.retr_many([1, 2]))
     with start({Quirk.CLOSES_ON_PIPELINING}, pipelining=False) as client:
         client.login("user", "secret", mechanisms=["USER"])
@@ -188,6 +188,6 @@ def test_short_answers_that_are_mixed_are_whole() -> None:
 @pytest.mark.parametrize("quirk", [Quirk.SECOND_REPLY, Quirk.CLOSES_BEFORE_QUIT])
 def test_a_refused_deletion_is_refused_once(quirk: Quirk) -> None:
     with logged_in(quirk) as client:
-        with pytest.raises(CommandFailed):
+        with pytest.raises(CommandError):
             client.dele(9)
         assert client.stat().count == 2

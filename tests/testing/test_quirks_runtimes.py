@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pop3proto import CommandFailed, ConnectionLost, Fault, RemoteProtocolError
+from pop3proto import CommandError, ConnectionLostError, Fault, RemoteProtocolError
 from pop3proto.errors import Pop3Error
 from pop3proto.model.leniency import ServerProfile
 from pop3proto.sasl.server import Passwords, password_mechanisms
@@ -87,9 +87,9 @@ def test_several_at_once(on: Callable[[Flow], Any], mode: Security) -> None:
     ("quirk", "error"),
     [
         (Quirk.IMAP_GREETING, RemoteProtocolError),
-        (Quirk.ERROR_GREETING, CommandFailed),
-        (Quirk.CLOSES_ON_CAPA, ConnectionLost),
-        (Quirk.REFUSED_MESSAGE, CommandFailed),
+        (Quirk.ERROR_GREETING, CommandError),
+        (Quirk.CLOSES_ON_CAPA, ConnectionLostError),
+        (Quirk.REFUSED_MESSAGE, CommandError),
     ],
 )
 def test_what_ends_it(on: Callable[[Flow], Any], quirk: Quirk, error: type[Pop3Error]) -> None:

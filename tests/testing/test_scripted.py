@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from pop3proto import AuthenticationFailed, CommandFailed, ConnectionLost, Noop, Pop3Error
+from pop3proto import AuthenticationError, CommandError, ConnectionLostError, Noop, Pop3Error
 from pop3proto.sasl import by_name
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
-from pop3proto.testing.script import Script, ScriptDeviation, scripted, serve_script
+from pop3proto.testing.script import Script, ScriptError, scripted, serve_script
 from pop3proto.transcript import (
     EndOfStream,
     Entry,
@@ -105,7 +105,7 @@ def test_a_transcript_is_played_whatever_the_password(play: Any, security: Secur
 
 @both
 def test_a_client_that_says_something_else(play: Any) -> None:
-    with pytest.raises((ScriptDeviation, ConnectionLost)) as caught, play(SCRIPT) as client:
+    with pytest.raises((ScriptError, ConnectionLostError)) as caught, play(SCRIPT) as client:
         log_in(client, client.noop)
     message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
     assert "the client has said something else" in message
@@ -116,7 +116,7 @@ def test_a_client_that_says_something_else(play: Any) -> None:
 
 
 def test_what_deviates_can_be_looked_at() -> None:
-    with pytest.raises(ScriptDeviation) as caught, in_memory(SCRIPT) as client:
+    with pytest.raises(ScriptError) as caught, in_memory(SCRIPT) as client:
         client.lang("en")
     error = caught.value
     assert isinstance(error, AssertionError)
@@ -126,7 +126,7 @@ def test_what_deviates_can_be_looked_at() -> None:
 
 
 def test_only_the_last_of_a_long_conversation_is_shown() -> None:
-    with pytest.raises(ScriptDeviation) as caught, in_memory([(b"LANG en", OK)] * 100) as client:
+    with pytest.raises(ScriptError) as caught, in_memory([(b"LANG en", OK)] * 100) as client:
         choose(client, *["en"] * 100, "de")
     assert str(caught.value).count("LANG") < 10
     assert "(...)" in str(caught.value)
@@ -136,17 +136,17 @@ def test_only_the_last_of_a_long_conversation_is_shown() -> None:
 @both
 def test_a_client_that_stops_too_early(play: Any) -> None:
     problem = r"closed the connection\n.*C: STAT"
-    with pytest.raises(ScriptDeviation, match=problem), play(SCRIPT) as client:
+    with pytest.raises(ScriptError, match=problem), play(SCRIPT) as client:
         log_in(client, client.close)
 
 
 def test_a_client_that_breaks_off_is_noticed_behind_the_block() -> None:
-    with pytest.raises(ScriptDeviation, match="stopped before the end"), scripted(SCRIPT) as stream:
+    with pytest.raises(ScriptError, match="stopped before the end"), scripted(SCRIPT) as stream:
         Client.start(stream, **told(stream)).abort()
 
 
 def test_nobody_who_connects() -> None:
-    with pytest.raises(ScriptDeviation, match="stopped before the end"), serve_script(SCRIPT):
+    with pytest.raises(ScriptError, match="stopped before the end"), serve_script(SCRIPT):
         pass
 
 
@@ -157,14 +157,14 @@ def test_a_second_connection() -> None:
             with pytest.raises(Pop3Error):
                 connect(server.host, server.port, **told(server))
 
-    with pytest.raises(ScriptDeviation, match="connected a second time"):
+    with pytest.raises(ScriptError, match="connected a second time"):
         two_connections()
 
 
 def test_an_error_of_the_block_goes_before_the_deviation() -> None:
     with pytest.raises(ZeroDivisionError), scripted(SCRIPT):
         raise ZeroDivisionError
-    with pytest.raises(ConnectionLost) as caught, serve_script(SCRIPT) as server:
+    with pytest.raises(ConnectionLostError) as caught, serve_script(SCRIPT) as server:
         connect(server.host, server.port, **told(server)).lang("en")
     assert "the client has said something else" in caught.value.__notes__[0]
 
@@ -172,7 +172,7 @@ def test_an_error_of_the_block_goes_before_the_deviation() -> None:
 def test_client_and_script_that_wait_for_each_other() -> None:
     script: list[Any] = [*LOGIN, (b"NOOP", b""), (b"STAT", b"+OK\r\n+OK 0 0\r\n")]
     with (
-        pytest.raises(ScriptDeviation, match=r"stopped before(.|\n)*C: STAT"),
+        pytest.raises(ScriptError, match=r"stopped before(.|\n)*C: STAT"),
         in_memory(script) as client,
     ):
         log_in(client, client.noop)
@@ -180,7 +180,7 @@ def test_client_and_script_that_wait_for_each_other() -> None:
 
 def test_what_comes_behind_the_end() -> None:
     with (
-        pytest.raises(ScriptDeviation, match=r"behind the end(.|\n)*-- end of stream from client"),
+        pytest.raises(ScriptError, match=r"behind the end(.|\n)*-- end of stream from client"),
         in_memory([(b"LANG en", OK)]) as client,
     ):
         choose(client, "en", "en")
@@ -200,7 +200,7 @@ def test_a_deadline_behind_the_end() -> None:
 @both
 def test_a_server_that_closes(play: Any) -> None:
     with (
-        pytest.raises(ConnectionLost),
+        pytest.raises(ConnectionLostError),
         play([(b"LANG en", OK), (b"LANG de", None)]) as client,
     ):
         choose(client, "en", "de")
@@ -209,7 +209,7 @@ def test_a_server_that_closes(play: Any) -> None:
 def test_lines_by_patterns() -> None:
     turns: list[Any] = [(re.compile(rb"(?i)lang [ed][en]"), OK), (re.compile(b"LANG [a-d]+"), OK)]
     with (
-        pytest.raises(ScriptDeviation, match=r"a line that matches b'LANG \[a-d\]\+'"),
+        pytest.raises(ScriptError, match=r"a line that matches b'LANG \[a-d\]\+'"),
         in_memory(turns) as client,
     ):
         choose(client, "en", "de")
@@ -236,13 +236,13 @@ def test_redacted_logins(mechanism: str, turns: list[Any]) -> None:
 
 def test_a_login_that_is_none_of_the_redacted_ones() -> None:
     turns: list[Any] = [(b"APOP user " + b"0" * 32, OK)]
-    with pytest.raises(ScriptDeviation), in_memory(turns) as client:
+    with pytest.raises(ScriptError), in_memory(turns) as client:
         client.login("user", "secret")
 
 
 def test_an_error_of_the_servers_is_one_for_the_client() -> None:
     turns: list[Any] = [(b"USER user", OK), (b"PASS <redacted>", b"-ERR [AUTH] no\r\n"), QUIT]
-    with in_memory(turns) as client, pytest.raises(AuthenticationFailed, match="no"):
+    with in_memory(turns) as client, pytest.raises(AuthenticationError, match="no"):
         client.login("user", "secret")
 
 
@@ -266,7 +266,7 @@ def test_the_end_that_the_client_makes() -> None:
     with in_memory(script) as client:
         client.lang("en")
         client.close()
-    with pytest.raises(ScriptDeviation, match="where it should close"), in_memory(script) as client:
+    with pytest.raises(ScriptError, match="where it should close"), in_memory(script) as client:
         choose(client, "en", "en")
 
 
@@ -282,9 +282,9 @@ def test_lines_that_are_cut() -> None:
 
     assert asyncio.run(speak(b"N", b"OOP", b"\n")) == OK + b"+" + OK
     assert asyncio.run(speak(b"NOOP\n")) == OK + b"+" + OK
-    with pytest.raises(ScriptDeviation, match="something else"):
+    with pytest.raises(ScriptError, match="something else"):
         asyncio.run(speak(b"NOOP\r\n"))
-    with pytest.raises(ScriptDeviation, match="within a line"):
+    with pytest.raises(ScriptError, match="within a line"):
         asyncio.run(speak(b"NOO"))
 
 
@@ -293,7 +293,7 @@ def test_nothing_may_come_before_tls() -> None:
         script = [*octets(OK, b"STLS\r\n", OK), TlsEstablished(), *octets(OK)]
         await scripted(script).send(b"STLS\r\nLANG en\r\n", None)
 
-    with pytest.raises(ScriptDeviation, match="before TLS"):
+    with pytest.raises(ScriptError, match="before TLS"):
         asyncio.run(speak())
 
 
@@ -333,7 +333,7 @@ def test_a_greeting_can_be_all_of_a_script(play: Any) -> None:
 @both
 def test_a_greeting_that_is_a_refusal(play: Any) -> None:
     with (
-        pytest.raises(CommandFailed, match="busy"),
+        pytest.raises(CommandError, match="busy"),
         play(iter([]), greeting=b"-ERR [SYS/TEMP] busy\r\n"),
     ):
         pass

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import ConnectFailed
+from pop3proto import ConnectError
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
@@ -32,7 +32,7 @@ def test_it_runs_for_as_long_as_the_block(runtime: str) -> None:
     async def flow(connect: Any) -> None:
         async with serve(maildrops, users={"user": "secret"}) as server:
             assert await fetched(connect, server) == b"one\r\n"
-        with pytest.raises(ConnectFailed):
+        with pytest.raises(ConnectError):
             await fetched(connect, server)
 
     RUNTIMES[runtime](flow)

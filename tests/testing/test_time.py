@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import DeadlineExceeded
+from pop3proto import DeadlineError
 from pop3proto.server import MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import ChaosStream, MemoryStream, VirtualClock, memory_stream, scripted
 from pop3proto.transports import Security, Stream, Timeouts
@@ -53,7 +53,7 @@ def test_latency_counts_against_deadlines(seconds: float | None, late: bool) -> 
     stream = stream_to()
     client = client_of(stream, reply=seconds)
     if late:
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             client.lang("en")
         assert caught.value.phase == "reply"
         assert stream.clock.now() == seconds
@@ -111,7 +111,7 @@ def test_chaos_has_the_clock_of_the_server() -> None:
         client.lang("en")
         # That of the greeting, which only the network delays, and that of the answer.
         assert stream.clock.now() == 2.0 + LATENCY + 2.0
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(DeadlineError):
         client_of(ChaosStream(stream_to(), delays=2.0), reply=LATENCY + 1.0).lang("en")
 
 

@@ -15,14 +15,14 @@ from pop3proto import (
     ClientEvent,
     Command,
     ConnectionClosed,
-    ConnectionLost,
+    ConnectionLostError,
     Dele,
     Deviation,
     ErrorReply,
     Fault,
     Greeting,
     InvalidCommand,
-    LimitExceeded,
+    LimitError,
     Limits,
     List,
     MessageData,
@@ -366,7 +366,7 @@ def test_replies_that_could_not_be_sent() -> None:
 def test_limits_and_leniency_are_the_caller_s() -> None:
     session = transcript("S +OK", "C CAPA", f"S +OK {'x' * 600}", "S .")
     assert len(list(replay(session, "client"))) == 2
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitError):
         list(replay(session, "client", limits=Limits(status_line=512)))
     session = Transcript.loads("pop3proto transcript 1\nS: +OK\\n")
     with pytest.raises(RemoteProtocolError):
@@ -385,7 +385,7 @@ def test_what_came_before_an_error_is_returned(size: int | None) -> None:
     states = [events.state]
     seen = [next(events) for _ in range(5)]
     assert seen[-1] == MessageData(b"abc")
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         next(events)
     states.append(events.state)
     assert states == [State.GREETING, State.DEAD]

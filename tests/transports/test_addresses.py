@@ -12,7 +12,7 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import DeadlineExceeded, LocalProtocolError
+from pop3proto import DeadlineError, LocalProtocolError
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, resolve_to, runtime, serving
 
@@ -71,7 +71,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
 def test_addresses_of_which_none_answers(on: On, monkeypatch: pytest.MonkeyPatch) -> None:
     async def flow(connect: Connect) -> None:
         options = replace(how["options"], timeouts=Timeouts(connect=0.5))
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             await connect(HOST, **{**how, "options": options})
         assert (caught.value.phase, caught.value.seconds) == ("connect", 0.5)
 

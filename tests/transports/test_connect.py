@@ -20,7 +20,7 @@ import trio
 import trustme
 
 from pop3proto.client.options import ClientOptions
-from pop3proto.errors import ConnectFailed, DeadlineExceeded, LocalProtocolError, TlsError
+from pop3proto.errors import ConnectError, DeadlineError, LocalProtocolError, TlsError
 from pop3proto.model.url import PopUrl
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import serve
@@ -208,7 +208,7 @@ def test_contradictions(host: str, port: int | None, mode: Security | None, why:
     "host", ["stra\xdfe.example.org", "\u03b1\u03c2.example.org", "\xfc..example.org", 64 * "\xfc"]
 )
 def test_names_without_a_labels(host: str) -> None:
-    with pytest.raises(ConnectFailed):
+    with pytest.raises(ConnectError):
         target(host, None, None)
 
 
@@ -256,11 +256,11 @@ def test_what_a_unix_socket_needs(on: On, monkeypatch: pytest.MonkeyPatch) -> No
         for mode in (TLS, STLS):
             with pytest.raises(LocalProtocolError, match="server_hostname"):
                 await connect_unix(connect, path, security=mode)
-        with pytest.raises(ConnectFailed, match="nowhere"):
+        with pytest.raises(ConnectError, match="nowhere"):
             await connect_unix(connect, os.fsencode(f"{path}-nowhere"))
         with monkeypatch.context() as patch:
             patch.delattr(socket, "AF_UNIX")
-            with pytest.raises(ConnectFailed, match="no UNIX sockets"):
+            with pytest.raises(ConnectError, match="no UNIX sockets"):
                 await connect_unix(connect, path)
 
     with unix_listener() as (_, path):
@@ -273,7 +273,7 @@ def test_a_unix_socket_whose_queue_is_full(on: On) -> None:
         pytest.skip("only Linux lets a client wait for the queue")
 
     async def flow(connect: Connect) -> None:
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             await connect_unix(connect, path, options=QUICK)
         assert caught.value.phase == "connect"
 
@@ -339,7 +339,7 @@ def test_an_opener_that_fails(on: On, error: Exception) -> None:
             raise error
 
         for opener in [fail] if module(connect) == "blocking" else [fail, fail_later]:
-            with pytest.raises(ConnectFailed, match=r"pop\.example\.org port 995") as caught:
+            with pytest.raises(ConnectError, match=r"pop\.example\.org port 995") as caught:
                 await connect("pop.example.org", opener=opener)
             assert caught.value.__cause__ is error
 
@@ -355,7 +355,7 @@ def test_an_opener_that_takes_too_long(on: On) -> None:
         async def opener(host: str, port: int) -> Any:
             await sleep[module(connect)](60)
 
-        with pytest.raises(DeadlineExceeded) as caught:
+        with pytest.raises(DeadlineError) as caught:
             await connect("pop.example.org", opener=opener, options=QUICK)
         assert (caught.value.phase, caught.value.seconds) == ("connect", 0.3)
 
@@ -426,7 +426,7 @@ def test_the_source_address_leaves_out_the_other_family(
 def test_a_source_address_that_is_not_here(on: On) -> None:
     async def flow(connect: Connect) -> None:
         for port in (0, number):
-            with pytest.raises(ConnectFailed):
+            with pytest.raises(ConnectError):
                 await connect(
                     server.host, server.port, security=PLAIN, source_address=("192.0.2.1", port)
                 )
@@ -437,9 +437,9 @@ def test_a_source_address_that_is_not_here(on: On) -> None:
 
 
 def test_the_kernels_timeout_is_no_deadline() -> None:
-    with pytest.raises(ConnectFailed), connecting("h", 1.0):
+    with pytest.raises(ConnectError), connecting("h", 1.0):
         raise TimeoutError(110, "Connection timed out")
-    with pytest.raises(DeadlineExceeded), connecting("h", 1.0):
+    with pytest.raises(DeadlineError), connecting("h", 1.0):
         raise TimeoutError
-    with pytest.raises(ConnectFailed), connecting("h", None):
+    with pytest.raises(ConnectError), connecting("h", None):
         raise TimeoutError

@@ -20,23 +20,23 @@ import pytest
 import trio
 
 from pop3proto import (
-    AuthenticationFailed,
+    AuthenticationError,
     BusyError,
-    CommandFailed,
-    ConnectFailed,
-    ConnectionLost,
+    CommandError,
+    ConnectError,
+    ConnectionLostError,
     DeadConnectionError,
-    DeadlineExceeded,
-    GreetingRefused,
+    DeadlineError,
+    GreetingError,
     LocalProtocolError,
     Noop,
-    PlaintextAuthRefused,
+    PlaintextAuthError,
     Pop3Error,
     RemoteProtocolError,
     Retr,
     StlsInjectionError,
     TlsError,
-    TlsUnavailable,
+    TlsUnavailableError,
 )
 from pop3proto.client._blocking import Client, ClientBatch, ClientMessageStream
 from pop3proto.client.batch import Batch
@@ -58,7 +58,7 @@ def test_a_whole_session(on: Callable[[Flow], Any], mode: Security, tmp_path: Pa
         client = await connect(server.host, server.port, **how)
         async with client:
             assert client.secure is (mode is not Security.PLAINTEXT)
-            with pytest.raises(AuthenticationFailed):
+            with pytest.raises(AuthenticationError):
                 await client.login("user", "wrong")
             await client.login("user", "secret")
             assert client.capabilities.pipelining
@@ -76,12 +76,12 @@ def test_a_whole_session(on: Callable[[Flow], Any], mode: Security, tmp_path: Pa
                 async for _ in stream:
                     break
             outcomes = [o async for o in client.retr_many([1, 99, *range(2, len(SMALL) + 1)])]
-            assert isinstance(outcomes.pop(1).error, CommandFailed)
+            assert isinstance(outcomes.pop(1).error, CommandError)
             assert [o.unwrap().content for o in outcomes] == SMALL
             assert len([o async for o in client.batch([Noop()] * 3000)]) == 3000
             assert await client.save(4, tmp_path / "4.eml") == len(SMALL[3])
             await client.save(1, file)
-            with pytest.raises(CommandFailed):
+            with pytest.raises(CommandError):
                 await client.retr(99)
             await client.dele(1)
             await client.rset()
@@ -195,15 +195,15 @@ def scripted(*steps: bytes | None) -> Iterator[int]:
 
 PLAIN = Security.PLAINTEXT
 FAULTS: dict[str, tuple[type[Pop3Error], Security, tuple[bytes | None, ...], str]] = {
-    "greeting refused": (GreetingRefused, PLAIN, (b"-ERR busy\r\n",), "busy"),
+    "greeting refused": (GreetingError, PLAIN, (b"-ERR busy\r\n",), "busy"),
     "another protocol": (RemoteProtocolError, PLAIN, (b"* OK IMAP4rev1\r\n",), "IMAP"),
-    "no greeting": (ConnectionLost, PLAIN, (), "greeting"),
-    "silence": (DeadlineExceeded, PLAIN, (None,), "greeting"),
+    "no greeting": (ConnectionLostError, PLAIN, (), "greeting"),
+    "silence": (DeadlineError, PLAIN, (None,), "greeting"),
     "no TLS there": (TlsError, Security.TLS, (b"+OK ready\r\n", b""), "handshake"),
-    "TLS silence": (DeadlineExceeded, Security.TLS, (None,), "tls"),
-    "STLS refused": (TlsUnavailable, Security.STLS, (b"+OK\r\n", b"-ERR no\r\n"), "STLS"),
+    "TLS silence": (DeadlineError, Security.TLS, (None,), "tls"),
+    "STLS refused": (TlsUnavailableError, Security.STLS, (b"+OK\r\n", b"-ERR no\r\n"), "STLS"),
     "STLS injected": (StlsInjectionError, Security.STLS, (b"+OK\r\n", b"+OK\r\n+OK\r\n"), "clear"),
-    "no answer": (DeadlineExceeded, PLAIN, (b"+OK\r\n", None), "reply"),
+    "no answer": (DeadlineError, PLAIN, (b"+OK\r\n", None), "reply"),
 }
 
 
@@ -232,7 +232,7 @@ def test_faults_are_the_same_everywhere(
 @runtime
 def test_nobody_listens(on: Callable[[Flow], Any]) -> None:
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
-        with pytest.raises(ConnectFailed, match="port"):
+        with pytest.raises(ConnectError, match="port"):
             await connect("127.0.0.1", port)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -256,7 +256,7 @@ def test_a_certificate_that_is_not_trusted(on: Callable[[Flow], Any]) -> None:
 def test_a_password_is_not_sent_in_the_clear(on: Callable[[Flow], Any]) -> None:
     async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
         client = await connect(server.host, server.port, security=PLAIN)
-        with pytest.raises(PlaintextAuthRefused) as caught:
+        with pytest.raises(PlaintextAuthError) as caught:
             await client.login("user", "hunter2")
         assert "hunter2" not in repr(caught.value)
         assert client.state.name == "AUTHORIZATION"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..client.files import replacing
-from ..errors import CommandFailed, LocalProtocolError, printable
+from ..errors import CommandError, LocalProtocolError, printable
 from ..model.url import PopUrl
 from ..sasl import by_name
 from ..transports.blocking import Client, ClientOptions, Security, connect
@@ -183,7 +183,7 @@ def _fetch(
 
 def _contents(
     client: Client, folder: Path, wanted: list[_Waiting]
-) -> Iterator[tuple[int, CommandFailed | None]]:
+) -> Iterator[tuple[int, CommandError | None]]:
     """Put each message into its file; yields its number, and why there is none."""
     small = [message for message in wanted if message.small]
     batch = client.retr_many([message.number for message in small])
@@ -199,10 +199,10 @@ def _contents(
             yield message.number, _save(client, message, folder)
 
 
-def _save(client: Client, message: _Waiting, folder: Path) -> CommandFailed | None:
+def _save(client: Client, message: _Waiting, folder: Path) -> CommandError | None:
     try:
         with replacing(folder / message.name, durable=True, mode=0o600) as file:
             client.save(message.number, file)
-    except CommandFailed as error:
+    except CommandError as error:
         return error
     return None

@@ -144,8 +144,8 @@ class Client:
 
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
         comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
-        ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
-        ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
+        ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
+        ``PlaintextAuthError``, ``BusyError``, and what ends a connection.
         """
         return run(self._client.call(command, max_octets=max_octets, progress=progress))
 
@@ -159,7 +159,7 @@ class Client:
         It is asked for whether the server announces it or not. What the server has announced
         before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
         that. The certificate has to show ``server_hostname``, or the name that was connected to.
-        Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the handshake fails,
+        Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the handshake fails,
         ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
         """
         run(self._client.start_tls(ssl_context, server_hostname))
@@ -186,10 +186,11 @@ class Client:
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
         with the connection's next one. What a mechanism cannot carry is left to the next one too.
 
-        Raises ``AuthenticationFailed``, its subclass where the server says why;
-        ``MechanismUnavailable``, and, on a connection without TLS, ``PlaintextAuthRefused``,
+        Raises ``AuthenticationError``, its subclass where the server says why;
+        ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
         before anything is sent that depends on the password; ``SaslError``;
-        ``ServerNotVerified``; ``LocalProtocolError`` for a name or password that cannot be sent.
+        ``ServerVerificationError``; ``LocalProtocolError`` for a name or password that cannot be
+        sent.
         """
         login = self._client.login(
             user, password, mechanisms=mechanisms, initial_response=initial_response
@@ -203,7 +204,7 @@ class Client:
 
         The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
         server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
-        Raises ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no
+        Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no
         timestamp.
         """
         login = self._client.apop(user, password)
@@ -230,7 +231,7 @@ class Client:
         unless a response code gives another reason.
         ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
         server announces that, else XOAUTH2, announced or not. Office 365 wants
-        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthFailed`` holds what the
+        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError`` holds what the
         server said in JSON.
         """
         login = self._client.oauth(
@@ -249,7 +250,7 @@ class Client:
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on, but for ``ServerNotVerified``. If it is a ``SaslError``, and the
+        the session goes on, but for ``ServerVerificationError``. If it is a ``SaslError``, and the
         server answers the cancelling with a response code, that decides what is raised, with the
         ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
@@ -344,7 +345,7 @@ class Client:
     def messages(self) -> MessageListings:
         """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
-        On a server without UIDL every unique-id is ``None``. Raises ``CommandFailed`` if UIDL is
+        On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
         announced and refused all the same, or refused with a response code: what failed for now
         is not what the server cannot do.
         """
@@ -359,7 +360,7 @@ class Client:
     ) -> Message:
         """A whole message (any), collected in memory (RFC 1939 section 5).
 
-        Raises ``LimitExceeded`` beyond ``max_octets``.
+        Raises ``LimitError`` beyond ``max_octets``.
         """
         return run(self._client.retr(message, max_octets=max_octets, progress=progress))
 

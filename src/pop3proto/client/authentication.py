@@ -7,16 +7,16 @@ from inspect import isawaitable
 from typing import Any, NoReturn, TypeAlias, cast
 
 from ..errors import (
-    AuthenticationFailed,
-    CommandFailed,
+    AuthenticationError,
+    CommandError,
+    CredentialsError,
     LocalProtocolError,
-    OAuthFailed,
-    PlaintextAuthRefused,
+    OAuthError,
+    PlaintextAuthError,
     Pop3Error,
     RemoteProtocolError,
     SaslError,
-    ServerNotVerified,
-    WrongCredentials,
+    ServerVerificationError,
 )
 from ..model.commands import (
     Apop,
@@ -76,10 +76,11 @@ class AuthenticatingSession(Session):
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
         with the connection's next one. What a mechanism cannot carry is left to the next one too.
 
-        Raises ``AuthenticationFailed``, its subclass where the server says why;
-        ``MechanismUnavailable``, and, on a connection without TLS, ``PlaintextAuthRefused``,
+        Raises ``AuthenticationError``, its subclass where the server says why;
+        ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
         before anything is sent that depends on the password; ``SaslError``;
-        ``ServerNotVerified``; ``LocalProtocolError`` for a name or password that cannot be sent.
+        ``ServerVerificationError``; ``LocalProtocolError`` for a name or password that cannot be
+        sent.
         """
         try:
             choice = await self._choice(mechanisms)
@@ -94,7 +95,7 @@ class AuthenticatingSession(Session):
                     raise
                 try:
                     return await self._log_in(way, initial_response=initial_response)
-                except (AuthenticationFailed, SaslError) as error:
+                except (AuthenticationError, SaslError) as error:
                     refused = getattr(way, "binding_refused", False) is True
                     if not choice.go_on(error, binding_refused=refused):
                         choice.explain(error)
@@ -130,7 +131,7 @@ class AuthenticatingSession(Session):
             return None
         try:
             return (await self.call(AuthList())).mechanisms
-        except CommandFailed:
+        except CommandError:
             return None
 
     def _way(self, name: str, user: str | bytes, password: str | bytes, choice: Choice) -> _Way:
@@ -174,7 +175,7 @@ class AuthenticatingSession(Session):
         if needed and self._utf8_user and not self._engine.utf8:
             try:
                 await self.call(Utf8())
-            except CommandFailed:
+            except CommandError:
                 # Names may be UTF-8 without it (section 2.2); they are in any case.
                 return
 
@@ -183,7 +184,7 @@ class AuthenticatingSession(Session):
 
         The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
         server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
-        Raises ``AuthenticationFailed``, and ``LocalProtocolError`` if the greeting has no
+        Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no
         timestamp.
         """
         try:
@@ -228,7 +229,7 @@ class AuthenticatingSession(Session):
         unless a response code gives another reason.
         ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
         server announces that, else XOAUTH2, announced or not. Office 365 wants
-        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthFailed`` holds what the
+        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError`` holds what the
         server said in JSON.
         """
         get_token = None if isinstance(token, str) else token
@@ -251,7 +252,7 @@ class AuthenticatingSession(Session):
                     mechanism_by_name(name, user, cast(str, token), host=self._host),
                     initial_response=initial_response,
                 )
-            except (OAuthFailed, WrongCredentials):
+            except (OAuthError, CredentialsError):
                 if get_token is None:
                     raise
                 refused, token = token, await _resolved(get_token)
@@ -273,7 +274,7 @@ class AuthenticatingSession(Session):
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on, but for ``ServerNotVerified``. If it is a ``SaslError``, and the
+        the session goes on, but for ``ServerVerificationError``. If it is a ``SaslError``, and the
         server answers the cancelling with a response code, that decides what is raised, with the
         ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
@@ -294,10 +295,10 @@ class AuthenticatingSession(Session):
 
     def _check(self, *, shows_secret: bool, command: Auth) -> None:
         if shows_secret and not (self.secure or self._options.allow_plaintext_auth):
-            hint = PlaintextAuthRefused.hint
+            hint = PlaintextAuthError.hint
             if command.mechanism not in SHOWS_SECRET:
                 hint += "; a mechanism that does not show its secret says shows_secret = False"
-            raise PlaintextAuthRefused(
+            raise PlaintextAuthError(
                 "this login shows the secret to the network", command=command, hint=hint
             )
 
@@ -310,7 +311,7 @@ class AuthenticatingSession(Session):
                 rounds += 1
                 try:
                     response = self._answer(mechanism, event, waiting, rounds)
-                except ServerNotVerified as error:
+                except ServerVerificationError as error:
                     # There is nothing left to be said to whoever this is.
                     self._give_up(error)
                 except Exception as error:
@@ -330,7 +331,7 @@ class AuthenticatingSession(Session):
                 # Whoever accepts a login without having proved to know the password, or without
                 # having asked for it, is not the server.
                 message = f"the server ended {mechanism.name} before it had proved itself"
-                self._give_up(ServerNotVerified(message, command=command))
+                self._give_up(ServerVerificationError(message, command=command))
             return cast(Ok, event)
         finally:
             # A traceback shows the locals of this frame.
@@ -342,12 +343,12 @@ class AuthenticatingSession(Session):
             await exchange.send(exchange.engine.send(command), command)
             return await exchange.next_event("login", exchange.timeouts.login, command)
 
-    async def _cancel(self, command: Auth, error: Exception) -> AuthenticationFailed | None:
+    async def _cancel(self, command: Auth, error: Exception) -> AuthenticationError | None:
         """End the exchange with ``*`` (RFC 5034 section 4), for ``error``; the session goes on.
 
         What to raise in the place of ``error``, if the server has a reason of its own.
         """
-        if isinstance(error, AuthenticationFailed):
+        if isinstance(error, AuthenticationError):
             # Some servers close now.
             self._exchange.login_failure = error
         reply = await self._ask(AuthCancel())
@@ -355,14 +356,14 @@ class AuthenticatingSession(Session):
             message = "the server goes on with a login that was cancelled"
             self._give_up(RemoteProtocolError(message, command=command))
         refusal = self._refused(reply, command)
-        if not isinstance(error, SaslError | AuthenticationFailed):
+        if not isinstance(error, SaslError | AuthenticationError):
             return None
         told = None
         reason = "".join(map(str, error.args[:1])) or type(error).__name__
         message = f"{reason}; {refusal.args[0]}"
         if reply.code is not None:
             told = self._login_refused(message, command, reply)
-        elif isinstance(error, AuthenticationFailed):
+        elif isinstance(error, AuthenticationError):
             told = type(error)(message, command=command, reply=reply)
         self._exchange.login_failure = told or refusal
         return told
@@ -399,16 +400,16 @@ class AuthenticatingSession(Session):
 
     def _refused_mechanism(
         self, reply: ErrorReply, command: Auth, mechanism: Mechanism, *, said: bool
-    ) -> CommandFailed:
+    ) -> CommandError:
         """What ``-ERR`` means; ``said`` tells whether the mechanism's first message was sent."""
         error = self._refused(reply, command)
         if said and isinstance(mechanism, ReportsDetails):
             # What a response code says counts for more than that the token was refused.
             details = mechanism.details
-            explained = isinstance(error, WrongCredentials) and details
-            if explained or type(error) is AuthenticationFailed:
+            explained = isinstance(error, CredentialsError) and details
+            if explained or type(error) is AuthenticationError:
                 message = str(error.args[0])
-                error = OAuthFailed(message, command=command, reply=reply, details=details)
+                error = OAuthError(message, command=command, reply=reply, details=details)
                 self._exchange.login_failure = error
         return error
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
-from ..errors import BusyError, CommandFailed, ConnectionLost
+from ..errors import BusyError, CommandError, ConnectionLostError
 from ..model.commands import Command
 from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..model.slots import slot_setter
@@ -45,17 +45,17 @@ class Outcome(Generic[R_co]):
 
     command: Command[R_co]
     result: R_co | None = None
-    error: CommandFailed | None = None
+    error: CommandError | None = None
 
     def __init__(
-        self, command: Command[R_co], result: R_co | None = None, error: CommandFailed | None = None
+        self, command: Command[R_co], result: R_co | None = None, error: CommandError | None = None
     ) -> None:
         _set_command(self, command)
         _set_result(self, result)
         _set_error(self, error)
 
     def unwrap(self) -> R_co:
-        """The result; raises the ``CommandFailed`` if the server refused."""
+        """The result; raises the ``CommandError`` if the server refused."""
         if self.error is not None:
             raise self.error
         return cast(R_co, self.result)
@@ -216,7 +216,7 @@ class Batch(Generic[R_co]):
 
     def _end_behind_answers(self) -> None:
         # What could not be sent is the caller's mistake, unless the connection broke.
-        self._end(self._error if isinstance(self._error, ConnectionLost) else None)
+        self._end(self._error if isinstance(self._error, ConnectionLostError) else None)
 
     def _end_behind_last(self) -> None:
         if self._waiting is None and not self._sent and self._error is None:
@@ -288,7 +288,7 @@ class Batch(Generic[R_co]):
         if first is not None and lines:
             try:
                 await self._exchange.send(b"".join(lines), first)
-            except ConnectionLost as error:
+            except ConnectionLostError as error:
                 # What the peer answered before it went comes first.
                 self._waiting, self._error = None, error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import overload
 
-from ..errors import CommandFailed
+from ..errors import CommandError
 from ..model.capabilities import Capabilities
 from ..model.commands import (
     Capa,
@@ -45,8 +45,8 @@ class AsyncClient(AuthenticatingSession):
     """A POP3 client over any ``Stream``; the adapters' ``connect()`` make it.
 
     Every method but ``abort()`` runs one exchange to its end; a second call while one is running
-    raises ``BusyError``. A server's ``-ERR`` raises ``CommandFailed`` and the session goes on.
-    Everything else that goes wrong (``ConnectionLost``, ``DeadlineExceeded``,
+    raises ``BusyError``. A server's ``-ERR`` raises ``CommandError`` and the session goes on.
+    Everything else that goes wrong (``ConnectionLostError``, ``DeadlineError``,
     ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
     deleted: that takes a ``quit()``, which leaving ``async with`` without an error calls.
 
@@ -100,7 +100,7 @@ class AsyncClient(AuthenticatingSession):
     async def messages(self) -> MessageListings:
         """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
-        On a server without UIDL every unique-id is ``None``. Raises ``CommandFailed`` if UIDL is
+        On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
         announced and refused all the same, or refused with a response code: what failed for now
         is not what the server cannot do.
         """
@@ -110,7 +110,7 @@ class AsyncClient(AuthenticatingSession):
         listings = await self.list()
         try:
             return MessageListings(listings, await self.uidl())
-        except CommandFailed as error:
+        except CommandError as error:
             announced = self.capabilities is not None and self.capabilities.uidl
             if announced or error.code is not None:
                 raise
@@ -125,7 +125,7 @@ class AsyncClient(AuthenticatingSession):
     ) -> Message:
         """A whole message (any), collected in memory (RFC 1939 section 5).
 
-        Raises ``LimitExceeded`` beyond ``max_octets``.
+        Raises ``LimitError`` beyond ``max_octets``.
         """
         return await self.call(Retr(message), max_octets=max_octets, progress=progress)
 

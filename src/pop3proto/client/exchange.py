@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from ..engine.client import ClientConnection
 from ..errors import (
     BusyError,
-    CommandFailed,
-    ConnectionLost,
+    CommandError,
+    ConnectionLostError,
     DeadConnectionError,
-    DeadlineExceeded,
+    DeadlineError,
     LocalProtocolError,
-    PlaintextAuthRefused,
+    PlaintextAuthError,
     Pop3Error,
     printable,
 )
@@ -86,7 +86,7 @@ class Exchange:
         self.deviations: list[Deviation] = []
         # The faults among them, once no more are kept.
         self._known_faults: frozenset[Fault] = frozenset()
-        self.login_failure: CommandFailed | None = None
+        self.login_failure: CommandError | None = None
         self.skip_rest: Callable[[], Awaitable[None]] | None = None
         """Takes what is left of the stream or batch that is open, if there is one."""
         self.tls: TlsStream | None = None
@@ -132,13 +132,13 @@ class Exchange:
         Its type alone does not tell: the caller's own code raises refusals too, such as one that
         it unwraps in the middle of a batch.
         """
-        in_step = isinstance(error, CommandFailed | LocalProtocolError) and error.session_usable
+        in_step = isinstance(error, CommandError | LocalProtocolError) and error.session_usable
         return in_step and not self.engine.in_flight
 
     def check(self, command: Command[Any]) -> None:
         """Raise ``LocalProtocolError`` for what is not for the caller to send.
 
-        That is STLS, which is nothing without a handshake, and ``PlaintextAuthRefused`` for what
+        That is STLS, which is nothing without a handshake, and ``PlaintextAuthError`` for what
         would show a password to the network.
         """
         if type(command) is Stls:
@@ -147,7 +147,7 @@ class Exchange:
             return
         shown = isinstance(command, Auth) and shows_secret(command.mechanism)
         if shown or isinstance(command, Pass):
-            raise PlaintextAuthRefused(
+            raise PlaintextAuthError(
                 "this login shows the password to the network", command=command
             )
 
@@ -191,7 +191,7 @@ class Exchange:
             while type(event) is Deviation:
                 self._keep(event)
                 event = self.engine.next_event()
-        except ConnectionLost as error:
+        except ConnectionLostError as error:
             # A server may close upon a failed login; what was lost then is the login.
             if self.login_failure is None:
                 raise
@@ -244,14 +244,14 @@ class Exchange:
         fate = self.engine.fate_of_deletions
         # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
-            return DeadlineExceeded(
+            return DeadlineError(
                 f"nothing came for {seconds:g} s ({phase}){fate}",
                 command=command,
                 phase=phase,
                 seconds=seconds,
             )
         message = f"the connection broke: {printable(str(error))}{fate}"
-        return ConnectionLost(
+        return ConnectionLostError(
             message, command=command, pending_deletions=self.engine.pending_deletions
         )
 

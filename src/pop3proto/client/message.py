@@ -9,7 +9,7 @@ from io import BytesIO, RawIOBase
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias, cast
 
-from ..errors import BusyError, CommandFailed, LimitExceeded, LocalProtocolError, printable
+from ..errors import BusyError, CommandError, LimitError, LocalProtocolError, printable
 from ..model.commands import Command
 from ..model.events import ClientEvent
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
@@ -115,7 +115,7 @@ class MessageStream:
     async def __anext__(self) -> bytes:
         """The next octets.
 
-        Raises ``CommandFailed`` if the server answers ``-ERR``, ``LimitExceeded`` if the text is
+        Raises ``CommandError`` if the server answers ``-ERR``, ``LimitError`` if the text is
         longer than ``max_octets``, ``BusyError`` while another task waits for octets, and what
         ends a connection.
         """
@@ -170,7 +170,7 @@ class MessageStream:
         """Read on to the end, keeping nothing, so that the client can go on.
 
         Nothing of it is counted or told to ``progress``. Raises what taking the next octets
-        raises, but not ``LimitExceeded``.
+        raises, but not ``LimitError``.
         """
         if self._working or self._open:
             self._begin_work()
@@ -256,17 +256,17 @@ def write_all(file: SupportsWrite, data: bytes) -> None:
 
 
 def opened(event: ClientEvent, command: Command[Any]) -> MessageStart:
-    """``event`` as the start of a text; raises ``CommandFailed`` if it is an ``-ERR``."""
+    """``event`` as the start of a text; raises ``CommandError`` if it is an ``-ERR``."""
     if isinstance(event, ErrorReply):
         raise refused(event, command)
     return cast(MessageStart, event)
 
 
-def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandFailed:
+def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandError:
     """The exception for an ``-ERR``."""
     code = f"[{reply.code}] " if reply.code else ""
     said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
-    return CommandFailed(f"the server refused: {said}", command=command, reply=reply)
+    return CommandError(f"the server refused: {said}", command=command, reply=reply)
 
 
 def announced_octets(text: str) -> int | None:
@@ -299,7 +299,7 @@ class Text:
         self._content: BytesIO | None = None
 
     def add(self, data: bytes) -> None:
-        """Take the next octets; raises ``LimitExceeded``."""
+        """Take the next octets; raises ``LimitError``."""
         start = cast(MessageStart, self._start)
         self._octets = octets = self._octets + len(data)
         if octets > self._max_octets:
@@ -351,7 +351,7 @@ async def collect(
 
 
 def check_length(command: Command[Any], octets: int, limit: int | None) -> None:
-    """Raise ``LimitExceeded`` if ``octets`` are more than the caller wants."""
+    """Raise ``LimitError`` if ``octets`` are more than the caller wants."""
     if limit is not None and octets > limit:
         message = f"the message is longer than {limit} octets"
-        raise LimitExceeded(message, command=command, limit="max_octets", value=limit)
+        raise LimitError(message, command=command, limit="max_octets", value=limit)

@@ -63,7 +63,7 @@ class Security(Enum):
 class Timeouts:
     """How many seconds each phase may take; ``None`` waits for ever.
 
-    A phase that takes longer ends in ``DeadlineExceeded``, which names it by the name that it has
+    A phase that takes longer ends in ``DeadlineError``, which names it by the name that it has
     here, and the connection is given up.
     """
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ..engine.client import ClientConnection
 from ..errors import (
-    AuthenticationFailed,
-    CommandFailed,
-    ConnectionLost,
-    DeadlineExceeded,
-    GreetingRefused,
+    AuthenticationError,
+    CommandError,
+    ConnectionLostError,
+    CredentialsError,
+    DeadlineError,
+    GreetingError,
     LocalProtocolError,
-    LoginDelayed,
-    MaildropBusy,
-    PermanentFailure,
-    TemporaryFailure,
-    TlsUnavailable,
-    WrongCredentials,
+    LoginDelayError,
+    MaildropInUseError,
+    PermanentServerError,
+    TemporaryServerError,
+    TlsUnavailableError,
 )
 from ..model.capabilities import Capabilities
 from ..model.commands import (
@@ -62,10 +62,10 @@ R = TypeVar("R")
 _LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
 # RFC 3206, RFC 2449 section 8.1.
 _REFUSALS = {
-    ResponseCode.AUTH: WrongCredentials,
-    ResponseCode.IN_USE: MaildropBusy,
-    ResponseCode.SYS_TEMP: TemporaryFailure,
-    ResponseCode.SYS_PERM: PermanentFailure,
+    ResponseCode.AUTH: CredentialsError,
+    ResponseCode.IN_USE: MaildropInUseError,
+    ResponseCode.SYS_TEMP: TemporaryServerError,
+    ResponseCode.SYS_PERM: PermanentServerError,
 }
 
 
@@ -107,8 +107,8 @@ class Session:
 
         ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
         is the name that the server's certificate has to show, without which there is no TLS but
-        with a context that does not check it. Raises ``TlsError``, ``TlsUnavailable``,
-        ``GreetingRefused``, and what ends a connection; the stream is closed then. Raises
+        with a context that does not check it. Raises ``TlsError``, ``TlsUnavailableError``,
+        ``GreetingError``, and what ends a connection; the stream is closed then. Raises
         ``LocalProtocolError`` for a ``security`` that there is not.
         """
         options, security = options or DEFAULT_OPTIONS, Security.of(security)
@@ -208,8 +208,8 @@ class Session:
 
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
         comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
-        ``CommandFailed``, ``LocalProtocolError`` for a command that is not legal now,
-        ``PlaintextAuthRefused``, ``BusyError``, and what ends a connection.
+        ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
+        ``PlaintextAuthError``, ``BusyError``, and what ends a connection.
         """
         with self._exchange as exchange:
             exchange.check(command)
@@ -227,7 +227,7 @@ class Session:
             raise self._refused(event, command)
         return cast(R, event)
 
-    def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandFailed:
+    def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)
         if isinstance(command, (User, *_LOGINS)):
             error = self._login_refused(str(error.args[0]), command, reply)
@@ -236,16 +236,16 @@ class Session:
 
     def _login_refused(
         self, message: str, command: Command[Any], reply: ErrorReply
-    ) -> AuthenticationFailed:
+    ) -> AuthenticationError:
         code = reply.code
         if code is not None and code.within(ResponseCode.LOGIN_DELAY):
             announced = self.capabilities.login_delay if self.capabilities else None
             seconds = announced.seconds if announced else None
-            return LoginDelayed(message, command=command, reply=reply, seconds=seconds)
+            return LoginDelayError(message, command=command, reply=reply, seconds=seconds)
         for known, cls in _REFUSALS.items():
             if code is not None and code.within(known):
                 return cls(message, command=command, reply=reply)
-        return AuthenticationFailed(message, command=command, reply=reply)
+        return AuthenticationError(message, command=command, reply=reply)
 
     def _expected(self, command: Command[Any]) -> int | None:
         """How many octets LIST promised of the message that ``command`` asks for."""
@@ -262,13 +262,13 @@ class Session:
         event = await self._exchange.next_event("greeting", seconds, None)
         if isinstance(event, ErrorReply):
             error = refused(event, None)
-            raise GreetingRefused(str(error), reply=event)
+            raise GreetingError(str(error), reply=event)
         self._greeting = cast(Greeting, event)
 
     async def _ask_capabilities(self) -> None:
         try:
             await self.call(Capa())
-        except CommandFailed:
+        except CommandError:
             # An old server: what it can do is not known, which is not the same as nothing.
             return
 
@@ -280,7 +280,7 @@ class Session:
         It is asked for whether the server announces it or not. What the server has announced
         before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
         that. The certificate has to show ``server_hostname``, or the name that was connected to.
-        Raises ``TlsUnavailable`` if the server refuses, ``TlsError`` if the handshake fails,
+        Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the handshake fails,
         ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
         """
         command, hostname = Stls(), server_hostname or self._host
@@ -289,7 +289,7 @@ class Session:
             event = await exchange.next_event("reply", exchange.timeouts.reply, command)
             if isinstance(event, ErrorReply):
                 message = str(refused(event, None))
-                raise TlsUnavailable(f"STLS is not available: {message}", command=command)
+                raise TlsUnavailableError(f"STLS is not available: {message}", command=command)
             # Raises if anything came in the clear behind the answer.
             exchange.engine.next_event()
             await exchange.start_tls(_context(ssl_context), hostname)
@@ -350,14 +350,14 @@ class Session:
         if self._exchange.skip_rest is not None:
             try:
                 await self._exchange.skip_rest()
-            except (ConnectionLost, DeadlineExceeded) as error:
+            except (ConnectionLostError, DeadlineError) as error:
                 return QuitResult(False, self._engine.pending_deletions, error=error)
         deletions, command = self._engine.pending_deletions, Quit()
         with self._exchange as exchange:
             try:
                 await exchange.send(exchange.engine.send(command), command)
                 event = await exchange.next_event("quit", exchange.timeouts.quit, command)
-            except (ConnectionLost, DeadlineExceeded) as error:
+            except (ConnectionLostError, DeadlineError) as error:
                 exchange.abort(error)
                 return QuitResult(False, deletions, error=error)
             await exchange.aclose()

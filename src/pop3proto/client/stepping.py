@@ -99,7 +99,7 @@ class ClientMessageStream:
         """Read on to the end, keeping nothing, so that the client can go on.
 
         Nothing of it is counted or told to ``progress``. Raises what taking the next octets
-        raises, but not ``LimitExceeded``.
+        raises, but not ``LimitError``.
         """
         run(self._stream.skip())
 

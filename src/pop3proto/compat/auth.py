@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..engine.client import ClientConnection
 from ..errors import (
     LocalProtocolError,
-    MechanismUnavailable,
+    MechanismError,
     RemoteProtocolError,
-    ServerNotVerified,
+    ServerVerificationError,
 )
 from ..model.commands import Auth, AuthCancel, AuthResponse
 from ..model.events import ClientEvent
@@ -24,7 +24,7 @@ from ..model.replies import Challenge, ErrorReply
 from ..model.states import Signal
 from ..sasl import Mechanism, by_name, channel_bindings
 from .conversation import Conversation
-from .errors import BrokenConnection, InvalidArgument, ServerError, standard_error
+from .errors import BrokenConnectionError, InvalidArgumentError, ServerError, standard_error
 
 if TYPE_CHECKING:
     import ssl
@@ -84,7 +84,7 @@ def mechanism_of(
 ) -> Mechanism:
     """The mechanism that the arguments of ``auth()`` describe.
 
-    Raises ``InvalidArgument`` if they describe none, or if one of them would be for nothing.
+    Raises ``InvalidArgumentError`` if they describe none, or if one of them would be for nothing.
     """
     problem = ""
     try:
@@ -109,12 +109,12 @@ def mechanism_of(
             problem = "user and password leave nothing to say to authobject and initial_response"
         else:
             return _named(mechanism, user, password, host=host, sock=sock)
-    except (LocalProtocolError, MechanismUnavailable) as error:
+    except (LocalProtocolError, MechanismError) as error:
         problem = str(error)
     finally:
         # A traceback shows the locals of this frame.
         del initial_response, password
-    raise InvalidArgument(problem)
+    raise InvalidArgumentError(problem)
 
 
 def _named(
@@ -161,7 +161,7 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool)
     # for it, is not the server.
     problem = f"the server ended {mechanism.name} before it had proved itself"
     wire.conversation.fail(problem)
-    raise BrokenConnection(f"-ERR {problem}")
+    raise BrokenConnectionError(f"-ERR {problem}")
 
 
 def _command(mechanism: Mechanism, initial_response: bytes | None) -> Auth:
@@ -171,7 +171,7 @@ def _command(mechanism: Mechanism, initial_response: bytes | None) -> Auth:
         problem = str(error)
     finally:
         del initial_response
-    raise InvalidArgument(problem)
+    raise InvalidArgumentError(problem)
 
 
 class _Exchange:
@@ -199,7 +199,7 @@ class _Exchange:
             if isinstance(event, ErrorReply):
                 raise ServerError(line)
             return line, event
-        raise BrokenConnection(line)
+        raise BrokenConnectionError(line)
 
     def answer(
         self, mechanism: Mechanism, challenge: Challenge, waiting: bytes | None, rounds: int
@@ -218,7 +218,7 @@ class _Exchange:
                     f"{mechanism.name} says first"
                 )
             return AuthResponse(waiting, complete=mechanism.complete)
-        except ServerNotVerified as error:
+        except ServerVerificationError as error:
             # There is nothing left to be said to whoever this is.
             self._wire.conversation.failed(error)
             raise

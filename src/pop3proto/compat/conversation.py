@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol, cast
 
 from ..engine.wire import BodyReader, ReceiveBuffer
 from ..errors import printable
-from .errors import BrokenConnection, LostConnection, ServerError
+from .errors import BrokenConnectionError, LostConnectionError, ServerError
 from .secrets import Shown
 
 __all__ = [
@@ -81,7 +81,7 @@ class Conversation:
         """Reads to the end the text that ``retr_iter()`` has begun."""
         self.one_line = False
         """Whether the status line that is waited for is all of the answer."""
-        self._error: type[BrokenConnection] = BrokenConnection
+        self._error: type[BrokenConnectionError] = BrokenConnectionError
         # Whether nothing was sent so far.
         self._quiet = True
         # The status line that was read, and whether it was positive: then more can follow.
@@ -98,7 +98,7 @@ class Conversation:
         self._behind_bare_lf = False
 
     def check(self) -> None:
-        """Raise ``BrokenConnection`` if the connection cannot be used any more."""
+        """Raise ``BrokenConnectionError`` if the connection cannot be used any more."""
         if self.fault:
             raise self._error(f"-ERR connection unusable after: {self.fault}")
 
@@ -111,7 +111,7 @@ class Conversation:
         """Give the connection up because of ``error``: nobody knows what was read or sent."""
         if isinstance(error, OSError):
             # With poplib, what is tried later on such a connection is an OSError too.
-            self._error = LostConnection
+            self._error = LostConnectionError
         self.fail(str(error) or type(error).__name__)
 
     def interrupted(self, error: BaseException) -> None:
@@ -135,7 +135,7 @@ class Conversation:
         return self._error(message) if self.fault else ServerError(message)
 
     def ready(self) -> None:
-        """Come to where a command may be sent; raises ``BrokenConnection`` if that is nowhere."""
+        """Come to where a command may be sent, or raise ``BrokenConnectionError``."""
         if self.finish is not None:
             self.finish()
         if self._quiet:
@@ -164,11 +164,11 @@ class Conversation:
         try:
             line = self._read_line(file, limit + 1)
             if len(line) > limit:
-                raise BrokenConnection("line too long")
+                raise BrokenConnectionError("line too long")
             if debugging:
                 print("*get*", repr(line))
             if not line.endswith(b"\n"):
-                raise BrokenConnection("-ERR EOF")
+                raise BrokenConnectionError("-ERR EOF")
         except BaseException as error:
             self.failed(error)
             raise
@@ -208,7 +208,7 @@ class Conversation:
             if debugging:
                 print("*get*", repr(line))
             if line[-1:] != b"\n":
-                raise BrokenConnection("-ERR EOF")
+                raise BrokenConnectionError("-ERR EOF")
         except BaseException as error:
             self.failed(error)
             raise
@@ -349,7 +349,7 @@ class LineReader:
         return isinstance(file, (BufferedReader, BytesIO))
 
     def read(self) -> list[bytes]:
-        """See ``TextReader``; raises ``BrokenConnection`` at the end of the stream."""
+        """See ``TextReader``; raises ``BrokenConnectionError`` at the end of the stream."""
         body, partial = self._body, self._partial
         while not body.complete:
             data = self._next_octets()
@@ -373,7 +373,7 @@ class LineReader:
         if not self._held:
             data = self._receive()
             if not data:
-                raise BrokenConnection("-ERR EOF")
+                raise BrokenConnectionError("-ERR EOF")
             buffer.feed(data)
         octets = body.read()
         if not body.complete:

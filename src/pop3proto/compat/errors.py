@@ -8,10 +8,10 @@ from typing import cast
 from ..errors import Pop3Error, StlsInjectionError
 
 __all__ = [
-    "BrokenConnection",
-    "InjectedData",
-    "InvalidArgument",
-    "LostConnection",
+    "BrokenConnectionError",
+    "InjectedDataError",
+    "InvalidArgumentError",
+    "LostConnectionError",
     "ServerError",
     "standard",
     "standard_error",
@@ -34,18 +34,18 @@ class ServerError(standard_error, Pop3Error):
         return standard_error, self.args
 
 
-class BrokenConnection(ServerError):
+class BrokenConnectionError(ServerError):
     """``error_proto`` after which the connection must not be used again."""
 
     session_usable = False
     hint = "close the connection and open a new one; deletions of this one were not made"
 
 
-class LostConnection(BrokenConnection, OSError):
-    """``BrokenConnection`` after an ``OSError``: what poplib's callers catch then."""
+class LostConnectionError(BrokenConnectionError, OSError):
+    """``BrokenConnectionError`` after an ``OSError``: what poplib's callers catch then."""
 
 
-class InvalidArgument(ServerError, ValueError):
+class InvalidArgumentError(ServerError, ValueError):
     """An argument that may not go to the server; nothing was sent.
 
     Newer versions of the standard library raise ``ValueError`` for control characters
@@ -56,13 +56,19 @@ class InvalidArgument(ServerError, ValueError):
     hint = "nothing was sent; the call itself has to be corrected"
 
 
-class InjectedData(BrokenConnection, StlsInjectionError):
+class InjectedDataError(BrokenConnectionError, StlsInjectionError):
     """Octets came behind STLS in the clear (RFC 2595 section 4)."""
 
     hint = StlsInjectionError.hint
 
 
-for _class in (ServerError, BrokenConnection, LostConnection, InvalidArgument, InjectedData):
+for _class in (
+    ServerError,
+    BrokenConnectionError,
+    LostConnectionError,
+    InvalidArgumentError,
+    InjectedDataError,
+):
     # What a traceback or a log shows is what programs and people know.
     _class.__name__ = _class.__qualname__ = standard_error.__name__
     _class.__module__ = standard_error.__module__

@@ -31,7 +31,7 @@ from ..sasl import Mechanism
 from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
 from .commands import Commands, LongAnswer, MessageLines
 from .conversation import Conversation, LineReader, SteppingReader, TextReader, pending, reader
-from .errors import BrokenConnection, InjectedData, ServerError, standard, standard_error
+from .errors import BrokenConnectionError, InjectedDataError, ServerError, standard, standard_error
 from .secrets import encoded
 
 with suppress(ImportError):
@@ -187,7 +187,7 @@ class POP3(Commands):
             conversation.settle()
             raise ServerError(response)
         conversation.fail(f"an answer that is none: {printable(response)}")
-        raise BrokenConnection(response)
+        raise BrokenConnectionError(response)
 
     def _getresp_of_text(self) -> bytes:
         try:
@@ -297,8 +297,8 @@ class POP3(Commands):
         have, or one for which ``initial_response_ok`` is not set, waits for the first challenge.
 
         Whatever a mechanism raises cancels the exchange and comes out of here; the session goes
-        on, but for ``ServerNotVerified``. So it does when the server refuses. Neither is the case
-        when the server accepts a mechanism that is not complete: then somebody else may have
+        on, but for ``ServerVerificationError``. So it does when the server refuses. Neither is the
+        case when the server accepts a mechanism that is not complete: then somebody else may have
         answered in its place. Raises what is both ``error_proto`` and ``ValueError`` for arguments
         that describe no mechanism, or of which one would be for nothing; nothing is sent then.
         """
@@ -345,7 +345,9 @@ class POP3(Commands):
             raise
         try:
             if pending(self.sock, self.file):
-                raise InjectedData("-ERR the server's answer to STLS came with more in the clear")
+                raise InjectedDataError(
+                    "-ERR the server's answer to STLS came with more in the clear"
+                )
             self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
         except BaseException as error:
             self._conversation.failed(error)

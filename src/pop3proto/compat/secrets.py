@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from ..engine.parsing import split_status_line
 from ..model.grammar import decode_base64
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 __all__ = ["Shown", "encoded"]
 
@@ -79,8 +79,8 @@ class Shown:
 def encoded(line: str, encoding: str, *, check: bool = True) -> bytes:
     """``line`` as octets, without control characters if ``check`` is set.
 
-    Raises ``InvalidArgument`` for a control character, and ``UnicodeEncodeError``, which does not
-    show the text. Neither leaves it in a local variable of a traceback's frames.
+    Raises ``InvalidArgumentError`` for a control character, and ``UnicodeEncodeError``, which does
+    not show the text. Neither leaves it in a local variable of a traceback's frames.
     """
     problem: ValueError
     try:
@@ -92,7 +92,7 @@ def encoded(line: str, encoding: str, *, check: bool = True) -> bytes:
         if not (check and _CONTROL.search(octets)):
             return octets
         del octets
-        problem = InvalidArgument("a command may not hold control characters")
+        problem = InvalidArgumentError("a command may not hold control characters")
     finally:
         del line
     raise problem

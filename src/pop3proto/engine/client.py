@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..errors import ConnectionLost, Pop3Error, RemoteProtocolError, printable
+from ..errors import ConnectionLostError, Pop3Error, RemoteProtocolError, printable
 from ..model.commands import Auth, AuthCancel, AuthResponse, Command, Stls
 from ..model.events import ClientEvent, ConnectionClosed
 from ..model.grammar import decode_base64
@@ -54,7 +54,7 @@ class ClientConnection(ClientState):
         """The next event, or ``NEED_DATA``, or ``PAUSED`` while TLS has to be established.
 
         Raises, once and in its turn, ``RemoteProtocolError`` for what the server may not send,
-        ``LimitExceeded`` and ``StlsInjectionError`` among it, and ``ConnectionLost`` when the
+        ``LimitError`` and ``StlsInjectionError`` among it, and ``ConnectionLostError`` when the
         stream ends where it may not. From then on the connection is dead and every call raises
         ``DeadConnectionError``.
         """
@@ -91,7 +91,7 @@ class ClientConnection(ClientState):
             return self._next_ready()
         try:
             event = self._read_line() if self._body is None else self._read_body(self._body)
-        except (RemoteProtocolError, ConnectionLost) as error:
+        except (RemoteProtocolError, ConnectionLostError) as error:
             if error.command is None:
                 error.command = self._current
             if not self._ready:
@@ -294,7 +294,7 @@ class ClientConnection(ClientState):
         elif self.state is State.GREETING and len(self._buffer):
             rest = self._buffer.rest()
             message += f": {explain_greeting(rest)}; it said: {printable(rest)}"
-        raise ConnectionLost(
+        raise ConnectionLostError(
             message + self.fate_of_deletions,
             command=self._current,
             octets_received=octets,

@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 from operator import lt
 from typing import Any, ClassVar, TypeAlias
 
-from ..errors import LimitExceeded
+from ..errors import LimitError
 from ..model.capabilities import Capabilities
 from ..model.commands import Command
 from ..model.leniency import Fault
@@ -64,7 +64,7 @@ class Collector(ABC):
     def collect(self) -> bool:
         """Take what the buffer holds; whether the reply is complete now.
 
-        Raises ``LimitExceeded`` for a listing that is too long, and ``RemoteProtocolError`` for a
+        Raises ``LimitError`` for a listing that is too long, and ``RemoteProtocolError`` for a
         row that cannot be read: whichever comes first, however the octets are cut.
         """
         limits = self._limits
@@ -120,11 +120,11 @@ class Collector(ABC):
                 raise self._too_long(min(passed)[1])
             start += octets
 
-    def _too_long(self, name: str) -> LimitExceeded:
+    def _too_long(self, name: str) -> LimitError:
         limit: int = getattr(self._limits, name)
         what = name.replace("_", " ")
         message = f"the answer passes the limit for {what}: {limit}"
-        return LimitExceeded(message, command=self.command, limit=name, value=limit)
+        return LimitError(message, command=self.command, limit=name, value=limit)
 
     @abstractmethod
     def take(self, rows: list[bytes]) -> None:

@@ -6,8 +6,8 @@ import re
 from typing import Any, cast
 
 from ..errors import (
-    ConnectionLost,
-    LimitExceeded,
+    ConnectionLostError,
+    LimitError,
     LocalProtocolError,
     Pop3Error,
     RemoteProtocolError,
@@ -222,7 +222,7 @@ class ServerConnection(Engine[ServerEvent]):
         """The next event, or ``NEED_DATA``, or ``PAUSED`` while this side has to act first.
 
         Raises, once and in its turn, ``RemoteProtocolError`` for what a client may not send,
-        ``LimitExceeded`` and ``StlsInjectionError`` among it, and ``ConnectionLost`` when the
+        ``LimitError`` and ``StlsInjectionError`` among it, and ``ConnectionLostError`` when the
         stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From then on
         the connection is dead and every call raises ``DeadConnectionError``.
         """
@@ -230,7 +230,7 @@ class ServerConnection(Engine[ServerEvent]):
             raise self._dead(None)
         try:
             event = self._ready.pop(0) if self._ready else self._read()
-        except (RemoteProtocolError, ConnectionLost) as error:
+        except (RemoteProtocolError, ConnectionLostError) as error:
             # The deviations before it come first.
             self._ready.append(error)
             event = self._ready.pop(0)
@@ -274,7 +274,7 @@ class ServerConnection(Engine[ServerEvent]):
             return self._discard(newline)
         try:
             line = self._buffer.next_line(self.limits.auth_line, "auth_line", newline)
-        except LimitExceeded:
+        except LimitError:
             self._discarding = True
             return self._discard(newline)
         if line is None:
@@ -326,7 +326,7 @@ class ServerConnection(Engine[ServerEvent]):
             if upload.octets > self.limits.upload:
                 limit = self.limits.upload
                 message = f"an upload is longer than {limit} octets"
-                raise LimitExceeded(message, limit="upload", value=limit)
+                raise LimitError(message, limit="upload", value=limit)
             # Not a list of chunks: that would take many times the octets of small ones.
             self._uploaded += chunk
         if not upload.complete:
@@ -339,4 +339,4 @@ class ServerConnection(Engine[ServerEvent]):
         between_commands = self._upload is None and not self._discarding
         if between_commands and not len(self._buffer) and self.state in _CLOSABLE:
             return ConnectionClosed()
-        raise ConnectionLost(f"the stream ended in the state {self.state.value!r}")
+        raise ConnectionLostError(f"the stream ended in the state {self.state.value!r}")

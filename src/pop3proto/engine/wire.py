@@ -6,7 +6,7 @@ more than a chunk and the line in progress.
 
 from __future__ import annotations
 
-from ..errors import LimitExceeded, LocalProtocolError
+from ..errors import LimitError, LocalProtocolError
 
 __all__ = ["BodyReader", "ReceiveBuffer"]
 
@@ -84,7 +84,7 @@ class ReceiveBuffer:
     def next_line(self, limit: int, limit_name: str, newline: bytes = b"\n") -> bytes | None:
         """The next line without its end, or ``None`` if it is not there yet.
 
-        Raises ``LimitExceeded`` as soon as a line is known to be longer than ``limit`` octets.
+        Raises ``LimitError`` as soon as a line is known to be longer than ``limit`` octets.
         """
         data, start = self.data, self.start
         found = data.find(newline, self._scanned if self._scanned > start else start)
@@ -142,8 +142,8 @@ class ReceiveBuffer:
         return False
 
 
-def _too_long(limit: int, name: str) -> LimitExceeded:
-    return LimitExceeded(f"a line is longer than {limit} octets", limit=name, value=limit)
+def _too_long(limit: int, name: str) -> LimitError:
+    return LimitError(f"a line is longer than {limit} octets", limit=name, value=limit)
 
 
 class BodyReader:

@@ -14,13 +14,13 @@ _MIB = 1024 * 1024
 class Limits:
     """Upper bounds on what is collected from a peer, or kept for it.
 
-    In the client's role a status line or a listing that is too long raises ``LimitExceeded``, and
+    In the client's role a status line or a listing that is too long raises ``LimitError``, and
     the connection is dead. ``challenge`` is for the caller, see there. ``send()`` raises
     ``LocalProtocolError`` for more than ``commands_in_flight``, and nothing has changed.
 
     In the server's role a command or an answer within AUTH that is too long is an
     ``InvalidCommand``, to be refused like any other, and the session goes on. An upload that is
-    too long raises ``LimitExceeded``, and the connection is dead.
+    too long raises ``LimitError``, and the connection is dead.
 
     Message bodies are streamed and have no bound here: neither their length nor that of their
     lines is collected by the engine. Every value is a positive number.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import MechanismUnavailable
+from ..errors import MechanismError
 from .cram_md5 import CramMd5
 from .digest_md5 import DigestMd5
 from .mechanism import ChannelBinding, Mechanism, ShowsSecret
@@ -54,7 +54,7 @@ def by_name(
     ``channel_binding``; ``can_bind`` says that this side has one and the server does not offer to
     use it (RFC 5802 section 6).
 
-    Raises ``MechanismUnavailable`` for a name that is not known, and ``LocalProtocolError`` for a
+    Raises ``MechanismError`` for a name that is not known, and ``LocalProtocolError`` for a
     user, a secret or a host that the mechanism cannot carry.
     """
     try:
@@ -63,9 +63,7 @@ def by_name(
         if upper.endswith(_PLUS) != (channel_binding is not None) or (
             channel_binding and not scram
         ):
-            raise MechanismUnavailable(
-                f"{upper}: SCRAM's -PLUS forms bind to the channel, no others"
-            )
+            raise MechanismError(f"{upper}: SCRAM's -PLUS forms bind to the channel, no others")
         if scram is not None:
             return scram(user, secret, channel_binding=channel_binding, can_bind=can_bind)
         match upper:
@@ -90,7 +88,7 @@ def by_name(
             case "NTLM":
                 return Ntlm(user, secret, host=host or "")
             case _:
-                raise MechanismUnavailable(f"no mechanism is known by the name {name!r}")
+                raise MechanismError(f"no mechanism is known by the name {name!r}")
     finally:
         # A traceback shows the locals of this frame.
         del secret

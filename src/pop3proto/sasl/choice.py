@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import (
-    AuthenticationFailed,
-    LoginDelayed,
-    MaildropBusy,
-    MechanismUnavailable,
-    PermanentFailure,
-    PlaintextAuthRefused,
+    AuthenticationError,
+    CredentialsError,
+    LoginDelayError,
+    MaildropInUseError,
+    MechanismError,
+    PermanentServerError,
+    PlaintextAuthError,
     Pop3Error,
-    TemporaryFailure,
-    WrongCredentials,
+    TemporaryServerError,
 )
 from . import PASSWORD_MECHANISMS, ChannelBinding, shows_secret
 
@@ -40,7 +40,13 @@ _AUTOMATIC = (
     USER,
 )
 # Answers after which no other mechanism helps (RFC 3206, RFC 2449 section 8.1.1).
-_FINAL = (WrongCredentials, MaildropBusy, LoginDelayed, TemporaryFailure, PermanentFailure)
+_FINAL = (
+    CredentialsError,
+    MaildropInUseError,
+    LoginDelayError,
+    TemporaryServerError,
+    PermanentServerError,
+)
 
 
 def is_final(error: Exception) -> bool:
@@ -85,7 +91,7 @@ class Choice:
         wanted = list(_AUTOMATIC) if named is None else [name.upper() for name in named]
         for name in wanted:
             if name not in PASSWORD_MECHANISMS and name not in (USER, APOP):
-                raise MechanismUnavailable(
+                raise MechanismError(
                     f"{name!r} does not log in with a password: see authenticate() and oauth()"
                 )
         there = {*(offered or ()), USER, *([APOP] if self._listed else [])}
@@ -136,19 +142,19 @@ class Choice:
         if not self._listed:
             # A weaker one would give away what the stronger one has guarded.
             left = [way for way in left if _strength(way.name) >= _strength(name)]
-            if name == "PLAIN" and isinstance(error, AuthenticationFailed):
+            if name == "PLAIN" and isinstance(error, AuthenticationError):
                 # LOGIN says nothing that PLAIN has not said.
                 left = [way for way in left if way.name != "LOGIN"]
         self._left = left if error.session_usable else []
         return bool(self._left)
 
     def _without_binding(self, error: Pop3Error, binding: ChannelBinding) -> list[_Way]:
-        if isinstance(error, WrongCredentials):
+        if isinstance(error, CredentialsError):
             # It may be the user after all: nothing that shows the password comes behind it.
             return [w for w in self._left if w.name.startswith(_SCRAM) and w.binding != binding]
         if is_final(error):
             return []
-        if isinstance(error, AuthenticationFailed):
+        if isinstance(error, AuthenticationError):
             # It may be the mechanism as well.
             return self._left
         return [way for way in self._left if way.binding != binding]
@@ -169,14 +175,12 @@ def _unavailable(
 ) -> Pop3Error:
     """Why none of the mechanisms ``found`` can be used."""
     if bindable:
-        return PlaintextAuthRefused(
+        return PlaintextAuthError(
             "every login that the server offers shows the password to the network"
         )
     if found:
-        return MechanismUnavailable(
+        return MechanismError(
             f"{found[0]} binds to the TLS connection, and there is nothing to bind to here"
         )
     names = ", ".join(offered or ()) or "none"
-    return MechanismUnavailable(
-        f"none of the allowed mechanisms is offered; those that are: {names}"
-    )
+    return MechanismError(f"none of the allowed mechanisms is offered; those that are: {names}")

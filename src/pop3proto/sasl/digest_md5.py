@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import md5
 from secrets import token_urlsafe
 
-from ..errors import SaslError, ServerNotVerified
+from ..errors import SaslError, ServerVerificationError
 from .plain import octets_of, raise_first
 
 __all__ = [
@@ -188,8 +188,8 @@ class DigestMd5:
         """The digest, and then nothing for the server's proof.
 
         Raises ``SaslError`` for a challenge that breaks RFC 2831, or wants what this mechanism
-        does not have, and for a third one; ``ServerNotVerified`` for a second one that does not
-        prove knowledge of the password.
+        does not have, and for a third one; ``ServerVerificationError`` for a second one that does
+        not prove knowledge of the password.
         """
         if self._complete:
             raise SaslError("the server sent a third challenge, and DIGEST-MD5 has two")
@@ -247,7 +247,7 @@ class DigestMd5:
         with suppress(ValueError):
             proof = parse(challenge).get("rspauth", [b""])[0]
         if not hmac.compare_digest(proof, rspauth):
-            raise ServerNotVerified("the server did not prove that it knows the password")
+            raise ServerVerificationError("the server did not prove that it knows the password")
         self._complete = True
 
 

@@ -22,8 +22,8 @@ class Mechanism(Protocol):
     looks at ``complete`` when the server says ``+OK``. None of the octets are in base64. Whatever
     a method raises cancels the exchange with ``*`` (RFC 5034 section 4) and reaches the caller;
     the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense,
-    ``WrongCredentials`` for one that says that the credentials are wrong, and
-    ``ServerNotVerified`` for a server that fails to prove itself.
+    ``CredentialsError`` for one that says that the credentials are wrong, and
+    ``ServerVerificationError`` for a server that fails to prove itself.
 
     An object of one's own needs these four members and nothing else under TLS. Without TLS it is
     refused, unless it has a fifth one, ``shows_secret = False`` (see ``ShowsSecret``), or a name

@@ -8,7 +8,7 @@ from base64 import b64encode
 from secrets import token_urlsafe
 from typing import ClassVar
 
-from ..errors import SaslError, ServerNotVerified, WrongCredentials, printable
+from ..errors import CredentialsError, SaslError, ServerVerificationError, printable
 from ..model.grammar import decode_base64
 from .mechanism import ChannelBinding
 from .plain import octets_of, raise_first
@@ -137,8 +137,8 @@ class _Scram:
         """The proof of the password, and an empty answer to the server's own proof.
 
         Raises ``SaslError`` if the challenge makes no sense or would make the exchange unsafe, or
-        holds an error of the server's; ``WrongCredentials`` if that error is the user or the
-        password; ``ServerNotVerified`` if the server's proof is wrong.
+        holds an error of the server's; ``CredentialsError`` if that error is the user or the
+        password; ``ServerVerificationError`` if the server's proof is wrong.
         """
         self._step += 1
         if self._step == 1:
@@ -189,14 +189,14 @@ class _Scram:
         if error is None:
             return
         self._server_error = error[0]
-        cls = WrongCredentials if error[0] in _CREDENTIAL_ERRORS else SaslError
+        cls = CredentialsError if error[0] in _CREDENTIAL_ERRORS else SaslError
         raise cls(f"the server refuses: {printable(error[0])}")
 
     def _verify(self, challenge: bytes) -> None:
         self._raise_error(challenge)
         proof = attributes(challenge, "v")
         if proof is None or not hmac.compare_digest(proof[0], self._expected):
-            raise ServerNotVerified(
+            raise ServerVerificationError(
                 "the server's signature is wrong: it does not know the password"
             )
 

@@ -21,7 +21,7 @@ from .maildrop import (
     MaildropProvider,
     MemoryMaildrops,
     StoredMessage,
-    UpdateFailed,
+    UpdateError,
     first_lines,
     wire_octets,
 )
@@ -51,7 +51,7 @@ __all__ = [
     "ServerSession",
     "StartTls",
     "StoredMessage",
-    "UpdateFailed",
+    "UpdateError",
     "first_lines",
     "wire_octets",
 ]

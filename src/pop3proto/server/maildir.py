@@ -18,7 +18,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TypeVar
 
-from ..errors import MaildropError, MaildropInUse
+from ..errors import MaildropError, MaildropLockedError
 from ..model.grammar import parse_number
 
 __all__ = ["FolderLock", "MaildirFiles", "delivery_order", "folder_name", "unique_id"]
@@ -168,7 +168,7 @@ class FolderLock:
     that. Where there is no ``flock()``, the file's existence is the lock: a process that is
     killed leaves it behind, and somebody has to remove it.
 
-    Raises ``MaildropInUse`` if another session holds it, and ``OSError``.
+    Raises ``MaildropLockedError`` if another session holds it, and ``OSError``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -179,14 +179,14 @@ class FolderLock:
         try:
             self._descriptor: int | None = os.open(self._path, flags, 0o600)
         except FileExistsError:
-            raise MaildropInUse("another session holds the maildrop") from None
+            raise MaildropLockedError("another session holds the maildrop") from None
         if lock is None:
             return
         try:
             lock(self._descriptor)
         except BlockingIOError:
             self.release()
-            raise MaildropInUse("another session holds the maildrop") from None
+            raise MaildropLockedError("another session holds the maildrop") from None
         except OSError:
             self.release()
             raise

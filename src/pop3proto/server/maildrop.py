@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from ..errors import MaildropError, MaildropInUse
+from ..errors import MaildropError, MaildropLockedError
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
     "MaildropProvider",
     "MemoryMaildrops",
     "StoredMessage",
-    "UpdateFailed",
+    "UpdateError",
     "first_lines",
     "wire_octets",
 ]
@@ -49,7 +49,7 @@ class StoredMessage:
     message of this maildrop (RFC 1939 section 7)."""
 
 
-class UpdateFailed(MaildropError):
+class UpdateError(MaildropError):
     """Some messages that were to be deleted are still there (RFC 1939 section 6)."""
 
     hint = "the messages that are named stay in the maildrop; delete them in another session"
@@ -86,7 +86,7 @@ class Maildrop(Protocol):
     def commit(self, deleted: Collection[int]) -> None:
         """Remove the messages with these numbers for good (UPDATE, RFC 1939 section 6).
 
-        Called once at most, before ``close()``. Raises ``UpdateFailed``, which says what was
+        Called once at most, before ``close()``. Raises ``UpdateError``, which says what was
         removed and what was not, if it could not remove all of them.
         """
         ...
@@ -102,8 +102,8 @@ class MaildropProvider(Protocol):
     def open(self, user: str) -> Maildrop:
         """The maildrop of ``user``, who has proved to be that, locked for one session.
 
-        Raises ``MaildropInUse`` if another session has it, and ``MaildropError`` or ``OSError``
-        if it cannot be opened.
+        Raises ``MaildropLockedError`` if another session has it, and ``MaildropError`` or
+        ``OSError`` if it cannot be opened.
         """
         ...
 
@@ -220,7 +220,7 @@ class MemoryMaildrops:
         """Open the maildrop of ``user``; see ``MaildropProvider``."""
         with self._lock:
             if user in self._in_use:
-                raise MaildropInUse("another session holds the maildrop")
+                raise MaildropLockedError("another session holds the maildrop")
             self._in_use.add(user)
             entries = tuple(self._entries.get(user, {}).values())
         return _MemoryMaildrop(entries, partial(self._remove, user), partial(self._release, user))
@@ -259,7 +259,7 @@ class _MemoryMaildrop:
         ids = {number: _numbered(self._entries, number).stored.unique_id for number in deleted}
         failed = self._remove(ids)
         if failed:
-            raise UpdateFailed(deleted=ids.keys() - failed, failed=failed)
+            raise UpdateError(deleted=ids.keys() - failed, failed=failed)
 
     def close(self) -> None:
         # A second call must not take away the lock of the session that came next.
@@ -343,7 +343,7 @@ class _Maildir:
         names = {number: _numbered(self._names, number) for number in deleted}
         failed = {number for number, name in names.items() if not self._removed(name)}
         if failed:
-            raise UpdateFailed(deleted=names.keys() - failed, failed=failed)
+            raise UpdateError(deleted=names.keys() - failed, failed=failed)
 
     def _removed(self, name: str) -> bool:
         try:

@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from ..engine.server import ServerConnection
-from ..errors import MaildropError, MaildropInUse, Pop3Error, StlsInjectionError, printable
+from ..errors import MaildropError, MaildropLockedError, Pop3Error, StlsInjectionError, printable
 from ..model.capabilities import Capabilities
 from ..model.commands import (
     Apop,
@@ -62,7 +62,7 @@ from ..sasl.users import (
 )
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
 from .mailbox import Body, OpenedMaildrop, no_such_message
-from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateFailed
+from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateError
 from .options import DEFAULT_OPTIONS, ServerOptions
 
 __all__ = ["ServerSession"]
@@ -405,7 +405,7 @@ class ServerSession:
     def _open(self, command: Command[Any], user: str) -> None:
         try:
             self._maildrop = self._maildrops.open(user)
-        except MaildropInUse:
+        except MaildropLockedError:
             reason = "another session has the maildrop"
             self._bad_command(command, reason, ResponseCode.IN_USE)
         except (MaildropError, OSError) as error:
@@ -456,7 +456,7 @@ class ServerSession:
             try:
                 self._maildrop.commit(sorted(marked))
                 self.deleted = marked
-            except UpdateFailed as error:
+            except UpdateError as error:
                 self.error, self.deleted, self.failed = error, error.deleted, error.failed
                 reply = _not_removed(command)
             except (MaildropError, OSError) as error:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .quirks.server import QuirkyServer
     from .script import (
         Script,
-        ScriptDeviation,
         ScriptedSession,
         ScriptedStream,
+        ScriptError,
         Turn,
         scripted,
         serve_script,
@@ -34,7 +34,7 @@ __all__ = [
     "Quirk",
     "QuirkyServer",
     "Script",
-    "ScriptDeviation",
+    "ScriptError",
     "ScriptedSession",
     "ScriptedStream",
     "Turn",
@@ -51,7 +51,7 @@ _HOMES = {
     "memory": ("AnsweringSession", "MemoryStream", "memory_stream"),
     "script": (
         "Script",
-        "ScriptDeviation",
+        "ScriptError",
         "ScriptedSession",
         "ScriptedStream",
         "Turn",

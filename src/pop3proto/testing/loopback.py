@@ -43,7 +43,7 @@ __all__ = ["LoopbackServer", "Serving", "serve"]
 _MAX_CONNECTIONS = 256
 
 
-class _Disconnected(Exception):
+class _DisconnectedError(Exception):
     """The connection has failed, not the code that answers."""
 
     def __init__(self, reason: OSError) -> None:
@@ -56,7 +56,7 @@ def _connection_faults() -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
-        raise _Disconnected(error) from error
+        raise _DisconnectedError(error) from error
 
 
 class LoopbackServer:
@@ -155,7 +155,7 @@ class LoopbackServer:
     def _ended(self, connection: socket.socket, talk: Future[None]) -> None:
         error = talk.exception()
         with self._idle:
-            if isinstance(error, _Disconnected):
+            if isinstance(error, _DisconnectedError):
                 self.disconnects.append(error.reason)
             elif error is not None:
                 self.errors.append(error)

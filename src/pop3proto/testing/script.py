@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Script",
-    "ScriptDeviation",
+    "ScriptError",
     "ScriptedSession",
     "ScriptedStream",
     "Turn",
@@ -53,7 +53,7 @@ _REDACTIONS = {
 _SHOWN = 10
 
 
-class ScriptDeviation(AssertionError):
+class ScriptError(AssertionError):
     """The client has not kept to the script.
 
     The message shows what was expected, what came, and what was said before, without the secrets
@@ -143,7 +143,7 @@ def _check_octets(part: object) -> None:
 class ScriptedSession:
     """The server's side of a script, without any input or output.
 
-    It is driven as a ``ServerSession`` is. ``next_action()`` raises ``ScriptDeviation`` where the
+    It is driven as a ``ServerSession`` is. ``next_action()`` raises ``ScriptError`` where the
     client does not keep to the script.
     """
 
@@ -173,7 +173,7 @@ class ScriptedSession:
         return self._recorder.transcript
 
     def check_finished(self) -> None:
-        """Raise ``ScriptDeviation`` if the client has not come to the end of the script."""
+        """Raise ``ScriptError`` if the client has not come to the end of the script."""
         if not self.finished:
             raise self._deviation("the client has stopped before the end of the script")
 
@@ -213,7 +213,7 @@ class ScriptedSession:
         self._refuse_what_came("the client has gone on behind the end of the script")
         return Close() if self._ended else NeedData()
 
-    def second_connection(self) -> ScriptDeviation:
+    def second_connection(self) -> ScriptError:
         """What it is if the client connects again."""
         return self._deviation("the client has connected a second time")
 
@@ -235,10 +235,10 @@ class ScriptedSession:
             raise self._deviation("the client has closed the connection")
         return said is not None
 
-    def _deviation(self, problem: str) -> ScriptDeviation:
+    def _deviation(self, problem: str) -> ScriptError:
         step = self._steps[0] if self._steps else EndOfStream("client")
         expected = step.shown if isinstance(step, _Line) else _shown(step)
-        return ScriptDeviation(problem, expected, self.transcript)
+        return ScriptError(problem, expected, self.transcript)
 
 
 def _security(steps: Iterable[_Step]) -> Security:
@@ -252,7 +252,7 @@ class ScriptedStream(MemoryStream[ScriptedSession]):
     """A ``Stream`` to a server that keeps to a script; ``scripted()`` makes it.
 
     Leaving it as a context manager without an error checks that the script was played to its end,
-    and raises ``ScriptDeviation`` if it was not.
+    and raises ``ScriptError`` if it was not.
     """
 
     def __enter__(self) -> Self:
@@ -270,7 +270,7 @@ class ScriptedStream(MemoryStream[ScriptedSession]):
     async def receive(self, timeout: float | None) -> bytes:
         """What the script says next, ``b""`` at the end.
 
-        Raises ``ScriptDeviation`` where client and script would wait for each other.
+        Raises ``ScriptError`` where client and script would wait for each other.
         """
         try:
             return await super().receive(timeout)
@@ -294,7 +294,7 @@ def scripted(
     certificate that is made on the spot or ``tls_context``; leave these entries out to have the
     rest in the clear.
 
-    Where the client does not keep to it, its own call raises ``ScriptDeviation``. A turn of text
+    Where the client does not keep to it, its own call raises ``ScriptError``. A turn of text
     instead of octets raises ``TypeError`` at once.
 
     >>> from pop3proto.transports.blocking import Client, ClientOptions
@@ -304,7 +304,7 @@ def scripted(
     ...     client = Client.start(stream, security=stream.security, options=options)
     ...     client.quit().text
     Traceback (most recent call last):
-    pop3proto.testing.script.ScriptDeviation: the client has said something else
+    pop3proto.testing.script.ScriptError: the client has said something else
     the script goes on with: C: NOOP\\r\\n
     ...
     """
@@ -330,7 +330,7 @@ def serve_script(
     """Run a server that keeps to a script on a free port of 127.0.0.1, for one connection.
 
     The arguments are those of ``scripted()``. When the client does not keep to the script, the
-    connection is closed; when the ``with`` block ends, ``ScriptDeviation`` is raised, or noted in
+    connection is closed; when the ``with`` block ends, ``ScriptError`` is raised, or noted in
     the exception that ended the block. So it is if the script was not played to its end, or a
     second connection was made.
     """

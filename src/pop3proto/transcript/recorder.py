@@ -327,7 +327,7 @@ def replay(
     answered by a dot-terminated text.
 
     Iterating raises what the engine raises (``RemoteProtocolError``, ``StlsInjectionError``,
-    ``LimitExceeded``, ``ConnectionLost``) and ``TranscriptError``, with the number of the entry,
+    ``LimitError``, ``ConnectionLostError``) and ``TranscriptError``, with the number of the entry,
     where the conversation does not fit: an answer to nothing, a command that may not be sent
     behind another one. A command that was sent in a state in which it is not legal, as in probing
     a server, is replayed. Raises ``ValueError`` for a ``chunk_size`` below 1.

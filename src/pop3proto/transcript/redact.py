@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from ..engine.parsing import split_status_line
 from ..engine.wire import ReceiveBuffer
-from ..errors import LimitExceeded
+from ..errors import LimitError
 from ..model.commands import KNOWN_VERBS
 from ..model.states import ReplyShape
 from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
@@ -174,7 +174,7 @@ class Redactor:
         while not self._lost:
             try:
                 line = self._next_line()
-            except LimitExceeded:
+            except LimitError:
                 self._lose()
                 break
             if line is None:

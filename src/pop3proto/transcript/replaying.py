@@ -16,7 +16,7 @@ from ..engine.client import ClientConnection
 from ..engine.server import ServerConnection
 from ..engine.wire import BodyReader, ReceiveBuffer
 from ..errors import (
-    ConnectionLost,
+    ConnectionLostError,
     LocalProtocolError,
     Pop3Error,
     RemoteProtocolError,
@@ -341,7 +341,7 @@ class ServerReplay(Replay[ServerEvent]):
         try:
             while not isinstance(reply := self._reader.next_event(), Signal):
                 replies.append(reply)
-        except (RemoteProtocolError, ConnectionLost) as error:
+        except (RemoteProtocolError, ConnectionLostError) as error:
             raise self._unfit(error) from error
         for reply in replies:
             if self._engine.answer(reply):

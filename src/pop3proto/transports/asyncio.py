@@ -254,9 +254,9 @@ async def connect(
     connect from. ``opener`` opens the byte stream to a host and port in place of a TCP connection,
     as for a proxy; ``source_address`` is not used then.
 
-    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectFailed``,
-    ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``, ``GreetingRefused``,
-    ``RemoteProtocolError`` or ``ConnectionLost``; the connection is closed then.
+    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectError``,
+    ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+    ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
     options = options or DEFAULT_OPTIONS
     to = target(host, port, security, server_hostname)
@@ -295,7 +295,7 @@ async def connect_unix(
     There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
     a path is no name that a certificate could show.
 
-    Raises what ``connect()`` raises, ``ConnectFailed`` also where there are no UNIX sockets.
+    Raises what ``connect()`` raises, ``ConnectError`` also where there are no UNIX sockets.
     """
     options = options or DEFAULT_OPTIONS
     hostname = unix_hostname(security, server_hostname)

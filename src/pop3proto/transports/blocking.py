@@ -117,9 +117,9 @@ def connect(
     tried one after the other; each gets its share of what is left of the connect timeout, so that
     one that does not answer leaves time for the next.
 
-    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectFailed``,
-    ``DeadlineExceeded``, ``TlsError``, ``TlsUnavailable``, ``GreetingRefused``,
-    ``RemoteProtocolError`` or ``ConnectionLost``; the socket is closed then.
+    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectError``,
+    ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+    ``RemoteProtocolError`` or ``ConnectionLostError``; the socket is closed then.
 
     >>> with connect("pop.example.org") as client:  # doctest: +SKIP
     ...     client.login("user", "password")
@@ -186,7 +186,7 @@ def connect_unix(
     There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
     a path is no name that a certificate could show.
 
-    Raises what ``connect()`` raises, ``ConnectFailed`` also where there are no UNIX sockets.
+    Raises what ``connect()`` raises, ``ConnectError`` also where there are no UNIX sockets.
     """
     options = options or DEFAULT_OPTIONS
     hostname = unix_hostname(security, server_hostname)

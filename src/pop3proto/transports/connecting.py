@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 from unicodedata import normalize
 
 from ..client.options import Security
-from ..errors import ConnectFailed, DeadlineExceeded, LocalProtocolError, Pop3Error, printable
+from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, printable
 from ..model.url import PopUrl
 
 __all__ = [
@@ -61,7 +61,7 @@ def target(
     """What ``connect()`` was told, from a host or a POP URL.
 
     Raises ``LocalProtocolError`` for what contradicts itself, and for what is no host at all, of
-    which the message shows nothing; ``ConnectFailed`` for a name that cannot be written in
+    which the message shows nothing; ``ConnectError`` for a name that cannot be written in
     A-labels.
     """
     security = None if security is None else Security.of(security)
@@ -101,16 +101,14 @@ def _ascii(host: str) -> str:
     if host.isascii():
         return host
     if _AMBIGUOUS.intersection(host):
-        raise ConnectFailed(
+        raise ConnectError(
             f"the host name {printable(host)} means two names, an old and a new one",
             hint="write the name in A-labels (xn--...)",
         )
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise ConnectFailed(
-            f"{printable(host)} is no host name: {printable(str(error))}"
-        ) from error
+        raise ConnectError(f"{printable(host)} is no host name: {printable(str(error))}") from error
 
 
 def _check(host: object) -> None:
@@ -161,11 +159,11 @@ async def unix_connected(
 ) -> socket.socket:
     """A non-blocking socket that is connected to ``path``.
 
-    Raises ``OSError``, and ``ConnectFailed`` where there are no UNIX sockets.
+    Raises ``OSError``, and ``ConnectError`` where there are no UNIX sockets.
     """
     family = getattr(socket, "AF_UNIX", None)
     if family is None:
-        raise ConnectFailed("this platform has no UNIX sockets", hint="connect over TCP")
+        raise ConnectError("this platform has no UNIX sockets", hint="connect over TCP")
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -185,7 +183,7 @@ async def unix_connected(
 
 @contextmanager
 def connecting(where: str, seconds: float | None) -> Generator[None]:
-    """Turn what goes wrong inside into ``ConnectFailed``, or ``DeadlineExceeded``."""
+    """Turn what goes wrong inside into ``ConnectError``, or ``DeadlineError``."""
     try:
         yield
     except Pop3Error:
@@ -193,10 +191,10 @@ def connecting(where: str, seconds: float | None) -> Generator[None]:
     except (OSError, EOFError, UnicodeError) as error:
         # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
-            raise DeadlineExceeded(
+            raise DeadlineError(
                 f"no connection to {printable(where)} within {seconds:g} s",
                 phase="connect",
                 seconds=seconds,
             ) from error
         message = f"no connection to {printable(where)}: {printable(str(error))}"
-        raise ConnectFailed(message) from error
+        raise ConnectError(message) from error
