@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from pop3proto import BusyError, CommandError, DeadConnectionError, DeadlineError
 from pop3proto.transports import Security
 from tests.client.test_deadlines import BODY, LOGIN, OK, patient_but, scripted
+from tests.collector import without_collector
 from tests.runtimes import RUNTIMES, SMALL, Flow, runtime, serving
 
 Connect = Callable[..., Awaitable[Any]]
@@ -118,10 +118,5 @@ def test_what_was_read_to_its_end_is_not_kept() -> None:
         assert gone() is None
         await client.quit()
 
-    gc.collect()
-    gc.disable()
-    try:
-        with serving(PLAIN) as (server, _, arguments):
-            RUNTIMES["asyncio"](flow)
-    finally:
-        gc.enable()
+    with without_collector(), serving(PLAIN) as (server, _, arguments):
+        RUNTIMES["asyncio"](flow)

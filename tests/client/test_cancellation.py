@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
 from pop3proto.transports.blocking import BlockingStream
 from pop3proto.transports.sockets import SocketStream
+from tests.collector import without_collector
 from tests.runtimes import RUNTIMES, Flow
 
 MESSAGES = [b"one\r\n", b"two is long\r\n" * 20_000, b"three\r\n"]
@@ -203,13 +203,8 @@ def serving(mode: Security) -> Iterator[tuple[LoopbackServer, MemoryMaildrops, d
 @pytest.fixture(autouse=True)
 def _nothing_is_left_to_the_collector() -> Iterator[None]:
     """No connection waits for it to be closed; what is found open afterwards is an error."""
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collector():
         yield
-    finally:
-        gc.enable()
-    gc.collect()
 
 
 async def assert_dead(client: Any) -> None:

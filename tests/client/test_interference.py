@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +21,7 @@ from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.blocking import BlockingStream
 from pop3proto.transports.sockets import foremost
 from pop3proto.transports.trio import TrioStream
+from tests.collector import without_collector
 from tests.runtimes import RUNTIMES, SMALL, beside, connector, moment, serving, stream_on
 
 PLAIN = Security.PLAINTEXT
@@ -333,6 +333,7 @@ def test_what_a_group_stands_for() -> None:
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @every
 @pytest.mark.parametrize("mode", [PLAIN, Security.TLS], ids=["plain", "tls"])
+@without_collector()
 def test_aborting_when_the_loop_is_gone(name: str, mode: Security) -> None:
     clients: list[Any] = []
 
@@ -351,7 +352,6 @@ def test_aborting_when_the_loop_is_gone(name: str, mode: Security) -> None:
         clients[0].abort()
         assert maildrops.contents("user") == SMALL
     clients.clear()
-    gc.collect()
 
 
 def test_aborting_while_the_loop_rests() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pop3proto import CommandError, ConnectError, Noop, Pop3Error
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.options import ClientOptions
 from pop3proto.transports import Security
+from tests.collector import without_collector
 from tests.runtimes import SMALL, Flow, resolve_to, runtime, security, serving
 
 
@@ -245,12 +245,8 @@ def leaving() -> weakref.ref[AnsweringStream]:
 
 def test_a_session_that_ended_well_is_freed_at_once() -> None:
     """Thousands of sessions an hour must not wait for the garbage collector."""
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collector():
         assert leaving()() is None
-    finally:
-        gc.enable()
 
 
 @runtime
@@ -269,19 +265,14 @@ def test_an_error_closes_the_socket_at_once(on: Callable[[Flow], Any], mode: Sec
             await fail(client)
         assert client.closed
 
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collector():
         with serving(mode) as (server, maildrops, how):
             for fail in FAILURES:
                 on(partial(flow, fail))
-                # Only then the maildrop is free for the next one.
+                # The maildrop is locked until then.
                 server.wait_until_idle()
             assert maildrops.contents("user") == SMALL
-    finally:
-        gc.enable()
-    clients.clear()
-    gc.collect()
+        clients.clear()
 
 
 async def too_long(client: Any) -> None:
