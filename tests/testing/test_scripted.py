@@ -19,7 +19,7 @@ from pop3proto.testing.script import Script, ScriptError, scripted, serve_script
 from pop3proto.transcript import (
     EndOfStream,
     Entry,
-    Octets,
+    Line,
     Recorder,
     TlsEstablished,
     Transcript,
@@ -122,7 +122,7 @@ def test_what_deviates_can_be_looked_at() -> None:
     assert isinstance(error, AssertionError)
     assert error.problem == "the client has said something else"
     assert error.expected == "C: USER user\\r\\n"
-    assert error.transcript[-1] == Octets("client", b"LANG en\r\n")
+    assert error.transcript[-1] == Line("client", b"LANG en\r\n")
 
 
 def test_only_the_last_of_a_long_conversation_is_shown() -> None:
@@ -249,7 +249,7 @@ def test_an_error_of_the_servers_is_one_for_the_client() -> None:
 def octets(*said: bytes) -> list[Entry]:
     """What server and client say in turns; the server begins."""
     sides = ("server", "client") * len(said)
-    return [Octets(side, data) for side, data in zip(sides, said, strict=False)]  # type: ignore[arg-type]
+    return [Line(side, data) for side, data in zip(sides, said, strict=False)]  # type: ignore[arg-type]
 
 
 def test_entries_and_turns_together() -> None:
@@ -308,7 +308,7 @@ def test_tls_can_be_left_out_of_a_transcript() -> None:
 
 def test_a_script_of_thousands_of_lines_in_one_batch() -> None:
     capa = (b"CAPA", b"+OK\r\nPIPELINING\r\n.\r\n")
-    many = [*[Octets("client", b"NOOP\r\n")] * 3000, Octets("server", OK * 3000)]
+    many = [*[Line("client", b"NOOP\r\n")] * 3000, Line("server", OK * 3000)]
     options = ClientOptions(allow_plaintext_auth=True)
     with scripted([capa, *LOGIN, capa, *many]) as stream:
         client = Client.start(stream, security=stream.security, options=options)

@@ -47,7 +47,7 @@ from pop3proto.transcript import (
     REDACTED,
     EndOfStream,
     Entry,
-    Octets,
+    Line,
     Recorder,
     Role,
     TlsEstablished,
@@ -59,7 +59,7 @@ from tests.property.effort import effort
 TITLE = "pop3proto transcript 1\n"
 ROLES: tuple[Role, Role] = ("client", "server")
 ENTRIES: st.SearchStrategy[Entry] = st.one_of(
-    st.builds(Octets, st.sampled_from(ROLES), st.binary()),
+    st.builds(Line, st.sampled_from(ROLES), st.binary()),
     st.just(TlsEstablished()),
     st.builds(EndOfStream, st.sampled_from(ROLES)),
 )
@@ -67,34 +67,34 @@ ENTRIES: st.SearchStrategy[Entry] = st.one_of(
 
 def test_a_transcript_is_a_sequence_of_lines() -> None:
     entries: list[Entry] = [
-        Octets("server", b"+OK\r\n+OK"),
-        Octets("server", b""),
-        Octets("server", b" hi\r\n"),
+        Line("server", b"+OK\r\n+OK"),
+        Line("server", b""),
+        Line("server", b" hi\r\n"),
         TlsEstablished(),
         TlsEstablished(),
-        Octets("client", b"a\rb"),
+        Line("client", b"a\rb"),
         EndOfStream("client"),
     ]
     transcript = Transcript(entries)
     assert list(transcript) == [
-        Octets("server", b"+OK\r\n"),
-        Octets("server", b"+OK hi\r\n"),
+        Line("server", b"+OK\r\n"),
+        Line("server", b"+OK hi\r\n"),
         TlsEstablished(),
         TlsEstablished(),
-        Octets("client", b"a\rb"),
+        Line("client", b"a\rb"),
         EndOfStream("client"),
     ]
     assert len(transcript) == 6
     assert transcript[-1] == EndOfStream("client")
     assert transcript[2:4] == (TlsEstablished(), TlsEstablished())
-    assert transcript.octets("server") == b"+OK\r\n+OK hi\r\n"
-    assert transcript.octets("client") == b"a\rb"
+    assert transcript.sent_by("server") == b"+OK\r\n+OK hi\r\n"
+    assert transcript.sent_by("client") == b"a\rb"
     assert repr(transcript) == "<Transcript: 6 entries>"
 
 
 def test_equal_transcripts() -> None:
-    one = Transcript([Octets("client", b"STAT\r\n")])
-    other = Transcript([Octets("client", b"ST"), Octets("client", b"AT\r\n")])
+    one = Transcript([Line("client", b"STAT\r\n")])
+    other = Transcript([Line("client", b"ST"), Line("client", b"AT\r\n")])
     assert one == other
     assert hash(one) == hash(other)
     assert one != Transcript()
@@ -104,10 +104,10 @@ def test_equal_transcripts() -> None:
 def test_the_text_form() -> None:
     transcript = Transcript(
         [
-            Octets("server", b"+OK caf\xc3\xa9\t\\\x1b\r\n"),
-            Octets("client", b"USER user \n"),
+            Line("server", b"+OK caf\xc3\xa9\t\\\x1b\r\n"),
+            Line("client", b"USER user \n"),
             TlsEstablished(),
-            Octets("server", b"+ "),
+            Line("server", b"+ "),
             EndOfStream("client"),
             EndOfStream("server"),
         ]
@@ -142,7 +142,7 @@ def test_the_text_form_is_lossless(entries: list[Entry]) -> None:
 
 def test_comments_empty_lines_and_other_line_ends() -> None:
     text = f"{TITLE}# é\n\n#\nC: STAT\\R\\n\n".replace("\\R", "\\r").replace("\n", "\r\n")
-    assert Transcript.loads(text) == Transcript([Octets("client", b"STAT\r\n")])
+    assert Transcript.loads(text) == Transcript([Line("client", b"STAT\r\n")])
     # Several lines on one, as somebody may write them by hand.
     assert len(Transcript.loads(f"{TITLE}C: STAT\\r\\nQUIT\\x0D\\x0a")) == 2
 
@@ -189,7 +189,7 @@ def test_a_recorder_writes_down_what_passes() -> None:
     recorder.received(memoryview(b"\n"))
     recorder.sent(b"")
     recorder.sent(b"PASS sec")
-    assert recorder.transcript == Transcript([TlsEstablished(), Octets("server", b"+OK\r\n")])
+    assert recorder.transcript == Transcript([TlsEstablished(), Line("server", b"+OK\r\n")])
     recorder.sent(b"ret\r\nQUIT\r\n")
     recorder.received(b"")
     recorder.received(b"")
@@ -198,8 +198,8 @@ def test_a_recorder_writes_down_what_passes() -> None:
     assert recorder.transcript == Transcript(
         [
             TlsEstablished(),
-            Octets("server", b"+OK\r\n"),
-            Octets("client", b"PASS <redacted>\r\nQUIT\r\n"),
+            Line("server", b"+OK\r\n"),
+            Line("client", b"PASS <redacted>\r\nQUIT\r\n"),
             EndOfStream("server"),
             EndOfStream("client"),
         ]
@@ -217,12 +217,12 @@ def test_a_recorder_at_the_server() -> None:
     recorder.closed()
     assert recorder.transcript == Transcript(
         [
-            Octets("server", b"+OK\r\n"),
-            Octets("client", b"XLST\r\n"),
-            Octets("server", b"+OK\r\nxxxxxx\r\n.\r\n"),
-            Octets("client", b"PASS <redacted>"),
+            Line("server", b"+OK\r\n"),
+            Line("client", b"XLST\r\n"),
+            Line("server", b"+OK\r\nxxxxxx\r\n.\r\n"),
+            Line("client", b"PASS <redacted>"),
             EndOfStream("client"),
-            Octets("server", b"+O"),
+            Line("server", b"+O"),
             EndOfStream("server"),
         ]
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from ..server import ServerSession
 from ..server.actions import Action, Close, NeedData, Send, StartTls
-from ..transcript.recorded import EndOfStream, Entry, Octets, TlsEstablished
+from ..transcript.recorded import EndOfStream, Entry, Line, TlsEstablished
 from ..transcript.recorder import REDACTED, Recorder, Transcript
 from ..transports import Security
 from .memory import MemoryStream
@@ -90,7 +90,7 @@ class _Line:
         for redaction, anything in _REDACTIONS.items():
             pattern = pattern.replace(redaction, anything)
         octets = None if end else len(data)
-        return cls(re.compile(pattern, re.DOTALL), end, _shown(Octets("client", data)), octets)
+        return cls(re.compile(pattern, re.DOTALL), end, _shown(Line("client", data)), octets)
 
     def next_in(self, heard: bytearray) -> bytes | None:
         """What is to be compared with it; ``None`` if more has to come."""
@@ -115,14 +115,14 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
     opening = not isinstance(script, Transcript)
     for item in script:
         if opening and isinstance(item, tuple):
-            yield Octets("server", greeting)
+            yield Line("server", greeting)
         opening = False
         if isinstance(item, tuple):
             yield from _turn(*item)
         else:
-            yield _Line.of(item.data) if isinstance(item, Octets) and item.who == "client" else item
+            yield _Line.of(item.data) if isinstance(item, Line) and item.who == "client" else item
     if opening:
-        yield Octets("server", greeting)
+        yield Line("server", greeting)
 
 
 def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_Step]:
@@ -132,7 +132,7 @@ def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_St
         yield _Line(line, b"\r\n", f"C: a line that matches {line.pattern!r}")
     else:
         yield _Line.of(line + b"\r\n")
-    yield EndOfStream("server") if answer is None else Octets("server", answer)
+    yield EndOfStream("server") if answer is None else Line("server", answer)
 
 
 def _check_octets(part: object) -> None:
@@ -207,7 +207,7 @@ class ScriptedSession:
                 self._steps.popleft()
                 return StartTls()
             self._steps.popleft()
-            if isinstance(step, Octets) and step.data:
+            if isinstance(step, Line) and step.data:
                 self._recorder.sent(step.data)
                 return Send(step.data)
         self._refuse_what_came("the client has gone on behind the end of the script")

@@ -18,7 +18,7 @@ from ..model.states import ReplyShape
 __all__ = [
     "EndOfStream",
     "Entry",
-    "Octets",
+    "Line",
     "RecordedLine",
     "Role",
     "TlsEstablished",
@@ -39,7 +39,7 @@ Verbs: TypeAlias = tuple[tuple[bytes, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Octets:
+class Line:
     """Octets that ``who`` sent; in a ``Transcript``, one line with its end, or a part of one."""
 
     who: Role
@@ -58,7 +58,7 @@ class EndOfStream:
     who: Role
 
 
-Entry: TypeAlias = Octets | TlsEstablished | EndOfStream
+Entry: TypeAlias = Line | TlsEstablished | EndOfStream
 """One entry of a transcript."""
 
 # What is a command for certain, even where an AUTH exchange may still be going on: none of these

@@ -33,7 +33,7 @@ from ..errors import TranscriptError, printable
 from ..model.events import ClientEvent, ServerEvent
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import Limits
-from .recorded import EndOfStream, Entry, Octets, RecordedLine, Role, TlsEstablished, verbs
+from .recorded import EndOfStream, Entry, Line, RecordedLine, Role, TlsEstablished, verbs
 from .redact import REDACTED, Redactor
 from .replaying import REPLAY_LIMITS, ClientReplay, Replay, ServerReplay
 
@@ -42,7 +42,7 @@ __all__ = [
     "REPLAY_LIMITS",
     "EndOfStream",
     "Entry",
-    "Octets",
+    "Line",
     "RecordedLine",
     "Recorder",
     "Replay",
@@ -74,9 +74,9 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class Transcript(Sequence[Entry]):
-    """What passed in a session, in order: ``Octets``, ``TlsEstablished`` and ``EndOfStream``.
+    """What passed in a session, in order: ``Line``, ``TlsEstablished`` and ``EndOfStream``.
 
-    Immutable. How the octets were cut into chunks is forgotten: each ``Octets`` is one line, or
+    Immutable. How the octets were cut into chunks is forgotten: each ``Line`` is one line, or
     the part of it behind which something else happened.
     """
 
@@ -106,9 +106,9 @@ class Transcript(Sequence[Entry]):
     def __repr__(self) -> str:
         return f"<Transcript: {len(self)} entries>"
 
-    def octets(self, who: Role) -> bytes:
+    def sent_by(self, who: Role) -> bytes:
         """All that ``who`` sent, joined."""
-        return b"".join(e.data for e in self if isinstance(e, Octets) and e.who == who)
+        return b"".join(e.data for e in self if isinstance(e, Line) and e.who == who)
 
     def dumps(self) -> str:
         """The text form, in ASCII, with a line feed behind each line."""
@@ -121,7 +121,7 @@ class Transcript(Sequence[Entry]):
     def _text(self) -> Iterator[str]:
         yield f"{_TITLE} {_VERSION}\n"
         for entry in self:
-            if isinstance(entry, Octets):
+            if isinstance(entry, Line):
                 yield f"{_PREFIXES[entry.who]}{_written(entry.data)}\n"
             else:
                 yield f"{_MARKS[entry]}\n"
@@ -145,15 +145,15 @@ class Transcript(Sequence[Entry]):
 
 def _by_line(entries: Iterable[Entry]) -> Iterator[Entry]:
     def side(entry: Entry) -> Role | None:
-        return entry.who if isinstance(entry, Octets) else None
+        return entry.who if isinstance(entry, Line) else None
 
-    some = (entry for entry in entries if not isinstance(entry, Octets) or entry.data)
+    some = (entry for entry in entries if not isinstance(entry, Line) or entry.data)
     for _, run in groupby(some, key=side):
         first, *others = run
-        if isinstance(first, Octets):
-            rest = (entry.data for entry in others if isinstance(entry, Octets))
+        if isinstance(first, Line):
+            rest = (entry.data for entry in others if isinstance(entry, Line))
             for line in _LINE.findall(b"".join((first.data, *rest))):
-                yield Octets(first.who, line)
+                yield Line(first.who, line)
         else:
             yield first
             yield from others
@@ -204,7 +204,7 @@ def _entry(line: str, number: int) -> Entry:
     text = line[3:]
     if not _ESCAPED.fullmatch(text):
         raise TranscriptError(f"line {number}: malformed escape, or no printable ASCII")
-    return Octets(who, _ESCAPE.sub(_unescaped, text).encode("latin-1"))
+    return Line(who, _ESCAPE.sub(_unescaped, text).encode("latin-1"))
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -276,7 +276,7 @@ class Recorder:
 
     def _store(self, who: Role, data: bytes) -> None:
         if data:
-            self._entries.append(Octets(who, data))
+            self._entries.append(Line(who, data))
 
     def _end(self, who: Role) -> None:
         if who in self._ended:

@@ -31,7 +31,7 @@ from ..model.states import Signal, State
 from .recorded import (
     EndOfStream,
     Entry,
-    Octets,
+    Line,
     Role,
     TlsEstablished,
     Verbs,
@@ -353,13 +353,13 @@ def _begins_secure(entries: Sequence[Entry]) -> bool:
 
 
 def _octets(run: Run) -> bytes:
-    return b"".join(entry.data for _, entry in run if isinstance(entry, Octets))
+    return b"".join(entry.data for _, entry in run if isinstance(entry, Line))
 
 
 def _runs(entries: Sequence[Entry]) -> list[Run]:
     def side(numbered: tuple[int, Entry]) -> Role | int:
         number, entry = numbered
-        return entry.who if isinstance(entry, Octets) else number
+        return entry.who if isinstance(entry, Line) else number
 
     return [list(run) for _, run in groupby(enumerate(entries, 1), key=side)]
 
@@ -370,7 +370,7 @@ def _following_lines(runs: Sequence[Run]) -> list[bytes | None]:
     for run in reversed(runs):
         lines.append(following)
         first = run[0][1]
-        if isinstance(first, Octets) and first.who == "client":
+        if isinstance(first, Line) and first.who == "client":
             following = first.data.rstrip(b"\r\n")
     return lines[::-1]
 
