@@ -23,16 +23,16 @@ RUNTIMES = ("blocking", "asyncio", "uvloop", "trio")
 GROWTH = Goal(6, True, " MiB")
 """While a message passes that is not kept, however large it is."""
 GROWTH_IS = (
-    "Growth is the peak of what is resident above what was when the login was done. What is kept"
-    " of the mail, or of listings, is among it. Of programs it is not known."
+    "Growth is the peak of resident memory minus the resident memory after the login. It includes"
+    " the mail or the listings that are kept. It is not known for other programs."
 )
 PROGRAM = Entry("pop3proto, a program", limit=AHEAD.label)
 UNLIKE = (
-    "Who runs within Python takes in each message whole, and adds up their lengths. Programs do"
-    " more: each appends every message to a file, as an mbox with LF alone, but curl as they come"
-    " and fetchmail as batched SMTP. mpop and getmail6 keep a list of unique-ids too. The goal"
-    " beside mpop is that of the client within Python; like for like, program beside program, the"
-    " start of Python and the file included, is what stands behind it."
+    "The contestants within Python read each message as a whole and add up the lengths. Programs do"
+    " more: each appends every message to a file, as an mbox with LF line ends, except that curl"
+    " writes them unchanged and fetchmail as batched SMTP. mpop and getmail6 also keep a list of"
+    " unique-ids. The goal relative to mpop is for the client within Python; the ratio after it is"
+    " the fair comparison, one program with another, including the start of Python and the file."
 )
 """What the contestants at small mail do that others do not."""
 
@@ -70,8 +70,9 @@ def run(args: argparse.Namespace) -> Report:
         with serving(maildrop) as address:
             contest.run(report, address, maildrop, rounds)
     report.add(
-        "Programs are timed from their start; those within Python from connecting to the end of"
-        " QUIT (commands, large mail: from the login to the last answer). Median (least to most)."
+        "Programs are timed from their start, contestants within Python from connecting to the end"
+        " of QUIT (commands and large mail: from the login to the last answer). Median (least to"
+        " most)."
     )
     return report
 

@@ -22,16 +22,17 @@ _OPTIMISATIONS = ("Profile-guided optimisation", "Link-time optimisation")
 _TOP = """\
 # Performance
 
-How fast pop3proto is beside its peers, and beside the limit, which is a loop around the bare
-socket. Nobody has touched a figure on this page: it is written by `python -m benchmarks document`,
-from what {runs}. Only the ratios carry over to other machines; to see yours:
+How fast pop3proto is compared with its peers, and with the limit, which is a loop around the bare
+socket. No figure on this page is written by hand: `python -m benchmarks document` writes the page
+from the results of {runs}. Only the ratios carry over to other machines. To measure on yours:
 
 ```sh
 python -m pip install -e '.[benchmark,test]'
 python -m benchmarks all --json performance.json && python -m benchmarks document performance.json
 ```
 
-For more than one Python, each has an environment of its own, and the page takes all of their files:
+To compare several Pythons, give each of them an environment of its own, and all their files to the
+last command:
 
 ```sh
 .venv-3.11/bin/python -m benchmarks all --json 3.11.json
@@ -42,31 +43,31 @@ python -m benchmarks document 3.11.json 3.13.json
 {parts}
 """
 _PARTS = """\
-`python -m benchmarks {first}` measures one part, and so do {others} and {last}; `--quick` shows in
-about a minute whether all of it runs. Peers take part if they are installed; for those that are
-not, the command that installs them is printed.
+`python -m benchmarks {first}` measures one part; the other parts are {others} and {last}.
+`--quick` checks in about a minute that everything runs. Peers take part if they are installed; for
+each one that is not, the command that installs it is printed.
 """
 _PLOT = """\
 ![Messages a second, pop3proto and its peers](performance.png)
 """
 _WHY = """\
-Why some are not met, and what has changed in the code since it was measured, is told in
-[How the hot path works](hot-path.md)."""
+[How the hot path works](hot-path.md) explains why some are not met, and how the code has changed
+since it was measured."""
 _METHOD = """\
 ## How it is measured
 
-- Each contestant runs in a process of its own. The rounds take turns, each begins with another
-  contestant, and two of them are compared round by round: a figure or a ratio is the median, with
-  the least and the most behind it.
-- The server answers from memory. It is written in C and has a processor to itself; under TLS it
-  is Python's.
-- pop3proto takes part as its users have it: `Client` and `AsyncClient` with their replies, not
-  the engine alone. The engine has a table of its own, on octets in memory.
-- How Python was built is told with the machine, as far as the arguments of its `configure` show
-  it; some distributions optimise in ways that do not show there. Without profile-guided
-  optimisation (`--enable-optimizations`) and link-time optimisation (`--with-lto`) it runs Python
-  code more slowly, while peers and limits that are written in C are as fast as ever: the same code
-  has better ratios to them on a Python that was built with both.
+- Each contestant runs in a process of its own. The contestants take turns in every round, and each
+  round begins with a different one. Two contestants are compared round by round: a figure or a
+  ratio is the median of the rounds, followed by the least and the most.
+- The server answers from memory. It is written in C and has a processor to itself. Under TLS it is
+  written in Python.
+- pop3proto takes part in the form that its users see: `Client` and `AsyncClient` with their
+  replies, not the engine alone. The engine has a table of its own, on octets in memory.
+- The table of machines says how each Python was built, as far as the arguments of its `configure`
+  show it; some distributions optimise in ways that do not show there. Without profile-guided
+  optimisation (`--enable-optimizations`) and link-time optimisation (`--with-lto`) Python code runs
+  more slowly, while peers and limits that are written in C are as fast as ever: on a Python built
+  with both, the same code has better ratios to them.
 """
 
 
@@ -110,7 +111,7 @@ def write(args: argparse.Namespace, parts: Sequence[str]) -> None:
     ``parts`` are the names of the sub-commands, in the order of the page.
     """
     runs = merged(json.loads(path.read_text("utf-8")) for path in args.files)
-    measured = "one run has kept" if len(runs) == 1 else f"{len(runs)} runs have kept"
+    measured = "one run" if len(runs) == 1 else f"{len(runs)} runs"
     names = [f"`{part}`" for part in parts]
     about = _PARTS.format(first=parts[0], others=", ".join(names[1:-1]), last=names[-1])
     page = [_TOP.format(runs=measured, parts=fill(about, 100)), _summary(runs)]

@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> Report:
     with serving(maildrop) as server, delayed(server, args.milliseconds) as far:
         contest(args.milliseconds, count).run(report, far, maildrop, rounds)
     report.add(
-        "Timed from connecting, or from the start of a program, to the end of QUIT. Who sends one"
-        f" command at a time gets {max(1, count // _SHARE)} of the messages."
+        "Timed from connecting, or from the start of a program, to the end of QUIT. Contestants"
+        f" that send one command at a time fetch {max(1, count // _SHARE)} of the messages."
     )
     return report
 

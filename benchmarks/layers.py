@@ -42,9 +42,9 @@ def run(args: argparse.Namespace) -> Report:
             arguments = {"job": job, "count": count, "address": address.arguments()}
             _measure(report, job, arguments, rounds)
     report.add(
-        "The blocking client, in microseconds of wall time for each message or command. All but"
-        " the last layer work on octets in memory, the last one beside the server of the clients'"
-        " contests. A layer's own time is what it adds to the one before it."
+        "The blocking client, in microseconds of wall time for each message or command. The last"
+        " layer talks to the server of the clients' contests, all others work on octets in memory."
+        " A layer's own time is the time that it adds to the layer before it."
     )
     return report
 

@@ -43,7 +43,7 @@ def _file(scale: int) -> tuple[Contest, Maildrop]:
 
 def _smaller_file(scale: int) -> tuple[Contest, Maildrop]:
     contest, maildrop = _saving(100 * _MIB // scale, Entry("poplib", "file", limit=_TO_FILE.label))
-    contest.note = "The same once more for poplib, which has to hold all lines of a message."
+    contest.note = "The same again with poplib, which has to hold all the lines of a message."
     return contest, maildrop
 
 
@@ -96,9 +96,9 @@ def _listings(scale: int) -> tuple[Contest, Maildrop]:
         count,
         references=("poplib", rows.label),
         memory=True,
-        note="poplib returns lines as they came; pop3proto numbers, sizes and unique-ids, which it"
-        " has checked. So there is a second row of poplib's, with a split() and an int() or two"
-        " for each line, as every caller needs them, and no checks.",
+        note="poplib returns the lines as they arrived; pop3proto returns numbers, sizes and"
+        " unique-ids, and has checked them. The second row of poplib adds the split() and the int()"
+        " or two for each line that every caller needs, without any checks.",
     )
     return contest, Maildrop(count, 2_000, 50_000)
 

@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> Report:
     report.judge_goals = not args.quick
     maildrop = Maildrop(count, 4096, 4096, text=True)
     report.add(
-        f"{count:,} messages of 4 KiB, in one session, by a client that only looks for the end of"
-        " each. CPU is that of the server's process; the one from memory is the limit. Dovecot is"
-        " here for orientation: it has a Maildir, several processes and logs to look after, and"
-        " its CPU is not known."
+        f"{count:,} messages of 4 KiB, in one session, with a client that only looks for the end of"
+        " each. CPU is that of the server's process. The server that sends from memory is the"
+        " limit. Dovecot is included for orientation: it has a Maildir, several processes and logs"
+        " to look after, and its CPU is not known."
     )
     names = [_LIMIT, _OURS]
     for name, missing in ((_TWISTED, peers.missing("Twisted")), (_DOVECOT, dovecot.missing())):

@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> Report:
         rows.append([kind, f"{count:,}", ours.spread(), str(goal), verdict, bare.spread()])
     header = ["connections", "sessions", "KiB of each", "goal", "met", "asyncio alone, KiB"]
     report.add(
-        "Every session is logged in and open; then all of them send NOOP at once. Memory is what"
-        " the process holds, kernel buffers not counted. Beside it: as many open connections of"
-        " asyncio's own, with a protocol that does nothing."
+        "Every session is logged in and open; then all of them send NOOP at once. Memory is that of"
+        " the process, without kernel buffers. For comparison: the same number of open connections"
+        " of asyncio's own, with a protocol that does nothing."
     )
     report.table(header, rows)
     return report

@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> Report:
         with serving(maildrop, tls=True) as address:
             contest.run(report, address, maildrop, rounds)
     report.add(
-        "From the login to the last answer; with pycurl, which logs in when it first retrieves,"
-        " from connecting. The server is written in Python."
+        "Timed from the login to the last answer; for pycurl, which logs in when it retrieves the"
+        " first message, from connecting. The server is written in Python."
     )
     return report
 

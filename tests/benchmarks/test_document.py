@@ -66,8 +66,8 @@ def test_the_page(tmp_path: Path) -> None:
     # The summary is above all figures, and what is measured in the order of the parts.
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings[0] == "## Every goal"
-    assert "\n\nWhy some are not met," in text
-    assert "(hot-path.md).\n\n| part" in text
+    assert "explains why some are not met" in text
+    assert "since it was measured.\n\n| part" in text
     assert headings[-2:] == ["## Of clients", "## Of layers"]
     assert "Text of layers.\n\n### A table\n\n| column |" in text
     assert "Goals not met:\n\n- layers, to poplib: 1.00x where ≥ 2.00x is the goal" in text
@@ -92,8 +92,8 @@ def test_the_page_without_matplotlib(
 
 def test_every_part_is_named(tmp_path: Path) -> None:
     text = page(tmp_path, {"layers": result("layers", 2.0)})
-    assert "`python -m benchmarks engine` measures one part, and so do `clients` and" in text
-    assert "one run has kept" in text
+    assert "`python -m benchmarks engine` measures one part; the other parts are `clients`" in text
+    assert "the results of one run." in text
 
 
 def test_a_run_without_the_clients_has_no_plot(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_several_pythons_are_side_by_side(tmp_path: Path) -> None:
     assert rows(text, "engine")[0][2:] == ["≥ 2.00x", "", "4.00x: yes"]
     assert rows(text, "Link-time") == [["Link-time optimisation", NOT_ASKED, "yes"]]
     assert text.count("## Of layers") == 2
-    assert "2 runs have kept" in text
+    assert "the results of 2 runs." in text
 
 
 def test_the_same_version_built_twice_is_two_runs(tmp_path: Path) -> None:
