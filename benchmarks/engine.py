@@ -109,8 +109,8 @@ def _linearity(report: Report) -> None:
     report.add(
         "Work is counted, not timed: operations, and octets that are read or copied. Linear means"
         f" at most {linearity.MOST_WORK} for each octet, and at most {linearity.MOST_GROWTH} times"
-        " as much for twice the octets. Each input consists of several chunks, except in the rows in"
-        " which all of it arrives at once."
+        " as much for twice the octets. Each input consists of several chunks, except in the rows"
+        " in which all of it arrives at once."
     )
     header = ["body", "chunk, octets", "feed", "octets", "work an octet", "growth when doubled"]
     report.table(header, rows)
