@@ -158,7 +158,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in ("clients.json", "layers.json")]
     assert main(["document", *files, "--to", str(tmp_path)]) == 0
     text = (tmp_path / "performance.md").read_text("utf-8")
-    assert "`servers` and `layers`; `--quick`" in " ".join(text.split())
+    assert "`servers` and `layers`. `--quick`" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
