@@ -1,8 +1,8 @@
-"""TLS once for every runtime: a stream around a stream.
+"""TLS once for everybody: a state machine without I/O, and the stream that is built from it.
 
 The octets go through ``ssl.MemoryBIO``, so that implicit TLS and STLS, sockets, proxies' tunnels
-and event loops of the caller's own are all the same to it, and a session costs a tenth of the
-memory of asyncio's own TLS.
+and event loops of the caller's own are all the same to it. A session costs a tenth of the memory
+of asyncio's own TLS.
 """
 
 from __future__ import annotations
@@ -14,107 +14,112 @@ from time import monotonic
 from ..errors import TlsError
 from .stream import Stream, time_left
 
-__all__ = ["TlsStream"]
+__all__ = ["TlsPipe", "TlsStream"]
 
-# What a record holds at most (RFC 8446 section 5.1), and so what one read gives. To make room for
-# more, and give that back, takes a sixth of the time of reading.
+# The most that a record holds (RFC 8446 section 5.1), and so the most that one read gives. A larger
+# buffer has to be allocated and given back for each read, which takes a sixth of its time.
 _RECORD = 16 * 1024
 
 
-class TlsStream:
-    """The client's side of TLS over ``stream``; call ``handshake()`` before anything else."""
+class TlsPipe:
+    """One end of a TLS connection, without any input or output.
+
+    It is the client's end, which verifies that the server is ``server_hostname``, or with
+    ``server_side=True`` the server's. It never waits: hand in what arrives with
+    ``receive_data()``, and send what ``data_to_send()`` returns whenever ``handshake()`` or
+    ``read()`` needs more, and after every error, which may have an alert for the peer::
+
+        pipe = TlsPipe(context, server_hostname="pop.example.org")
+        while not pipe.handshake():
+            sock.sendall(pipe.data_to_send())
+            pipe.receive_data(sock.recv(65536))
+        sock.sendall(pipe.data_to_send())
+
+    After STLS, make it when the engine returns ``Signal.PAUSED`` (``StartTls`` on a server), and
+    tell the engine ``tls_established()`` after the handshake. Raises ``TlsError`` if the context
+    checks the server's name and none is given, or one that no certificate can show.
+    """
 
     def __init__(
-        self, stream: Stream, context: ssl.SSLContext, server_hostname: str | None
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_hostname: str | None = None,
+        server_side: bool = False,
     ) -> None:
-        if context.check_hostname and not server_hostname:
+        if not server_side and context.check_hostname and not server_hostname:
             # SSLSocket refuses this; SSLObject would verify the certificate, and take any name.
             raise TlsError(
                 "the context checks the server's name, and no name was given",
                 hint="give server_hostname, or a context that does not check it",
             )
-        self._stream = stream
-        self._broken: TlsError | None = None
+        self.established = False
+        """True after the handshake."""
+        self._peer = "client" if server_side else "server"
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        # An error that came after records which are good, and are read first.
+        self._postponed: TlsError | None = None
         try:
             self.ssl_object = context.wrap_bio(
-                self._incoming, self._outgoing, server_hostname=server_hostname
+                self._incoming,
+                self._outgoing,
+                server_side=server_side,
+                server_hostname=server_hostname,
             )
             """The ``SSLObject``: protocol version, cipher, certificates, channel binding."""
         except ValueError as error:
             # An empty or overlong host name, or one that begins with a dot.
             raise TlsError(f"TLS cannot be started: {error}") from error
 
-    async def handshake(self, timeout: float | None) -> None:
-        """Shake hands within ``timeout`` seconds.
-
-        Raises ``TlsError`` if it fails, a certificate that is refused among other reasons.
-        """
-        deadline = None if timeout is None else monotonic() + timeout
-        while True:
-            try:
-                self.ssl_object.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._flush(time_left(deadline))
-                await self._feed(time_left(deadline))
-            except ssl.CertificateError as error:
-                await self._send_alert()
-                raise TlsError(f"the server's certificate is refused: {error}") from error
-            except ssl.SSLError as error:
-                await self._send_alert()
-                raise TlsError(f"the TLS handshake failed: {error}") from error
-            else:
-                await self._flush(time_left(deadline))
-                return
-
-    async def _send_alert(self) -> None:
-        # The server may know why, if it still listens; the handshake's own error counts.
-        with suppress(OSError):
-            await self._flush(1.0)
-
-    async def _flush(self, timeout: float | None) -> None:
-        if self._outgoing.pending:
-            await self._stream.send(self._outgoing.read(), timeout)
-
-    async def _feed(self, timeout: float | None) -> None:
-        data = await self._stream.receive(timeout)
+    def receive_data(self, data: bytes) -> None:
+        """Take octets that arrived from the peer; ``b""`` is the end of the stream."""
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
 
-    async def send(self, data: bytes, timeout: float | None) -> None:
-        """Encrypt and send; see ``Stream``."""
+    def data_to_send(self) -> bytes:
+        """Return the octets that have to be sent to the peer now, ``b""`` if there are none."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; return True when it is done, False if more has to arrive.
+
+        Raises ``TlsError``. Its message says if it is the peer's certificate that was refused, and
+        its ``__cause__`` is an ``ssl.SSLCertVerificationError`` then.
+        """
+        try:
+            self.ssl_object.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.CertificateError as error:
+            raise TlsError(f"the {self._peer}'s certificate is refused: {error}") from error
+        except ssl.SSLError as error:
+            raise TlsError(f"the TLS handshake failed: {error}") from error
+        self.established = True
+        return True
+
+    def send(self, data: bytes) -> bytes:
+        """Encrypt ``data``; return all the octets that have to be sent now.
+
+        Raises ``TlsError``.
+        """
         try:
             self.ssl_object.write(data)
         except ssl.SSLError as error:
             raise TlsError(f"TLS broke: {error}") from error
-        await self._flush(timeout)
+        return self.data_to_send()
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Receive and decrypt; see ``Stream``.
+    def read(self) -> bytes | None:
+        """Return all that can be decrypted now, or None if more octets have to arrive.
 
-        What comes of a record before all of it is there shows nothing, so that ``timeout`` is for
-        a whole record, 16 KiB at most. The end of the stream is ``b""`` with and without
-        close_notify: whether it may end there shows in the session, which never takes part of a
-        body for the whole.
+        ``b""`` is the end, with and without close_notify: whether the stream may end there, the
+        engine decides, which never takes a part of a message for the whole. Raises ``TlsError``.
+        TLS 1.3 can have something to send after it (a key update).
         """
-        data = self._decrypted()
-        if data is not None:
-            return data
-        deadline = None if timeout is None else monotonic() + timeout
-        while data is None:
-            # TLS 1.3 can want to send while it reads (key updates).
-            await self._flush(time_left(deadline))
-            await self._feed(time_left(deadline))
-            data = self._decrypted()
-        return data
-
-    def _decrypted(self) -> bytes | None:
-        """What can be read now, ``b""`` at the end of the stream, ``None`` if more is needed."""
-        if self._broken is not None:
-            raise self._broken
+        if self._postponed is not None:
+            raise self._postponed
         read = self.ssl_object.read
         try:
             data = read(_RECORD)
@@ -127,30 +132,91 @@ class TlsStream:
         return self._with_the_next(data) if self._incoming.pending else data
 
     def _with_the_next(self, data: bytes) -> bytes:
-        """``data`` and all that came with it: one read gives one record."""
+        """Return ``data`` and the records that arrived with it: one read gives one record."""
         read = self.ssl_object.read
         records = [data]
         try:
             while self._incoming.pending and (data := read(_RECORD)):
                 records.append(data)
         except ssl.SSLWantReadError:
-            # The last record has come in part; the next read says so again.
+            # The last record has arrived in part; the next read says so again.
             pass
         except ssl.SSLError as error:
-            # The records before it are good, and its turn comes behind them.
-            self._broken = TlsError(f"TLS broke: {error}")
-            self._broken.__cause__ = error
+            # The records before it are good; it is raised after they have been read.
+            self._postponed = TlsError(f"TLS broke: {error}")
+            self._postponed.__cause__ = error
         return b"".join(records)
 
-    async def aclose(self) -> None:
-        """Send close_notify if that is possible, and close the stream underneath."""
+    def close(self) -> bytes:
+        """Return the octets that end TLS in an orderly way (close_notify), if it still can be."""
         with suppress(ssl.SSLError, ValueError):
-            # Writes our close_notify, then complains that the server's is not there yet.
+            # Writes our close_notify, then complains that the peer's is not there yet.
             self.ssl_object.unwrap()
+        return self.data_to_send()
+
+
+class TlsStream:
+    """The client's side of TLS over ``stream``; call ``handshake()`` before anything else."""
+
+    def __init__(
+        self, stream: Stream, context: ssl.SSLContext, server_hostname: str | None
+    ) -> None:
+        self._stream = stream
+        self._pipe = TlsPipe(context, server_hostname=server_hostname)
+        self.ssl_object = self._pipe.ssl_object
+        """The ``SSLObject``: protocol version, cipher, certificates, channel binding."""
+
+    async def handshake(self, timeout: float | None) -> None:
+        """Shake hands within ``timeout`` seconds; raise ``TlsError`` if that fails."""
+        deadline = None if timeout is None else monotonic() + timeout
+        try:
+            while not self._pipe.handshake():
+                await self._exchange(deadline)
+        except TlsError:
+            # An alert tells the server why, if it still listens; the error itself counts.
+            with suppress(OSError):
+                await self._flush(1.0)
+            raise
+        await self._flush(time_left(deadline))
+
+    async def _flush(self, timeout: float | None) -> None:
+        data = self._pipe.data_to_send()
+        if data:
+            await self._stream.send(data, timeout)
+
+    async def _exchange(self, deadline: float | None) -> None:
+        # TLS 1.3 can have something to send while it reads, too (key updates).
+        await self._flush(time_left(deadline))
+        self._pipe.receive_data(await self._stream.receive(time_left(deadline)))
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        """Encrypt and send; see ``Stream``."""
+        await self._stream.send(self._pipe.send(data), timeout)
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """Receive and decrypt; see ``Stream``.
+
+        A record shows nothing before all of it has arrived, so ``timeout`` is for a whole record,
+        16 KiB at most.
+        """
+        read = self._pipe.read
+        data = read()
+        if data is not None:
+            return data
+        deadline = None if timeout is None else monotonic() + timeout
+        while data is None:
+            await self._exchange(deadline)
+            data = read()
+        return data
+
+    async def aclose(self) -> None:
+        """Send close_notify if that is possible, and close the stream below."""
+        closing = self._pipe.close()
         with suppress(OSError):
-            await self._flush(1.0)
+            if closing:
+                await self._stream.send(closing, 1.0)
         await self._stream.aclose()
 
     def abort(self) -> None:
-        """Close the stream underneath at once."""
+        """Close the stream below at once."""
         self._stream.abort()

@@ -1,8 +1,10 @@
 """Adapters that drive the engine over real connections: one thin module for each runtime.
 
-They share everything but the native stream; see ``Stream`` for the four methods that an own
-transport has to bring.
+They share everything but the native stream; see ``Stream`` for the four methods that a transport
+of your own has to have.
 """
+
+from typing import TYPE_CHECKING
 
 from ..client.batch import Batch, Outcome
 from ..client.message import MessageStream, Progress, SupportsWrite
@@ -15,6 +17,9 @@ from ..client.options import (
     Timeouts,
 )
 from ..client.stream import Stream
+
+if TYPE_CHECKING:
+    from ..client.tls import TlsPipe
 
 __all__ = [
     "DEFAULT_TIMEOUTS",
@@ -29,4 +34,16 @@ __all__ = [
     "Stream",
     "SupportsWrite",
     "Timeouts",
+    "TlsPipe",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        # Without TLS, OpenSSL is not loaded: it takes as long as all of the rest. Type checkers do
+        # not see this function, or they would believe that there is every other name, too.
+        if name == "TlsPipe":
+            from ..client.tls import TlsPipe
+
+            return TlsPipe
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,178 @@
+"""TLS without I/O: both ends of it, in memory."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import trustme
+
+from pop3proto import TlsError
+from pop3proto.transports import TlsPipe
+
+NAME = "pop.example.org"
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
+
+
+@pytest.fixture(scope="module")
+def contexts() -> Contexts:
+    """The client's, and the server's with a certificate for ``NAME`` that the client trusts."""
+    authority = trustme.CA()
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(NAME).configure_cert(server)
+    return client, server
+
+
+def pipes(contexts: Contexts, name: str = NAME) -> tuple[TlsPipe, TlsPipe]:
+    client = TlsPipe(contexts[0], server_hostname=name)
+    return client, TlsPipe(contexts[1], server_side=True)
+
+
+def carry(sender: TlsPipe, receiver: TlsPipe) -> None:
+    data = sender.data_to_send()
+    if data:
+        receiver.receive_data(data)
+
+
+def shake_hands(client: TlsPipe, server: TlsPipe) -> None:
+    for _ in range(4):
+        for one, other in ((client, server), (server, client)):
+            one.handshake()
+            carry(one, other)
+        if client.established and server.established:
+            return
+    raise AssertionError("the handshake does not end")
+
+
+def connected(contexts: Contexts) -> tuple[TlsPipe, TlsPipe]:
+    client, server = pipes(contexts)
+    shake_hands(client, server)
+    return client, server
+
+
+def test_the_handshake_tells_when_it_needs_more(contexts: Contexts) -> None:
+    client, server = pipes(contexts)
+    assert not client.handshake()
+    assert not client.established
+    assert client.data_to_send().startswith(b"\x16\x03")
+    assert client.data_to_send() == b""
+    assert not server.handshake()
+    client, server = connected(contexts)
+    assert client.established
+    assert server.established
+    assert client.ssl_object.version() == server.ssl_object.version()
+
+
+def test_what_is_sent_is_read_at_the_other_end(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    for one, other in ((client, server), (server, client)):
+        assert other.read() is None
+        octets = one.send(b"NOOP\r\n")
+        assert b"NOOP" not in octets
+        other.receive_data(octets)
+        assert other.read() == b"NOOP\r\n"
+        assert other.read() is None
+
+
+def test_many_records_are_read_at_once_and_part_of_one_not_at_all(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    octets = b"".join(server.send(piece) for piece in (b"x" * 40_000, b"y", b"z"))
+    client.receive_data(octets[:-1])
+    assert client.read() == b"x" * 40_000 + b"y"
+    assert client.read() is None
+    client.receive_data(octets[-1:])
+    assert client.read() == b"z"
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_the_end_is_no_octets(contexts: Contexts, orderly: bool) -> None:
+    client, server = connected(contexts)
+    octets = server.send(b"bye") + (server.close() if orderly else b"")
+    client.receive_data(octets)
+    assert client.read() == b"bye"
+    if not orderly:
+        client.receive_data(b"")
+    assert client.read() == b""
+    client.close()
+    assert client.close() == b""
+
+
+def test_a_broken_record_is_reported_after_those_before_it(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    good, bad = server.send(b"good"), bytearray(server.send(b"bad"))
+    bad[-1] ^= 1
+    client.receive_data(good + bytes(bad))
+    assert client.read() == b"good"
+    for _ in range(2):
+        with pytest.raises(TlsError, match="TLS broke"):
+            client.read()
+
+
+def test_a_broken_record_alone(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    bad = bytearray(server.send(b"bad"))
+    bad[-1] ^= 1
+    client.receive_data(bytes(bad))
+    with pytest.raises(TlsError, match="TLS broke"):
+        client.read()
+    # The alert for the peer.
+    assert client.data_to_send()
+
+
+def test_a_refused_certificate_is_told_apart(contexts: Contexts) -> None:
+    client, server = pipes(contexts, "other.example.org")
+    with pytest.raises(TlsError, match="the server's certificate is refused") as caught:
+        shake_hands(client, server)
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    carry(client, server)
+    with pytest.raises(TlsError, match="the TLS handshake failed"):
+        server.handshake()
+
+
+def test_a_server_refuses_a_clients_certificate(contexts: Contexts) -> None:
+    authority = trustme.CA()
+    demanding = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(NAME).configure_cert(demanding)
+    demanding.verify_mode = ssl.CERT_REQUIRED
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    trustme.CA().issue_cert("client.example.org").configure_cert(client)
+    with pytest.raises(TlsError, match="the client's certificate is refused"):
+        shake_hands(*pipes((client, demanding)))
+
+
+def test_what_is_no_tls_is_refused(contexts: Contexts) -> None:
+    client, _ = pipes(contexts)
+    client.receive_data(b"+OK POP3 server ready\r\n")
+    with pytest.raises(TlsError, match="the TLS handshake failed"):
+        client.handshake()
+
+
+def test_nothing_is_sent_before_the_handshake_and_after_the_end(contexts: Contexts) -> None:
+    client, _ = pipes(contexts)
+    assert client.close() == b""
+    client, server = connected(contexts)
+    server.close()
+    with pytest.raises(TlsError, match="TLS broke"):
+        server.send(b"more")
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_a_client_needs_a_name_to_verify(contexts: Contexts, name: str | None) -> None:
+    with pytest.raises(TlsError, match="no name was given"):
+        TlsPipe(contexts[0], server_hostname=name)
+
+
+def test_a_name_that_no_certificate_can_show(contexts: Contexts) -> None:
+    with pytest.raises(TlsError, match="TLS cannot be started"):
+        TlsPipe(contexts[0], server_hostname=".example.org")
+
+
+def test_it_is_loaded_from_where_it_is_public() -> None:
+    from pop3proto import transports
+
+    assert transports.TlsPipe is TlsPipe
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        getattr(transports, "Nothing")  # noqa: B009 - type checkers know that there is none
