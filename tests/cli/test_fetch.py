@@ -18,7 +18,7 @@ from pop3proto.cli.fetch import PASSWORD_VARIABLE, claim, file_name
 from pop3proto.cli.main import main
 from pop3proto.errors import LocalProtocolError
 from pop3proto.model.url import PopUrl
-from pop3proto.sasl.server import Anonymous, External, Passwords, password_mechanisms
+from pop3proto.sasl.server import Passwords, ServerAnonymous, ServerExternal, password_mechanisms
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, serve, serve_script
 from pop3proto.testing.script import Turn
@@ -44,7 +44,7 @@ def server(
     users = {"user": SECRET}
     mechanisms = password_mechanisms(Passwords(users), host="127.0.0.1")
     with serve(
-        maildrops, users=users, security=request.param, mechanisms=[*mechanisms, Anonymous()]
+        maildrops, users=users, security=request.param, mechanisms=[*mechanisms, ServerAnonymous()]
     ) as running:
         yield running
 
@@ -223,7 +223,7 @@ def test_a_certificate_of_the_users(maildrops: MemoryMaildrops, tmp_path: Path) 
         users={},
         security=Security.TLS,
         tls_context=context,
-        mechanisms=[External("user")],
+        mechanisms=[ServerExternal("user")],
     ) as server:
         where = [url(server, "user;AUTH=EXTERNAL"), str(tmp_path / "mail")]
         trust = ["--ca", str(tmp_path / "ca.pem")]

@@ -21,12 +21,12 @@ from pop3proto import (
 from pop3proto.sasl import External, ScramSha256, by_name, channel_bindings
 from pop3proto.sasl.server import (
     ChannelBinding,
-    Mechanism,
     Passwords,
+    ServerExternal,
+    ServerMechanism,
     end_point,
     password_mechanisms,
 )
-from pop3proto.sasl.server import External as ServerExternal
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, memory_stream, serve
 from pop3proto.transports import Security
@@ -65,7 +65,7 @@ class Certified:
         unique = tls.get_channel_binding("tls-unique") if tls.version() == "TLSv1.2" else None
         return [bound, *([ChannelBinding("tls-unique", unique)] if unique else [])]
 
-    def mechanisms(self, tls: ssl.SSLObject | None) -> list[Mechanism]:
+    def mechanisms(self, tls: ssl.SSLObject | None) -> list[ServerMechanism]:
         passwords = Passwords(USERS)
         if tls is None:
             return list(password_mechanisms(passwords, host="localhost"))
@@ -237,7 +237,7 @@ def test_an_offer_that_somebody_has_stripped() -> None:
     # RFC 5802 section 6: the client says that it could have bound; the server has offered it.
     certified = Certified()
 
-    def stripped(tls: ssl.SSLObject | None) -> list[Mechanism]:
+    def stripped(tls: ssl.SSLObject | None) -> list[ServerMechanism]:
         offered = certified.mechanisms(tls)
         return [each for each in offered if not each.name.endswith("-PLUS")]
 

@@ -14,11 +14,11 @@ from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.sasl import channel_bindings
 from pop3proto.sasl.server import (
+    Attempt,
     ChannelBinding,
-    Exchange,
-    Mechanism,
-    Outcome,
     Passwords,
+    ServerMechanism,
+    Verdict,
     password_mechanisms,
 )
 from pop3proto.server import MemoryMaildrops, ServerOptions
@@ -31,7 +31,7 @@ from tests.tracebacks import shown
 
 # Each binding that is refused is a login that failed.
 OPTIONS = ServerOptions(failed_login_delay=0.0, max_failed_logins=9)
-Mechanisms = Callable[[ssl.SSLObject | None], list[Mechanism]]
+Mechanisms = Callable[[ssl.SSLObject | None], list[ServerMechanism]]
 
 
 def started(
@@ -70,18 +70,18 @@ class Watched:
 
     shows_password = False
 
-    def __init__(self, mechanism: Mechanism, begun: list[str], *, curt: bool) -> None:
+    def __init__(self, mechanism: ServerMechanism, begun: list[str], *, curt: bool) -> None:
         self.name = mechanism.name
         self._mechanism = mechanism
         self._begun = begun
         self._curt = curt
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         self._begun.append(self.name)
         exchange = self._mechanism.begin()
 
         class Curt:
-            def respond(self, data: bytes | None) -> Outcome:
+            def respond(self, data: bytes | None) -> Verdict:
                 outcome = exchange.respond(data)
                 return None if isinstance(outcome, bytes) and outcome[:2] == b"e=" else outcome
 
@@ -96,7 +96,7 @@ def knowing(
 ) -> Mechanisms:
     """What a server offers that knows these channel bindings."""
 
-    def mechanisms(tls: ssl.SSLObject | None) -> list[Mechanism]:
+    def mechanisms(tls: ssl.SSLObject | None) -> list[ServerMechanism]:
         known = [] if tls is None else bindings(tls)
         offered = password_mechanisms(Passwords(USERS), host="localhost", channel_bindings=known)
         return [Watched(each, begun, curt=curt) for each in offered]

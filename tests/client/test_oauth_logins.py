@@ -21,7 +21,7 @@ from pop3proto import (
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.sasl import XOAuth2
-from pop3proto.sasl.server import OAuthBearer
+from pop3proto.sasl.server import ServerOAuthBearer
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
@@ -193,7 +193,7 @@ def test_a_function_that_waits_for_its_token(on: Callable[[Flow], Any], mode: Se
         asked.append(next(left))
         return asked[-1]
 
-    mechanisms = [OAuthBearer(Source())]
+    mechanisms = [ServerOAuthBearer(Source())]
     with serve(
         MemoryMaildrops({"user": [b"one\r\n"]}),
         users={},

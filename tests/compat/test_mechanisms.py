@@ -14,15 +14,15 @@ from spnego.exceptions import SpnegoError
 from pop3proto.compat import poplib
 from pop3proto.sasl import PASSWORD_MECHANISMS, SHOWS_SECRET
 from pop3proto.sasl.server import (
-    Anonymous,
-    Exchange,
-    External,
+    Attempt,
     LoggedIn,
-    Mechanism,
-    OAuthBearer,
-    Outcome,
     Passwords,
-    XOAuth2,
+    ServerAnonymous,
+    ServerExternal,
+    ServerMechanism,
+    ServerOAuthBearer,
+    ServerXOAuth2,
+    Verdict,
     end_point,
     password_mechanisms,
 )
@@ -48,7 +48,7 @@ class Ntlm:
     name = "NTLM"
     shows_password = False
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         return NtlmExchange()
 
 
@@ -57,7 +57,7 @@ class NtlmExchange:
         options = spnego.NegotiateOptions.use_ntlm
         self._context = spnego.server(protocol="ntlm", options=options)
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         try:
             challenge = self._context.step(data)
         except SpnegoError:
@@ -71,19 +71,19 @@ class Gssapi:
     name = "GSSAPI"
     shows_password = False
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         return GssapiExchange()
 
 
 class GssapiExchange:
     def __init__(self) -> None:
-        self._answers: dict[bytes | None, Outcome] = {
+        self._answers: dict[bytes | None, Verdict] = {
             b"ticket": b"mutual",
             b"": b"[\x01\0\x10\0]",
             b"[\x01\0\0\0]": LoggedIn("user"),
         }
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         return self._answers.pop(data, None)
 
 
@@ -149,7 +149,7 @@ class Certified:
         self._authority.issue_cert(f"{user}@example.org", common_name=user).configure_cert(context)
         return context
 
-    def mechanisms(self, tls: ssl.SSLObject | None) -> list[Mechanism]:
+    def mechanisms(self, tls: ssl.SSLObject | None) -> list[ServerMechanism]:
         named: Any = (tls and tls.getpeercert()) or {}
         identity = dict(pair for part in named.get("subject", ()) for pair in part)
         assert self._binding is not None
@@ -159,10 +159,10 @@ class Certified:
                 host="localhost",
                 channel_bindings=[self._binding] if tls is not None else [],
             ),
-            XOAuth2(Tokens()),
-            OAuthBearer(Tokens()),
-            External(identity.get("commonName", "")),
-            Anonymous("user"),
+            ServerXOAuth2(Tokens()),
+            ServerOAuthBearer(Tokens()),
+            ServerExternal(identity.get("commonName", "")),
+            ServerAnonymous("user"),
             Ntlm(),
             Gssapi(),
         ]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pop3proto import LocalProtocolError, SaslError
 from pop3proto.sasl import Mechanism
 from pop3proto.sasl.mechanism import ShowsSecret
-from pop3proto.sasl.plain import Anonymous, External, Login, Plain
-from pop3proto.sasl.users import LoggedIn, Passwords, PlainMechanism
+from pop3proto.sasl.plain import Anonymous, External, LoginMechanism, Plain
+from pop3proto.sasl.users import LoggedIn, Passwords, ServerPlain
 from tests.property.effort import effort
 from tests.tracebacks import shown
 
@@ -25,7 +25,7 @@ def unusable(form: str | bytes, text: str = SECRET) -> str | bytes:
     ("mechanism", "name", "shows_secret"),
     [
         (Plain("tim", SECRET), "PLAIN", True),
-        (Login("tim", SECRET), "LOGIN", True),
+        (LoginMechanism("tim", SECRET), "LOGIN", True),
         (Anonymous("sirhc"), "ANONYMOUS", False),
         (External("tim"), "EXTERNAL", False),
     ],
@@ -59,7 +59,7 @@ def test_plain_of_rfc_4616() -> None:
 def test_plain_of_rfc_5034() -> None:
     message = Plain("test", "test", authorization_id="test").initial()
     assert message == b64decode("dGVzdAB0ZXN0AHRlc3Q=")
-    server = PlainMechanism(Passwords({"test": "test"}))
+    server = ServerPlain(Passwords({"test": "test"}))
     assert server.begin().respond(message) == LoggedIn("test")
 
 
@@ -96,7 +96,7 @@ def test_plain_refuses_what_is_no_text_and_what_is_missing() -> None:
 @effort(100)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1), st.data())
 def test_plain_against_the_server(password: str, data: st.DataObject) -> None:
-    server = PlainMechanism(Passwords({"user": password}))
+    server = ServerPlain(Passwords({"user": password}))
     tried = data.draw(st.sampled_from([password, password + "x", password.swapcase()]))
     outcome = server.begin().respond(Plain("user", tried).initial())
     assert outcome == (LoggedIn("user") if tried == password else None)
@@ -104,7 +104,7 @@ def test_plain_against_the_server(password: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("prompt", [b"Username:", b"User Name\0", b"", b"\xff"])
 def test_login_answers_whatever_the_prompts_are(prompt: bytes) -> None:
-    login = Login("tim", SECRET)
+    login = LoginMechanism("tim", SECRET)
     assert login.initial() is None
     assert login.respond(prompt) == b"tim"
     assert not login.complete
@@ -115,21 +115,21 @@ def test_login_answers_whatever_the_prompts_are(prompt: bytes) -> None:
 
 
 def test_login_sends_text_as_it_is() -> None:
-    login = Login("\u00aa", b"\xff")
+    login = LoginMechanism("\u00aa", b"\xff")
     assert (login.respond(b""), login.respond(b"")) == (b"\xc2\xaa", b"\xff")
-    assert [Login("tim", "").respond(b"")] == [b"tim"]
+    assert [LoginMechanism("tim", "").respond(b"")] == [b"tim"]
 
 
 @pytest.mark.parametrize("form", UNUSABLE)
 def test_login_refuses_what_cannot_be_sent(form: str | bytes) -> None:
     with pytest.raises(LocalProtocolError, match="the password") as caught:
-        Login("tim", unusable(form))
+        LoginMechanism("tim", unusable(form))
     assert SECRET not in shown(caught.value)
     with pytest.raises(LocalProtocolError, match="the user name") as caught:
-        Login(unusable(form, "tim"), SECRET)
+        LoginMechanism(unusable(form, "tim"), SECRET)
     assert SECRET not in shown(caught.value)
     with pytest.raises(LocalProtocolError, match="the user name is empty"):
-        Login("", SECRET)
+        LoginMechanism("", SECRET)
 
 
 def test_external_of_rfc_4422() -> None:

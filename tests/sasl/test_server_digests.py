@@ -11,8 +11,8 @@ from pop3proto.sasl import server_digests as _server_digests
 from pop3proto.sasl.cram_md5 import CramMd5 as CramMd5Client
 from pop3proto.sasl.digest_md5 import DigestMd5 as DigestMd5Client
 from pop3proto.sasl.digest_md5 import parse
-from pop3proto.sasl.server_digests import CramMd5, DigestMd5
-from pop3proto.sasl.users import LoggedIn, Outcome, Passwords
+from pop3proto.sasl.server_digests import ServerCramMd5, ServerDigestMd5
+from pop3proto.sasl.users import LoggedIn, Passwords, Verdict
 from tests.property.effort import effort
 
 HOST = "mail.example.org"
@@ -26,12 +26,12 @@ PASSWORDS = {
 USERS = Passwords(PASSWORDS)
 
 
-def cram() -> CramMd5:
-    return CramMd5(USERS, host=HOST)
+def cram() -> ServerCramMd5:
+    return ServerCramMd5(USERS, host=HOST)
 
 
-def digest(**options: Any) -> DigestMd5:
-    return DigestMd5(USERS, **{"host": HOST, **options})
+def digest(**options: Any) -> ServerDigestMd5:
+    return ServerDigestMd5(USERS, **{"host": HOST, **options})
 
 
 def test_mechanisms_say_what_they_are() -> None:
@@ -42,7 +42,7 @@ def test_mechanisms_say_what_they_are() -> None:
 @pytest.mark.parametrize("host", ["", "a b", "\u00e4", "a\n", None])
 def test_a_server_has_a_name(host: Any) -> None:
     with pytest.raises(LocalProtocolError, match="printable ASCII"):
-        CramMd5(USERS, host=host)
+        ServerCramMd5(USERS, host=host)
     with pytest.raises(LocalProtocolError, match="printable ASCII"):
         digest(host=host)
     with pytest.raises(LocalProtocolError, match="printable ASCII"):
@@ -52,13 +52,15 @@ def test_a_server_has_a_name(host: Any) -> None:
 def test_the_example_of_rfc_2195(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = iter(["1896", "697170952"])
     monkeypatch.setattr(_server_digests, "token_hex", lambda *_: next(tokens))
-    mechanism = CramMd5(Passwords({"tim": "tanstaaftanstaaf"}), host="postoffice.reston.mci.net")
+    mechanism = ServerCramMd5(
+        Passwords({"tim": "tanstaaftanstaaf"}), host="postoffice.reston.mci.net"
+    )
     exchange = mechanism.begin()
     assert exchange.respond(None) == b"<1896.697170952@postoffice.reston.mci.net>"
     assert exchange.respond(b"tim b913a602c7eda7a495b4e6e7334d3890") == LoggedIn("tim")
 
 
-def cram_answer(challenge: Outcome, user: bytes = b"user", password: bytes = b"secret") -> bytes:
+def cram_answer(challenge: Verdict, user: bytes = b"user", password: bytes = b"secret") -> bytes:
     assert isinstance(challenge, bytes)
     return user + b" " + hmac.new(password, challenge, md5).hexdigest().encode()
 
@@ -85,7 +87,7 @@ def test_cram_challenges_are_never_the_same() -> None:
         (b" user", b"secret", None),
     ],
 )
-def test_cram_passwords(user: bytes, password: bytes, outcome: Outcome) -> None:
+def test_cram_passwords(user: bytes, password: bytes, outcome: Verdict) -> None:
     exchange = cram().begin()
     assert exchange.respond(cram_answer(exchange.respond(None), user, password)) == outcome
 
@@ -95,7 +97,7 @@ def test_cram_passwords(user: bytes, password: bytes, outcome: Outcome) -> None:
 def test_cram_passwords_count_as_stored_and_as_prepared(stored: str) -> None:
     prepared = stored.replace("\u00ad", "")
     for password in (stored, prepared, stored.encode(), prepared.encode()):
-        exchange = CramMd5(Passwords({"user": stored}), host=HOST).begin()
+        exchange = ServerCramMd5(Passwords({"user": stored}), host=HOST).begin()
         challenge = exchange.respond(None)
         assert isinstance(challenge, bytes)
         client = CramMd5Client("user", password)
@@ -165,10 +167,10 @@ def test_an_unknown_user_costs_as_much_as_a_wrong_password(
     assert sorted(done) == ["cram_md5", "cram_md5", "digests", "saslprep", "secret_hash"]
 
 
-def exchanged(mechanism: DigestMd5, client: DigestMd5Client) -> list[Outcome]:
+def exchanged(mechanism: ServerDigestMd5, client: DigestMd5Client) -> list[Verdict]:
     """What the server says after its challenge."""
     exchange = mechanism.begin()
-    challenge, said = exchange.respond(None), list[Outcome]()
+    challenge, said = exchange.respond(None), list[Verdict]()
     while isinstance(challenge, bytes):
         challenge = exchange.respond(client.respond(challenge))
         said.append(challenge)
@@ -199,7 +201,7 @@ def test_the_examples_of_rfc_2831(
     rspauth: bytes,
 ) -> None:
     monkeypatch.setattr(_server_digests, "token_urlsafe", lambda: nonce)
-    mechanism = DigestMd5(
+    mechanism = ServerDigestMd5(
         Passwords({"chris": "secret"}), host="elwood.innosoft.com", service=service
     )
     exchange = mechanism.begin()
@@ -274,7 +276,7 @@ class Digest:
         challenge = challenge.replace(ask, b"").replace(b"\xc3\xab", b"\xeb") if ask else challenge
         self.response = DigestMd5Client(user, password, host=HOST, cnonce="c").respond(challenge)
 
-    def change(self, old: bytes, new: bytes) -> Outcome:
+    def change(self, old: bytes, new: bytes) -> Verdict:
         assert old in self.response
         return self.exchange.respond(self.response.replace(old, new))
 
@@ -401,7 +403,7 @@ DIRECTIVES = st.sampled_from(
     ),
 )
 def test_nothing_that_a_client_sends_is_an_error(
-    mechanism: CramMd5 | DigestMd5, responses: list[bytes | None]
+    mechanism: ServerCramMd5 | ServerDigestMd5, responses: list[bytes | None]
 ) -> None:
     exchange = mechanism.begin()
     assert isinstance(exchange.respond(None), bytes)

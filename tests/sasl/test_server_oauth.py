@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pop3proto.sasl import oauth as client
-from pop3proto.sasl.server_oauth import OAuthBearer, XOAuth2
-from pop3proto.sasl.users import LoggedIn, Outcome
+from pop3proto.sasl.server_oauth import ServerOAuthBearer, ServerXOAuth2
+from pop3proto.sasl.users import LoggedIn, Verdict
 from tests.property.effort import effort
 
 TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
@@ -24,7 +24,9 @@ class Tokens:
         return user in USERS and token in (TOKEN, GOOGLES_TOKEN)
 
 
-def outcomes(mechanism: XOAuth2 | OAuthBearer, *responses: bytes | None) -> list[Outcome]:
+def outcomes(
+    mechanism: ServerXOAuth2 | ServerOAuthBearer, *responses: bytes | None
+) -> list[Verdict]:
     exchange = mechanism.begin()
     return [exchange.respond(response) for response in responses]
 
@@ -33,19 +35,21 @@ XOAUTH2 = b"user=user@example.com\x01auth=Bearer " + TOKEN.encode() + b"\x01\x01
 OAUTHBEARER = b"n,a=user@example.com,\x01auth=Bearer " + TOKEN.encode() + b"\x01\x01"
 BOTH = pytest.mark.parametrize(
     ("mechanism", "right"),
-    [(XOAuth2(Tokens()), XOAUTH2), (OAuthBearer(Tokens()), OAUTHBEARER)],
+    [(ServerXOAuth2(Tokens()), XOAUTH2), (ServerOAuthBearer(Tokens()), OAUTHBEARER)],
     ids=["XOAUTH2", "OAUTHBEARER"],
 )
 
 
 @BOTH
-def test_a_mechanism_says_what_it_is(mechanism: XOAuth2 | OAuthBearer, right: bytes) -> None:
-    assert mechanism.name == type(mechanism).__name__.upper()
+def test_a_mechanism_says_what_it_is(
+    mechanism: ServerXOAuth2 | ServerOAuthBearer, right: bytes
+) -> None:
+    assert type(mechanism).__name__.upper() == "SERVER" + mechanism.name
     assert mechanism.shows_password
 
 
 @BOTH
-def test_a_token_is_good(mechanism: XOAuth2 | OAuthBearer, right: bytes) -> None:
+def test_a_token_is_good(mechanism: ServerXOAuth2 | ServerOAuthBearer, right: bytes) -> None:
     assert outcomes(mechanism, right) == [LoggedIn("user@example.com")]
     assert outcomes(mechanism, None, right) == [b"", LoggedIn("user@example.com")]
     assert outcomes(mechanism, right.replace(b"Bearer", b"bEARER")) == [
@@ -59,7 +63,7 @@ def test_xoauth2_as_google_documents_it() -> None:
         "SFJoZG1semRHRXVZMjl0Q2cBAQ=="
     )
     scope = "https://mail.google.com/"
-    mechanism = XOAuth2(Tokens(), scope=scope, schemes="bearer mac")
+    mechanism = ServerXOAuth2(Tokens(), scope=scope, schemes="bearer mac")
     assert outcomes(mechanism, message) == [LoggedIn("someuser@example.com")]
     refusal, end = outcomes(mechanism, message.replace(b"ya29", b"ya30"), b"")
     # The document ends the text with a line feed.
@@ -79,7 +83,7 @@ def test_oauthbearer_of_rfc_7628() -> None:
     fails = b64decode(
         "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9AQE="
     )
-    mechanism = OAuthBearer(Tokens(), scope="example_scope")
+    mechanism = ServerOAuthBearer(Tokens(), scope="example_scope")
     assert outcomes(mechanism, succeeds) == [LoggedIn("user@example.com")]
     refusal, end = outcomes(mechanism, fails, b64decode("AQ=="))
     assert refusal == b'{"status":"invalid_token","scope":"example_scope"}'
@@ -89,7 +93,7 @@ def test_oauthbearer_of_rfc_7628() -> None:
 @BOTH
 @pytest.mark.parametrize("dummy", [b"", b"\x01", b"{}", None])
 def test_a_refusal_is_explained_first(
-    mechanism: XOAuth2 | OAuthBearer, right: bytes, dummy: bytes | None
+    mechanism: ServerXOAuth2 | ServerOAuthBearer, right: bytes, dummy: bytes | None
 ) -> None:
     wrong = right.replace(TOKEN.encode(), b"wrong")
     explanation, end, after = outcomes(mechanism, wrong, dummy, right)
@@ -101,7 +105,7 @@ def test_a_refusal_is_explained_first(
 @BOTH
 @pytest.mark.parametrize("credentials", [b"", b"Bearer", b"Bearer ", b"Basic dDp0", b"Bearer\t%b"])
 def test_credentials_that_are_no_token_are_explained_too(
-    mechanism: XOAuth2 | OAuthBearer, right: bytes, credentials: bytes
+    mechanism: ServerXOAuth2 | ServerOAuthBearer, right: bytes, credentials: bytes
 ) -> None:
     message = right.replace(b"Bearer " + TOKEN.encode(), credentials)
     explanation, end = outcomes(mechanism, message, b"")
@@ -127,7 +131,7 @@ def test_credentials_that_are_no_token_are_explained_too(
 )
 def test_what_is_no_xoauth2(message: bytes) -> None:
     tokens = Tokens()
-    assert outcomes(XOAuth2(tokens), message, XOAUTH2) == [None, None]
+    assert outcomes(ServerXOAuth2(tokens), message, XOAUTH2) == [None, None]
     assert tokens.asked == []
 
 
@@ -155,12 +159,14 @@ def test_what_is_no_xoauth2(message: bytes) -> None:
 )
 def test_what_is_no_oauthbearer(message: bytes) -> None:
     tokens = Tokens()
-    assert outcomes(OAuthBearer(tokens), message, OAUTHBEARER) == [None, None]
+    assert outcomes(ServerOAuthBearer(tokens), message, OAUTHBEARER) == [None, None]
     assert tokens.asked == []
 
 
 def test_a_client_that_could_bind_a_channel_is_welcome() -> None:
-    assert outcomes(OAuthBearer(Tokens()), b"y" + OAUTHBEARER[1:]) == [LoggedIn("user@example.com")]
+    assert outcomes(ServerOAuthBearer(Tokens()), b"y" + OAUTHBEARER[1:]) == [
+        LoggedIn("user@example.com")
+    ]
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -168,7 +174,9 @@ def test_a_client_that_could_bind_a_channel_is_welcome() -> None:
 @pytest.mark.parametrize("kind", ["XOAuth2", "OAuthBearer"])
 def test_the_client_against_the_server(user: str, token: str, kind: str) -> None:
     tokens = Tokens()
-    mechanism = {"XOAuth2": XOAuth2, "OAuthBearer": OAuthBearer}[kind](tokens, scope="mail")
+    mechanism = {"XOAuth2": ServerXOAuth2, "OAuthBearer": ServerOAuthBearer}[kind](
+        tokens, scope="mail"
+    )
     other = {"XOAuth2": client.XOAuth2, "OAuthBearer": client.OAuthBearer}[kind](user, token)
     exchange = mechanism.begin()
     outcome = exchange.respond(other.initial())
@@ -184,8 +192,8 @@ def test_the_client_against_the_server(user: str, token: str, kind: str) -> None
 
 def test_octets_that_are_not_utf_8_reach_the_source() -> None:
     tokens = Tokens()
-    outcomes(XOAuth2(tokens), client.XOAuth2(b"\xff", "t").initial())
-    outcomes(OAuthBearer(tokens), client.OAuthBearer(b"\xff", "t").initial())
+    outcomes(ServerXOAuth2(tokens), client.XOAuth2(b"\xff", "t").initial())
+    outcomes(ServerOAuthBearer(tokens), client.OAuthBearer(b"\xff", "t").initial())
     assert tokens.asked == [("\udcff", "t")] * 2
 
 
@@ -196,11 +204,11 @@ PIECES = st.sampled_from(
 
 @effort(100)
 @given(
-    st.sampled_from([XOAuth2(Tokens()), OAuthBearer(Tokens())]),
+    st.sampled_from([ServerXOAuth2(Tokens()), ServerOAuthBearer(Tokens())]),
     st.lists(st.none() | st.binary() | st.lists(PIECES).map(b"".join), max_size=3),
 )
 def test_nothing_that_a_client_sends_is_an_error(
-    mechanism: XOAuth2 | OAuthBearer, responses: list[bytes | None]
+    mechanism: ServerXOAuth2 | ServerOAuthBearer, responses: list[bytes | None]
 ) -> None:
     for outcome in outcomes(mechanism, *responses):
         assert outcome is None or isinstance(outcome, bytes)

@@ -14,22 +14,28 @@ from pop3proto.sasl import scram as _scram
 from pop3proto.sasl import server_scram as _server_scram
 from pop3proto.sasl.mechanism import ChannelBinding
 from pop3proto.sasl.scram_messages import ScramKeys, keys_for
-from pop3proto.sasl.server import LoggedIn, Passwords, ScramSha1, ScramSha256, ScramSha512
+from pop3proto.sasl.server import (
+    LoggedIn,
+    Passwords,
+    ServerScramSha1,
+    ServerScramSha256,
+    ServerScramSha512,
+)
 
 USERS = {"user": "pencil", "us,er=": "pencil", "us\u00e9r": "p\u00e4ss\u00adword", "odd": "\u0627x"}
 BINDING = ChannelBinding("tls-server-end-point", b"certificate")
 OTHER = ChannelBinding("tls-server-end-point", b"another")
-SERVERS: list[Callable[..., Any]] = [ScramSha1, ScramSha256, ScramSha512]
+SERVERS: list[Callable[..., Any]] = [ServerScramSha1, ServerScramSha256, ServerScramSha512]
 
 
-def server_of(cls: Callable[..., Any] = ScramSha1, **options: Any) -> Any:
+def server_of(cls: Callable[..., Any] = ServerScramSha1, **options: Any) -> Any:
     return cls(Passwords(USERS), **options)
 
 
 def client_of(
     server: Any, user: str = "user", password: str | bytes = "pencil", **options: Any
 ) -> Any:
-    return getattr(_scram, type(server).__name__)(user, password, **options)
+    return getattr(_scram, type(server).__name__.removeprefix("Server"))(user, password, **options)
 
 
 def talked(server: Any, client: Any) -> Any:
@@ -144,7 +150,7 @@ def test_salts_last_longer_than_a_connection() -> None:
         own = [first(server_of(secret=b"own"), user)[3] for _ in range(2)]
         assert own[0] == own[1] != first(server_of(), user)[3]
         # Each mechanism has its own.
-        assert first(server_of(ScramSha256), user)[3] != first(server_of(), user)[3]
+        assert first(server_of(ServerScramSha256), user)[3] != first(server_of(), user)[3]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,7 @@ class Keys:
 
 def test_keys_in_place_of_passwords() -> None:
     keys = keys_for("sha256", b"pencil", b"salt", 5000)
-    server = ScramSha256(Keys(keys))
+    server = ServerScramSha256(Keys(keys))
     assert talked(server, client_of(server)) == LoggedIn("user")
     assert talked(server, client_of(server, password="wrong")) is None
     assert talked(server, client_of(server, "none")) is None
@@ -190,7 +196,7 @@ def test_an_unknown_user_seems_to_have_keys_too(monkeypatch: pytest.MonkeyPatch)
 
     def server() -> Any:
         # A new one for each connection.
-        return ScramSha256(source, iterations=10_000, salt_octets=24)
+        return ServerScramSha256(source, iterations=10_000, salt_octets=24)
 
     assert asked(server(), "none") == asked(server(), "user") == (24, b"i=10000")
     assert first(server(), "none")[3] == first(server(), "none")[3]
@@ -275,7 +281,7 @@ def test_whatever_a_client_says(messages: list[bytes | None]) -> None:
 
 
 def test_a_server_that_is_not_ours_is_found_out() -> None:
-    server = ScramSha1(Passwords({"user": "another"}))
+    server = ServerScramSha1(Passwords({"user": "another"}))
     client = client_of(server)
     exchange = server.begin()
     client.respond(exchange.respond(client.initial()))

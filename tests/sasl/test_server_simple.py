@@ -6,15 +6,17 @@ from hypothesis import strategies as st
 
 from pop3proto.sasl.plain import Anonymous as AnonymousClient
 from pop3proto.sasl.plain import External as ExternalClient
-from pop3proto.sasl.plain import Login as LoginClient
-from pop3proto.sasl.server_simple import Anonymous, External, Login
-from pop3proto.sasl.users import LoggedIn, Outcome, Passwords
+from pop3proto.sasl.plain import LoginMechanism as LoginClient
+from pop3proto.sasl.server_simple import ServerAnonymous, ServerExternal, ServerLogin
+from pop3proto.sasl.users import LoggedIn, Passwords, Verdict
 from tests.property.effort import effort
 
 USERS = Passwords({"user": "secret", "us\u00e9r": "p\u00e4ssword"})
 
 
-def outcomes(mechanism: Login | External | Anonymous, *responses: bytes | None) -> list[Outcome]:
+def outcomes(
+    mechanism: ServerLogin | ServerExternal | ServerAnonymous, *responses: bytes | None
+) -> list[Verdict]:
     exchange = mechanism.begin()
     return [exchange.respond(response) for response in responses]
 
@@ -22,13 +24,13 @@ def outcomes(mechanism: Login | External | Anonymous, *responses: bytes | None) 
 @pytest.mark.parametrize(
     ("mechanism", "name", "shows_password"),
     [
-        (Login(USERS), "LOGIN", True),
-        (External("user"), "EXTERNAL", False),
-        (Anonymous(), "ANONYMOUS", False),
+        (ServerLogin(USERS), "LOGIN", True),
+        (ServerExternal("user"), "EXTERNAL", False),
+        (ServerAnonymous(), "ANONYMOUS", False),
     ],
 )
 def test_a_mechanism_says_what_it_is(
-    mechanism: Login | External | Anonymous, name: str, shows_password: bool
+    mechanism: ServerLogin | ServerExternal | ServerAnonymous, name: str, shows_password: bool
 ) -> None:
     assert (mechanism.name, mechanism.shows_password) == (name, shows_password)
 
@@ -44,8 +46,8 @@ def test_a_mechanism_says_what_it_is(
         (b"\xff", b"\xff", None),
     ],
 )
-def test_login_with_the_client(user: str, password: str, outcome: Outcome) -> None:
-    client, exchange = LoginClient(user, password), Login(USERS).begin()
+def test_login_with_the_client(user: str, password: str, outcome: Verdict) -> None:
+    client, exchange = LoginClient(user, password), ServerLogin(USERS).begin()
     prompts = [exchange.respond(client.initial())]
     prompts.append(exchange.respond(client.respond(b"Username:")))
     assert prompts == [b"Username:", b"Password:"]
@@ -53,7 +55,7 @@ def test_login_with_the_client(user: str, password: str, outcome: Outcome) -> No
 
 
 def test_login_takes_the_name_with_the_command() -> None:
-    assert outcomes(Login(USERS), b"user", b"secret") == [b"Password:", LoggedIn("user")]
+    assert outcomes(ServerLogin(USERS), b"user", b"secret") == [b"Password:", LoggedIn("user")]
 
 
 class Everybody:
@@ -63,19 +65,19 @@ class Everybody:
 
 @pytest.mark.parametrize(("user", "password"), [(b"", b"x"), (b"a\0b", b"x"), (b"a", b"x\0y")])
 def test_login_keeps_nonsense_from_the_authenticator(user: bytes, password: bytes) -> None:
-    assert outcomes(Login(Everybody()), user, password) == [b"Password:", None]
-    assert outcomes(Login(Everybody()), b"a", b"x")[-1] == LoggedIn("a")
+    assert outcomes(ServerLogin(Everybody()), user, password) == [b"Password:", None]
+    assert outcomes(ServerLogin(Everybody()), b"a", b"x")[-1] == LoggedIn("a")
 
 
 @pytest.mark.parametrize("password", [b"secret", b"wrong"])
 def test_login_is_over_after_the_password(password: bytes) -> None:
     first = [b"Username:", b"Password:", LoggedIn("user") if password == b"secret" else None]
-    assert outcomes(Login(USERS), None, b"user", password, b"secret") == [*first, None]
-    assert outcomes(Login(USERS), None, b"user", password, None) == [*first, None]
+    assert outcomes(ServerLogin(USERS), None, b"user", password, b"secret") == [*first, None]
+    assert outcomes(ServerLogin(USERS), None, b"user", password, None) == [*first, None]
 
 
 def test_logins_do_not_share_a_name() -> None:
-    mechanism = Login(USERS)
+    mechanism = ServerLogin(USERS)
     one, other = mechanism.begin(), mechanism.begin()
     assert one.respond(b"user") == b"Password:"
     assert other.respond(b"secret") == b"Password:"
@@ -95,20 +97,20 @@ def test_logins_do_not_share_a_name() -> None:
         ("", b"user", None),
     ],
 )
-def test_external(identity: str, response: bytes, outcome: Outcome) -> None:
-    assert outcomes(External(identity), None, response) == [b"", outcome]
-    assert outcomes(External(identity), response) == [outcome]
+def test_external(identity: str, response: bytes, outcome: Verdict) -> None:
+    assert outcomes(ServerExternal(identity), None, response) == [b"", outcome]
+    assert outcomes(ServerExternal(identity), response) == [outcome]
 
 
 def test_external_with_the_client() -> None:
-    assert outcomes(External("user"), ExternalClient().initial()) == [LoggedIn("user")]
-    assert outcomes(External("user"), ExternalClient("user").initial()) == [LoggedIn("user")]
-    assert outcomes(External("user"), ExternalClient("other").initial()) == [None]
+    assert outcomes(ServerExternal("user"), ExternalClient().initial()) == [LoggedIn("user")]
+    assert outcomes(ServerExternal("user"), ExternalClient("user").initial()) == [LoggedIn("user")]
+    assert outcomes(ServerExternal("user"), ExternalClient("other").initial()) == [None]
 
 
 def test_anonymous_of_rfc_4505() -> None:
     traces: list[str] = []
-    mechanism = Anonymous(on_trace=traces.append)
+    mechanism = ServerAnonymous(on_trace=traces.append)
     sirhc = b64decode("c2lyaGM=")
     assert outcomes(mechanism, None, sirhc) == [b"", LoggedIn("anonymous")]
     assert traces == ["sirhc"]
@@ -116,28 +118,28 @@ def test_anonymous_of_rfc_4505() -> None:
 
 def test_anonymous_with_the_client() -> None:
     traces: list[str] = []
-    mechanism = Anonymous("guest", on_trace=traces.append)
+    mechanism = ServerAnonymous("guest", on_trace=traces.append)
     for trace in ("", "us\u00e9r@example.org"):
         message = AnonymousClient(trace).initial()
         assert outcomes(mechanism, message) == [LoggedIn("guest")]
-        assert outcomes(Anonymous("guest"), message) == [LoggedIn("guest")]
+        assert outcomes(ServerAnonymous("guest"), message) == [LoggedIn("guest")]
     assert traces == ["us\u00e9r@example.org"]
 
 
 @pytest.mark.parametrize("trace", [b"a\0", b"a\n", b"\xff", b"@", b"x" * 256, b"\xc2\x85"])
 def test_anonymous_refuses_what_is_no_trace(trace: bytes) -> None:
     traces: list[str] = []
-    assert outcomes(Anonymous(on_trace=traces.append), trace) == [None]
+    assert outcomes(ServerAnonymous(on_trace=traces.append), trace) == [None]
     assert traces == []
 
 
 @effort(100)
 @given(
-    st.sampled_from([Login(USERS), External("user"), Anonymous()]),
+    st.sampled_from([ServerLogin(USERS), ServerExternal("user"), ServerAnonymous()]),
     st.lists(st.none() | st.binary(), max_size=4),
 )
 def test_nothing_that_a_client_sends_is_an_error(
-    mechanism: Login | External | Anonymous, responses: list[bytes | None]
+    mechanism: ServerLogin | ServerExternal | ServerAnonymous, responses: list[bytes | None]
 ) -> None:
     for outcome in outcomes(mechanism, *responses):
         assert outcome is None or isinstance(outcome, bytes | LoggedIn)

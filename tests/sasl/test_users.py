@@ -6,7 +6,7 @@ from pop3proto.sasl.users import (
     LoggedIn,
     Passwords,
     PasswordSource,
-    PlainMechanism,
+    ServerPlain,
     apop_digest_matches,
     as_text,
 )
@@ -102,6 +102,6 @@ def test_text_keeps_octets_that_are_not_utf_8() -> None:
     ],
 )
 def test_plain(response: bytes | None, outcome: object) -> None:
-    mechanism = PlainMechanism(Passwords(USERS))
+    mechanism = ServerPlain(Passwords(USERS))
     assert (mechanism.name, mechanism.shows_password) == ("PLAIN", True)
     assert mechanism.begin().respond(response) == outcome

@@ -27,7 +27,7 @@ from pop3proto import (
     SaslError,
     ServerVerificationError,
 )
-from pop3proto.sasl.server import Mechanism
+from pop3proto.sasl.server import ServerMechanism
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
@@ -271,7 +271,7 @@ def test_a_server_that_does_not_prove_itself(on: On, how: Scram, match: str) -> 
 def test_an_offer_of_channel_binding_that_is_stripped(on: On, mode: Security) -> None:
     certified = Certified()
 
-    def stripped(tls: ssl.SSLObject | None) -> list[Mechanism]:
+    def stripped(tls: ssl.SSLObject | None) -> list[ServerMechanism]:
         # What somebody in between leaves of the offer, to the server that has made it.
         return [each for each in certified.mechanisms(tls) if not each.name.endswith("-PLUS")]
 

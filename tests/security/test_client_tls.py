@@ -19,7 +19,7 @@ from pop3proto import (
     TlsError,
     TlsUnavailableError,
 )
-from pop3proto.sasl import Login, OAuthBearer, Plain, XOAuth2
+from pop3proto.sasl import LoginMechanism, OAuthBearer, Plain, XOAuth2
 from pop3proto.transports import Security
 from tests.runtimes import Flow, runtime
 from tests.security.hostile import CAPABILITIES, HOST, Answer, Peer, hostile
@@ -212,7 +212,7 @@ def test_no_secret_is_sent_in_the_clear(on: On) -> None:
             lambda: client.oauth("user", SECRET),
             lambda: client.oauth("user", SECRET, mechanism="OAUTHBEARER"),
             lambda: client.authenticate(Plain("user", SECRET)),
-            lambda: client.authenticate(Login("user", SECRET)),
+            lambda: client.authenticate(LoginMechanism("user", SECRET)),
             lambda: client.authenticate(XOAuth2("user", SECRET)),
             lambda: client.authenticate(OAuthBearer("user", SECRET)),
         ]

@@ -72,11 +72,11 @@ from pop3proto.server import (
     Delay,
     LoggedIn,
     NeedData,
-    Outcome,
     Send,
     ServerOptions,
     ServerSession,
     StartTls,
+    Verdict,
 )
 from pop3proto.server.maildrop import CHUNK, Maildrop, MemoryMaildrops, StoredMessage
 
@@ -435,7 +435,7 @@ class Endless:
         self.seen: list[bytes | None] = []
         return self
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         self.seen.append(data)
         return LoggedIn("user") if data == b"open" else b"round %d" % len(self.seen)
 

@@ -18,9 +18,9 @@ from pop3proto.server import (
     MaildirMaildrops,
     Maildrop,
     MemoryMaildrops,
-    Outcome,
     ServerOptions,
     ServerSession,
+    Verdict,
 )
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
@@ -465,7 +465,7 @@ class Anonymous:
     def begin(self) -> "Anonymous":
         return self
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         return None
 
 

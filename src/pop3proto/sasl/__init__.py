@@ -9,7 +9,7 @@ from .cram_md5 import CramMd5
 from .digest_md5 import DigestMd5
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails, ShowsSecret
 from .oauth import OAuthBearer, XOAuth2
-from .plain import Anonymous, External, Login, Plain
+from .plain import Anonymous, External, LoginMechanism, Plain
 from .scram import ScramSha1, ScramSha256, ScramSha512
 from .spnego import Gssapi, Ntlm
 
@@ -22,7 +22,7 @@ __all__ = [
     "DigestMd5",
     "External",
     "Gssapi",
-    "Login",
+    "LoginMechanism",
     "Mechanism",
     "Ntlm",
     "OAuthBearer",

@@ -7,7 +7,7 @@ from .cram_md5 import CramMd5
 from .digest_md5 import DigestMd5
 from .mechanism import ChannelBinding, Mechanism, ShowsSecret
 from .oauth import OAuthBearer, XOAuth2
-from .plain import Anonymous, External, Login, Plain
+from .plain import Anonymous, External, LoginMechanism, Plain
 from .scram import ScramSha1, ScramSha256, ScramSha512
 from .spnego import Gssapi, Ntlm
 
@@ -70,7 +70,7 @@ def by_name(
             case "PLAIN":
                 return Plain(user, secret)
             case "LOGIN":
-                return Login(user, secret)
+                return LoginMechanism(user, secret)
             case "CRAM-MD5":
                 return CramMd5(user, secret)
             case "DIGEST-MD5":

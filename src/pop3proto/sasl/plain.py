@@ -11,7 +11,7 @@ from .users import as_text
 __all__ = [
     "Anonymous",
     "External",
-    "Login",
+    "LoginMechanism",
     "Plain",
     "octets_of",
     "raise_first",
@@ -196,7 +196,7 @@ def _prohibited(trace: str) -> bool:
     return any(rightward) and (leftward or not (rightward[0] and rightward[-1]))
 
 
-class Login:
+class LoginMechanism:
     """LOGIN: name and password in the clear on two prompts, never standardized; see PLAIN.
 
     The prompts are not interpreted: the first one gets ``user``, the second one ``password``.
@@ -218,7 +218,7 @@ class Login:
         raise_first(problems)
 
     def __repr__(self) -> str:
-        return "Login(<secret>)"
+        return "LoginMechanism(<secret>)"
 
     @property
     def complete(self) -> bool:

@@ -1,6 +1,7 @@
 """The server's side of the SASL mechanisms, for ``ServerSession`` and ``testing.serve()``.
 
-The classes have the names of the client's. Each makes one exchange for each login.
+Each mechanism has the name of the client's with ``Server`` before it, and makes one ``Attempt`` for
+each login.
 """
 
 from __future__ import annotations
@@ -9,35 +10,48 @@ from collections.abc import Iterable
 
 from .channel_binding import end_point
 from .mechanism import ChannelBinding
-from .server_digests import CramMd5, DigestMd5
-from .server_oauth import OAuthBearer, TokenSource, XOAuth2
-from .server_scram import ScramKeys, ScramKeySource, ScramSha1, ScramSha256, ScramSha512
-from .server_simple import Anonymous, External, Login
-from .users import Exchange, LoggedIn, Mechanism, Outcome, Passwords, PasswordSource
-from .users import PlainMechanism as Plain
+from .server_digests import ServerCramMd5, ServerDigestMd5
+from .server_oauth import ServerOAuthBearer, ServerXOAuth2, TokenSource
+from .server_scram import (
+    ScramKeys,
+    ScramKeySource,
+    ServerScramSha1,
+    ServerScramSha256,
+    ServerScramSha512,
+)
+from .server_simple import ServerAnonymous, ServerExternal, ServerLogin
+from .users import (
+    Attempt,
+    LoggedIn,
+    Passwords,
+    PasswordSource,
+    ServerMechanism,
+    ServerPlain,
+    Verdict,
+)
 
 __all__ = [
-    "Anonymous",
+    "Attempt",
     "ChannelBinding",
-    "CramMd5",
-    "DigestMd5",
-    "Exchange",
-    "External",
     "LoggedIn",
-    "Login",
-    "Mechanism",
-    "OAuthBearer",
-    "Outcome",
     "PasswordSource",
     "Passwords",
-    "Plain",
     "ScramKeySource",
     "ScramKeys",
-    "ScramSha1",
-    "ScramSha256",
-    "ScramSha512",
+    "ServerAnonymous",
+    "ServerCramMd5",
+    "ServerDigestMd5",
+    "ServerExternal",
+    "ServerLogin",
+    "ServerMechanism",
+    "ServerOAuthBearer",
+    "ServerPlain",
+    "ServerScramSha1",
+    "ServerScramSha256",
+    "ServerScramSha512",
+    "ServerXOAuth2",
     "TokenSource",
-    "XOAuth2",
+    "Verdict",
     "end_point",
     "password_mechanisms",
 ]
@@ -48,20 +62,21 @@ def password_mechanisms(
     *,
     host: str,
     channel_bindings: Iterable[ChannelBinding] = (),
-) -> tuple[Mechanism, ...]:
-    """Every mechanism that checks a password, the best first, for the server called ``host``.
+) -> tuple[ServerMechanism, ...]:
+    """Return every mechanism that checks a password, the best first.
 
-    With ``channel_bindings``, those of the client's connection, the ``-PLUS`` forms of SCRAM come
-    first. On a server, ``end_point()`` makes one of the server's own certificate.
+    ``host`` is the server's name. With ``channel_bindings``, those of the client's connection,
+    the ``-PLUS`` forms of SCRAM come first. On a server, ``end_point()`` makes a binding from the
+    server's own certificate.
     """
     bindings = tuple(channel_bindings)
-    scram = (ScramSha512, ScramSha256, ScramSha1)
+    scram = (ServerScramSha512, ServerScramSha256, ServerScramSha1)
     bound = [each(passwords, channel_bindings=bindings) for each in scram] if bindings else []
     return (
         *bound,
         *(each(passwords, offers_plus=bool(bound)) for each in scram),
-        CramMd5(passwords, host=host),
-        DigestMd5(passwords, host=host),
-        Plain(passwords),
-        Login(passwords),
+        ServerCramMd5(passwords, host=host),
+        ServerDigestMd5(passwords, host=host),
+        ServerPlain(passwords),
+        ServerLogin(passwords),
     )

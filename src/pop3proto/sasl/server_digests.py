@@ -11,9 +11,9 @@ from ..errors import LocalProtocolError
 from .cram_md5 import cram_md5
 from .digest_md5 import MAX_RESPONSE, digests, is_utf8, parse, quoted, secret_hash
 from .saslprep import saslprep
-from .users import Exchange, LoggedIn, Outcome, PasswordSource, as_text
+from .users import Attempt, LoggedIn, PasswordSource, Verdict, as_text
 
-__all__ = ["CramMd5", "DigestMd5"]
+__all__ = ["ServerCramMd5", "ServerDigestMd5"]
 
 # What an unknown user's password is taken for, so that the work is the same.
 _NOBODYS = token_urlsafe()
@@ -31,7 +31,7 @@ def _check_host(host: object) -> None:
         raise LocalProtocolError("a host name is printable ASCII without blanks")
 
 
-class CramMd5:
+class ServerCramMd5:
     """CRAM-MD5 (RFC 2195) on passwords that the server can read; ``host`` is the server's name.
 
     A password counts as it is stored and as SASLprep (RFC 4013) prepares it. Raises
@@ -46,7 +46,7 @@ class CramMd5:
         self._passwords = passwords
         self._host = host
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange, with a challenge that was never used before."""
         # RFC 2195 section 2 wants a msg-id. Random digits say no less than a time does.
         challenge = f"<{token_hex()}.{token_hex(4)}@{self._host}>"
@@ -61,7 +61,7 @@ class _CramMd5:
         self._challenge = challenge
         self._step = 0
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """The challenge, then the outcome; there is no initial response."""
         self._step += 1
         if self._step == 1 and data is None:
@@ -87,7 +87,7 @@ def _prepared(password: str) -> str:
         return password
 
 
-class DigestMd5:
+class ServerDigestMd5:
     """DIGEST-MD5 (RFC 2831) on passwords that the server can read. Obsolete (RFC 6331).
 
     ``host`` is the name under which clients reach the server, and ``realm`` what its users
@@ -116,7 +116,7 @@ class DigestMd5:
         self._realm = realm
         self._digest_uri = f"{service}/{host}".encode("ascii")
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange, with a nonce that was never used before."""
         return _DigestMd5(self._passwords, self._realm, self._digest_uri)
 
@@ -132,7 +132,7 @@ class _DigestMd5:
         self._step = 0
         self._user: str | None = None
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """The challenge, the server's proof, then the outcome; there is no initial response."""
         self._step += 1
         if self._step == 1 and data is None:

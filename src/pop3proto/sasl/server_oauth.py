@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from .users import Exchange, LoggedIn, Outcome, as_text
+from .users import Attempt, LoggedIn, Verdict, as_text
 
-__all__ = ["OAuthBearer", "TokenSource", "XOAuth2"]
+__all__ = ["ServerOAuthBearer", "ServerXOAuth2", "TokenSource"]
 
 _TOKEN = re.compile(rb"[ -~]+")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -66,11 +66,11 @@ class _OAuth:
         self._tokens = tokens
         self._explanation = json.dumps(said, separators=(",", ":")).encode("ascii")
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         return _Attempt(self._outcome)
 
-    def _outcome(self, data: bytes) -> Outcome:
+    def _outcome(self, data: bytes) -> Verdict:
         """What follows the client's message: ``bytes`` explain a refusal that is to come."""
         parts = self._read(data)
         if parts is None or not parts[0] or _CONTROL.search(parts[0]):
@@ -87,11 +87,11 @@ class _OAuth:
 class _Attempt:
     __slots__ = ("_outcome", "_refused")
 
-    def __init__(self, outcome: Callable[[bytes], Outcome]) -> None:
+    def __init__(self, outcome: Callable[[bytes], Verdict]) -> None:
         self._outcome = outcome
         self._refused = False
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """The outcome, or first an explanation, to which any response is taken."""
         if self._refused:
             return None
@@ -102,7 +102,7 @@ class _Attempt:
         return outcome
 
 
-class XOAuth2(_OAuth):
+class ServerXOAuth2(_OAuth):
     """XOAUTH2, as Google and Microsoft document it.
 
     A client whose token is refused is told ``schemes`` and ``scope``, where they are not empty:
@@ -114,7 +114,7 @@ class XOAuth2(_OAuth):
     _read = staticmethod(_read_xoauth2)
 
 
-class OAuthBearer(_OAuth):
+class ServerOAuthBearer(_OAuth):
     """OAUTHBEARER (RFC 7628), for access tokens of RFC 6750.
 
     A client whose token is refused is told ``schemes`` and ``scope``, where they are not empty:

@@ -13,9 +13,15 @@ from ..model.grammar import decode_base64
 from .mechanism import ChannelBinding
 from .saslprep import saslprep
 from .scram_messages import HASHES, ScramKeys, attributes, keys_for, proves, signature
-from .users import Exchange, LoggedIn, Outcome, PasswordSource, as_text
+from .users import Attempt, LoggedIn, PasswordSource, Verdict, as_text
 
-__all__ = ["ScramKeySource", "ScramKeys", "ScramSha1", "ScramSha256", "ScramSha512"]
+__all__ = [
+    "ScramKeySource",
+    "ScramKeys",
+    "ServerScramSha1",
+    "ServerScramSha256",
+    "ServerScramSha512",
+]
 
 _ITERATIONS = 4096
 _SALT_OCTETS = 16
@@ -82,7 +88,7 @@ class _Scram:
         self._secret = _SECRET if secret is None else secret
         self.name = self.base + ("-PLUS" if self._bindings else "")
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         return _ScramExchange(self)
 
@@ -152,11 +158,11 @@ class _ScramExchange:
         self._known = False
         self._proved = False
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """The server's first message, its proof, and then the login."""
         if data is None:
             # Asked for once, before the client has said anything.
-            outcome: Outcome = b"" if self._step == 0 else None
+            outcome: Verdict = b"" if self._step == 0 else None
             self._step = max(self._step, 1)
             return outcome
         self._step = max(self._step, 1) + 1
@@ -167,7 +173,7 @@ class _ScramExchange:
         # RFC 5034 section 4: +OK carries no data, so the proof went before and is acknowledged.
         return LoggedIn(self._user) if self._step == 4 and self._proved and not data else None
 
-    def _first(self, data: bytes) -> Outcome:
+    def _first(self, data: bytes) -> Verdict:
         flag, _, rest = data.partition(b",")
         identity, _, bare = rest.partition(b",")
         values = attributes(bare, "nr")
@@ -192,7 +198,7 @@ class _ScramExchange:
         self._header += self._mechanism.binding(flag) if flag.startswith(b"p=") else b""
         return first
 
-    def _final(self, data: bytes) -> Outcome:
+    def _final(self, data: bytes) -> Verdict:
         without_proof, _, _ = data.rpartition(b",p=")
         values = attributes(without_proof, "cr")
         proof = data[len(without_proof) + 3 :]
@@ -210,19 +216,19 @@ class _ScramExchange:
         return b"v=" + signature(hash_name, self._keys.server_key, auth_message)
 
 
-class ScramSha1(_Scram):
+class ServerScramSha1(_Scram):
     """SCRAM-SHA-1 (RFC 5802)."""
 
     base = "SCRAM-SHA-1"
 
 
-class ScramSha256(_Scram):
+class ServerScramSha256(_Scram):
     """SCRAM-SHA-256 (RFC 7677)."""
 
     base = "SCRAM-SHA-256"
 
 
-class ScramSha512(_Scram):
+class ServerScramSha512(_Scram):
     """SCRAM-SHA-512."""
 
     base = "SCRAM-SHA-512"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .plain import trace_problem
-from .users import Authenticator, Exchange, LoggedIn, Outcome, as_text
+from .users import Attempt, Authenticator, LoggedIn, Verdict, as_text
 
-__all__ = ["Anonymous", "External", "Login"]
+__all__ = ["ServerAnonymous", "ServerExternal", "ServerLogin"]
 
 
-class Login:
+class ServerLogin:
     """LOGIN: name and password in the clear, each on a prompt; never standardized."""
 
     name = "LOGIN"
@@ -19,7 +19,7 @@ class Login:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         return _Login(self._authenticator)
 
@@ -32,7 +32,7 @@ class _Login:
         self._user: str | None = None
         self._over = False
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """The two prompts, then the outcome. Some clients send the name with the command."""
         if self._over:
             return None
@@ -49,7 +49,7 @@ class _Login:
         return LoggedIn(self._user) if known else None
 
 
-class External:
+class ServerExternal:
     """EXTERNAL (RFC 4422 appendix A): the client has proved who it is by other means.
 
     ``identity`` is the user that the caller knows the client to be, as by its TLS certificate;
@@ -62,11 +62,11 @@ class External:
     def __init__(self, identity: str) -> None:
         self._identity = identity
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         return self
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """An empty challenge if there is no response yet, else the outcome."""
         if data is None:
             return b""
@@ -74,7 +74,7 @@ class External:
         return LoggedIn(self._identity) if itself and self._identity else None
 
 
-class Anonymous:
+class ServerAnonymous:
     """ANONYMOUS (RFC 4505): everybody is let in, to the maildrop of ``user``.
 
     ``on_trace`` is called with what the client says about itself, if that is not empty: an email
@@ -90,11 +90,11 @@ class Anonymous:
         self._user = user
         self._on_trace = on_trace
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         return self
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """An empty challenge if there is no response yet, else the outcome."""
         if data is None:
             return b""

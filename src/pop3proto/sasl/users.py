@@ -12,14 +12,14 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from ..errors import LocalProtocolError
 
 __all__ = [
+    "Attempt",
     "Authenticator",
-    "Exchange",
     "LoggedIn",
-    "Mechanism",
-    "Outcome",
     "PasswordSource",
     "Passwords",
-    "PlainMechanism",
+    "ServerMechanism",
+    "ServerPlain",
+    "Verdict",
     "apop_digest_matches",
     "as_text",
 ]
@@ -119,14 +119,14 @@ class LoggedIn:
     """Whose maildrop is opened."""
 
 
-Outcome: TypeAlias = bytes | LoggedIn | None
+Verdict: TypeAlias = bytes | LoggedIn | None
 """What a mechanism makes of a response: the next challenge, a login, or ``None``, a refusal."""
 
 
-class Exchange(Protocol):
+class Attempt(Protocol):
     """One attempt to log in with one mechanism."""
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """What follows the client's response.
 
         ``data`` is ``None`` once, at the start, if the client sent no initial response. All
@@ -135,7 +135,7 @@ class Exchange(Protocol):
         ...
 
 
-class Mechanism(Protocol):
+class ServerMechanism(Protocol):
     """A SASL mechanism, the server's side (RFC 4422, RFC 5034)."""
 
     @property
@@ -148,12 +148,12 @@ class Mechanism(Protocol):
         """Whether whoever can read the octets learns the secret: needs TLS (RFC 8314)."""
         ...
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         ...
 
 
-class PlainMechanism:
+class ServerPlain:
     """PLAIN (RFC 4616). A user can only act as that user."""
 
     name = "PLAIN"
@@ -162,11 +162,11 @@ class PlainMechanism:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    def begin(self) -> Exchange:
+    def begin(self) -> Attempt:
         """Begin an exchange."""
         return self
 
-    def respond(self, data: bytes | None) -> Outcome:
+    def respond(self, data: bytes | None) -> Verdict:
         """An empty challenge if there is no response yet, else the outcome."""
         if data is None:
             return b""

@@ -5,14 +5,14 @@ what to do next, and calls ``close()`` in the end.
 """
 
 from ..sasl.users import (
+    Attempt,
     Authenticator,
-    Exchange,
     LoggedIn,
-    Mechanism,
-    Outcome,
     Passwords,
     PasswordSource,
-    PlainMechanism,
+    ServerMechanism,
+    ServerPlain,
+    Verdict,
 )
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
 from .maildrop import (
@@ -31,27 +31,27 @@ from .session import ServerSession
 __all__ = [
     "DEFAULT_OPTIONS",
     "Action",
+    "Attempt",
     "Authenticator",
     "Close",
     "Delay",
-    "Exchange",
     "LoggedIn",
     "MaildirMaildrops",
     "Maildrop",
     "MaildropProvider",
-    "Mechanism",
     "MemoryMaildrops",
     "NeedData",
-    "Outcome",
     "PasswordSource",
     "Passwords",
-    "PlainMechanism",
     "Send",
+    "ServerMechanism",
     "ServerOptions",
+    "ServerPlain",
     "ServerSession",
     "StartTls",
     "StoredMessage",
     "UpdateError",
+    "Verdict",
     "first_lines",
     "wire_octets",
 ]

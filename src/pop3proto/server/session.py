@@ -50,13 +50,13 @@ from ..model.replies import (
 )
 from ..model.states import Signal, State
 from ..sasl.users import (
+    Attempt,
     Authenticator,
-    Exchange,
     LoggedIn,
-    Mechanism,
     Passwords,
     PasswordSource,
-    PlainMechanism,
+    ServerMechanism,
+    ServerPlain,
     apop_digest_matches,
     as_text,
 )
@@ -94,7 +94,7 @@ class ServerSession:
         secure: bool = False,
         offer_stls: bool = False,
         timestamp: str | None = None,
-        mechanisms: Iterable[Mechanism] | None = None,
+        mechanisms: Iterable[ServerMechanism] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         leniency: Leniency = LENIENT,
     ) -> None:
@@ -112,13 +112,13 @@ class ServerSession:
         """What was forgiven the client, and how often."""
         self._maildrops = maildrops
         self._users = Passwords(users) if isinstance(users, Mapping) else users
-        self.offer((PlainMechanism(self._users),) if mechanisms is None else mechanisms)
+        self.offer((ServerPlain(self._users),) if mechanisms is None else mechanisms)
         self._offer_stls = offer_stls
         self._connection = ServerConnection(secure=secure, limits=limits, leniency=leniency)
         self._queue: deque[Action] = deque()
         self._over = False
         self._named: str | None = None
-        self._login: tuple[Auth, Exchange] | None = None
+        self._login: tuple[Auth, Attempt] | None = None
         self._rounds = 0
         self._failed_logins = 0
         self._bad_commands = 0
@@ -143,7 +143,7 @@ class ServerSession:
             raise ValueError(f"no msg-id, so no timestamp: {chosen!r}")
         return chosen
 
-    def offer(self, mechanisms: Iterable[Mechanism]) -> None:
+    def offer(self, mechanisms: Iterable[ServerMechanism]) -> None:
         """Offer these mechanisms from now on, the best first.
 
         For those that know the TLS connection: channel binding, EXTERNAL by a certificate.
@@ -376,14 +376,14 @@ class ServerSession:
             self._login, self._rounds = (command, exchange), 0
             self._respond(command, exchange, command.initial_response)
 
-    def _continue_login(self, auth: Auth, exchange: Exchange, command: Command[Any]) -> None:
+    def _continue_login(self, auth: Auth, exchange: Attempt, command: Command[Any]) -> None:
         if isinstance(command, AuthResponse):
             self._respond(auth, exchange, command.data)
         else:
             # RFC 5034 section 4: the client cancels with an asterisk.
             self._bad_command(auth, "the login was cancelled")
 
-    def _respond(self, auth: Auth, exchange: Exchange, data: bytes | None) -> None:
+    def _respond(self, auth: Auth, exchange: Attempt, data: bytes | None) -> None:
         outcome = exchange.respond(data)
         if isinstance(outcome, LoggedIn):
             self._open(auth, outcome.user)

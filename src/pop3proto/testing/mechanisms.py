@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..server import Mechanism, ServerSession
+from ..server import ServerMechanism, ServerSession
 
 if TYPE_CHECKING:
     import ssl
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Mechanisms", "Offer"]
 
 Mechanisms: TypeAlias = (
-    "Iterable[Mechanism] | Callable[[ssl.SSLObject | None], Iterable[Mechanism]] | None"
+    "Iterable[ServerMechanism] | Callable[[ssl.SSLObject | None], Iterable[ServerMechanism]] | None"
 )
 """Those of all connections, or a function from a TLS connection to its; ``None``: PLAIN alone."""
 
@@ -27,7 +27,7 @@ class Offer:
             mechanisms if mechanisms is None or callable(mechanisms) else tuple(mechanisms)
         )
 
-    def in_the_clear(self) -> Iterable[Mechanism] | None:
+    def in_the_clear(self) -> Iterable[ServerMechanism] | None:
         """What a new session offers."""
         return self._mechanisms(None) if callable(self._mechanisms) else self._mechanisms
 

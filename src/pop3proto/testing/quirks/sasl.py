@@ -8,7 +8,7 @@ from typing import Any
 from ...model.commands import Auth, Command
 from ...model.events import ServerReply
 from ...model.replies import Challenge, ResponseCode
-from ...sasl.users import Authenticator, Exchange, Mechanism
+from ...sasl.users import Attempt, Authenticator, ServerMechanism
 from ...server import ServerSession
 from ...server.actions import Delay
 from .names import Quirk
@@ -54,14 +54,14 @@ class QuirkyLogins(ServerSession):
     _explained = False
     _waiting: str | None = None
 
-    def offer(self, mechanisms: Iterable[Mechanism]) -> None:
+    def offer(self, mechanisms: Iterable[ServerMechanism]) -> None:
         """Offer these mechanisms from now on; those of access tokens, too, for their quirks."""
         super().offer(mechanisms)
         if self.quirks & _OF_TOKENS:
-            from ...sasl.server import OAuthBearer, XOAuth2
+            from ...sasl.server import ServerOAuthBearer, ServerXOAuth2
 
             tokens = _PasswordsAsTokens(self._users)
-            for mechanism in (XOAuth2(tokens), OAuthBearer(tokens)):
+            for mechanism in (ServerXOAuth2(tokens), ServerOAuthBearer(tokens)):
                 self._mechanisms.setdefault(mechanism.name, mechanism)
 
     def _begin_login(self, command: Auth) -> None:
@@ -74,7 +74,7 @@ class QuirkyLogins(ServerSession):
         else:
             super()._begin_login(command)
 
-    def _respond(self, auth: Auth, exchange: Exchange, data: bytes | None) -> None:
+    def _respond(self, auth: Auth, exchange: Attempt, data: bytes | None) -> None:
         if data is None and auth.mechanism == "PLAIN" and Quirk.LOGIN_PROMPTS in self.quirks:
             self._reply(Challenge(auth, b"Username:"))
         elif self._waiting is not None and not data:
