@@ -3,7 +3,7 @@
 import pytest
 
 from pop3proto.transcript.recorded import verbs
-from pop3proto.transcript.redact import Redactor
+from pop3proto.transcript.redact import CommandLog, LineRedactor, Redactor
 
 HIDDEN = "PHJlZGFjdGVkPg=="  # <redacted>
 ZEROS = "0" * 32
@@ -240,3 +240,69 @@ def test_the_server_s_last_line_can_lack_its_end() -> None:
     assert redactor.server(b"+OK\r\n+OK\r\nab") == b"+OK\r\n+OK\r\n"
     assert redactor.server(b"c\r\nde") == b"xxx\r\n"
     assert redactor.server_ended() == b"xx"
+
+
+def test_a_long_body_is_passed_over_in_whatever_pieces() -> None:
+    session = b"+OK\r\n+OK\r\n..dot\r\n" + b"x" * 70_000 + b"\r\n+ \r\n.\r\n-ERR no\r\n"
+    for size in (1, 7, len(session)):
+        redactor = Redactor()
+        redactor.client(b"RETR 1\r\nAUTH LOGIN\r\n")
+        for start in range(0, len(session), size):
+            redactor.server(session[start : start + size])
+        assert redactor.client(b"USER user\r\n") == b"USER user\r\n"
+
+
+def test_a_log_of_commands_is_text() -> None:
+    log = CommandLog(multiline=verbs(["XTND XLST"]))
+    for step in (
+        *("S +OK", "C USER \xfc", "S +OK", "C PASS two words", "S -ERR", "C XTND XLST", "S +OK"),
+        *("S text", "S .", f"C APOP user {DIGEST}", "S -ERR", "C AUTH LOGIN", "S + ", "C "),
+        *("S + ", "C c2VjcmV0", "S + ", "C *", "S -ERR", "C AUTH PLAIN c2VjcmV0", "S +OK"),
+        *("C STAT", "S +OK", "C XTND XMIT", "S +OK", "C hi", "C ."),
+        *("S +OK", "C QUIT"),
+    ):
+        octets = step[2:].encode("utf-8" if step.isascii() else "latin-1") + b"\r\n"
+        (log.client if step[0] == "C" else log.server)(octets)
+    assert log.lines == [
+        *("USER \\xfc", "PASS <secret>", "XTND XLST", "APOP <secret>", "AUTH LOGIN"),
+        *("", "<secret>", "*", "AUTH PLAIN <secret>", "STAT", "XTND XMIT", "QUIT"),
+    ]
+    log.client(b"QU")
+    log.client_ended()
+    assert log.lines[-1] == "QU"
+
+
+def kept(*steps: str, last: str) -> str:
+    """What may be shown of ``last`` after ``steps``, told line by line."""
+    redactor = LineRedactor()
+    for step in steps:
+        line = step[2:].encode()
+        (redactor.sent if step[0] == "C" else redactor.answered)(line)
+    return redactor.shown(last.encode()).decode()
+
+
+def test_line_by_line() -> None:
+    assert kept("S +OK", last="PASS secret") == "PASS <secret>"
+    assert kept(last="AUTH c2VjcmV0Cg==") == "AUTH <secret>"
+    assert kept("C CAPA", "C AUTH LOGIN", "S +OK", last="USER user") == "<secret>"
+    assert kept("C CAPA", "C AUTH LOGIN", "S +OK", "S -ERR", last="USER user") == "USER user"
+    assert kept("C AUTH LOGIN", "S +OK", last="PASS secret") == "<secret>"
+    assert kept("C AUTHX", "S -ERR", last="UTF8") == "UTF8"
+
+
+def test_answers_to_what_somebody_sent_elsewhere() -> None:
+    assert kept("S + ", last="c2VjcmV0") == "<secret>"
+    assert kept("S + ", last="STAT") == "STAT"
+    assert kept("C AUTH LOGIN", "S + ", "S + ", last="c2VjcmV0") == "<secret>"
+    assert kept("C STAT", "S +OK 1 2", "S +OK", last="UTF8") == "UTF8"
+
+
+def test_who_knows_that_auth_is_over_can_say_so() -> None:
+    redactor = LineRedactor()
+    redactor.sent(b"AUTH PLAIN c2VjcmV0")
+    redactor.auth_ended()
+    assert redactor.shown(b"UTF8") == b"<secret>"
+    redactor.answered(b"+OK")
+    assert redactor.shown(b"UTF8") == b"<secret>"
+    redactor.auth_ended()
+    assert redactor.shown(b"UTF8") == b"UTF8"

@@ -1,8 +1,11 @@
-"""Takes the secrets out of a session while it is being recorded, whatever the chunks.
+"""The one place that knows which octets of a client are secret.
 
-What a client says is a secret or not depends on where the session stands: within AUTH every
-line is one. So both directions are followed, commands in one and answers in the other. Where
-they cannot be told apart for certain, the doubt is resolved by hiding too much.
+Whether a line of a client's is a secret depends on where the session stands: within AUTH every
+line is one. So commands and answers are both followed. Where they cannot be told apart for
+certain, too much is hidden rather than too little.
+
+``LineRedactor`` follows whole lines, ``Redactor`` octets that are cut anywhere, and ``CommandLog``
+keeps the client's commands as text.
 """
 
 from __future__ import annotations
@@ -14,18 +17,20 @@ from collections.abc import Iterator
 from enum import Enum, auto
 
 from ..engine.parsing import split_status_line
-from ..engine.wire import ReceiveBuffer
+from ..engine.wire import BodyReader, ReceiveBuffer
 from ..errors import LimitError
 from ..model.commands import KNOWN_VERBS
 from ..model.states import ReplyShape
 from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
 
-__all__ = ["REDACTED", "Redactor"]
+__all__ = ["REDACTED", "CommandLog", "LineRedactor", "Redactor"]
 
 REDACTED = b"<redacted>"
 """What stands in the place of a secret; in base64 where the protocol wants that."""
 _REDACTED_BASE64 = b64encode(REDACTED)
 _REDACTED_DIGEST = b"0" * 32
+# For people, who need not be able to replay it.
+_SHORT = b"<secret>"
 
 # Laxer than any server reads it: what somebody mistyped is a secret all the same, and a bare CR
 # could be the end of a line to somebody.
@@ -36,12 +41,13 @@ _DIGEST = re.compile(rb"[0-9a-f]{32}", re.IGNORECASE)
 
 # Long enough for any challenge that the engines take. What is longer ends the tracking.
 _STATUS_LINE = 256 * 1024
+# The lines of a text may be as long as they like: they are cut from what is there already.
 _NO_LIMIT = 2**63
 _ELIDED = bytes(octet if octet in b"\r\n" else ord("x") for octet in range(256))
 
 
 class _Answer(Enum):
-    """What the positive answer to a line of the client's is."""
+    """The kinds of positive answer to a line of the client's."""
 
     STATUS = auto()
     LOGIN = auto()
@@ -56,18 +62,18 @@ _OF_AUTH = frozenset({_Answer.AUTH, _Answer.MECHANISMS})
 _BODIES = frozenset({_Answer.LISTING, _Answer.MESSAGE, _Answer.MECHANISMS})
 
 
-class Redactor:
-    """Turns the octets of both directions into octets that may be kept.
+class LineRedactor:
+    """Takes the secrets out of a client's lines, for which it follows the session line by line.
 
-    ``bodies`` says whether messages are kept; if not, each of their octets but CR and LF becomes
-    an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
+    It is told of every line that is sent and of every status line that answers one, but not of
+    the lines of texts. With ``replayable=False`` each secret is shown as ``<secret>``; otherwise
+    the words that take its place can be parsed and replayed.
     """
 
-    def __init__(self, *, bodies: bool, multiline: Verbs) -> None:
-        self._bodies = bodies
-        self._multiline = multiline
-        # The line of the client's that is not complete: the one place where a secret can be.
-        self._partial = bytearray()
+    def __init__(self, *, replayable: bool = False) -> None:
+        self._replayable = replayable
+        self._hidden_line = _REDACTED_BASE64 if replayable else _SHORT
+        # What answers the lines that were sent and not answered yet, in their order.
         self._pending: deque[_Answer] = deque()
         # Whether the client's lines belong to AUTH.
         self._exchange = False
@@ -78,14 +84,117 @@ class Redactor:
         # AUTH exchange is not to be seen.
         self._lost = False
         self._logged_in = False
+
+    def shown(self, line: bytes) -> bytes:
+        """Return what may be shown of the client's next ``line``, given without its end."""
+        return self._read(line)[0]
+
+    def sent(self, line: bytes) -> None:
+        """Take note of a line that the client has sent, given without its end."""
+        self._take(self._read(line)[1])
+
+    def answered(self, line: bytes) -> None:
+        """Take note of a status line of the server's, given without its end."""
+        status = split_status_line(line)[0].upper()
+        if self._pending:
+            self._answered(self._pending.popleft(), status)
+        elif self._exchange or status == b"+":
+            # It answers something that was sent elsewhere: a secret may well follow.
+            self._exchange = self._doubtful = True
+
+    def auth_ended(self) -> None:
+        """Take note that AUTH is over, which the answer alone does not always tell."""
+        self._exchange = not _OF_AUTH.isdisjoint(self._pending)
+
+    def _read(self, line: bytes) -> tuple[bytes, _Answer]:
+        """Return what may be shown of ``line``, and what is going to answer it."""
+        verb = _SECRET_VERB.search(line)
+        if self._exchange and (verb is not None or not self._ends_exchange(line)):
+            # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
+            return (line if line in (b"", b"*") else self._hidden_line), _Answer.AUTH
+        if verb is None:
+            return line, self._answer_to(line)
+        name, head, argument = verb[1].upper(), line[: verb.end()], line[verb.end() :]
+        if name == b"AUTH":
+            of_auth = not argument[:1].isalpha()
+            answer = _Answer.AUTH if argument.strip() else _Answer.MECHANISMS
+            shown = self._auth_argument(argument)
+            return head + shown, answer if of_auth else _Answer.STATUS
+        if not argument:
+            return line, _Answer.LOGIN
+        if not self._replayable:
+            return head + b" " + _SHORT, _Answer.LOGIN
+        shown = _apop_argument(argument) if name == b"APOP" else b" " + REDACTED
+        return head + shown, _Answer.LOGIN
+
+    def _auth_argument(self, argument: bytes) -> bytes:
+        mechanism, *responses = argument.split() or [b""]
+        if not mechanism or (argument.startswith(b" ") and _MECHANISM.fullmatch(mechanism)):
+            # RFC 5034 section 4: a single equals sign is an initial response of no octets.
+            if not responses or responses == [b"="]:
+                return argument
+            return b" " + mechanism + b" " + self._hidden_line
+        return b" " + (REDACTED if self._replayable else _SHORT)
+
+    def _ends_exchange(self, line: bytes) -> bool:
+        """Return whether ``line`` is a command for certain, and AUTH may be over."""
+        if not self._doubtful or is_plain_command(line):
+            return self._doubtful
+        verb, blank, _ = line.partition(b" ")
+        known = verb.upper() in KNOWN_VERBS or verb[:1].upper() == b"X"
+        return known and bool(blank) and not self._lost
+
+    def _answer_to(self, line: bytes) -> _Answer:
+        """Return what answers a command without a secret; here the texts do not matter."""
+        return _Answer.STATUS
+
+    def _take(self, answer: _Answer) -> None:
+        if answer in _OF_AUTH:
+            self._exchange, self._doubtful = True, self._lost
+        elif self._exchange:
+            # The client goes on after a positive answer.
+            self._exchange, self._logged_in = self._lost, True
+        self._pending.append(answer)
+
+    def _answered(self, answer: _Answer, status: bytes) -> None:
+        if answer is _Answer.LOGIN:
+            self._logged_in = self._logged_in or status == b"+OK"
+        if answer not in _OF_AUTH or status == b"+":
+            return
+        if answer is _Answer.AUTH and status == b"+OK":
+            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). What the client
+            # takes it for shows in its next line.
+            self._doubtful = True
+        else:
+            # Lines that were sent ahead of this answer have answers of their own.
+            self.auth_ended()
+
+
+class Redactor(LineRedactor):
+    """Turns the octets of both directions into octets that may be kept.
+
+    Both directions are told in the order in which they pass, as chunks that are cut anywhere.
+    ``bodies`` says whether messages are kept; if not, each of their octets but CR and LF becomes
+    an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
+    """
+
+    def __init__(
+        self, *, bodies: bool = True, multiline: Verbs = (), replayable: bool = True
+    ) -> None:
+        super().__init__(replayable=replayable)
+        self._bodies = bodies
+        self._multiline = multiline
+        # The line of the client's that is not complete: the one place where a secret can be.
+        self._partial = bytearray()
         self._upload = False
         self._greeted = False
         self._buffer = ReceiveBuffer()
+        self._reader = BodyReader(self._buffer)
         self._body: _Answer | None = None
         self._newline = b"\r\n"
 
     def client(self, data: bytes) -> bytes:
-        """The lines that the client's next octets complete, without their secrets."""
+        """Return the lines that the client's next octets complete, without their secrets."""
         partial = self._partial
         found, start = len(partial), 0
         partial += data
@@ -97,13 +206,13 @@ class Redactor:
         return b"".join(shown)
 
     def client_ended(self) -> bytes:
-        """What may be shown of a last line without an end."""
+        """Return what may be shown of a last line without an end."""
         rest = bytes(self._partial)
         self._partial.clear()
         return self._client_line(rest) if rest else b""
 
     def server(self, data: bytes) -> bytes:
-        """What may be kept of the server's next octets; what is missing comes later."""
+        """Return what may be kept of the server's next octets; what is missing comes later."""
         if self._lost:
             return data if self._bodies else data.translate(_ELIDED)
         self._buffer.feed(data)
@@ -111,9 +220,9 @@ class Redactor:
         return data if self._bodies else shown
 
     def server_ended(self) -> bytes:
-        """What may be shown of a last line without an end that was not returned yet."""
+        """Return what may be shown of a last line without an end that was not returned yet."""
         rest = self._buffer.rest()
-        self._buffer = ReceiveBuffer()
+        self._buffer.start += len(rest)
         if self._bodies:
             return b""
         return rest.translate(_ELIDED) if self._body is _Answer.MESSAGE else rest
@@ -122,44 +231,17 @@ class Redactor:
         content = line.removesuffix(b"\n").removesuffix(b"\r")
         end = line[len(content) :]
         if self._upload:
-            return self._upload_line(content) + end
-        if self._exchange:
-            if not self._ends_exchange(content):
-                self._doubtful = self._lost
-                self._pending.append(_Answer.AUTH)
-                # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
-                return (content if content in (b"", b"*") else _REDACTED_BASE64) + end
-            self._exchange = self._lost
-            # The client goes on behind a positive answer.
-            self._logged_in = True
-        verb = _SECRET_VERB.search(content)
-        if verb is None:
-            self._pending.append(self._answer_to(content))
-            return line
-        name, head, argument = verb[1].upper(), content[: verb.end()], content[verb.end() :]
-        if name == b"AUTH":
-            self._exchange, self._doubtful = True, self._lost
-            self._pending.append(_Answer.AUTH if argument.strip() else _Answer.MECHANISMS)
-            return head + _auth_argument(argument) + end
-        self._pending.append(_Answer.LOGIN)
-        if not argument:
-            return line
-        return head + (_apop_argument(argument) if name == b"APOP" else b" " + REDACTED) + end
+            return self._upload_line(content, end)
+        shown, answer = self._read(content)
+        self._take(answer)
+        return shown + end
 
-    def _ends_exchange(self, line: bytes) -> bool:
-        """Whether ``line`` is a command for certain, and AUTH may be over."""
-        if not self._doubtful or is_plain_command(line):
-            return self._doubtful
-        verb, blank, _ = line.partition(b" ")
-        known = verb.upper() in KNOWN_VERBS or verb[:1].upper() == b"X"
-        return known and bool(blank) and not self._lost
-
-    def _upload_line(self, content: bytes) -> bytes:
+    def _upload_line(self, content: bytes, end: bytes) -> bytes:
         if content == b".":
             self._upload = False
             self._pending.append(_Answer.STATUS)
-            return content
-        return content if self._bodies else _elided(content)
+            return content + end
+        return (content if self._bodies else _elided(content)) + end
 
     def _answer_to(self, line: bytes) -> _Answer:
         if offers_upload(line):
@@ -172,6 +254,13 @@ class Redactor:
     def _server_pieces(self) -> Iterator[bytes]:
         buffer = self._buffer
         while not self._lost:
+            if self._body is not None and self._bodies:
+                # Nobody wants it in pieces, so it is passed over at the engine's speed.
+                while self._reader.read():
+                    pass
+                if not self._reader.complete:
+                    return
+                self._body = None
             try:
                 line = self._next_line()
             except LimitError:
@@ -187,7 +276,7 @@ class Redactor:
                 self._body, elide = None, False
             yield (_elided(line) if elide else line) + buffer.newline
         yield buffer.rest().translate(_ELIDED)
-        self._buffer = ReceiveBuffer()
+        buffer.start = len(buffer.data)
 
     def _next_line(self) -> bytes | None:
         if self._body is None:
@@ -207,7 +296,7 @@ class Redactor:
             self._answered(self._pending.popleft(), status)
 
     def _fits(self, status: bytes) -> bool:
-        """Whether a line with this status indicator can be the next one of the server's."""
+        """Return whether a line with this status indicator can be the server's next one."""
         if status == b"+":
             return self._greeted and bool(self._pending) and self._pending[0] in _OF_AUTH
         return bool(status) and (not self._greeted or bool(self._pending))
@@ -215,19 +304,11 @@ class Redactor:
     def _answered(self, answer: _Answer, status: bytes) -> None:
         if status == b"+OK" and answer in _BODIES:
             self._body, self._newline = answer, self._buffer.newline
-        elif answer is _Answer.LOGIN:
-            self._logged_in = self._logged_in or status == b"+OK"
-        elif answer is _Answer.UPLOAD and status == b"+OK":
+            if self._bodies:
+                self._reader.begin()
+        elif status == b"+OK" and answer is _Answer.UPLOAD:
             self._begin_upload()
-        if answer not in _OF_AUTH or status == b"+":
-            return
-        if answer is _Answer.AUTH and status == b"+OK":
-            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). What the client
-            # takes it for shows in its next line.
-            self._doubtful = True
-            return
-        # Lines that were sent ahead of this answer have answers of their own.
-        self._exchange = not _OF_AUTH.isdisjoint(self._pending)
+        super()._answered(answer, status)
 
     def _begin_upload(self) -> None:
         ahead = self._exchange or self._pending or self._partial
@@ -243,6 +324,35 @@ class Redactor:
         self._upload = False
 
 
+class CommandLog(Redactor):
+    """Keeps the commands that a client sends, as text and without their secrets.
+
+    Feed it the octets of both directions, without TLS, in the order in which they pass, in chunks
+    that are cut anywhere: ``client()`` and ``server()``. ``lines`` grows by a line for each
+    command and each line of AUTH, as it is complete. A secret is shown as ``<secret>``, octets
+    that are not UTF-8 as ``\\x`` escapes. The text of an upload (XTND XMIT) is left out.
+
+    >>> log = CommandLog()
+    >>> _ = log.server(b"+OK ready\\r\\n")
+    >>> _ = log.client(b"USER user\\r\\nPASS correct horse\\r\\nSTA")
+    >>> log.lines
+    ['USER user', 'PASS <secret>']
+    """
+
+    def __init__(self, *, multiline: Verbs = ()) -> None:
+        super().__init__(multiline=multiline, replayable=False)
+        self.lines: list[str] = []
+        """The lines so far, without their ends."""
+
+    def _client_line(self, line: bytes) -> bytes:
+        uploaded = self._upload
+        shown = super()._client_line(line)
+        if not uploaded:
+            text = shown.removesuffix(b"\n").removesuffix(b"\r")
+            self.lines.append(text.decode("utf-8", "backslashreplace"))
+        return shown
+
+
 def _elided(line: bytes) -> bytes:
     # A stuffed dot is no content, and its x would be one.
     return (line[1:] if line.startswith(b"..") else line).translate(_ELIDED)
@@ -254,13 +364,3 @@ def _apop_argument(argument: bytes) -> bytes:
         # Not what RFC 1939 section 7 describes: then any word of it can be the secret.
         name = REDACTED
     return b" " + name + b" " + _REDACTED_DIGEST
-
-
-def _auth_argument(argument: bytes) -> bytes:
-    mechanism, *responses = argument.split() or [b""]
-    if not mechanism or (argument.startswith(b" ") and _MECHANISM.fullmatch(mechanism)):
-        # RFC 5034 section 4: a single equals sign is an initial response of no octets.
-        if not responses or responses == [b"="]:
-            return argument
-        return b" " + mechanism + b" " + _REDACTED_BASE64
-    return b" " + REDACTED
