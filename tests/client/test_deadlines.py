@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -17,12 +16,13 @@ import trio
 
 from pop3proto import DeadConnectionError, DeadlineError, Noop
 from pop3proto.client.options import ClientOptions
+from pop3proto.model.value import field_names, replace
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, runtime
 
 PLAIN = Security.PLAINTEXT
 # Long enough that it cannot be the one that passes, short enough that a failing test ends.
-PATIENT = Timeouts(**dict.fromkeys(Timeouts.__slots__, 30.0))
+PATIENT = Timeouts(**dict.fromkeys(field_names(Timeouts), 30.0))
 BRIEF = 0.25
 
 

@@ -16,6 +16,7 @@ import trio
 from pop3proto import BusyError, ConnectionLostError, DeadConnectionError
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
+from pop3proto.model.value import field_names
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.blocking import BlockingStream
@@ -29,7 +30,7 @@ PLAIN = Security.PLAINTEXT
 PATIENT = ClientOptions(
     capabilities=False,
     allow_plaintext_auth=True,
-    timeouts=Timeouts(**dict.fromkeys(Timeouts.__slots__, 20.0)),
+    timeouts=Timeouts(**dict.fromkeys(field_names(Timeouts), 20.0)),
 )
 every = pytest.mark.parametrize("name", RUNTIMES)
 Connect = Callable[..., Awaitable[Any]]

@@ -7,7 +7,6 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,12 +14,13 @@ import trustme
 
 from pop3proto import DeadlineError, Retr
 from pop3proto.client.options import ClientOptions
+from pop3proto.model.value import field_names, replace
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES
 
 PLAIN, TLS, STLS = Security.PLAINTEXT, Security.TLS, Security.STLS
 # Long enough that it cannot be the one that passes, short enough that a failing test ends.
-PATIENT = Timeouts(**dict.fromkeys(Timeouts.__slots__, 30.0))
+PATIENT = Timeouts(**dict.fromkeys(field_names(Timeouts), 30.0))
 BRIEF = 0.25
 # Each octet comes well within the deadline. After ten seconds of them the server closes, so that
 # a client which would wait for ever fails.

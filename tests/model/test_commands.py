@@ -1,6 +1,5 @@
 import pickle
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from pop3proto import (
 )
 from pop3proto.model import commands
 from pop3proto.model.commands import KNOWN_VERBS
+from pop3proto.model.value import field_names
 from tests.samples import (
     ASCII_CONTROLS,
     COMMAND_LINES,
@@ -81,9 +81,9 @@ def test_commands_are_immutable_values(command: Command[Any]) -> None:
     assert hash(same) == hash(command)
     assert not hasattr(command, "__dict__")
     values: Any = command
-    for field in fields(values):
-        with pytest.raises(FrozenInstanceError):
-            setattr(command, field.name, "x")
+    for name in field_names(values):
+        with pytest.raises(AttributeError):
+            setattr(command, name, "x")
 
 
 def test_commands_of_different_classes_differ() -> None:

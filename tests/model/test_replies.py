@@ -1,6 +1,5 @@
 import copy
 import pickle
-from dataclasses import FrozenInstanceError
 from email.message import EmailMessage
 from time import process_time
 from typing import Any
@@ -133,7 +132,7 @@ def test_replies_are_values(reply: Any) -> None:
     same = pickle.loads(pickle.dumps(reply))
     assert same == reply == copy.copy(reply)
     assert hash(same) == hash(reply)
-    with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
+    with pytest.raises((AttributeError, TypeError)):
         reply.text = "other"
     assert not hasattr(reply, "__dict__")
 

@@ -1,6 +1,5 @@
 """POP URLs: what they hold, what they refuse, and that refusing shows nothing."""
 
-from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 
 from pop3proto.errors import LocalProtocolError
 from pop3proto.model.url import PopUrl
+from pop3proto.model.value import replace
 
 LONGEST = ".".join([*3 * [63 * "h"], 61 * "h"])
 
@@ -208,7 +208,7 @@ def test_ports_and_tls() -> None:
 
 def test_it_is_frozen_and_small() -> None:
     url = PopUrl("h")
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         url.host = "other"  # type: ignore[misc]
     assert not hasattr(url, "__dict__")
     assert {url: 1}[PopUrl.parse("pop://h")] == 1

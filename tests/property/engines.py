@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -49,6 +48,7 @@ from pop3proto import (
     UniqueIdListing,
     UniqueIdListings,
 )
+from pop3proto.model.value import replace
 from pop3proto.transcript import TlsEstablished
 from tests.engine.sessions import client, drained, greeted_server
 

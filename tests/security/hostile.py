@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 import trustme
 
 from pop3proto.client.options import ClientOptions
+from pop3proto.model.value import field_names
 from pop3proto.transports import Security, Timeouts
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0
-PATIENT = Timeouts(**dict.fromkeys(Timeouts.__slots__, PATIENCE))
+PATIENT = Timeouts(**dict.fromkeys(field_names(Timeouts), PATIENCE))
 GREETING = b"+OK ready\r\n"
 CAPABILITIES = b"+OK\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nSTLS\r\nSASL PLAIN\r\n.\r\n"
 _WORTH_CHECKING = 64 * 1024 * 1024

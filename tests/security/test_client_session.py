@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from pop3proto import (
 )
 from pop3proto.model.commands import Noop, Pass
 from pop3proto.model.leniency import ServerProfile
+from pop3proto.model.value import replace
 from pop3proto.transports import Security
 from tests.runtimes import Flow, runtime
 from tests.security.hostile import HOST, PATIENT, Answer, Peer, client_context, hostile

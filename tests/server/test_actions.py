@@ -1,9 +1,9 @@
-from dataclasses import FrozenInstanceError, fields
 from typing import get_args
 
 import pytest
 
 from pop3proto import server
+from pop3proto.model.value import field_names
 from pop3proto.server import Action, Close, Delay, NeedData, Send, StartTls
 
 ACTIONS: list[Action] = [Send(b"+OK\r\n"), NeedData(), StartTls(), Delay(0.5), Close()]
@@ -36,12 +36,12 @@ def test_each_of_them_can_be_matched() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: type(action).__name__)
 def test_they_are_values(action: Action) -> None:
-    values = [getattr(action, field.name) for field in fields(action)]
+    values = [getattr(action, name) for name in field_names(action)]
     twin = type(action)(*values)
     assert (twin, hash(twin)) == (action, hash(action))
     assert not hasattr(action, "__dict__")
-    for name in [field.name for field in fields(action)]:
-        with pytest.raises(FrozenInstanceError):
+    for name in field_names(action):
+        with pytest.raises(AttributeError):
             setattr(action, name, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from pop3proto import (
     UniqueIdListings,
 )
 from pop3proto.model.leniency import ServerProfile
+from pop3proto.model.value import replace
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import Close, MemoryMaildrops, NeedData, Send, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, Quirk, memory_stream
@@ -63,9 +63,7 @@ def start(
 ) -> Client:
     stream = stream_with(quirks, messages)
     options = {"leniency": leniency, **options}
-    return Client.start(
-        stream, security=stream.security, options=dataclasses.replace(OPTIONS, **options)
-    )
+    return Client.start(stream, security=stream.security, options=replace(OPTIONS, **options))
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Logins to servers with the quirks of AUTH, and what a refused login comes to."""
 
-import dataclasses
 from base64 import b64encode
 from typing import Any
 
@@ -25,6 +24,7 @@ from pop3proto import (
     ServerVerificationError,
     TemporaryServerError,
 )
+from pop3proto.model.value import replace
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, memory_stream
 from pop3proto.transports import Timeouts
@@ -312,7 +312,7 @@ def test_a_deadline_that_is_too_short_for_a_slow_server(
     seconds: float, password: str, mechanism: str
 ) -> None:
     stream = stream_with(SLOW)
-    options = dataclasses.replace(OPTIONS, timeouts=Timeouts(login=seconds))
+    options = replace(OPTIONS, timeouts=Timeouts(login=seconds))
     with Client.start(stream, security=stream.security, options=options) as client:
         if password == "secret":
             with pytest.raises(CredentialsError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -13,6 +12,7 @@ import pytest
 import trio
 
 from pop3proto import DeadlineError, LocalProtocolError
+from pop3proto.model.value import replace
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, resolve_to, runtime, serving
 

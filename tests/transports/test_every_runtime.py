@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from pop3proto.client.batch import Batch
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.message import MessageStream
 from pop3proto.client.options import ClientOptions
+from pop3proto.model.value import replace
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from ..model.events import ClientEvent, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation
 from ..model.listings import ScanListings, UniqueIdListings
 from ..model.replies import ErrorReply, MessageData
+from ..model.value import field_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -332,8 +332,8 @@ def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
         # Their own repr knows what is secret.
         yield _shortened(ascii(event).removeprefix(type(event).__name__))
     else:
-        for field in fields(event):
-            yield f"  {field.name}={_shortened(_shown(getattr(event, field.name)))}"
+        for name in field_names(event):
+            yield f"  {name}={_shortened(_shown(getattr(event, name)))}"
 
 
 def _shown(value: object) -> str:

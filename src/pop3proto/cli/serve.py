@@ -10,7 +10,6 @@ import signal
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from secrets import token_urlsafe
 from threading import Event
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, MaildropError
 from ..model.url import PopUrl
+from ..model.value import replace
 from ..sasl.server import Passwords, password_mechanisms
 from ..server import MaildirMaildrops, MaildropProvider, MemoryMaildrops, ServerOptions
 from ..testing import LoopbackServer, Quirk, serve

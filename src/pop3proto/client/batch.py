@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
 from ..errors import BusyError, CommandError, ConnectionLostError
 from ..model.commands import Command
 from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
-from ..model.slots import slot_setter
 from ..model.states import ReplyShape, Signal
+from ..model.value import slot_setter, value
 from .exchange import Exchange
 from .message import Progress, Text, refused, skip_answer
 
@@ -39,7 +38,7 @@ _NEED_DATA = Signal.NEED_DATA
 _MESSAGE = ReplyShape.MESSAGE
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Outcome(Generic[R_co]):
     """What became of one command of a batch: a result, or the server's refusal."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.value import field_names, value
 
 if TYPE_CHECKING:
     from ..transcript.recorder import Recorder
@@ -59,7 +59,7 @@ class Security(Enum):
         return _POP3S_PORT if self is Security.TLS else _POP3_PORT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Timeouts:
     """How many seconds each phase may take; ``None`` waits for ever.
 
@@ -85,17 +85,17 @@ class Timeouts:
     """Until QUIT is answered."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            seconds = getattr(self, field.name)
+        for name in field_names(self):
+            seconds = getattr(self, name)
             if seconds is not None and not seconds > 0:
-                raise ValueError(f"timeout {field.name} must be positive or None, not {seconds!r}")
+                raise ValueError(f"timeout {name} must be positive or None, not {seconds!r}")
 
 
 DEFAULT_TIMEOUTS = Timeouts()
 """The timeouts that a client has if it is given no others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ClientOptions:
     """What a client does beyond connecting; every adapter's ``connect()`` takes the same."""
 
@@ -120,7 +120,7 @@ class ClientOptions:
 DEFAULT_OPTIONS = ClientOptions()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LoginResult:
     """How a login came about."""
 
@@ -133,7 +133,7 @@ class LoginResult:
     """What the server wrote."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QuitResult:
     """How a session ended."""
 

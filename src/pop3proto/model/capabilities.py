@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .grammar import parse_number
+from .value import value
 
 __all__ = ["Capabilities", "Capability", "Expire", "LoginDelay"]
 
@@ -37,7 +37,7 @@ class LoginDelay(NamedTuple):
     """The value can differ from user to user: ask again after the login."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Capabilities(Mapping[str, tuple[Capability, ...]]):
     """The lines of a capability list, in order, as the server sent them.
 

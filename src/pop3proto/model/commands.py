@@ -8,8 +8,7 @@ what may not stand on a command line never gets near one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, cast
 
 from ..errors import LocalProtocolError
 from .command import (
@@ -39,9 +38,9 @@ from .replies import (
     UidlOneReply,
     UidlReply,
 )
-from .slots import slot_setter
 from .states import ReplyShape, State
 from .stuffing import BodyWriter
+from .value import field, slot_setter, value
 
 __all__ = [
     "Apop",
@@ -75,7 +74,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stat(Command[StatReply]):
     """STAT: how many messages, how many octets (RFC 1939 section 5)."""
 
@@ -84,7 +83,7 @@ class Stat(Command[StatReply]):
     shape = ReplyShape.DROP_LISTING
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class List(Command[ListReply]):
     """LIST without an argument: the size of every message (RFC 1939 section 5)."""
 
@@ -93,7 +92,7 @@ class List(Command[ListReply]):
     shape = ReplyShape.SCAN_LISTINGS
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class _MessageCommand(Command[R_co]):
     """A command with a message as its one argument."""
 
@@ -112,7 +111,7 @@ class _MessageCommand(Command[R_co]):
 _set_message = slot_setter(_MessageCommand, "message")
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class ListOne(_MessageCommand[ListOneReply]):
     """LIST with an argument: the size of one message (RFC 1939 section 5)."""
 
@@ -121,7 +120,7 @@ class ListOne(_MessageCommand[ListOneReply]):
     shape = ReplyShape.SCAN_LISTING
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Retr(_MessageCommand[Message]):
     """RETR: a whole message (RFC 1939 section 5)."""
 
@@ -134,7 +133,7 @@ class Retr(_MessageCommand[Message]):
         return line(b"RETR", self.message)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Dele(_MessageCommand[Ok]):
     """DELE: mark a message as deleted; QUIT makes it so (RFC 1939 section 5)."""
 
@@ -142,7 +141,7 @@ class Dele(_MessageCommand[Ok]):
     legal_states = TRANSACTION
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Noop(Command[Ok]):
     """NOOP: nothing, positively (RFC 1939 section 5)."""
 
@@ -154,7 +153,7 @@ class Noop(Command[Ok]):
         return b"NOOP\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rset(Command[Ok]):
     """RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
 
@@ -162,7 +161,7 @@ class Rset(Command[Ok]):
     legal_states = TRANSACTION
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quit(Command[Ok]):
     """QUIT: end the session, and in TRANSACTION make the deletions (RFC 1939 section 6)."""
 
@@ -171,7 +170,7 @@ class Quit(Command[Ok]):
     barrier = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Top(Command[Message]):
     """TOP: a message's header and the first lines of its body (RFC 1939 section 7)."""
 
@@ -193,7 +192,7 @@ class Top(Command[Message]):
         return line(b"TOP", self.message)[:-2] + b" %d\r\n" % self.lines
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Uidl(Command[UidlReply]):
     """UIDL without an argument: the unique-id of every message (RFC 1939 section 7)."""
 
@@ -202,7 +201,7 @@ class Uidl(Command[UidlReply]):
     shape = ReplyShape.UNIQUE_ID_LISTINGS
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class UidlOne(_MessageCommand[UidlOneReply]):
     """UIDL with an argument: the unique-id of one message (RFC 1939 section 7)."""
 
@@ -211,7 +210,7 @@ class UidlOne(_MessageCommand[UidlOneReply]):
     shape = ReplyShape.UNIQUE_ID_LISTING
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Last(Command[LastReply]):
     """LAST: the highest message number accessed (RFC 1460 section 5). Obsolete."""
 
@@ -220,7 +219,7 @@ class Last(Command[LastReply]):
     shape = ReplyShape.LAST_MESSAGE
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Capa(Command[CapaReply]):
     """CAPA: what the server can do (RFC 2449 section 5)."""
 
@@ -229,7 +228,7 @@ class Capa(Command[CapaReply]):
     shape = ReplyShape.CAPABILITIES
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stls(Command[Ok]):
     """STLS: begin TLS on this connection (RFC 2595 section 4)."""
 
@@ -240,7 +239,7 @@ class Stls(Command[Ok]):
     alone = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Utf8(Command[Ok]):
     """UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
 
@@ -248,7 +247,7 @@ class Utf8(Command[Ok]):
     legal_states = AUTHORIZATION
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lang(Command[Ok]):
     """LANG with an argument: the language of the server's texts (RFC 6856 section 3)."""
 
@@ -265,7 +264,7 @@ class Lang(Command[Ok]):
         return line(b"LANG", self.tag)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Languages(Command[LanguagesReply]):
     """LANG without an argument: the languages that the server speaks (RFC 6856 section 3)."""
 
@@ -274,7 +273,7 @@ class Languages(Command[LanguagesReply]):
     shape = ReplyShape.LANGUAGES
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Extension(Command[R_co]):
     """A command that this package has no class for, as ``XTND XLST Subject``.
 
@@ -301,13 +300,6 @@ class Extension(Command[R_co]):
             name = verb.decode("ascii").upper()
             raise LocalProtocolError(f"{name} has a class of its own")
 
-    if not TYPE_CHECKING:  # pragma: no branch
-
-        def __class_getitem__(cls, item: object) -> type[Self]:
-            # Before Python 3.13, Extension[Ok](...) would try to note its parameter in the
-            # instance, which has no room for it.
-            return cls
-
     @classmethod
     def single(cls, line: str | bytes) -> Extension[Ok]:
         """A command that is answered by a status line alone."""
@@ -323,7 +315,7 @@ class Extension(Command[R_co]):
         return octets(self.line) + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Upload(Command[Ok]):
     """The message that follows a positive answer to an extension such as ``XTND XMIT``."""
 

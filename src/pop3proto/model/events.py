@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .commands import KNOWN_VERBS, Command
@@ -25,16 +24,17 @@ from .replies import (
     UidlOneReply,
     UidlReply,
 )
+from .value import value
 
 __all__ = ["ClientEvent", "ConnectionClosed", "InvalidCommand", "ServerEvent", "ServerReply"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConnectionClosed:
     """The peer closed the stream at a point where it may; returned from then on."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class InvalidCommand:
     """A line that is no command, in the server's role: answer it with one ``-ERR``."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
+from .value import value
 
 if TYPE_CHECKING:
     from .commands import Command
@@ -42,7 +42,7 @@ class Fault(Enum):
     """In the server's role: RFC 6856 section 2 wants UTF8 first."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leniency:
     """Which faults are tolerated; the others raise ``RemoteProtocolError``.
 
@@ -70,7 +70,7 @@ STRICT = Leniency(frozenset())
 """Tolerates no fault."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deviation:
     """An event: the peer committed a fault that was tolerated.
 
@@ -93,7 +93,7 @@ class Deviation:
         return f"{self.fault.value}{where}{what}{times}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ServerProfile:
     """The faults that a server is known for: what its sessions have shown, to be kept as JSON.
 

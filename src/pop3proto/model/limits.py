@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from .value import field_names, value
 
 __all__ = ["DEFAULT_LIMITS", "Limits"]
 
@@ -10,7 +10,7 @@ _KIB = 1024
 _MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Limits:
     """Upper bounds on what is collected from a peer, or kept for it.
 
@@ -50,10 +50,10 @@ class Limits:
     """Octets of a message that a client uploads, in the server's role."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if type(value) is not int or value < 1:
-                raise ValueError(f"limit {field.name} must be a positive int, not {value!r}")
+        for name in field_names(self):
+            limit = getattr(self, name)
+            if type(limit) is not int or limit < 1:
+                raise ValueError(f"limit {name} must be a positive int, not {limit!r}")
 
 
 DEFAULT_LIMITS = Limits()

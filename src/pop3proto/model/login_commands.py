@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
 
 from ..errors import LocalProtocolError
 from .command import (
@@ -20,6 +19,7 @@ from .command import (
 )
 from .replies import Challenge, MechanismsReply, Ok
 from .states import ReplyShape, State
+from .value import field, value
 
 __all__ = ["Apop", "Auth", "AuthCancel", "AuthList", "AuthResponse", "Pass", "Rpop", "User"]
 
@@ -43,7 +43,7 @@ def _no_octets(data: object) -> str | None:
     return f"a response to a challenge is bytes, not {type(data).__name__}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class User(Command[Ok]):
     """USER: the name of the maildrop (RFC 1939 section 7)."""
 
@@ -60,7 +60,7 @@ class User(Command[Ok]):
         return line(b"USER", self.name)
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@value
 class Pass(Command[Ok]):
     """PASS: the password (RFC 1939 section 7). It shows in no repr and no error."""
 
@@ -87,7 +87,7 @@ class Pass(Command[Ok]):
         return line(b"PASS", self.password)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Apop(Command[Ok]):
     """APOP: a name and a digest made from the greeting's timestamp (RFC 1939 section 7).
 
@@ -139,7 +139,7 @@ class Apop(Command[Ok]):
         return b"APOP %s %s\r\n" % (octets(self.name), self.digest.encode("ascii"))
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Rpop(Command[Ok]):
     """RPOP: a user trusted by host, in place of PASS (RFC 1460 section 7). Obsolete."""
 
@@ -161,7 +161,7 @@ class Rpop(Command[Ok]):
         return line(b"RPOP", self.user)
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@value
 class Auth(Command[Ok | Challenge]):
     """AUTH: log in with a SASL mechanism (RFC 5034)."""
 
@@ -228,7 +228,7 @@ class Auth(Command[Ok | Challenge]):
         return self._line()
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@value
 class AuthResponse(Command[Ok | Challenge]):
     """The answer to a ``Challenge`` within AUTH (RFC 5034 section 4)."""
 
@@ -259,7 +259,7 @@ class AuthResponse(Command[Ok | Challenge]):
         return b64encode(self.data) + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AuthCancel(Command[Ok]):
     """Give up an AUTH exchange; the server answers ``-ERR`` (RFC 5034 section 4)."""
 
@@ -269,7 +269,7 @@ class AuthCancel(Command[Ok]):
     barrier = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AuthList(Command[MechanismsReply]):
     """AUTH without an argument: list the mechanisms, on servers older than CAPA."""
 

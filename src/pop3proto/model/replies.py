@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
 from .grammar import MAX_SIZE
 from .listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
-from .slots import slot_setter
+from .value import field, slot_setter, value
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -85,7 +84,7 @@ def _multiline(text: str, lines: Iterable[bytes]) -> bytes:
     return b"\r\n".join([_status_line(b"+OK", text)[:-2], *stuffed, b".\r\n"])
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ResponseCode:
     """A response code (RFC 2449 section 8, RFC 3206), known or not.
 
@@ -131,7 +130,7 @@ def split_response_code(text: str) -> tuple[ResponseCode | None, str]:
     return ResponseCode(match[1]), text[match.end() :]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Greeting:
     """The first line of a session (RFC 1939 section 4)."""
 
@@ -151,7 +150,7 @@ class Greeting:
         return _status_line(b"+OK", self.text)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Ok:
     """``+OK`` to a command whose answer is nothing more (RFC 1939 section 3)."""
 
@@ -167,7 +166,7 @@ class Ok:
         return _status_line(b"+OK", self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ErrorReply:
     """``-ERR``: the command failed; the session goes on (RFC 1939 section 3)."""
 
@@ -186,7 +185,7 @@ class ErrorReply:
         return _status_line(b"-ERR", f"[{self.code}] {self.text}".rstrip(" "))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StatReply:
     """The drop listing (RFC 1939 section 5, STAT)."""
 
@@ -201,7 +200,7 @@ class StatReply:
         return _status_line(b"+OK", f"{_number(self.count)} {_number(self.octets)}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListOneReply:
     """The scan listing of one message (RFC 1939 section 5, LIST with an argument)."""
 
@@ -213,7 +212,7 @@ class ListOneReply:
         return _status_line(b"+OK", _scan_row(*self.listing))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListReply:
     """The scan listings of all messages (RFC 1939 section 5, LIST without an argument)."""
 
@@ -227,7 +226,7 @@ class ListReply:
         return _multiline(self.text, rows)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UidlOneReply:
     """The unique-id listing of one message (RFC 1939 section 7, UIDL with an argument)."""
 
@@ -239,7 +238,7 @@ class UidlOneReply:
         return b"+OK " + _unique_id_row(*self.listing) + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UidlReply:
     """The unique-id listings of all messages (RFC 1939 section 7, UIDL without an argument)."""
 
@@ -252,7 +251,7 @@ class UidlReply:
         return _multiline(self.text, (_unique_id_row(*row) for row in self.listings))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LastReply:
     """The highest message number accessed so far (RFC 1460, LAST)."""
 
@@ -265,7 +264,7 @@ class LastReply:
         return _status_line(b"+OK", str(_number(self.number)))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CapaReply:
     """The capability list (RFC 2449 section 5)."""
 
@@ -278,7 +277,7 @@ class CapaReply:
         return _multiline(self.text, map(_encoded, self.capabilities.lines))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Language:
     """A language of the server's texts (RFC 6856 section 3)."""
 
@@ -288,7 +287,7 @@ class Language:
     """What the language is called, in itself or in the language in use."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LanguagesReply:
     """The languages that a server speaks (RFC 6856 section 3, LANG without an argument)."""
 
@@ -302,7 +301,7 @@ class LanguagesReply:
         return _multiline(self.text, map(_encoded, rows))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MechanismsReply:
     """The mechanisms listed on a bare AUTH, as servers did before CAPA."""
 
@@ -315,7 +314,7 @@ class MechanismsReply:
         return _multiline(self.text, map(_encoded, self.mechanisms))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Challenge:
     """A server's challenge within AUTH (RFC 5034 section 4)."""
 
@@ -331,7 +330,7 @@ class Challenge:
         return b"+ " + (_encoded(self.text) if self.text else b64encode(self.data)) + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class MessageStart:
     """A dot-terminated text follows (RETR, TOP, and extensions with such a reply)."""
 
@@ -347,7 +346,7 @@ class MessageStart:
         return _status_line(b"+OK", self.text)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class MessageData:
     """The next octets of the text, at least one, cut anywhere, with dot-stuffing undone."""
 
@@ -357,7 +356,7 @@ class MessageData:
         _set_data(self, data)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class MessageEnd:
     """The text is complete."""
 
@@ -370,7 +369,7 @@ class MessageEnd:
         _set_end_octets(self, octets)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@value
 class Message:
     """A dot-terminated text, collected. Engines do not make it; the adapters do."""
 

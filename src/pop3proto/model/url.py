@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 from unicodedata import category, normalize
 
 from ..errors import LocalProtocolError
+from .value import value
 
 __all__ = ["PopUrl"]
 
@@ -27,7 +27,7 @@ _HOST = re.compile(
 _MAX_HOST = 253
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PopUrl:
     """A POP URL in its parts (RFC 2384); ``str()`` writes it.
 

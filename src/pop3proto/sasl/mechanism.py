@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ..errors import LocalProtocolError
+from ..model.value import value
 
 __all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
 
@@ -75,7 +75,7 @@ class ReportsDetails(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChannelBinding:
     """The octets that tie a login to the TLS connection that it goes through (RFC 5056).
 

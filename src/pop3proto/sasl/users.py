@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import md5
 from secrets import token_bytes, token_urlsafe
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ..errors import LocalProtocolError
+from ..model.value import value
 
 __all__ = [
     "Attempt",
@@ -111,7 +111,7 @@ def _apop_digest(timestamp: str, password: str) -> str:
     return md5(octets, usedforsecurity=False).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LoggedIn:
     """The end of an exchange: the client has proved to be ``user``."""
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from ..model.value import field, value
 
 __all__ = ["Action", "Close", "Delay", "NeedData", "Send", "StartTls"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """Send these octets: at least one, and 64 KiB at most."""
 
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NeedData:
     """Wait for octets and hand them to ``receive_data()``; none at all if the stream ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StartTls:
     """Shake hands, with what arrives next as the first octets of TLS; ``tls_established()`` then.
 
@@ -28,14 +29,14 @@ class StartTls:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delay:
     """Do nothing for so long, then ask for the next action."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Close:
     """The session is over: close the connection."""
 

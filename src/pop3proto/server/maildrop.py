@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -17,6 +16,7 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from ..errors import MaildropError, MaildropLockedError
+from ..model.value import field, value
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
 __all__ = [
@@ -37,7 +37,7 @@ CHUNK = 64 * 1024
 """How many octets of a message are read at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoredMessage:
     """What a maildrop says about one message before it is read."""
 
@@ -156,7 +156,7 @@ def _numbered(sequence: Sequence[T], number: int) -> T:
     return sequence[number - 1]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value
 class _Entry:
     stored: StoredMessage
     content: bytes = field(repr=False)

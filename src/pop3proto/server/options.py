@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..model.capabilities import Capabilities
+from ..model.value import value
 
 __all__ = ["DEFAULT_OPTIONS", "ServerOptions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ServerOptions:
     """How a server behaves towards every client."""
 

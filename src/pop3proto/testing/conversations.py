@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..model.commands import Command
 from ..model.events import ServerReply
 from ..model.replies import Greeting, MessageData, MessageEnd
 from ..model.stuffing import BodyWriter
+from ..model.value import value
 
 __all__ = ["BrokenConversation", "Conversation", "Damage", "Exchange"]
 
 
-@dataclass(frozen=True)
+@value
 class Exchange:
     """A command and its answer."""
 
@@ -36,7 +36,7 @@ class Exchange:
         return b"".join(parts)
 
 
-@dataclass(frozen=True)
+@value
 class Conversation:
     """A whole session, from the greeting to the answer to QUIT."""
 
@@ -76,7 +76,7 @@ class Conversation:
         return self.greeting.to_bytes() + b"".join(answers)
 
 
-@dataclass(frozen=True)
+@value
 class Damage:
     """Octets that were changed, left out, repeated or put in."""
 
@@ -96,7 +96,7 @@ class Damage:
         return bytes(octets)
 
 
-@dataclass(frozen=True)
+@value
 class BrokenConversation:
     """A session in which either side's octets have been tampered with.
 

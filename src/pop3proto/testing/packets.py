@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..model.value import value
 from ..server.actions import Send
 
 __all__ = ["Packet"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Packet(Send):
     """Send these octets by themselves, in a packet of their own, and a record of TLS.
 

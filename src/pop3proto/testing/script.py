@@ -7,9 +7,9 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
+from ..model.value import value
 from ..server import ServerSession
 from ..server.actions import Action, Close, NeedData, Send, StartTls
 from ..transcript.recorded import EndOfStream, Entry, Line, TlsEstablished
@@ -73,7 +73,7 @@ class ScriptError(AssertionError):
         """What was said, from the beginning; what deviates comes last."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Line:
     """What the client is to send: a line, or the part of one that a transcript ends with."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ..engine.requests import parse_command
@@ -14,6 +13,7 @@ from ..model.command import AUTHORIZATION_OR_TRANSACTION
 from ..model.commands import Auth, AuthCancel, AuthResponse, Command, Extension
 from ..model.grammar import decode_base64
 from ..model.states import ReplyShape
+from ..model.value import field, value
 
 __all__ = [
     "EndOfStream",
@@ -38,7 +38,7 @@ Verbs: TypeAlias = tuple[tuple[bytes, ...], ...]
 """Names of commands, each of one word or more, in upper case."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Line:
     """Octets that ``who`` sent; in a ``Transcript``, one line with its end, or a part of one."""
 
@@ -46,12 +46,12 @@ class Line:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TlsEstablished:
     """From here on the octets went through TLS; as the first entry, from the start."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndOfStream:
     """``who`` sends nothing more."""
 
@@ -76,7 +76,7 @@ _SHAPES = {
 }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class RecordedLine(Command[Any]):
     """A line that a recorded client sent and that is no command, such as ``STAT extra``.
 
