@@ -31,7 +31,6 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
@@ -99,21 +98,6 @@ def shown_output(document: Path) -> dict[int, str]:
 
 
 @contextmanager
-def unhurried() -> Iterator[None]:
-    """Property tests of documents do not fail because the machine has other things to do."""
-    before = settings.get_current_profile_name()
-    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    settings.register_profile(
-        "documents", deadline=None, derandomize=True, suppress_health_check=slow
-    )
-    settings.load_profile("documents")
-    try:
-        yield
-    finally:
-        settings.load_profile(before)
-
-
-@contextmanager
 def running_program(
     document: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ModuleType]:
@@ -124,7 +108,6 @@ def running_program(
     users = {USER: PASSWORD}
     options = ServerOptions(failed_login_delay=0)
     with (
-        unhurried(),
         serve(maildrops, users=users, security=Security.STLS, options=options) as server,
         serve(
             maildrops,

@@ -395,13 +395,13 @@ def disturbances() -> SearchStrategy[Disturbances]:
     lengths = st.integers(1, 16) | st.integers(1, 4096)
     seconds = st.floats(0, 200) | st.just(inf)
     positions = st.integers(0, 2000)
+    # Each by itself is there or not, so that a failing example is left with those that it needs.
     chosen = st.fixed_dictionaries(
-        {},
-        optional={
-            "chunks": st.lists(lengths, max_size=20) | lengths,
-            "delays": st.lists(seconds, max_size=20) | st.floats(0, 1),
-            "drop_after": positions,
-            "reset_after": positions,
+        {
+            "chunks": st.none() | st.lists(lengths, max_size=20) | lengths,
+            "delays": st.none() | st.lists(seconds, max_size=20) | st.floats(0, 1),
+            "drop_after": st.none() | positions,
+            "reset_after": st.none() | positions,
         },
-    )
+    ).map(lambda drawn: {name: value for name, value in drawn.items() if value is not None})
     return cast(SearchStrategy[Disturbances], chosen)
