@@ -107,7 +107,7 @@ def shown(*exchange: tuple[bytes, bytes], last: bytes) -> str:
     with talk(DROPIN, HELLO, *(reply for _, reply in exchange), b"+OK\r\n") as (client, _):
         for line, _ in exchange:
             outcome(partial(client._shortcmd, line.decode("latin-1")))
-        printed.append(client._conversation.shown.text(last.decode()))
+        printed.append(client._conversation.shown(last.decode()))
         client._shortcmd(last.decode())
     return printed[0]
 

@@ -187,7 +187,7 @@ def test_an_answer_that_is_none(module: Any) -> None:
         assert then == ("IndexError", ("list index out of range",))
     else:
         assert then[0] == "error_proto"
-        assert then[1] == ("-ERR connection unusable after: an answer that is none: From: a mail",)
+        assert then[1] == ("-ERR connection unusable after: not an answer: From: a mail",)
 
 
 @both

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pop3proto.compat.conversation import LineReader
+from pop3proto.compat.texts import LineReader
 from tests.compat.conversations import BOTH, DROPIN, NAMES, Fragments, on, outcome, talk
 
 if TYPE_CHECKING:

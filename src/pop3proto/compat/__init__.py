@@ -16,10 +16,10 @@ _NAME = "poplib"
 
 
 class Installation:
-    """What ``install()`` did, and how to undo it: a context manager, or ``uninstall()``."""
+    """The work of ``install()``, to be undone: a context manager, or ``uninstall()``."""
 
     def __init__(self, replaced: ModuleType | None) -> None:
-        # None where another installation did the work already: undoing that is for its owner.
+        # None where another installation did the work already, whose owner is to undo it.
         self._replaced = replaced
 
     def __enter__(self) -> Self:
@@ -36,8 +36,8 @@ class Installation:
     def uninstall(self) -> None:
         """Give the name ``poplib`` back to the standard library's module.
 
-        Only the installation that took the name gives it back, and only once; for any other this
-        does nothing, and neither does it if somebody else has taken the name since.
+        Only the installation that took the name gives it back, and only once. Any other call does
+        nothing, and so does one after another module has taken the name.
         """
         from . import poplib
 
@@ -49,10 +49,9 @@ class Installation:
 def install() -> Installation:
     """Make ``import poplib`` mean ``pop3proto.compat.poplib``, in the whole process.
 
-    Call it before the programs that shall profit are imported: a module that has run its
-    ``import poplib`` keeps what it got. ``except poplib.error_proto`` works across the border,
-    because there is only one ``error_proto``. A second call changes nothing, and its undoing
-    neither.
+    Call it before the modules that are to use it are imported: a module that has run its ``import
+    poplib`` keeps the standard library's. ``except poplib.error_proto`` works in both, because
+    there is only one ``error_proto``. A second call changes nothing, and undoing it neither.
 
     >>> with install():
     ...     import poplib

@@ -1,23 +1,25 @@
-"""The commands of the drop-in: what goes onto the wire for each, and what its answer becomes."""
+"""The commands of the drop-in: the line that each sends, and the form of its answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from hashlib import md5
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Self, TypeAlias, cast, overload
 
 from ..engine.parsing import decode
-from .conversation import Conversation, TextReader
-from .errors import ServerError, standard_error
-from .secrets import encoded
+from ..model.secret import Secret
+from .conversation import Conversation
+from .errors import InvalidArgumentError, ServerError, standard_error
+from .texts import TextReader
 
-__all__ = ["Commands", "LongAnswer", "MessageLines"]
+__all__ = ["Commands", "LongAnswer", "MessageLines", "encoded", "text_of"]
 
 # What int() takes, but not more digits than a size can have.
 _DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
+# Those that CPython refuses (CVE-2025-15367). Octets from 0x80 on belong to somebody's encoding.
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 _Words: TypeAlias = list[str]
 LongAnswer: TypeAlias = tuple[bytes, list[bytes], int]
@@ -25,12 +27,12 @@ LongAnswer: TypeAlias = tuple[bytes, list[bytes], int]
 
 
 class Commands:
-    """One method for each command; ``POP3`` brings the wire."""
+    """One method for each command; ``POP3`` adds the wire."""
 
     encoding = "UTF-8"
     timestamp: re.Pattern[bytes]
     welcome: bytes
-    # Subclasses are known to leave __init__ out and to set only what they have heard of.
+    # Subclasses are known to leave __init__ out and to set only the attributes that they know of.
     _debugging = 0
 
     if TYPE_CHECKING:
@@ -41,18 +43,16 @@ class Commands:
         def _conversation(self) -> Conversation: ...
 
     def user(self, user: str) -> bytes:
-        """USER: the name of the maildrop (RFC 1939 section 7)."""
+        """Send USER: the name of the maildrop (RFC 1939 section 7)."""
         return self._shortcmd(f"USER {user}")
 
-    def pass_(self, pswd: str) -> bytes:
-        """PASS: the password (RFC 1939 section 7); the maildrop is locked from then on."""
-        try:
-            return self._shortcmd(f"PASS {pswd}")
-        finally:
-            del pswd
+    def pass_(self, pswd: str | Secret) -> bytes:
+        """Send PASS: the password (RFC 1939 section 7); the maildrop is locked from then on."""
+        pswd = _secret(pswd)
+        return self._shortcmd(f"PASS {text_of(pswd)}")
 
     def stat(self) -> tuple[int, int]:
-        """STAT: how many messages, and how many octets (RFC 1939 section 5)."""
+        """Send STAT; return how many messages and how many octets (RFC 1939 section 5)."""
         response = self._shortcmd("STAT")
         if self._debugging:
             print("*stat*", repr(response.split()))
@@ -68,56 +68,54 @@ class Commands:
     @overload
     def list(self, which: int | str) -> bytes: ...
     def list(self, which: int | str | None = None) -> bytes | LongAnswer:
-        """LIST: the sizes of all messages, or of one (RFC 1939 section 5).
+        """Send LIST: the sizes of all messages, or of one (RFC 1939 section 5).
 
-        Without an argument the status line, lines of ``number octets``, and how many octets these
-        took; with one the status line alone.
+        Without an argument, returns the status line, lines of ``number octets``, and how many
+        octets these took; with one, the status line alone.
         """
         return self._longcmd("LIST") if which is None else self._shortcmd(f"LIST {which}")
 
     def retr(self, which: int | str) -> LongAnswer:
-        """RETR: a whole message (RFC 1939 section 5).
+        """Send RETR: a whole message (RFC 1939 section 5).
 
-        The status line, the lines of the message without their ends, and its octets.
+        Returns the status line, the lines of the message without their ends, and its octets.
         """
         return self._longcmd(f"RETR {which}")
 
     def dele(self, which: int | str) -> bytes:
-        """DELE: mark a message as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
+        """Send DELE: mark a message as deleted; ``quit()`` deletes it (RFC 1939 section 5)."""
         return self._shortcmd(f"DELE {which}")
 
     def noop(self) -> bytes:
-        """NOOP: nothing, positively (RFC 1939 section 5)."""
+        """Send NOOP, which does nothing (RFC 1939 section 5)."""
         return self._shortcmd("NOOP")
 
     def rset(self) -> bytes:
-        """RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
+        """Send RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
         return self._shortcmd("RSET")
 
-    def rpop(self, user: str) -> bytes:
-        """RPOP: a user trusted by host, in place of PASS (RFC 1460 section 7). Obsolete."""
-        return self._shortcmd(f"RPOP {user}")
+    def rpop(self, user: str | Secret) -> bytes:
+        """Send RPOP: a user trusted by host, instead of PASS (RFC 1460 section 7). Obsolete."""
+        user = _secret(user)
+        return self._shortcmd(f"RPOP {text_of(user)}")
 
-    def apop(self, user: str, password: str) -> bytes:
-        """APOP: a name, and a digest made from the greeting's timestamp (RFC 1939 section 7).
+    def apop(self, user: str, password: str | Secret) -> bytes:
+        """Send APOP: a name, and a digest of the greeting's timestamp (RFC 1939 section 7).
 
         Raises ``error_proto`` if the greeting has no timestamp that is a msg-id (CVE-2007-1558).
         """
-        try:
-            secret = encoded(password, self.encoding, check=False)
-        finally:
-            del password
-        try:
-            stamp = self.timestamp.match(self.welcome)
-            if stamp is None:
-                raise ServerError("-ERR APOP not supported by server")
-            digest = md5(stamp[1] + secret, usedforsecurity=False).hexdigest()
-        finally:
-            del secret
-        return self._shortcmd(f"APOP {user} {digest}")
+        from hashlib import md5  # here, because it takes as long to load as all the rest
+
+        password = Secret(password)
+        secret = encoded(password, self.encoding, check=False)
+        stamp = self.timestamp.match(self.welcome)
+        if stamp is None:
+            raise ServerError("-ERR APOP not supported by server")
+        digest = Secret(md5(stamp[1] + secret.octets(), usedforsecurity=False).hexdigest())
+        return self._shortcmd(f"APOP {user} {text_of(digest)}")
 
     def top(self, which: int | str, howmuch: int) -> LongAnswer:
-        """TOP: a message's header and the first ``howmuch`` lines behind it (RFC 1939 section 7).
+        """Send TOP: the header and ``howmuch`` lines of the body (RFC 1939 section 7).
 
         Returns what ``retr()`` does.
         """
@@ -130,15 +128,15 @@ class Commands:
     @overload
     def uidl(self, which: int | str) -> bytes: ...
     def uidl(self, which: int | str | None = None) -> bytes | LongAnswer:
-        """UIDL: the unique-ids of all messages, or of one (RFC 1939 section 7).
+        """Send UIDL: the unique-ids of all messages, or of one (RFC 1939 section 7).
 
-        Without an argument the status line, lines of ``number unique-id``, and how many octets
-        these took; with one the status line alone.
+        Without an argument, returns the status line, lines of ``number unique-id``, and how many
+        octets these took; with one, the status line alone.
         """
         return self._longcmd("UIDL") if which is None else self._shortcmd(f"UIDL {which}")
 
     def utf8(self) -> bytes:
-        """UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
+        """Send UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
         return self._shortcmd("UTF8")
 
     @overload
@@ -148,15 +146,15 @@ class Commands:
     @overload
     def lang(self, tag: str) -> bytes: ...
     def lang(self, tag: str | None = None) -> bytes | LongAnswer:
-        """LANG: the languages that the server speaks, or which to speak (RFC 6856 section 3).
+        """Send LANG: list the server's languages, or choose one (RFC 6856 section 3).
 
-        Not in poplib. Without an argument the status line, lines of ``tag description``, and how
-        many octets these took; with one the status line alone.
+        Not in poplib. Without an argument, returns the status line, lines of ``tag description``,
+        and how many octets these took; with one, the status line alone.
         """
         return self._longcmd("LANG") if tag is None else self._shortcmd(f"LANG {tag}")
 
     def capa(self) -> dict[str, _Words]:
-        """CAPA: what the server can do, names to words (RFC 2449 section 5).
+        """Send CAPA; return the server's capabilities, names to words (RFC 2449 section 5).
 
         A name that is listed twice gets the words of both lines. What is not UTF-8 becomes
         surrogate escapes.
@@ -180,7 +178,7 @@ class MessageLines:
     """The lines of a message as they come, without their ends: what ``retr_iter()`` returns.
 
     It can be left before its end: the next command skips what is left, or ``close()`` does, or the
-    end of a ``with``. Raises ``error_proto``, and what the socket raises, as it is iterated over.
+    end of a ``with``. Iterating raises ``error_proto``, and what the socket raises.
     """
 
     def __init__(self, conversation: Conversation, text: TextReader, response: bytes) -> None:
@@ -194,7 +192,7 @@ class MessageLines:
 
     @property
     def octets(self) -> int:
-        """Octets read so far; at the end what ``retr()`` returns as its third item."""
+        """Octets read so far; at the end the third item of what ``retr()`` returns."""
         return self._text.octets
 
     def __enter__(self) -> Self:
@@ -206,7 +204,7 @@ class MessageLines:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Behind an error nobody waits for the rest of a message.
+        # After an error nobody waits for the rest of a message.
         if error is None:
             self.close()
 
@@ -234,3 +232,33 @@ class MessageLines:
             self._complete = True
             self._conversation.finish = None
         return lines
+
+
+def encoded(line: Secret, encoding: str, *, check: bool = True) -> Secret:
+    """Return ``line`` as octets, without control characters if ``check`` is set.
+
+    Raises ``InvalidArgumentError`` for a control character, and ``UnicodeEncodeError``, which does
+    not show the text.
+    """
+    problem: ValueError
+    try:
+        octets = Secret(bytes(text_of(line), encoding))
+    except UnicodeEncodeError as error:
+        unshown = "?" * len(text_of(line))
+        problem = UnicodeEncodeError(encoding, unshown, error.start, error.end, error.reason)
+    else:
+        if not (check and _CONTROL.search(octets.octets())):
+            return octets
+        problem = InvalidArgumentError("a command may not hold control characters")
+    # Out of the except clause, so that the codec's error, which shows the text, is not its context.
+    raise problem
+
+
+def _secret(words: object) -> Secret:
+    # What is no text is written as poplib would write it.
+    return words if isinstance(words, Secret) else Secret(f"{words}")
+
+
+def text_of(secret: Secret) -> str:
+    """Return the text of ``secret``, without a check that it is not octets."""
+    return cast(str, secret.reveal())

@@ -1,4 +1,4 @@
-"""What the drop-in raises. All of it is the standard library's ``error_proto``."""
+"""The exceptions of the drop-in. Each is the standard library's ``error_proto``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = [
     "standard_error",
 ]
 
-# The one name that callers catch stays the standard library's own class, so that every mix of
-# modules that know this class and modules that know that one goes on working: there is but one.
+# The one name that callers catch is the standard library's own class, so that modules that import
+# it from here and modules that import it from there can be mixed.
 standard_error = standard.error_proto
 
 
@@ -26,11 +26,11 @@ class ServerError(standard_error, Pop3Error):
     """``error_proto`` as poplib would raise it, ``args`` included, and a ``Pop3Error`` too."""
 
     def __init__(self, message: str | bytes) -> None:
-        # A status line of the server's is the argument as it came.
+        # The argument is a status line of the server's as it came.
         super().__init__(cast(str, message))
 
     def __reduce__(self) -> tuple[type[Exception], tuple[object, ...]]:
-        # The name that is shown cannot be looked up: what travels is poplib's own class.
+        # The name that is shown cannot be looked up, so poplib's own class is pickled.
         return standard_error, self.args
 
 
@@ -42,7 +42,7 @@ class BrokenConnectionError(ServerError):
 
 
 class LostConnectionError(BrokenConnectionError, OSError):
-    """``BrokenConnectionError`` after an ``OSError``: what poplib's callers catch then."""
+    """``BrokenConnectionError`` after an ``OSError``, which poplib's callers catch then."""
 
 
 class InvalidArgumentError(ServerError, ValueError):
@@ -57,7 +57,7 @@ class InvalidArgumentError(ServerError, ValueError):
 
 
 class InjectedDataError(BrokenConnectionError, StlsInjectionError):
-    """Octets came behind STLS in the clear (RFC 2595 section 4)."""
+    """Octets came in the clear after the answer to STLS (RFC 2595 section 4)."""
 
     hint = StlsInjectionError.hint
 
@@ -69,6 +69,6 @@ for _class in (
     InvalidArgumentError,
     InjectedDataError,
 ):
-    # What a traceback or a log shows is what programs and people know.
+    # Tracebacks and logs show the name that programs and people know.
     _class.__name__ = _class.__qualname__ = standard_error.__name__
     _class.__module__ = standard_error.__module__

@@ -2,15 +2,15 @@
 
     from pop3proto.compat import poplib
 
-takes the place of ``import poplib``. Names, signatures, results, exceptions and what programs are
-known to reach into are poplib's; its faults are gone, and ``auth()``, ``lang()`` and
+takes the place of ``import poplib``. Names, signatures, results, exceptions and the internals
+that programs are known to use are poplib's; its faults are gone, and ``auth()``, ``lang()`` and
 ``retr_iter()`` are new. docs/migrating-from-poplib.md has the list.
 
 Every answer of the server's is ``bytes``, ``+OK`` included; ``-ERR`` raises ``error_proto`` with
-the status line as its argument. When an answer cannot be made sense of, or the connection breaks
-in the middle of one, that connection is never used again: whatever is called on it then raises
-``error_proto``, so that a line of mail cannot be taken for an answer. It is an ``OSError`` as
-well if one broke the connection, because that is what poplib's callers catch then.
+the status line as its argument. When an answer makes no sense, or the connection breaks in the
+middle of one, that connection is never used again: every later call on it raises ``error_proto``,
+so that a line of mail cannot be taken for an answer. It is an ``OSError`` as well if one broke the
+connection, because that is what poplib's callers catch then.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from typing import Any, BinaryIO, NoReturn, TypeAlias, cast
 
 from ..errors import printable
 from ..model.replies import TIMESTAMP
+from ..model.secret import Secret
 from ..sasl import Mechanism
 from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
-from .commands import Commands, LongAnswer, MessageLines
-from .conversation import Conversation, LineReader, SteppingReader, TextReader, pending, reader
+from .commands import Commands, LongAnswer, MessageLines, encoded, text_of
+from .conversation import Conversation, pending, reader
 from .errors import BrokenConnectionError, InjectedDataError, ServerError, standard, standard_error
-from .secrets import encoded
+from .texts import CRLF, LineReader, SteppingReader, TextReader
 
 with suppress(ImportError):
     import ssl
@@ -47,10 +48,9 @@ POP3_PORT = 110
 POP3_SSL_PORT = 995
 CR = b"\r"
 LF = b"\n"
-CRLF = CR + LF
 
-# Octets of a status line with its end. Programs set it, and have to be heard; but the lines of
-# texts, for which they do, have no limit here anyway.
+# Octets of a status line with its end. Programs set it, so it counts; but the lines of texts, for
+# which they set it, have no limit here anyway.
 _MAXLINE = 2048
 # How many blank lines are skipped before an answer.
 _BLANK_LINES = 2
@@ -62,7 +62,7 @@ _STAMP = re.compile(rb"\+OK.*(%b)" % TIMESTAMP.pattern.encode("ascii"))
 
 
 def __dir__() -> list[str]:
-    # What dir() and completion show is what poplib has; the rest is for this package.
+    # dir() and completion show what poplib has; the rest is for this package.
     return sorted(name for name in globals() if name.startswith("_") or hasattr(standard, name))
 
 
@@ -71,24 +71,23 @@ class POP3(Commands):
 
     ``timeout`` is in seconds, ``None`` for none; by default it is that of ``socket``. Messages
     are numbers from 1, or their text. Every method raises ``error_proto`` when the server says
-    ``-ERR``, when it is not to be understood and when it has gone, and ``OSError``,
-    ``TimeoutError`` among it, when the connection fails. Text goes to the server as ``encoding``
-    says; with a control character in it, it raises an exception that is both ``error_proto`` and
-    ``ValueError``, and nothing is sent.
+    ``-ERR``, makes no sense or has gone, and ``OSError``, for instance ``TimeoutError``, when the
+    connection fails. Text goes to the server in ``encoding``; with a control character in it, it
+    raises an exception that is both ``error_proto`` and ``ValueError``, and nothing is sent.
 
     Raises the audit events ``poplib.connect`` (``self``, ``host``, ``port``) and, for every line,
     ``poplib.putline`` (``self``, ``line``, with ``<secret>`` in place of secrets).
     """
 
     timestamp = _STAMP
-    """Matches a greeting with an APOP timestamp, which is its first group."""
+    """Matches a greeting with an APOP timestamp, which is the first group."""
 
     host: str
     port: int
     sock: socket.socket
     """The socket, an ``ssl.SSLSocket`` under TLS; ``None`` once the connection is closed."""
     file: BinaryIO
-    """What is read from; ``None`` once the connection is closed. It can be replaced."""
+    """The file to read from; ``None`` once the connection is closed. It can be replaced."""
 
     _tls_established = False
 
@@ -122,40 +121,35 @@ class POP3(Commands):
             raise ValueError("Non-blocking socket (timeout=0) is not supported")
         return socket.create_connection((self.host, self.port), timeout)
 
-    # What follows is not public and yet known: programs call it, override it and patch it. So
-    # each of these calls the others just where poplib's do.
+    # What follows is not public, but programs know it: they call it, override it and patch it.
+    # So each of these calls the others just where poplib's do. They take text, and _putline octets,
+    # and hide it in a Secret at once, because a traceback can show the locals of these frames.
 
-    def _putline(self, line: bytes) -> None:
+    def _putline(self, line: Any) -> None:
+        line = Secret(bytes(line + CRLF))
         conversation = self._conversation
+        conversation.ready()
+        shown = conversation.redactor.shown(line.octets()[:-2])
+        if self._debugging > 1:
+            print("*put*", repr(shown))
+        sys.audit("poplib.putline", self, shown)
+        send = self.sock.sendall
+        conversation.sent(line.octets())
         try:
-            conversation.ready()
-            line = line + CRLF
-            shown = conversation.shown.octets(line[:-2])
-            if self._debugging > 1:
-                print("*put*", repr(shown))
-            sys.audit("poplib.putline", self, shown)
-            send = self.sock.sendall
-            conversation.sent(line)
-            try:
-                send(line)
-            except BaseException as error:
-                conversation.failed(error)
-                raise
-        finally:
-            # A traceback shows the locals of this frame; the same in all that follow.
-            del line
+            send(line.octets())
+        except BaseException as error:
+            conversation.failed(error)
+            raise
 
-    def _putcmd(self, line: str) -> None:
-        try:
-            if self._debugging:
-                print("*cmd*", repr(self._conversation.shown.text(line)))
-            self._putline(encoded(line, self.encoding))
-        finally:
-            del line
+    def _putcmd(self, line: Any) -> None:
+        line = Secret(line)
+        if self._debugging:
+            print("*cmd*", repr(self._conversation.shown(text_of(line))))
+        self._putline(encoded(line, self.encoding).octets())
 
     def _getline(self) -> tuple[bytes, int]:
-        # A status line, or behind a positive one a line of the text, as it came: with its
-        # stuffed dot, without its end. Returns how many octets it took, too.
+        # A status line, or after a positive one a line of the text, as it came: with its stuffed
+        # dot, without its end. Returns its octets, with the end, too.
         conversation, debugging = self._conversation, self._debugging > 1
         if conversation.fault:
             conversation.check()
@@ -171,7 +165,7 @@ class POP3(Commands):
             response, _ = self._getline()
             skipped = 0
             while not response and skipped < _BLANK_LINES:
-                # Some servers leave a blank line behind their answers.
+                # Some servers leave a blank line after their answers.
                 response, _ = self._getline()
                 skipped += 1
         except BaseException as error:
@@ -186,14 +180,14 @@ class POP3(Commands):
         if response.startswith(b"-"):
             conversation.settle()
             raise ServerError(response)
-        conversation.fail(f"an answer that is none: {printable(response)}")
+        conversation.fail(f"not an answer: {printable(response)}")
         raise BrokenConnectionError(response)
 
     def _getresp_of_text(self) -> bytes:
         try:
             return self._getresp()
         except BaseException as error:
-            # An override can raise at a line behind which the text comes, which nobody reads.
+            # An override can raise at a line after which the text comes, which nobody reads.
             self._conversation.missed(error)
             raise
 
@@ -215,11 +209,9 @@ class POP3(Commands):
             return conversation.whole_text(self.file, newline)
         return LineReader(self.file, newline)
 
-    def _shortcmd(self, line: str) -> bytes:
-        try:
-            self._putcmd(line)
-        finally:
-            del line
+    def _shortcmd(self, line: Any) -> bytes:
+        line = Secret(line)
+        self._putcmd(text_of(line))
         conversation = self._conversation
         conversation.one_line = True
         try:
@@ -229,32 +221,30 @@ class POP3(Commands):
         conversation.settle()
         return response
 
-    def _longcmd(self, line: str) -> LongAnswer:
-        try:
-            self._putcmd(line)
-        finally:
-            del line
+    def _longcmd(self, line: Any) -> LongAnswer:
+        line = Secret(line)
+        self._putcmd(text_of(line))
         return self._getlongresp()
 
     def getwelcome(self) -> bytes:
-        """The server's greeting."""
+        """Return the server's greeting."""
         return self.welcome
 
     def set_debuglevel(self, level: int) -> None:
-        """Print nothing (0), the commands (1), or every line of both sides (2), on stdout.
+        """Print nothing (0), the commands (1), or every line of both sides (2) on stdout.
 
         Secrets are shown as ``<secret>``.
         """
         self._debugging = level
 
     def quit(self) -> bytes:
-        """QUIT: make the deletions, end the session and close (RFC 1939 section 6)."""
+        """Send QUIT: make the deletions, end the session and close (RFC 1939 section 6)."""
         response = self._shortcmd("QUIT")
         self.close()
         return response
 
     def close(self) -> None:
-        """Close the connection, whatever its state; without QUIT nothing gets deleted."""
+        """Close the connection, whatever its state; without QUIT nothing is deleted."""
         if self._conversation.finish is not None:
             self._conversation.fail("it was closed")
         try:
@@ -269,7 +259,7 @@ class POP3(Commands):
                 _close(sock)
 
     def retr_iter(self, which: int | str) -> MessageLines:
-        """RETR, with the lines handed out as they come, and none of them kept.
+        """Send RETR and return the lines one by one as they come; none of them is kept.
 
         Not in poplib. The status line is read at once; see ``MessageLines`` for the rest.
         """
@@ -287,20 +277,21 @@ class POP3(Commands):
         initial_response: bytes | None = None,
         initial_response_ok: bool = True,
     ) -> bytes:
-        """AUTH: log in with a SASL mechanism (RFC 5034). Not in poplib. Returns the status line.
+        """Log in with AUTH and a SASL mechanism (RFC 5034); return the status line. Not in poplib.
 
-        ``mechanism`` is the name of one, to go with ``user`` and ``password`` (the access token
-        for OAUTHBEARER and XOAUTH2), or an object of ``pop3proto.sasl`` or of one's own. With a
-        name alone, ``initial_response`` is what the client says first, if anything, and
-        ``authobject`` is called with each challenge and returns the answer, neither in base64;
-        ``None`` cancels. An initial response that does not fit the 255 octets that a line may
-        have, or one for which ``initial_response_ok`` is not set, waits for the first challenge.
+        ``mechanism`` is a name, with ``user`` and ``password`` (the access token for OAUTHBEARER
+        and XOAUTH2), or an object from ``pop3proto.sasl`` or of your own. With a name alone,
+        ``initial_response`` is the client's first message, if it has one, and ``authobject`` is
+        called with each challenge and returns the answer, neither in base64; ``None`` cancels. An
+        initial response waits for the first challenge if it does not fit the 255 octets of a
+        line, or if ``initial_response_ok`` is not set.
 
-        Whatever a mechanism raises cancels the exchange and comes out of here; the session goes
-        on, but for ``ServerVerificationError``. So it does when the server refuses. Neither is the
-        case when the server accepts a mechanism that is not complete: then somebody else may have
-        answered in its place. Raises what is both ``error_proto`` and ``ValueError`` for arguments
-        that describe no mechanism, or of which one would be for nothing; nothing is sent then.
+        An exception from a mechanism cancels the exchange and is raised here. The session can go
+        on after it, except after ``ServerVerificationError``, and after a refusal. It cannot if
+        the server accepts a mechanism that is not complete, because then somebody else may have
+        answered in the server's place. Raises an exception that is both ``error_proto`` and
+        ``ValueError`` if the arguments describe no mechanism, or one of them would have no use;
+        then nothing is sent.
         """
         try:
             # An ssl.SSLSocket, as far as can be told where there may be no ssl.
@@ -319,12 +310,14 @@ class POP3(Commands):
         self._conversation.room = CHALLENGE_LINE
         try:
             wire = Wire(self._putcmd, self._getresp, self._conversation)
-            return authenticate(wire, sasl, initial_response_ok=initial_response_ok)
+            response = authenticate(wire, sasl, initial_response_ok=initial_response_ok)
         finally:
             self._conversation.room = 0
+        self._conversation.redactor.auth_ended()
+        return response
 
     def stls(self, context: ssl.SSLContext | None = None) -> bytes:
-        """STLS: go on under TLS (RFC 2595 section 4).
+        """Send STLS and go on under TLS (RFC 2595 section 4).
 
         The server has to show a certificate for ``host`` if ``context`` checks host names, as
         ``ssl.create_default_context()`` does. As with poplib, nothing is checked without one.
@@ -357,7 +350,7 @@ class POP3(Commands):
         return response
 
 
-# To know whether somebody has put others in their place.
+# To know whether a program has put others in their place.
 _GETLINE = vars(POP3)["_getline"]
 _GETRESP = vars(POP3)["_getresp"]
 
@@ -410,7 +403,7 @@ if HAVE_SSL:
                 POP3.__init__(self, host, port, timeout)
 
             def stls(self, context: object = None) -> NoReturn:
-                """Not under TLS: raises ``error_proto``."""
+                """Raise ``error_proto``: the connection is under TLS already."""
                 raise self._conversation.refusal("-ERR TLS session already established")
 
         else:  # pragma: no cover
@@ -442,7 +435,7 @@ if HAVE_SSL:
             def stls(  # type: ignore[override]
                 self, keyfile: object = None, certfile: object = None, context: object = None
             ) -> NoReturn:
-                """Not under TLS: raises ``error_proto``."""
+                """Raise ``error_proto``: the connection is under TLS already."""
                 raise self._conversation.refusal("-ERR TLS session already established")
 
         def _create_socket(self, timeout: float | None) -> socket.socket:
