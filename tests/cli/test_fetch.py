@@ -44,7 +44,11 @@ def server(
     users = {"user": SECRET}
     mechanisms = password_mechanisms(Passwords(users), host="127.0.0.1")
     with serve(
-        maildrops, users=users, security=request.param, mechanisms=[*mechanisms, ServerAnonymous()]
+        maildrops,
+        users=users,
+        security=request.param,
+        mechanisms=[*mechanisms, ServerAnonymous()],
+        options=ServerOptions(failed_login_delay=0.0),
     ) as running:
         yield running
 

@@ -102,6 +102,7 @@ STALLS: dict[str, tuple[str, Security, tuple[bytes | None, ...], Call]] = {
 }
 
 
+@pytest.mark.thinned
 @runtime
 @pytest.mark.parametrize(("phase", "mode", "steps", "call"), STALLS.values(), ids=STALLS)
 def test_a_server_that_stalls(
@@ -237,6 +238,7 @@ OWN = {
 }
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", SCOPED)
 @pytest.mark.parametrize(("phase", "mode", "steps", "call"), OWN.values(), ids=OWN)
 def test_the_callers_deadline_wins_if_it_is_first(

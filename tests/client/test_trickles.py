@@ -170,6 +170,7 @@ UNDER_TLS = [(TLS, call) for call in ("tls", "greeting", "reply", "login", "retr
 BEHIND_STLS = [(STLS, call) for call in ("tls", "reply", "retr")]
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", RUNTIMES)
 @pytest.mark.parametrize(("mode", "what"), IN_THE_CLEAR + UNDER_TLS + BEHIND_STLS)
 def test_a_trickle_holds_nobody_for_ever(name: str, mode: Security, what: str) -> None:

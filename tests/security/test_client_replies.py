@@ -245,6 +245,7 @@ def test_a_dot_between_bare_line_ends_is_content(on: On, mode: Security) -> None
     asking(on, {b"RETR": wire}, check, mode=mode)
 
 
+@pytest.mark.thinned
 @runtime
 @modes
 @pytest.mark.parametrize("rest", [b"", b".", b".\r", b"half a line", b"line\n.\n"])

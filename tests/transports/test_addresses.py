@@ -47,6 +47,7 @@ def refusing_address() -> tuple[str, int]:
     return host, port
 
 
+@pytest.mark.thinned
 @runtime
 @pytest.mark.parametrize("silent", [1, 3])
 def test_an_address_that_does_not_answer_leaves_time_for_the_next(
@@ -56,7 +57,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
 
     async def flow(connect: Connect) -> None:
         # Without a share the first one would take all of it.
-        options = replace(how["options"], timeouts=Timeouts(connect=4.0))
+        options = replace(how["options"], timeouts=Timeouts(connect=2.0))
         client = await connect(HOST, **{**how, "options": options})
         await client.login("user", "secret")
         await client.quit()
@@ -99,7 +100,7 @@ def test_with_a_port_to_connect_from_each_address_gets_its_share(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def flow(connect: Connect) -> None:
-        options = replace(how["options"], timeouts=Timeouts(connect=4.0))
+        options = replace(how["options"], timeouts=Timeouts(connect=2.0))
         source = refusing_address()
         client = await connect(HOST, **{**how, "options": options}, source_address=source)
         await client.quit()

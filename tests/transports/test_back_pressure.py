@@ -91,6 +91,7 @@ async def standstill(name: str, maildrops: LargeMaildrops) -> int:
     return before
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", RUNTIMES)
 @pytest.mark.parametrize("mode", [Security.PLAINTEXT, Security.TLS], ids=["plain", "tls"])
 @pytest.mark.parametrize("how", ["stream", "batch"])

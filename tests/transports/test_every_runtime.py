@@ -207,6 +207,7 @@ FAULTS: dict[str, tuple[type[Pop3Error], Security, tuple[bytes | None, ...], str
 }
 
 
+@pytest.mark.thinned
 @runtime
 @pytest.mark.parametrize(("error", "mode", "steps", "text"), FAULTS.values(), ids=FAULTS)
 def test_faults_are_the_same_everywhere(
