@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from stat import S_IMODE
+from typing import Any
 
 import pytest
 
@@ -98,7 +99,7 @@ class Store:
     """What the tests of both kinds have in common: a provider, and a way to deliver."""
 
     def __init__(self, kind: str, root: Path) -> None:
-        self.memory = MemoryMaildrops()
+        self.memory = MemoryMaildrops({"user": [], "other": []})
         self.root = root
         self.provider: MaildropProvider = self.memory
         if kind == "maildir":
@@ -224,7 +225,47 @@ def test_memory_from_a_mapping_and_looked_into() -> None:
     assert maildrops.contents("user") == [b"one", b"two"]
     assert maildrops.unique_ids("user") == [b"message-1", b"message-2"]
     assert maildrops.unique_ids("other") == [b"message-3"]
-    assert maildrops.contents("nobody") == maildrops.unique_ids("nobody") == []
+    assert maildrops.users == ("user", "other")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda maildrops: maildrops.add("nobody", b"one"),
+        lambda maildrops: maildrops.contents("nobody"),
+        lambda maildrops: maildrops.unique_ids("nobody"),
+    ],
+)
+def test_memory_refuses_a_user_that_it_does_not_know(use: Any) -> None:
+    # A name that is mistyped must not let a test pass.
+    maildrops = MemoryMaildrops({"user": [b"one"]})
+    with pytest.raises(ValueError, match="'nobody' has no maildrop here; there is one of 'user'"):
+        use(maildrops)
+    assert maildrops.users == ("user",)
+    with pytest.raises(ValueError, match="there is one of nobody"):
+        use(MemoryMaildrops())
+
+
+def test_memory_has_a_maildrop_for_whoever_has_logged_in() -> None:
+    maildrops = MemoryMaildrops()
+    maildrops.open("user").close()
+    assert maildrops.contents("user") == maildrops.unique_ids("user") == []
+    maildrops.add("user", b"one")
+    assert maildrops.contents("user") == [b"one"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "problem"),
+    [
+        ({"user": ["text"]}, "a message of 'user' is bytes, not str"),
+        ({"user": b"one"}, r"the messages of 'user' are a list of bytes: \[b'one'\]"),
+        ({"user": "text"}, r"the messages of 'user' are a list of bytes: \['text'\]"),
+        ({"user": [None]}, "a message of 'user' is bytes, not NoneType"),
+    ],
+)
+def test_memory_takes_octets_only(messages: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        MemoryMaildrops(messages)
 
 
 def test_memory_knows_which_maildrop_is_open() -> None:
@@ -236,7 +277,7 @@ def test_memory_knows_which_maildrop_is_open() -> None:
 
 
 def test_memory_takes_unique_ids() -> None:
-    maildrops = MemoryMaildrops()
+    maildrops = MemoryMaildrops({"user": []})
     assert maildrops.add("user", b"one", unique_id=b"message-1") == b"message-1"
     # Its own ones keep clear of those.
     assert maildrops.add("user", b"two") == b"message-2"
@@ -246,7 +287,7 @@ def test_memory_takes_unique_ids() -> None:
 
 @pytest.mark.parametrize("unique_id", [b"", b"a" * 71, b"a b", b"\x7f", b"\xff", b"taken"])
 def test_memory_refuses_what_is_no_unique_id(unique_id: bytes) -> None:
-    maildrops = MemoryMaildrops()
+    maildrops = MemoryMaildrops({"user": []})
     maildrops.add("user", b"one", unique_id=b"taken")
     with pytest.raises(ValueError, match="unique-id"):
         maildrops.add("user", b"two", unique_id=unique_id)

@@ -132,7 +132,7 @@ def test_it(pop3_server):
     ("marker", "problem"),
     [
         ('pop3_server("tls")', "*the marker pop3_server takes keyword arguments only*"),
-        ('pop3_server(security="ssl")', "*'ssl' is not a valid Security*"),
+        ('pop3_server(security="ssl")', "*security is one of *, not 'ssl'*"),
         ("pop3_server(colour=1)", "*unexpected keyword argument 'colour'*"),
     ],
 )

@@ -23,6 +23,7 @@ from pop3proto.server import (
     Verdict,
 )
 from pop3proto.testing import LoopbackServer, serve
+from pop3proto.testing.sessions import Sessions
 from pop3proto.transports import Security
 
 ONE = b"Subject: one\r\n\r\nFirst.\r\n.dot\r\n"
@@ -434,9 +435,19 @@ def test_an_error_at_the_listening_socket_comes_out(
         connection.recv(1)
 
 
-def test_a_session_that_asks_for_tls_where_there_is_none(maildrops: MemoryMaildrops) -> None:
+def test_a_session_that_asks_for_tls_where_there_is_none(
+    maildrops: MemoryMaildrops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Sessions(
+        maildrops,
+        password="secret",
+        users=None,
+        security=Security.PLAINTEXT,
+        options=ServerOptions(),
+    )
+    monkeypatch.setattr(source, "new", lambda: ServerSession(maildrops, USERS, offer_stls=True))
     server = LoopbackServer(
-        lambda: ServerSession(maildrops, USERS, offer_stls=True),
+        source,
         security=Security.PLAINTEXT,
         tls_context=None,
         certificate_authority=None,

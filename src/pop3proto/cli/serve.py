@@ -104,7 +104,7 @@ def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> Maildr
             raise LocalProtocolError("--write takes one user")
         return _OneMaildir(source)
     messages = dict(_identified(_messages(source)))
-    maildrops = MemoryMaildrops()
+    maildrops = MemoryMaildrops(dict.fromkeys(users, ()))
     for user in users:
         for unique_id, content in messages.items():
             maildrops.add(user, content, unique_id=unique_id)

@@ -46,7 +46,7 @@ class Security(Enum):
         come to no TLS.
         """
         try:
-            return cls(wanted)
+            return cls(wanted.lower() if isinstance(wanted, str) else wanted)
         except ValueError:
             names = ", ".join(str(security) for security in cls)
             raise LocalProtocolError(

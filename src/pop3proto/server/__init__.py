@@ -15,6 +15,7 @@ from ..sasl.users import (
     Verdict,
 )
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
+from .hooks import Hooks
 from .maildrop import (
     MaildirMaildrops,
     Maildrop,
@@ -35,6 +36,7 @@ __all__ = [
     "Authenticator",
     "Close",
     "Delay",
+    "Hooks",
     "LoggedIn",
     "MaildirMaildrops",
     "Maildrop",

@@ -163,7 +163,11 @@ class _Entry:
 
 
 class MemoryMaildrops:
-    """Maildrops in memory, for tests and demonstrations; any name has one. Safe between threads.
+    """Maildrops in memory, for tests and demonstrations. Safe between threads.
+
+    ``messages`` are those that each user has to begin with, as ``bytes``. A user who is not among
+    its keys gets a maildrop by logging in, and has none before. Raises ``TypeError`` for anything
+    else.
 
     >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
     >>> maildrops.add("user", b"Subject: two\\n\\nText.\\n")
@@ -179,18 +183,37 @@ class MemoryMaildrops:
         self._in_use: set[str] = set()
         self._serial = itertools.count(1)
         for user, contents in (messages or {}).items():
+            if isinstance(contents, str | bytes):
+                raise TypeError(f"the messages of {user!r} are a list of bytes: [{contents!r}]")
+            self._entries[user] = {}
             for content in contents:
                 self.add(user, content)
 
-    def add(self, user: str, content: bytes, *, unique_id: bytes | None = None) -> bytes:
-        """Deliver a message; sessions that are open don't see it. Returns its unique-id.
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The users who have a maildrop."""
+        with self._lock:
+            return tuple(self._entries)
 
-        Raises ``ValueError`` for a unique-id that RFC 1939 section 7 does not allow, or that
-        another message of the maildrop has.
+    def _of(self, user: str) -> dict[bytes, _Entry]:
+        # A name that is mistyped must not look like an empty maildrop, nor get a message.
+        if user not in self._entries:
+            known = ", ".join(map(repr, self._entries)) or "nobody"
+            raise ValueError(f"{user!r} has no maildrop here; there is one of {known}")
+        return self._entries[user]
+
+    def add(self, user: str, content: bytes, *, unique_id: bytes | None = None) -> bytes:
+        """Deliver a message, which sessions that are open do not see; return its unique-id.
+
+        Raises ``ValueError`` for a user without a maildrop, and for a unique-id that RFC 1939
+        section 7 does not allow, or that another message of the maildrop has; ``TypeError`` for
+        a message that is not ``bytes``.
         """
+        if not isinstance(content, bytes):
+            raise TypeError(f"a message of {user!r} is bytes, not {type(content).__name__}")
         octets = wire_octets([content])
         with self._lock:
-            entries = self._entries.setdefault(user, {})
+            entries = self._of(user)
             if unique_id is None:
                 numbered = (b"message-%d" % serial for serial in self._serial)
                 unique_id = next(candidate for candidate in numbered if candidate not in entries)
@@ -202,17 +225,23 @@ class MemoryMaildrops:
         return unique_id
 
     def contents(self, user: str) -> list[bytes]:
-        """The messages that are there now, as they were delivered."""
+        """Return the messages that are there now, as they were delivered.
+
+        Raises ``ValueError`` for a user without a maildrop.
+        """
         with self._lock:
-            return [entry.content for entry in self._entries.get(user, {}).values()]
+            return [entry.content for entry in self._of(user).values()]
 
     def unique_ids(self, user: str) -> list[bytes]:
-        """The unique-ids of the messages that are there now."""
+        """Return the unique-ids of the messages that are there now.
+
+        Raises ``ValueError`` for a user without a maildrop.
+        """
         with self._lock:
-            return list(self._entries.get(user, ()))
+            return list(self._of(user))
 
     def in_use(self, user: str) -> bool:
-        """Whether a session has the maildrop open."""
+        """Return ``True`` while a session has the maildrop open."""
         with self._lock:
             return user in self._in_use
 
@@ -222,7 +251,7 @@ class MemoryMaildrops:
             if user in self._in_use:
                 raise MaildropLockedError("another session holds the maildrop")
             self._in_use.add(user)
-            entries = tuple(self._entries.get(user, {}).values())
+            entries = tuple(self._entries.setdefault(user, {}).values())
         return _MemoryMaildrop(entries, partial(self._remove, user), partial(self._release, user))
 
     def _remove(self, user: str, messages: Mapping[int, bytes]) -> set[int]:

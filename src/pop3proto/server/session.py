@@ -61,6 +61,7 @@ from ..sasl.users import (
     as_text,
 )
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
+from .hooks import Hooks
 from .mailbox import Body, OpenedMaildrop, no_such_message
 from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateError
 from .options import DEFAULT_OPTIONS, ServerOptions
@@ -80,7 +81,7 @@ class ServerSession:
     ``offer_stls`` says that the caller can do what ``StartTls`` asks for, ``secure`` that the
     stream is under TLS from the start. ``timestamp``, with its angle brackets, is for APOP; one
     is made if none is given, and only unguessable ones that are never used twice are safe.
-    ``mechanisms`` are those of AUTH; without them it is PLAIN.
+    ``mechanisms`` are those of AUTH; without them it is PLAIN. ``hooks`` look on, or interfere.
 
     A session can be driven from any thread, but by one at a time.
     """
@@ -97,6 +98,7 @@ class ServerSession:
         mechanisms: Iterable[ServerMechanism] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         leniency: Leniency = LENIENT,
+        hooks: Hooks | None = None,
     ) -> None:
         self.options = options
         self.user: str | None = None
@@ -110,6 +112,7 @@ class ServerSession:
         or updated."""
         self.deviations: Counter[Fault] = Counter()
         """What was forgiven the client, and how often."""
+        self._hooks = hooks or Hooks()
         self._maildrops = maildrops
         self._users = Passwords(users) if isinstance(users, Mapping) else users
         self.offer((ServerPlain(self._users),) if mechanisms is None else mechanisms)
@@ -234,10 +237,12 @@ class ServerSession:
             case Deviation():
                 self.deviations[event.fault] += event.count
             case InvalidCommand():
+                self._hooks.received(self, event)
                 # An answer within AUTH that is no base64 ends the exchange.
                 auth = None if self._login is None else self._login[0]
                 self._bad_command(auth, printable(event.reason, _MAX_REASON))
             case _:
+                self._hooks.received(self, event)
                 self._answer(event)
 
     def _fail(self, error: Exception) -> None:

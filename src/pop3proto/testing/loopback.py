@@ -5,38 +5,38 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from threading import Condition, Event
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.url import PopUrl
 from ..server import (
     DEFAULT_OPTIONS,
-    Authenticator,
     Close,
     Delay,
-    MaildropProvider,
     NeedData,
     Send,
     ServerOptions,
     ServerSession,
     StartTls,
 )
-from ..transports import Security
+from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
 from .channel import Channel
-from .mechanisms import Mechanisms, Offer
 from .packets import Packet
-from .quirks.names import Quirk, consistent
-from .quirks.server import QuirkyServer
+from .sessions import Mail, Mechanisms, Sessions, Users
 
 if TYPE_CHECKING:
     import trustme
+
+    from ..transports.blocking import Client
+    from .quirks.names import Quirk
 
 __all__ = ["LoopbackServer", "Serving", "serve"]
 
@@ -59,25 +59,36 @@ def _connection_faults() -> Generator[None, None, None]:
         raise _DisconnectedError(error) from error
 
 
+class SessionSource(Protocol):
+    """Where a running server has its sessions from; see ``Sessions``."""
+
+    @property
+    def commands(self) -> list[str]: ...
+    @property
+    def only_user(self) -> str | None: ...
+    def new(self) -> ServerSession: ...
+    def under_tls(self, session: ServerSession, tls: ssl.SSLObject) -> None: ...
+    def messages(self, user: str) -> list[bytes]: ...
+
+
 class LoopbackServer:
     """A running server; ``serve()`` makes it."""
 
     def __init__(
         self,
-        make_session: Callable[[], ServerSession],
+        source: SessionSource,
         *,
         security: Security,
         tls_context: ssl.SSLContext | None,
         certificate_authority: trustme.CA | None,
         idle_timeout: float,
         max_connections: int = _MAX_CONNECTIONS,
-        secured: Callable[[ServerSession, ssl.SSLObject], None] | None = None,
         host: str = HOST,
         port: int = 0,
     ) -> None:
         self.host = host
         """The address that it listens on."""
-        self.security = security
+        self.security = Security.of(security)
         """How connections are secured: as ``connect()`` has to be told."""
         self.tls_context = tls_context
         """What the server shakes hands with; ``None`` without TLS."""
@@ -90,8 +101,7 @@ class LoopbackServer:
         """How connections have failed: resets, timeouts, broken TLS."""
         self.errors: list[BaseException] = []
         """Faults of the code that answers. ``serve()`` raises them when it ends."""
-        self._make_session = make_session
-        self._secured = secured
+        self._source = source
         self._idle_timeout = idle_timeout
         self._closing = Event()
         self._idle = Condition()
@@ -104,6 +114,49 @@ class LoopbackServer:
         """The port that it listens on."""
         self._waker, self._wakened = socket.socketpair()
         self._accepting = self._threads.submit(self._accept_all)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing.is_set() else f"security={self.security.value!r}"
+        return f"<LoopbackServer: {self.url}, {state}>"
+
+    @property
+    def url(self) -> str:
+        """The POP URL of the server (RFC 2384), ``pops`` for implicit TLS, with the name of the
+        user if there is exactly one."""
+        scheme: Literal["pop", "pops"] = "pops" if self.security is Security.TLS else "pop"
+        return str(PopUrl(self.host, self.port, self._source.only_user, scheme=scheme))
+
+    @property
+    def commands(self) -> list[str]:
+        """What clients have sent so far, a line each, without secrets and line ends.
+
+        A password, a proof of one, and whatever is sent within AUTH is ``<secret>``.
+        """
+        return [*self._source.commands]
+
+    def messages(self, user: str) -> list[bytes]:
+        """Return the messages that ``user`` has now.
+
+        Raises ``ValueError`` if there is no such user, and what opening a maildrop raises,
+        ``MaildropLockedError`` among it, unless the maildrops are in memory.
+        """
+        return self._source.messages(user)
+
+    def connect(self, **settings: Any) -> Client:
+        """Connect a blocking client, which trusts the server, and return it.
+
+        ``settings`` are arguments of ``pop3proto.connect()``. On a server without TLS the client
+        may send passwords, unless ``options`` say something else. Raises what ``connect()``
+        raises, and ``ValueError`` if the server's certificate was not made here and no
+        ``ssl_context`` says what to trust.
+        """
+        from ..transports.blocking import connect
+
+        if self.security is Security.PLAINTEXT:
+            settings = {"options": ClientOptions(allow_plaintext_auth=True), **settings}
+        elif "ssl_context" not in settings:
+            settings["ssl_context"] = self.client_context()
+        return connect(self.host, self.port, security=self.security, **settings)
 
     def client_context(self) -> ssl.SSLContext:
         """A new context for a client that trusts this server's certificate, and no other.
@@ -165,7 +218,7 @@ class LoopbackServer:
     def _talk(self, connection: socket.socket) -> None:
         with connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            session = self._make_session()
+            session = self._source.new()
             self.sessions.append(session)
             with closing(session):
                 self._drive(session, Channel(connection, self._idle_timeout))
@@ -200,8 +253,7 @@ class LoopbackServer:
             raise ValueError("a session asked for TLS on a server without a certificate")
         with _connection_faults():
             tls = channel.start_tls(self.tls_context)
-        if self._secured is not None:
-            self._secured(session, tls)
+        self._source.under_tls(session, tls)
 
 
 class Serving:
@@ -235,10 +287,11 @@ class Serving:
 
 
 def serve(
-    maildrops: MaildropProvider,
+    maildrops: Mail,
     *,
-    users: Authenticator | Mapping[str, str],
-    security: Security = Security.STLS,
+    password: str | None = None,
+    users: Users | None = None,
+    security: Security | Literal["tls", "stls", "plaintext"] = Security.STLS,
     options: ServerOptions = DEFAULT_OPTIONS,
     mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
@@ -253,12 +306,17 @@ def serve(
 
     ``async with`` does the same: it runs in threads of its own, whatever the loop.
 
-    >>> from pop3proto.server import MemoryMaildrops
-    >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
-    >>> with serve(maildrops, users={"user": "secret"}) as server:
-    ...     address = server.host, server.port
+    >>> with serve({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]}, password="secret") as server:
+    ...     with server.connect() as client:
+    ...         _ = client.login("user", "secret")
+    ...         client.dele(1)
+    ...     server.messages("user")
+    []
 
-    ``users`` says who may log in, ``mechanisms`` how; as a function of the TLS connection
+    ``maildrops`` are the messages of each user, or a provider of maildrops, such as
+    ``MaildirMaildrops``. ``password`` is that of all users; or ``users`` says who may log in, as
+    a mapping to passwords or an ``Authenticator``. ``security`` is a ``Security``, or its value
+    as text. ``mechanisms`` says how clients may log in; as a function of the TLS connection
     (``None`` in the clear) it can offer what depends on that, as channel binding and client
     certificates do. ``Security.TLS`` and ``STLS`` use a certificate that is made on
     the spot, which takes ``pip install pop3proto[testing]``, or ``tls_context``;
@@ -273,32 +331,32 @@ def serve(
     When the block ends, every connection is closed, and an error in the code that answered
     (a maildrop's, say) is raised, or noted in the exception that ended the block.
 
-    Raises ``ImportError`` if a certificate is needed and trustme is not installed, ``ValueError``
-    if ``quirks`` contradict each other, or a name among them is none, and ``TypeError`` if they
-    are a single name.
+    Raises ``LocalProtocolError`` for a ``security`` that is none, ``TypeError`` if it is not
+    clear who may log in, or if ``quirks`` are a single name, ``ValueError`` if ``quirks``
+    contradict each other, or a name among them is none, and ``ImportError`` if a certificate is
+    needed and trustme is not installed.
     """
-    chosen = consistent(quirks)
-    authority, tls_context = tls_for(security, tls_context, host)
-    offer = Offer(mechanisms)
+    chosen = Security.of(security)
+    source = Sessions(
+        maildrops,
+        password=password,
+        users=users,
+        security=chosen,
+        options=options,
+        mechanisms=mechanisms,
+        limits=limits,
+        leniency=leniency,
+        quirks=quirks,
+    )
+    authority, context = tls_for(chosen, tls_context, host)
 
     def make() -> LoopbackServer:
         return LoopbackServer(
-            lambda: QuirkyServer(
-                maildrops,
-                users,
-                quirks=chosen,
-                options=options,
-                secure=security is Security.TLS,
-                offer_stls=security is Security.STLS,
-                mechanisms=offer.in_the_clear(),
-                limits=limits,
-                leniency=leniency,
-            ),
-            security=security,
-            tls_context=tls_context,
+            source,
+            security=chosen,
+            tls_context=context,
             certificate_authority=authority,
             idle_timeout=idle_timeout,
-            secured=offer.under_tls,
             host=host,
             port=port,
         )

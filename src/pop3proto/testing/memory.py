@@ -7,20 +7,18 @@ nothing to wait for, and each test takes the same steps every time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import DEFAULT_LIMITS, Limits
-from ..server import DEFAULT_OPTIONS, Authenticator, MaildropProvider, ServerOptions, ServerSession
+from ..server import DEFAULT_OPTIONS, ServerOptions, ServerSession
 from ..server.actions import Action, Close, Delay, NeedData, Send, StartTls
 from ..server.maildrop import CHUNK
 from ..transports import Security
 from .clock import VirtualClock
-from .mechanisms import Mechanisms, Offer
 from .packets import Packet
-from .quirks.names import Quirk
-from .quirks.server import QuirkyServer
+from .sessions import Mail, Mechanisms, Sessions, Users
 
 if TYPE_CHECKING:
     import ssl
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     import trustme
 
     from .certificates import ServerTls
+    from .quirks.names import Quirk
 
 __all__ = ["AnsweringSession", "MemoryStream", "memory_stream"]
 
@@ -80,7 +79,7 @@ class MemoryStream(Generic[S_co]):
     ) -> None:
         self.session: S_co = session
         """What answers; see what it says of itself."""
-        self.security = security
+        self.security = Security.of(security)
         """How the connection is secured: as ``start()`` has to be told."""
         self.tls_context = tls_context
         """What the server shakes hands with; ``None`` without TLS."""
@@ -107,7 +106,7 @@ class MemoryStream(Generic[S_co]):
         self._wants_data = False
         self._tls: ServerTls | None = None
         self._shaking_hands = False
-        if security is Security.TLS:
+        if self.security is Security.TLS:
             self._start_tls()
 
     def client_context(self) -> ssl.SSLContext:
@@ -298,10 +297,11 @@ class MemoryStream(Generic[S_co]):
 
 
 def memory_stream(
-    maildrops: MaildropProvider,
+    maildrops: Mail,
     *,
-    users: Authenticator | Mapping[str, str],
-    security: Security = Security.PLAINTEXT,
+    password: str | None = None,
+    users: Users | None = None,
+    security: Security | Literal["tls", "stls", "plaintext"] = Security.PLAINTEXT,
     options: ServerOptions = DEFAULT_OPTIONS,
     mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
@@ -310,45 +310,42 @@ def memory_stream(
     quirks: Iterable[Quirk | str] = (),
     clock: VirtualClock | None = None,
 ) -> MemoryStream[ServerSession]:
-    """A stream to a new server that answers from ``maildrops``, without a network or threads.
+    """Return a stream to a new server, without a network or threads.
 
-    >>> from pop3proto.server import MemoryMaildrops
     >>> from pop3proto.transports.blocking import Client
-    >>> stream = memory_stream(MemoryMaildrops(), users={"user": "secret"})
+    >>> stream = memory_stream({"user": []}, password="secret")
     >>> with Client.start(stream, security=stream.security) as client:
     ...     client.greeting.text.startswith("localhost POP3 server ready")
     True
 
     The arguments are those of ``serve()``. Without TLS, which is the default here, the server
-    takes passwords only if ``options`` allow it, and the client if ``allow_plaintext_auth`` does.
+    takes passwords only if ``options`` allow them, and the client if ``allow_plaintext_auth`` does.
     With TLS or STLS both ends do all of the handshake, in memory. The time that the server takes
     on purpose (``failed_login_delay``, ``latency``, that of a quirk) passes on ``clock``, which
     counts against the client's deadlines, and which nobody waits for.
 
-    Raises ``ImportError`` if a certificate is needed and trustme is not installed, ``ValueError``
-    if ``quirks`` contradict each other, or a name among them is none, and ``TypeError`` if they
-    are a single name.
+    Raises what ``serve()`` raises.
     """
     from .certificates import tls_for
 
-    authority, context = tls_for(security, tls_context)
-    offer = Offer(mechanisms)
-    session = QuirkyServer(
+    chosen = Security.of(security)
+    source = Sessions(
         maildrops,
-        users,
-        quirks=quirks,
+        password=password,
+        users=users,
+        security=chosen,
         options=options,
-        secure=security is Security.TLS,
-        offer_stls=security is Security.STLS,
-        mechanisms=offer.in_the_clear(),
+        mechanisms=mechanisms,
         limits=limits,
         leniency=leniency,
+        quirks=quirks,
     )
+    authority, context = tls_for(chosen, tls_context)
     return MemoryStream(
-        session,
-        security=security,
+        source.new(),
+        security=chosen,
         tls_context=context,
         certificate_authority=authority,
-        secured=offer.under_tls,
+        secured=source.under_tls,
         clock=clock,
     )

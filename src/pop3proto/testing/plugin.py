@@ -5,25 +5,26 @@ a fixture is used.
 
 ``pop3_server`` is a running ``LoopbackServer``. It answers from ``pop3_maildrop``, a
 ``MemoryMaildrops`` in which the user ``user``, whose password is ``secret``, has no message yet.
-How it runs is said by a marker, by overriding ``pop3_server_options``, or by both; the marker
-counts more, and the closest one most.
+A marker, or an override of ``pop3_server_options``, says how it runs; the marker counts more,
+and the closest one most.
 
     @pytest.mark.pop3_server(security="tls")
     def test_fetching(pop3_server, pop3_maildrop):
         pop3_maildrop.add("user", b"Subject: hello\\r\\n\\r\\nHello.\\r\\n")
-        fetch(pop3_server.host, pop3_server.port, ssl_context=pop3_server.client_context())
+        fetch(pop3_server.url, "secret", ssl_context=pop3_server.client_context())
+        assert pop3_server.messages("user") == []
 
-Each test has a server of its own. One for a module or a session is a fixture of one's own:
+Each test has a server of its own. For one that a module or a session shares, write a fixture:
 
     @pytest.fixture(scope="session")
     def server():
-        with serve(MemoryMaildrops({"user": [...]}), users={"user": "secret"}) as server:
+        with serve({"user": [...]}, password="secret") as server:
             yield server
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,11 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def pop3_maildrop() -> MemoryMaildrops:
-    """The maildrops of ``pop3_server``; ``user`` has one without messages."""
+def pop3_maildrop(
+    request: pytest.FixtureRequest, pop3_server_options: dict[str, Any]
+) -> MemoryMaildrops:
+    """The maildrops of ``pop3_server``: one without messages for each user who may log in."""
     from ..server import MemoryMaildrops
 
-    return MemoryMaildrops({"user": []})
+    users = _chosen(request, pop3_server_options).get("users")
+    return MemoryMaildrops(dict.fromkeys(users if isinstance(users, Mapping) else ["user"], ()))
 
 
 @pytest.fixture
@@ -73,23 +77,26 @@ def pop3_server(
     """
     from . import serve
 
-    chosen = {**pop3_server_options}
+    with serve(pop3_maildrop, **_chosen(request, pop3_server_options)) as server:
+        yield server
+
+
+def _chosen(request: pytest.FixtureRequest, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of ``serve()`` for a test."""
+    from ..server import ServerOptions
+    from ..transports import Security
+
+    chosen = {**options}
     for mark in reversed(list(request.node.iter_markers(_MARKER))):
         if mark.args:
             raise pytest.UsageError(f"the marker {_MARKER} takes keyword arguments only")
         chosen.update(mark.kwargs)
-    with serve(pop3_maildrop, **_with_defaults(chosen)) as server:
-        yield server
-
-
-def _with_defaults(chosen: dict[str, Any]) -> dict[str, Any]:
-    from ..server import ServerOptions
-    from ..transports import Security
-
-    # Its value will do, too, so that a marker needs no import.
-    security = Security(chosen.get("security", Security.STLS))
-    options = ServerOptions(
-        failed_login_delay=0.0, allow_plaintext_auth=security is Security.PLAINTEXT
+    # The value of a Security will do as well, so that a marker needs no import.
+    security = Security.of(chosen.get("security", Security.STLS))
+    in_the_clear = security is Security.PLAINTEXT
+    chosen.setdefault(
+        "options", ServerOptions(failed_login_delay=0.0, allow_plaintext_auth=in_the_clear)
     )
-    defaults = {"users": {"user": "secret"}, "options": options}
-    return {**defaults, **chosen, "security": security}
+    if chosen.get("password") is None:
+        chosen.setdefault("users", {"user": "secret"})
+    return {**chosen, "security": security}

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
+from ..errors import printable
 from ..model.value import value
 from ..server import ServerSession
 from ..server.actions import Action, Close, NeedData, Send, StartTls
@@ -51,6 +52,7 @@ _REDACTIONS = {
     b"0" * 32: rb"[0-9a-fA-F]{32}",
 }
 _SHOWN = 10
+_MOST_SHOWN = 10_000
 
 
 class ScriptError(AssertionError):
@@ -320,6 +322,34 @@ def scripted(
     )
 
 
+class _OneConnection:
+    """Where a ``LoopbackServer`` has the one session of a script from."""
+
+    only_user: str | None = None
+
+    def __init__(self, session: ScriptedSession) -> None:
+        self._session = session
+        self._connected = False
+
+    def new(self) -> ServerSession:
+        if self._connected:
+            raise self._session.second_connection()
+        self._connected = True
+        # A LoopbackServer asks no more of it than an AnsweringSession has.
+        return cast(ServerSession, self._session)
+
+    def under_tls(self, session: ServerSession, tls: ssl.SSLObject) -> None:
+        pass
+
+    @property
+    def commands(self) -> list[str]:
+        octets = self._session.transcript.sent_by("client")
+        return [printable(line, _MOST_SHOWN) for line in octets.splitlines()]
+
+    def messages(self, user: str) -> list[bytes]:
+        raise ValueError("a script has no maildrops")
+
+
 @contextmanager
 def serve_script(
     script: Script,
@@ -340,17 +370,8 @@ def serve_script(
 
     session = ScriptedSession(script, greeting=greeting)
     authority, context = tls_for(session.security, tls_context)
-    connections = iter([session])
-
-    def connected() -> ServerSession:
-        answering = next(connections, None)
-        if answering is None:
-            raise session.second_connection()
-        # A LoopbackServer asks no more of it than an AnsweringSession has.
-        return cast(ServerSession, answering)
-
     server = LoopbackServer(
-        connected,
+        _OneConnection(session),
         security=session.security,
         tls_context=context,
         certificate_authority=authority,

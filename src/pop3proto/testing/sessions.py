@@ -1,0 +1,166 @@
+"""The sessions of a server for tests: what they answer from, and what they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..errors import printable
+from ..model.commands import Auth, Command
+from ..model.events import InvalidCommand
+from ..model.leniency import LENIENT, Leniency
+from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.states import State
+from ..server import (
+    Authenticator,
+    MaildropProvider,
+    MemoryMaildrops,
+    ServerMechanism,
+    ServerOptions,
+)
+from ..server.hooks import Hooks
+from ..server.session import ServerSession
+from ..transcript.redact import LineRedactor
+from ..transports import Security
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .quirks.names import Quirk
+
+__all__ = ["Mail", "Mechanisms", "Sessions", "Users"]
+
+Mail: TypeAlias = MaildropProvider | Mapping[str, Iterable[bytes]]
+"""What a server answers from: maildrops, or the messages of each user."""
+Users: TypeAlias = Authenticator | Mapping[str, str]
+"""Who may log in: an authenticator, or the password of each user."""
+Mechanisms: TypeAlias = (
+    "Iterable[ServerMechanism] | Callable[[ssl.SSLObject | None], Iterable[ServerMechanism]] | None"
+)
+"""Those of all connections, or a function from a TLS connection to its; ``None``: PLAIN alone."""
+
+_MOST_SHOWN = 10_000
+
+
+class Sessions:
+    """Makes the sessions of one server, and keeps what their clients have sent.
+
+    Raises ``TypeError`` for arguments that do not say who may log in.
+    """
+
+    def __init__(
+        self,
+        mail: Mail,
+        *,
+        password: str | None,
+        users: Users | None,
+        security: Security,
+        options: ServerOptions,
+        mechanisms: Mechanisms = None,
+        limits: Limits = DEFAULT_LIMITS,
+        leniency: Leniency = LENIENT,
+        quirks: Iterable[Quirk | str] = (),
+    ) -> None:
+        self.maildrops = MemoryMaildrops(mail) if isinstance(mail, Mapping) else mail
+        """What the sessions answer from."""
+        self.users = _who_may_log_in(self.maildrops, password, users)
+        """Who may log in."""
+        self.commands: list[str] = []
+        """What clients have sent so far, a line each, without secrets."""
+        self._security = security
+        # An iterator would be used up by the first session.
+        self._mechanisms = (
+            mechanisms if mechanisms is None or callable(mechanisms) else tuple(mechanisms)
+        )
+        self._settings: dict[str, Any] = {
+            "options": options,
+            "limits": limits,
+            "leniency": leniency,
+            "secure": security is Security.TLS,
+            "offer_stls": security is Security.STLS,
+        }
+        self._make: Callable[..., ServerSession] = ServerSession
+        if isinstance(quirks, str) or (quirks := frozenset(quirks)):
+            from .quirks.names import consistent
+            from .quirks.server import QuirkyServer
+
+            self._make = QuirkyServer
+            self._settings["quirks"] = consistent(quirks)
+
+    def new(self) -> ServerSession:
+        """Return the session of a new connection."""
+        mechanisms = self._mechanisms(None) if callable(self._mechanisms) else self._mechanisms
+        return self._make(
+            self.maildrops,
+            self.users,
+            mechanisms=mechanisms,
+            hooks=_Listening(self.commands),
+            **self._settings,
+        )
+
+    def under_tls(self, session: ServerSession, tls: ssl.SSLObject) -> None:
+        """Have ``session`` offer the mechanisms that belong to its TLS connection."""
+        if callable(self._mechanisms):
+            session.offer(self._mechanisms(tls))
+
+    @property
+    def only_user(self) -> str | None:
+        """The one user who may log in; ``None`` if there are several, or nobody can tell."""
+        names = [*self.users] if isinstance(self.users, Mapping) else []
+        return names[0] if len(names) == 1 else None
+
+    def messages(self, user: str) -> list[bytes]:
+        """Return the messages that ``user`` has now.
+
+        Raises ``ValueError`` if there is no such user, and what opening a maildrop raises,
+        ``MaildropLockedError`` among it, unless the maildrops are in memory.
+        """
+        maildrops = self.maildrops
+        known = isinstance(maildrops, MemoryMaildrops) and user in maildrops.users
+        if isinstance(maildrops, MemoryMaildrops) and known:
+            return maildrops.contents(user)
+        if isinstance(self.users, Mapping) and user not in self.users:
+            raise ValueError(f"no user is called {user!r}, but {', '.join(self.users) or 'nobody'}")
+        maildrop = maildrops.open(user)
+        try:
+            numbers = range(1, len(maildrop.messages) + 1)
+            return [b"".join(maildrop.open(number)) for number in numbers]
+        finally:
+            maildrop.close()
+
+
+def _who_may_log_in(
+    maildrops: MaildropProvider, password: str | None, users: Users | None
+) -> Users:
+    if (password is None) is (users is None):
+        raise TypeError("either password= or users= says who may log in")
+    if users is not None:
+        return users
+    if not isinstance(maildrops, MemoryMaildrops):
+        raise TypeError("password= is for a mapping of users to their messages; here it is users=")
+    return dict.fromkeys(maildrops.users, password or "")
+
+
+class _Listening(Hooks):
+    def __init__(self, commands: list[str]) -> None:
+        self._commands = commands
+
+    def received(self, session: ServerSession, event: Command[Any] | InvalidCommand) -> None:
+        """Note the line that was sent, without its secrets."""
+        self._commands.append(_shown(event, within_auth=session.state is State.AUTHENTICATING))
+
+
+def _shown(event: Command[Any] | InvalidCommand, *, within_auth: bool) -> str:
+    redactor = LineRedactor()
+    if within_auth:
+        redactor.sent(b"AUTH X")
+    return printable(redactor.shown(_line(event)), _MOST_SHOWN)
+
+
+def _line(event: Command[Any] | InvalidCommand) -> bytes:
+    if isinstance(event, InvalidCommand):
+        return event.line
+    if isinstance(event, Auth) and event.initial_response is not None:
+        # A server takes a longer one than a client may put on the line.
+        event = Auth(event.mechanism, b"\0")
+    return event.to_bytes().removesuffix(b"\r\n")

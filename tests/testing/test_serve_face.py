@@ -1,0 +1,262 @@
+"""What a test sees of a server: URL, messages, commands, a client, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from pop3proto import LocalProtocolError, MaildropLockedError
+from pop3proto.sasl.server import Passwords, password_mechanisms
+from pop3proto.server import (
+    Close,
+    MaildirMaildrops,
+    MemoryMaildrops,
+    NeedData,
+    Send,
+    ServerOptions,
+    ServerSession,
+)
+from pop3proto.testing import memory_stream, serve, serve_script
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import Client, connect
+
+MAIL = b"Subject: one\r\n\r\nFirst.\r\n"
+CLEARTEXT = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0)
+
+
+def fetch(url: str, password: str, *, ssl_context: ssl.SSLContext | None = None) -> list[bytes]:
+    """Somebody's program: fetch all there is, and delete it."""
+    with connect(url, ssl_context=ssl_context) as client:
+        user = re.search("//([^@]+)@", url)
+        assert user is not None
+        client.login(user[1], password)
+        numbers = range(1, client.stat().count + 1)
+        contents = [bytes(client.retr(number).content) for number in numbers]
+        for number in numbers:
+            client.dele(number)
+        return contents
+
+
+def test_a_test_in_four_lines() -> None:
+    with serve({"user": [MAIL]}, password="secret") as server:
+        assert fetch(server.url, "secret", ssl_context=server.client_context()) == [MAIL]
+        assert server.messages("user") == []
+
+
+def test_a_server_by_hand() -> None:
+    session = ServerSession(MemoryMaildrops({"user": [MAIL]}), users={"user": "secret"})
+    here, there = socket.socketpair()
+    with here, there:
+        here.sendall(b"CAPA\r\nQUIT\r\n")
+        while True:
+            match session.next_action():
+                case Send(data):
+                    there.sendall(data)
+                case NeedData():
+                    session.receive_data(there.recv(65536))
+                case Close():
+                    break
+        assert here.recv(65536).endswith(b"+OK goodbye\r\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "url"),
+    [
+        ({"password": "p"}, r"pop://user@127\.0\.0\.1:\d+"),
+        ({"password": "p", "security": "tls"}, r"pops://user@127\.0\.0\.1:\d+"),
+        ({"users": {}, "security": "plaintext"}, r"pop://127\.0\.0\.1:\d+"),
+        ({"users": {"a": "", "b": ""}}, r"pop://127\.0\.0\.1:\d+"),
+        ({"users": {"a@example.org": ""}}, r"pop://a%40example\.org@127\.0\.0\.1:\d+"),
+        ({"users": Passwords({"a": "b"})}, r"pop://127\.0\.0\.1:\d+"),
+    ],
+)
+def test_the_url(how: Any, url: str) -> None:
+    with serve({"user": []}, **how) as server:
+        assert re.fullmatch(url, server.url)
+        shown = f"<LoopbackServer: {server.url}, security={server.security.value!r}>"
+        assert repr(server) == shown
+    assert repr(server) == f"<LoopbackServer: {server.url}, closed>"
+
+
+def test_the_commands_without_their_secrets() -> None:
+    users = {"user": "secret"}
+    mechanisms = password_mechanisms(Passwords(users), host="localhost")
+    with serve({"user": [MAIL]}, users=users, mechanisms=mechanisms) as server:
+        with server.connect() as client:
+            client.login("user", "secret", mechanisms=["USER"])
+            client.retr(1)
+        before = ["STLS", "CAPA", "USER user", "PASS <secret>", "CAPA", "RETR 1", "QUIT"]
+        assert server.commands == before
+        with server.connect(options=ClientOptions(capabilities=False)) as client:
+            client.login("user", "secret", mechanisms=["PLAIN"])
+        assert server.commands[len(before) :] == ["STLS", "AUTH PLAIN <secret>", "QUIT"]
+
+
+def test_the_commands_of_one_who_cannot_spell() -> None:
+    with (
+        serve({"user": []}, password="secret", security="plaintext", options=CLEARTEXT) as server,
+        socket.create_connection((server.host, server.port)) as connection,
+    ):
+        connection.sendall(
+            b"STAT one two\r\nPASS\tsecret\r\nAUTH PLAIN\r\nno base64\r\nAUTH PLAIN\r\n*\r\n"
+            b"AUTH PLAIN "
+            + b"AHNlY3JldABzZWNyZXQx" * 20
+            + b"\r\nXTND \x1b[2J\r\nUSER \xff\r\nQUIT\r\n"
+        )
+        while connection.recv(65536):
+            pass
+        assert server.commands == [
+            "STAT one two",
+            "PASS <secret>",
+            "AUTH PLAIN",
+            "<secret>",
+            "AUTH PLAIN",
+            "*",
+            "AUTH PLAIN <secret>",
+            r"XTND \x1b[2J",
+            r"USER \xff",
+            "QUIT",
+        ]
+
+
+def test_a_list_of_commands_is_the_callers_own() -> None:
+    with serve({}, users={}, security="plaintext") as server:
+        server.commands.append("STAT")
+        assert server.commands == []
+
+
+def test_the_messages_of_any_maildrops(tmp_path: Path) -> None:
+    maildrops = MaildirMaildrops(tmp_path)
+    maildrops.open("user").close()
+    (tmp_path / "user" / "new" / "1.a").write_bytes(b"one\n")
+    with serve(maildrops, users={"user": "secret"}) as server:
+        assert server.messages("user") == [b"one\n"]
+        with server.connect() as client:
+            client.login("user", "secret")
+            with pytest.raises(MaildropLockedError):
+                server.messages("user")
+        with pytest.raises(ValueError, match="no user is called 'usr', but user"):
+            server.messages("usr")
+    with serve(maildrops, users=Passwords({"user": "secret"})) as server:
+        assert server.messages("user") == [b"one\n"]
+
+
+def test_the_messages_of_those_in_memory() -> None:
+    with serve({"user": [MAIL, b"two"]}, users={"other": "secret"}) as server:
+        with server.connect() as client:
+            client.login("other", "secret")
+            # A maildrop that is open can be looked into.
+            assert server.messages("user") == [MAIL, b"two"]
+        assert server.messages("other") == []
+        with pytest.raises(ValueError, match="no user is called 'usr', but other"):
+            server.messages("usr")
+    with (
+        serve({}, users={}) as server,
+        pytest.raises(ValueError, match="no user is called 'usr', but nobody"),
+    ):
+        server.messages("usr")
+
+
+@pytest.mark.parametrize("security", Security)
+def test_a_client_of_the_servers(security: Security) -> None:
+    with serve({"user": [MAIL]}, password="secret", security=security, options=CLEARTEXT) as server:
+        with server.connect() as client:
+            client.login("user", "secret", mechanisms=["USER"])
+            assert client.stat().count == 1
+        assert server.sessions[0].secure is (security is not Security.PLAINTEXT)
+
+
+def test_a_client_of_a_server_with_a_certificate_of_the_callers_own() -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with serve({"user": []}, password="secret", tls_context=context) as server:
+        with pytest.raises(ValueError, match="no certificate of its own making"):
+            server.connect()
+        server.connect(ssl_context=trusting).quit()
+
+
+TAKERS = {
+    "serve": lambda **how: serve({"user": []}, **how),
+    "memory_stream": lambda **how: memory_stream({"user": []}, **how),
+}
+takers = pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)
+
+
+@takers
+@pytest.mark.parametrize("security", ["nonsense", "", "ssl", None, 3, "tls "])
+def test_a_security_that_is_none_never_comes_to_no_tls(take: Any, security: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="security is one of"):
+        take(password="secret", security=security)
+
+
+@pytest.mark.parametrize("security", ["tls", "TLS", "stls", "Stls", "plaintext", "PLAINTEXT"])
+def test_a_security_as_text(security: Any) -> None:
+    expected = Security(security.lower())
+    with serve({"user": []}, password="secret", security=security) as server:
+        assert server.security is expected
+        assert (server.tls_context is None) is (expected is Security.PLAINTEXT)
+    stream = memory_stream({"user": []}, password="secret", security=security)
+    assert stream.security is expected
+    context = None if expected is Security.PLAINTEXT else stream.client_context()
+    Client.start(
+        stream, security=stream.security, ssl_context=context, server_hostname="localhost"
+    ).quit()
+    assert stream.session.secure is (expected is not Security.PLAINTEXT)
+
+
+@takers
+def test_somebody_has_to_be_let_in(take: Any) -> None:
+    for how in ({}, {"password": "secret", "users": {"user": "secret"}}):
+        with pytest.raises(TypeError, match="either password= or users= says who may log in"):
+            take(**how)
+
+
+def test_one_password_is_for_a_mapping(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="password= is for a mapping of users"):
+        serve(MaildirMaildrops(tmp_path), password="secret")
+    with serve(MemoryMaildrops({"user": []}), password="secret") as server:
+        assert fetch(server.url, "secret", ssl_context=server.client_context()) == []
+
+
+@takers
+@pytest.mark.parametrize("messages", [{"user": "text"}, {"user": b"text"}, {"user": ["text"]}])
+def test_messages_that_are_no_octets(messages: Any, take: Any) -> None:
+    function = serve if "serve" in take.__code__.co_names else memory_stream
+    with pytest.raises(TypeError, match="of 'user'"):
+        function(messages, password="secret")
+
+
+def test_a_script_has_a_url_and_commands() -> None:
+    with serve_script([(b"CAPA", b"-ERR no\r\n"), (b"QUIT", b"+OK\r\n")]) as server:
+        assert server.url == f"pop://127.0.0.1:{server.port}"
+        with socket.create_connection((server.host, server.port)) as connection:
+            connection.sendall(b"CAPA\r\nQUIT\r\n")
+            said = b""
+            while not said.endswith(b"\n+OK\r\n"):
+                said += connection.recv(100)
+        assert server.commands == ["CAPA", "QUIT"]
+        with pytest.raises(ValueError, match="a script has no maildrops"):
+            server.messages("user")
+
+
+def test_a_plain_server_runs_no_code_of_quirks() -> None:
+    code = (
+        "import sys; from pop3proto.testing import serve\n"
+        "with serve({'user': [b'x']}, password='p', security='plaintext') as server:\n"
+        "    with server.connect() as client: client.quit()\n"
+        "assert [type(session).__name__ for session in server.sessions] == ['ServerSession']\n"
+        "print(*[name for name in sys.modules if 'quirks' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "\n"
