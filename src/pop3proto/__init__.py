@@ -126,6 +126,7 @@ from .model.replies import (
     UidlOneReply,
     UidlReply,
 )
+from .model.secret import Secret
 from .model.states import ReplyShape, Signal, State
 from .model.url import PopUrl
 
@@ -211,6 +212,7 @@ __all__ = [
     "SaslError",
     "ScanListing",
     "ScanListings",
+    "Secret",
     "ServerConnection",
     "ServerEvent",
     "ServerProfile",
