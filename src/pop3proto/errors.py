@@ -49,6 +49,7 @@ __all__ = [
     "TlsUnavailableError",
     "TranscriptError",
     "printable",
+    "refusal_message",
 ]
 
 
@@ -66,6 +67,13 @@ def printable(text: str | bytes, limit: int = 200) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def refusal_message(reply: ErrorReply) -> str:
+    """Return what to tell a person of an ``-ERR``: its response code and its text, escaped."""
+    code = f"[{reply.code}] " if reply.code else ""
+    said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
+    return f"the server refused: {said}"
 
 
 class Pop3Error(Exception):

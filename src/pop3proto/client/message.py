@@ -9,7 +9,13 @@ from io import BytesIO, RawIOBase
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias, cast
 
-from ..errors import BusyError, CommandError, LimitError, LocalProtocolError, printable
+from ..errors import (
+    BusyError,
+    CommandError,
+    LimitError,
+    LocalProtocolError,
+    refusal_message,
+)
 from ..model.commands import Command
 from ..model.events import ClientEvent
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
@@ -264,9 +270,7 @@ def opened(event: ClientEvent, command: Command[Any]) -> MessageStart:
 
 def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandError:
     """The exception for an ``-ERR``."""
-    code = f"[{reply.code}] " if reply.code else ""
-    said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
-    return CommandError(f"the server refused: {said}", command=command, reply=reply)
+    return CommandError(refusal_message(reply), command=command, reply=reply)
 
 
 def announced_octets(text: str) -> int | None:

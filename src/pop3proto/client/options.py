@@ -9,6 +9,7 @@ from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import DEFAULT_LIMITS, Limits
 from ..model.value import field_names, value
+from ..sasl.login import LoginResult
 
 if TYPE_CHECKING:
     from ..transcript.recorder import Recorder
@@ -118,19 +119,6 @@ class ClientOptions:
 
 
 DEFAULT_OPTIONS = ClientOptions()
-
-
-@value
-class LoginResult:
-    """How a login came about."""
-
-    mechanism: str
-    """What was used: the name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and
-    PASS."""
-    channel_bound: bool
-    """Whether the login is tied to this very TLS connection (RFC 5056)."""
-    text: str = ""
-    """What the server wrote."""
 
 
 @value

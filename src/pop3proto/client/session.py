@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ..engine.client import ClientConnection
 from ..errors import (
-    AuthenticationError,
     CommandError,
     ConnectionLostError,
-    CredentialsError,
     DeadlineError,
     GreetingError,
     LocalProtocolError,
-    LoginDelayError,
-    MaildropInUseError,
-    PermanentServerError,
-    TemporaryServerError,
     TlsUnavailableError,
 )
 from ..model.capabilities import Capabilities
@@ -43,8 +37,9 @@ from ..model.commands import (
 )
 from ..model.leniency import Deviation
 from ..model.listings import ScanListings
-from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok, ResponseCode
+from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
+from ..sasl.refusals import login_refused
 from .batch import Batch
 from .exchange import Exchange
 from .message import MAX_COLLECTED_OCTETS, MessageStream, Progress, collect, refused
@@ -60,13 +55,6 @@ __all__ = ["Session"]
 R = TypeVar("R")
 
 _LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
-# RFC 3206, RFC 2449 section 8.1.
-_REFUSALS = {
-    ResponseCode.AUTH: CredentialsError,
-    ResponseCode.IN_USE: MaildropInUseError,
-    ResponseCode.SYS_TEMP: TemporaryServerError,
-    ResponseCode.SYS_PERM: PermanentServerError,
-}
 
 
 class Session:
@@ -230,22 +218,9 @@ class Session:
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)
         if isinstance(command, (User, *_LOGINS)):
-            error = self._login_refused(str(error.args[0]), command, reply)
+            error = login_refused(reply, command, self.capabilities)
             self._exchange.login_failure = error
         return error
-
-    def _login_refused(
-        self, message: str, command: Command[Any], reply: ErrorReply
-    ) -> AuthenticationError:
-        code = reply.code
-        if code is not None and code.within(ResponseCode.LOGIN_DELAY):
-            announced = self.capabilities.login_delay if self.capabilities else None
-            seconds = announced.seconds if announced else None
-            return LoginDelayError(message, command=command, reply=reply, seconds=seconds)
-        for known, cls in _REFUSALS.items():
-            if code is not None and code.within(known):
-                return cls(message, command=command, reply=reply)
-        return AuthenticationError(message, command=command, reply=reply)
 
     def _expected(self, command: Command[Any]) -> int | None:
         """How many octets LIST promised of the message that ``command`` asks for."""

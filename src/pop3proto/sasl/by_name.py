@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import MechanismError
+from ..model.secret import Secret
 from .cram_md5 import CramMd5
 from .digest_md5 import DigestMd5
 from .mechanism import ChannelBinding, Mechanism, ShowsSecret
@@ -40,13 +41,13 @@ def shows_secret(mechanism: Mechanism | str) -> bool:
 def by_name(
     name: str,
     user: str | bytes = "",
-    secret: str | bytes = "",
+    secret: str | bytes | Secret = "",
     *,
     host: str | None = None,
     channel_binding: ChannelBinding | None = None,
     can_bind: bool = False,
 ) -> Mechanism:
-    """The client's mechanism called ``name``, in any case, for one login.
+    """Return the client's mechanism called ``name``, in any case, for one login.
 
     ``secret`` is the password, or the access token of XOAUTH2 and OAUTHBEARER. ``user`` is who to
     act as for EXTERNAL, the trace for ANONYMOUS. ``host`` is the server's name, for DIGEST-MD5,
@@ -57,41 +58,36 @@ def by_name(
     Raises ``MechanismError`` for a name that is not known, and ``LocalProtocolError`` for a
     user, a secret or a host that the mechanism cannot carry.
     """
-    try:
-        upper = name.upper()
-        scram = _SCRAM.get(upper.removesuffix(_PLUS))
-        if upper.endswith(_PLUS) != (channel_binding is not None) or (
-            channel_binding and not scram
-        ):
-            raise MechanismError(f"{upper}: SCRAM's -PLUS forms bind to the channel, no others")
-        if scram is not None:
-            return scram(user, secret, channel_binding=channel_binding, can_bind=can_bind)
-        match upper:
-            case "PLAIN":
-                return Plain(user, secret)
-            case "LOGIN":
-                return LoginMechanism(user, secret)
-            case "CRAM-MD5":
-                return CramMd5(user, secret)
-            case "DIGEST-MD5":
-                return DigestMd5(user, secret, host=host or "")
-            case "XOAUTH2":
-                return XOAuth2(user, secret)
-            case "OAUTHBEARER":
-                return OAuthBearer(user, secret, host=host)
-            case "EXTERNAL":
-                return External(user)
-            case "ANONYMOUS":
-                return Anonymous(user)
-            case "GSSAPI":
-                return Gssapi(host or "", user=_text(user), password=_text(secret))
-            case "NTLM":
-                return Ntlm(user, secret, host=host or "")
-            case _:
-                raise MechanismError(f"no mechanism is known by the name {name!r}")
-    finally:
-        # A traceback shows the locals of this frame.
-        del secret
+    secret = Secret(secret)
+    upper = name.upper()
+    scram = _SCRAM.get(upper.removesuffix(_PLUS))
+    if upper.endswith(_PLUS) != (channel_binding is not None) or (channel_binding and not scram):
+        raise MechanismError(f"{upper}: SCRAM's -PLUS forms bind to the channel, no others")
+    if scram is not None:
+        return scram(user, secret.reveal(), channel_binding=channel_binding, can_bind=can_bind)
+    match upper:
+        case "PLAIN":
+            return Plain(user, secret.reveal())
+        case "LOGIN":
+            return LoginMechanism(user, secret.reveal())
+        case "CRAM-MD5":
+            return CramMd5(user, secret.reveal())
+        case "DIGEST-MD5":
+            return DigestMd5(user, secret.reveal(), host=host or "")
+        case "XOAUTH2":
+            return XOAuth2(user, secret.reveal())
+        case "OAUTHBEARER":
+            return OAuthBearer(user, secret.reveal(), host=host)
+        case "EXTERNAL":
+            return External(user)
+        case "ANONYMOUS":
+            return Anonymous(user)
+        case "GSSAPI":
+            return Gssapi(host or "", user=_text(user), password=_text(secret.reveal()))
+        case "NTLM":
+            return Ntlm(user, secret.reveal(), host=host or "")
+        case _:
+            raise MechanismError(f"no mechanism is known by the name {name!r}")
 
 
 def _text(text: str | bytes) -> str | None:

@@ -16,7 +16,8 @@ from ..errors import (
     Pop3Error,
     TemporaryServerError,
 )
-from . import PASSWORD_MECHANISMS, ChannelBinding, shows_secret
+from .by_name import PASSWORD_MECHANISMS, shows_secret
+from .mechanism import ChannelBinding
 
 __all__ = ["APOP", "USER", "Choice", "is_final"]
 

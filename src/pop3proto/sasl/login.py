@@ -1,0 +1,274 @@
+"""``Login``: how a client logs in, without any input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+from ..engine.client import ClientConnection
+from ..errors import CommandError, GreetingError, LocalProtocolError, refusal_message
+from ..model.commands import AuthCancel, AuthList, AuthResponse, Capa, Command
+from ..model.events import ClientEvent
+from ..model.leniency import Deviation
+from ..model.replies import ErrorReply, Greeting
+from ..model.secret import Secret
+from .login_flows import Flows, LoginResult, Steps, as_token
+from .mechanism import ChannelBinding, Mechanism
+
+__all__ = ["Login", "LoginResult"]
+
+_QUESTIONS: tuple[Command[Any], ...] = (Capa(), AuthList())
+
+
+class Login:
+    """A login: events in, commands out, until it is ``done``.
+
+    Whoever owns the connection hands in each event, sends what comes out, and does not send
+    anything else in between::
+
+        login = Login("user", "secret")
+        while not login.done:
+            if (command := login.feed(next_event(engine, sock), engine)) is not None:
+                sock.sendall(engine.send(command))
+
+    This one takes a name and a password, and the best way that the server offers: SCRAM, tied to
+    the TLS connection where there is a ``channel_binding`` (one, or several, best first; see
+    ``channel_bindings()``), then CRAM-MD5, then PLAIN or LOGIN, then USER and PASS. Those that
+    show the password to the network are taken under TLS only, unless ``allow_plaintext_auth``.
+    ``mechanisms`` names what may be used instead, in order of preference: SASL mechanisms,
+    DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7), ``"APOP"``. A
+    single name is used whether the server announces it or not. After a refusal without a response
+    code the next one is tried, but a weaker one only if ``mechanisms`` lists it. The other ways to
+    log in are the class methods.
+
+    ``host`` is the server's name, which some mechanisms prove the password for. With
+    ``initial_response=False`` AUTH waits for the server to ask, as some servers want it. Where the
+    engine does not know the server's capabilities, the commands of ``ask`` find out what there is
+    to choose from, until one of them is answered; ``ask=()`` asks nothing.
+
+    Each of them raises ``LocalProtocolError`` for arguments of the wrong type.
+    """
+
+    __slots__ = ("_awaited", "_begun", "_flows", "_over", "_result", "_steps", "_wants_token")
+
+    def __init__(
+        self,
+        user: str | bytes,
+        secret: str | bytes | Secret,
+        *,
+        mechanisms: Iterable[str] | None = None,
+        channel_binding: ChannelBinding | Iterable[ChannelBinding] | None = None,
+        host: str | None = None,
+        initial_response: bool = True,
+        allow_plaintext_auth: bool = False,
+        ask: Iterable[Command[Any]] = _QUESTIONS,
+    ) -> None:
+        secret = Secret(secret)
+        if isinstance(mechanisms, str):
+            # Whose letters would be taken for names.
+            raise LocalProtocolError("mechanisms are a list of names, not a single str")
+        if isinstance(channel_binding, ChannelBinding):
+            channel_binding = [channel_binding]
+        flows = Flows(
+            host=host,
+            initial_response=initial_response,
+            allow_plaintext_auth=allow_plaintext_auth,
+            ask=ask,
+        )
+        names = None if mechanisms is None else list(mechanisms)
+        self._begin(flows, flows.password(user, secret, names, list(channel_binding or ())))
+
+    @classmethod
+    def oauth(
+        cls,
+        user: str | bytes,
+        token: str | Secret | Callable[[], str] | None = None,
+        *,
+        mechanism: str | None = None,
+        host: str | None = None,
+        initial_response: bool = True,
+        allow_plaintext_auth: bool = False,
+        ask: Iterable[Command[Any]] = _QUESTIONS,
+    ) -> Self:
+        """Return a login with an OAuth access token (RFC 7628).
+
+        ``token`` is the token, or a function that returns it: it is called once more if the server
+        refuses the first one, as an expired one, unless a response code gives another reason.
+        Without a token ``wants_token`` says when to get one, by whatever means, for ``token()``.
+
+        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
+        server announces that, else XOAUTH2, announced or not. Office 365 wants
+        ``initial_response=False``.
+        """
+        kind: type = type(token)
+        if token is not None and not callable(token) and not issubclass(kind, str | Secret):
+            # A traceback shows the locals of this frame.
+            token = None
+            raise LocalProtocolError(f"a token is a str or a function, not {kind.__name__}")
+        source = token if callable(token) else None
+        secret = None if token is None or callable(token) else Secret(token)
+        token = None
+        flows = Flows(
+            host=host,
+            initial_response=initial_response,
+            allow_plaintext_auth=allow_plaintext_auth,
+            ask=ask,
+        )
+        return cls._of(flows, flows.oauth(user, secret, source, mechanism))
+
+    @classmethod
+    def authenticate(
+        cls,
+        mechanism: Mechanism,
+        *,
+        initial_response: bool = True,
+        allow_plaintext_auth: bool = False,
+    ) -> Self:
+        """Return a login with ``mechanism``, announced or not (RFC 5034).
+
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
+        members. Its initial response goes with AUTH if it fits into 255 octets and
+        ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange and
+        comes out of ``feed()`` after that.
+        """
+        flows = Flows(
+            host=None,
+            initial_response=initial_response,
+            allow_plaintext_auth=allow_plaintext_auth,
+            ask=(),
+        )
+        return cls._of(flows, flows.sasl(mechanism))
+
+    @classmethod
+    def apop(cls, user: str | bytes, password: str | bytes | Secret) -> Self:
+        """Return a login with APOP (RFC 1939 section 7).
+
+        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
+        server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
+        """
+        password = Secret(password)
+        flows = _without_sasl()
+        return cls._of(flows, flows.apop(user, password))
+
+    @classmethod
+    def rpop(cls, user: str | bytes, remote_user: str | bytes | Secret) -> Self:
+        """Return a login with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
+        remote_user = Secret(remote_user)
+        flows = _without_sasl()
+        return cls._of(flows, flows.rpop(user, remote_user))
+
+    @classmethod
+    def _of(cls, flows: Flows, steps: Steps[LoginResult]) -> Self:
+        login = cls.__new__(cls)
+        login._begin(flows, steps)
+        return login
+
+    def _begin(self, flows: Flows, steps: Steps[LoginResult]) -> None:
+        self._flows = flows
+        self._steps = steps
+        self._begun = self._over = self._wants_token = False
+        self._awaited: Command[Any] | None = None
+        self._result: LoginResult | None = None
+
+    def __repr__(self) -> str:
+        state = "under way" if not self._over else "failed" if self._result is None else "done"
+        return f"<{type(self).__name__}: {state}>"
+
+    @property
+    def done(self) -> bool:
+        """Whether the login has come to its end: it succeeded, or something was raised."""
+        return self._over
+
+    @property
+    def result(self) -> LoginResult:
+        """How the login came about; ``LocalProtocolError`` before that, and if it did not."""
+        if self._result is None:
+            raise LocalProtocolError("there is no result: the login has not succeeded")
+        return self._result
+
+    @property
+    def failure(self) -> CommandError | None:
+        """Why the server refused last; ``None`` if it did not, and after a success.
+
+        Some servers close the connection after a refusal: then this is the reason.
+        """
+        return self._flows.failure
+
+    @property
+    def session_usable(self) -> bool:
+        """Whether the connection may be used after what was raised; if not, close it."""
+        return self._flows.session_usable
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether an access token has to be given to ``token()`` next."""
+        return self._wants_token
+
+    def feed(self, event: ClientEvent | None, engine: ClientConnection) -> Command[Any] | None:
+        """Take an event of ``engine``, and return the command to send, if there is one.
+
+        The first event is the greeting, or ``None`` if that was taken before; each of the others
+        is the answer to the command that was returned last. A ``Deviation`` is passed over.
+
+        Raises ``GreetingError`` for a greeting that is a refusal; ``AuthenticationError``, or its
+        subclass where the server says why; ``MechanismError``, and, on a connection without TLS,
+        ``PlaintextAuthError``, before anything is sent that depends on the secret; ``SaslError``;
+        ``ServerVerificationError`` and ``RemoteProtocolError``, after which the connection has to
+        be closed; ``LocalProtocolError`` for a name or a secret that cannot be sent, and for an
+        event that answers something else; and whatever a mechanism of one's own raises.
+        """
+        if isinstance(event, Deviation):
+            return None
+        self._check_turn(event)
+        self._flows.engine = engine
+        if self._begun:
+            return self._step(event)
+        self._begun = True
+        if isinstance(event, ErrorReply):
+            self._over = True
+            raise GreetingError(refusal_message(event), reply=event)
+        return self._step(None)
+
+    def token(self, token: str | bytes | Secret) -> Command[Any] | None:
+        """Give the access token that is wanted, and return the command to send, if there is one.
+
+        Raises what ``feed()`` raises, and ``LocalProtocolError`` if none is wanted.
+        """
+        token = as_token(token)
+        if not self._wants_token:
+            raise LocalProtocolError("no access token is wanted")
+        self._wants_token = False
+        return self._step(token)
+
+    def _check_turn(self, event: ClientEvent | None) -> None:
+        """Raise ``LocalProtocolError`` unless ``event`` is what comes next."""
+        if self._over:
+            raise LocalProtocolError("this login has come to its end")
+        if self._wants_token:
+            raise LocalProtocolError("an access token is wanted first")
+        if not self._begun and (event is None or isinstance(event, Greeting)):
+            return
+        # All answers within AUTH carry the command that opened it, and a refusal in place of a
+        # greeting none. What belongs to another command must not pass for a login.
+        if event is None or getattr(event, "command", self) != self._awaited:
+            raise LocalProtocolError(f"the answer to {self._awaited!r} is awaited")
+
+    def _step(self, event: ClientEvent | Secret | None) -> Command[Any] | None:
+        try:
+            command = self._steps.send(event)
+        except StopIteration as end:
+            self._over = True
+            self._result = end.value
+            return None
+        except BaseException:
+            self._over = True
+            raise
+        if command is None:
+            self._wants_token = True
+        elif not isinstance(command, AuthResponse | AuthCancel):
+            self._awaited = command
+        return command
+
+
+def _without_sasl() -> Flows:
+    return Flows(host=None, initial_response=True, allow_plaintext_auth=False, ask=())

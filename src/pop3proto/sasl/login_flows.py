@@ -1,0 +1,422 @@
+"""The ways to log in, step by step, without any input or output.
+
+Each way is a generator: it yields a command and is sent the event that answers it. What it returns
+is the result of the login; what it raises is why there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+
+from ..engine.client import ClientConnection
+from ..errors import (
+    AuthenticationError,
+    CommandError,
+    CredentialsError,
+    LocalProtocolError,
+    OAuthError,
+    PlaintextAuthError,
+    RemoteProtocolError,
+    SaslError,
+    ServerVerificationError,
+)
+from ..model.commands import (
+    Apop,
+    Auth,
+    AuthCancel,
+    AuthResponse,
+    Command,
+    Pass,
+    Rpop,
+    User,
+    Utf8,
+)
+from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
+from ..model.secret import Secret
+from ..model.value import value
+from .by_name import SHOWS_SECRET, by_name, shows_secret
+from .choice import APOP, USER, Choice
+from .mechanism import ChannelBinding, Mechanism, ReportsDetails
+from .plain import octets_of, raise_first
+from .refusals import login_refused
+
+__all__ = ["Flows", "LoginResult", "Steps", "TokenSource", "as_token"]
+
+RPOP = "RPOP"
+# RFC 5034 sets no bound. No mechanism takes more than a handful.
+_MAX_ROUNDS = 20
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[Command[Any] | None, Any, T]
+"""Commands out and events in; ``None`` out asks for an access token, which is a ``Secret`` in."""
+TokenSource: TypeAlias = Callable[[], str]
+
+
+@value
+class LoginResult:
+    """How a login came about."""
+
+    mechanism: str
+    """What was used: the name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and
+    PASS."""
+    channel_bound: bool
+    """Whether the login is tied to this very TLS connection (RFC 5056)."""
+    text: str = ""
+    """What the server wrote."""
+
+
+class _Commands(NamedTuple):
+    """A login without SASL: what to send, one after the other."""
+
+    name: str
+    commands: tuple[Command[Any], ...]
+    wants_utf8: bool
+    """Whether a name or a password is not ASCII."""
+
+
+def as_token(token: object) -> Secret:
+    """Return an access token as a ``Secret``; raise ``LocalProtocolError`` if it is no text."""
+    if isinstance(token, str | bytes | Secret):
+        return Secret(token)
+    raise LocalProtocolError(f"the access token must be str or bytes, not {type(token).__name__}")
+
+
+class Flows:
+    """The ways to log in with one engine, and what becomes known on the way."""
+
+    __slots__ = (
+        "_allow_plaintext_auth",
+        "_ask",
+        "_host",
+        "_initial_response",
+        "engine",
+        "failure",
+        "session_usable",
+    )
+
+    engine: ClientConnection
+    """Has to be set before each step."""
+
+    def __init__(
+        self,
+        *,
+        host: str | None,
+        initial_response: bool,
+        allow_plaintext_auth: bool,
+        ask: Iterable[Command[Any]],
+    ) -> None:
+        self._host = host
+        self._initial_response = initial_response
+        self._allow_plaintext_auth = allow_plaintext_auth
+        self._ask = tuple(ask)
+        self.failure: CommandError | None = None
+        """Why the server refused, the last time that it did."""
+        self.session_usable = True
+        """Whether the connection may be used any more."""
+
+    @property
+    def _may_show(self) -> bool:
+        """Whether a password may be shown to the network (RFC 8314 section 3)."""
+        return self.engine.secure or self._allow_plaintext_auth
+
+    # The ways
+
+    def password(
+        self,
+        user: str | bytes,
+        password: Secret,
+        names: Sequence[str] | None,
+        bindings: Sequence[ChannelBinding],
+    ) -> Steps[LoginResult]:
+        """Log in with a password, in one way after the other until one succeeds."""
+        choice = Choice(
+            names,
+            offered=(yield from self._offered()),
+            bindings=bindings,
+            show_password=self._may_show,
+        )
+        while True:
+            name = choice.next()
+            try:
+                way = self._way(name, user, password, choice)
+            except LocalProtocolError as error:
+                # Nothing was sent. Another one may take this name and this password.
+                if choice.go_on(error):
+                    continue
+                raise
+            try:
+                return (yield from self._go(way))
+            except (AuthenticationError, SaslError) as error:
+                refused = getattr(way, "binding_refused", False) is True
+                if not choice.go_on(error, binding_refused=refused):
+                    choice.explain(error)
+                    raise
+
+    def apop(self, user: str | bytes, password: Secret) -> Steps[LoginResult]:
+        """Log in with APOP and nothing else."""
+        return (yield from self._go(self._apop(user, password)))
+
+    def rpop(self, user: str | bytes, remote_user: Secret) -> Steps[LoginResult]:
+        """Log in with USER and RPOP."""
+        commands = User(user), Rpop(remote_user.reveal())
+        return (yield from self._go(_Commands(RPOP, commands, wants_utf8=False)))
+
+    def oauth(
+        self,
+        user: str | bytes,
+        token: Secret | None,
+        source: TokenSource | None,
+        mechanism: str | None,
+    ) -> Steps[LoginResult]:
+        """Log in with an access token, and once more with a fresh one if there is a source.
+
+        Without ``token`` and ``source`` the token is asked for from outside.
+        """
+        given = token is not None
+        if mechanism is None:
+            offered = (yield from self._offered()) or ()
+            mechanism = "OAUTHBEARER" if "OAUTHBEARER" in offered else "XOAUTH2"
+        name = mechanism.upper()
+        if name not in ("OAUTHBEARER", "XOAUTH2"):
+            raise LocalProtocolError(f"{mechanism} takes no access token")
+        # Before a token is asked for that could not be used.
+        self._check_shown(Auth(name), shows=True)
+        if token is None:
+            token = yield from self._next_token(source)
+        try:
+            return (yield from self.sasl(by_name(name, user, token, host=self._host)))
+        except (OAuthError, CredentialsError):
+            if given:
+                raise
+            refused, token = token, (yield from self._next_token(source))
+            if refused == token:
+                raise
+        return (yield from self.sasl(by_name(name, user, token, host=self._host)))
+
+    def _next_token(self, source: TokenSource | None) -> Steps[Secret]:
+        return as_token((yield None) if source is None else source())
+
+    def sasl(self, mechanism: Mechanism) -> Steps[LoginResult]:
+        """Log in with ``mechanism``, announced or not (RFC 5034)."""
+        name = mechanism.name
+        waiting = _first_of(mechanism)
+        self._check_shown(Auth(name), shows=shows_secret(mechanism))
+        command = Auth(name, complete=False)
+        if waiting is not None:
+            at_once = Auth(name, waiting.octets(), complete=mechanism.complete)
+            # Section 4: what does not fit into 255 octets waits for a challenge.
+            if self._initial_response and at_once.fits_line:
+                command, waiting = at_once, None
+        reply = yield from self._converse(mechanism, command, waiting)
+        bound = getattr(mechanism, "channel_bound", False) is True
+        self.failure = None
+        return LoginResult(name, bound, reply.text)
+
+    # What the server offers
+
+    def _offered(self) -> Steps[tuple[str, ...] | None]:
+        """Return the SASL mechanisms that the server announces, by CAPA or as was usual before it.
+
+        ``None`` if it was not asked, or did not say.
+        """
+        for question in self._ask:
+            if self.engine.capabilities is not None:
+                break
+            reply = yield question
+            if isinstance(reply, MechanismsReply):
+                return reply.mechanisms
+        capabilities = self.engine.capabilities
+        return None if capabilities is None else capabilities.sasl
+
+    @property
+    def _utf8_user(self) -> bool:
+        """Whether the server says that it takes UTF-8 in names and passwords (RFC 6856)."""
+        capabilities = self.engine.capabilities
+        return capabilities is not None and capabilities.utf8_user
+
+    # Commands without SASL
+
+    def _way(
+        self, name: str, user: str | bytes, password: Secret, choice: Choice
+    ) -> Mechanism | _Commands:
+        """Return what logging in by the mechanism, or the command, called ``name`` takes."""
+        if name == APOP:
+            return self._apop(user, password)
+        if name == USER:
+            commands = User(user), Pass(password.reveal())
+            return _Commands(USER, commands, _is_odd(user) or _is_odd(password))
+        return by_name(
+            name,
+            user,
+            password,
+            host=self._host,
+            channel_binding=choice.binding,
+            can_bind=choice.can_bind,
+        )
+
+    def _apop(self, user: str | bytes, password: Secret) -> _Commands:
+        timestamp = self.engine.timestamp
+        if timestamp is None:
+            raise LocalProtocolError("the greeting has no timestamp: APOP is not available")
+        if self._utf8_user:
+            # RFC 6856 section 2.2.
+            user = _prepared("the user name", Secret(user)).reveal()
+            password = _prepared("the password", password)
+        command = Apop.respond(user, timestamp, password.reveal())
+        return _Commands(APOP, (command,), _is_odd(user))
+
+    def _go(self, way: Mechanism | _Commands) -> Steps[LoginResult]:
+        if not isinstance(way, _Commands):
+            return (yield from self.sasl(way))
+        if way.wants_utf8 and self._utf8_user and not self.engine.utf8:
+            # If it is refused: names may be UTF-8 without it (RFC 6856 section 2.2).
+            yield Utf8()
+        text = ""
+        for command in way.commands:
+            reply = yield command
+            if isinstance(reply, ErrorReply):
+                raise self._refused(reply, command)
+            text = reply.text
+        self.failure = None
+        return LoginResult(way.name, False, text)
+
+    # SASL
+
+    def _check_shown(self, command: Auth, *, shows: bool) -> None:
+        if shows and not self._may_show:
+            hint = PlaintextAuthError.hint
+            if command.mechanism not in SHOWS_SECRET:
+                hint += "; a mechanism that does not show its secret says shows_secret = False"
+            raise PlaintextAuthError(
+                "this login shows the secret to the network", command=command, hint=hint
+            )
+
+    def _converse(self, mechanism: Mechanism, command: Auth, waiting: Secret | None) -> Steps[Ok]:
+        """Return the answer to AUTH; cancel the exchange for whatever the mechanism raises."""
+        event = yield command
+        rounds = 0
+        while isinstance(event, Challenge):
+            rounds += 1
+            try:
+                response = self._answer(mechanism, event, waiting, rounds)
+            except ServerVerificationError:
+                # There is nothing left to be said to whoever this is.
+                self.session_usable = False
+                raise
+            except Exception as error:
+                told = yield from self._cancel(command, error)
+                if told is None:
+                    raise
+                raise told from error
+            except BaseException:
+                # Interrupted: there is no time to talk to the server.
+                self.session_usable = False
+                raise
+            waiting = None
+            event = yield response
+        if isinstance(event, ErrorReply):
+            raise self._refused_mechanism(event, command, mechanism, said=waiting is None)
+        if waiting is not None or not mechanism.complete:
+            # Whoever accepts a login without having proved to know the password, or without
+            # having asked for it, is not the server.
+            self.session_usable = False
+            message = f"the server ended {mechanism.name} before it had proved itself"
+            raise ServerVerificationError(message, command=command)
+        return cast(Ok, event)
+
+    def _answer(
+        self, mechanism: Mechanism, challenge: Challenge, waiting: Secret | None, rounds: int
+    ) -> AuthResponse:
+        self._check_challenge(challenge, rounds)
+        if waiting is None:
+            return AuthResponse(mechanism.respond(challenge.data), complete=mechanism.complete)
+        if challenge.data:
+            # Some servers answer AUTH PLAIN as if it had been LOGIN.
+            message = f"the server asks for something else than {mechanism.name} says first"
+            raise SaslError(message, command=challenge.command)
+        return AuthResponse(waiting.octets(), complete=mechanism.complete)
+
+    def _check_challenge(self, challenge: Challenge, rounds: int) -> None:
+        limit, octets = self.engine.limits.challenge, len(challenge.data)
+        problem = ""
+        if octets > limit:
+            problem = f"a challenge has {octets} octets, the limit challenge is {limit}"
+        elif rounds > _MAX_ROUNDS:
+            problem = f"there were more than {_MAX_ROUNDS} challenges"
+        if problem:
+            raise SaslError(f"AUTH was cancelled: {problem}", command=challenge.command)
+
+    def _cancel(self, command: Auth, error: Exception) -> Steps[AuthenticationError | None]:
+        """End the exchange with ``*`` (RFC 5034 section 4), for ``error``; the session goes on.
+
+        Return what to raise in the place of ``error``, if the server has a reason of its own.
+        """
+        if isinstance(error, AuthenticationError):
+            # Some servers close now.
+            self.failure = error
+        reply = yield AuthCancel()
+        if not isinstance(reply, ErrorReply):
+            self.session_usable = False
+            message = "the server goes on with a login that was cancelled"
+            raise RemoteProtocolError(message, command=command)
+        refusal = self._refused(reply, command)
+        if not isinstance(error, SaslError | AuthenticationError):
+            return None
+        told = None
+        reason = "".join(map(str, error.args[:1])) or type(error).__name__
+        message = f"{reason}; {refusal.args[0]}"
+        if reply.code is not None:
+            told = login_refused(reply, command, self.engine.capabilities, message)
+        elif isinstance(error, AuthenticationError):
+            told = type(error)(message, command=command, reply=reply)
+        self.failure = told or refusal
+        return told
+
+    def _refused(self, reply: ErrorReply, command: Command[Any]) -> AuthenticationError:
+        self.failure = error = login_refused(reply, command, self.engine.capabilities)
+        return error
+
+    def _refused_mechanism(
+        self, reply: ErrorReply, command: Auth, mechanism: Mechanism, *, said: bool
+    ) -> AuthenticationError:
+        """Return what ``-ERR`` means; ``said``: the mechanism's first message was sent."""
+        error = self._refused(reply, command)
+        if said and isinstance(mechanism, ReportsDetails):
+            # What a response code says counts for more than that the token was refused.
+            details = mechanism.details
+            explained = isinstance(error, CredentialsError) and details
+            if explained or type(error) is AuthenticationError:
+                message = str(error.args[0])
+                error = OAuthError(message, command=command, reply=reply, details=details)
+                self.failure = error
+        return error
+
+
+def _first_of(mechanism: Mechanism) -> Secret | None:
+    """Return what the mechanism says first, if anything."""
+    first = mechanism.initial()
+    if first is None:
+        return None
+    kind: type = type(first)
+    if not issubclass(kind, bytes):
+        # A traceback shows the locals of this frame.
+        del first
+        raise LocalProtocolError(f"what a mechanism says is bytes, not {kind.__name__}")
+    return Secret(first)
+
+
+def _is_odd(text: str | bytes | Secret) -> bool:
+    """Whether UTF8 has to come first for ``text``. Octets are the caller's own affair."""
+    value = text.reveal() if isinstance(text, Secret) else text
+    return isinstance(value, str) and not value.isascii()
+
+
+def _prepared(what: str, text: Secret) -> Secret:
+    """Return text after SASLprep (RFC 4013); octets as they are."""
+    if not _is_odd(text):
+        return text
+    problems: list[str] = []
+    octets = Secret(octets_of(what, text.reveal(), problems, prepare=True))
+    raise_first(problems)
+    return Secret(octets.octets().decode("utf-8"))
