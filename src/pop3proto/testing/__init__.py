@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .chaos import ChaosStream, Disturbances
     from .clock import VirtualClock
+    from .endpoint import AnsweringSession
     from .loopback import LoopbackServer, serve
-    from .memory import AnsweringSession, MemoryStream, memory_stream
+    from .memory import MemoryStream, memory_stream
     from .quirks.names import Quirk
     from .quirks.server import QuirkyServer
     from .script import (
@@ -48,7 +49,8 @@ __all__ = [
 _HOMES = {
     "chaos": ("ChaosStream", "Disturbances"),
     "clock": ("VirtualClock",),
-    "memory": ("AnsweringSession", "MemoryStream", "memory_stream"),
+    "endpoint": ("AnsweringSession",),
+    "memory": ("MemoryStream", "memory_stream"),
     "script": (
         "Script",
         "ScriptError",

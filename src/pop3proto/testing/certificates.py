@@ -1,28 +1,27 @@
-"""The server's side of TLS for servers in memory, and the certificates that tests make."""
+"""The certificates of servers for tests, which are made on the spot."""
 
 from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING
 
-from ..server.maildrop import CHUNK
 from ..transports import Security
 
 if TYPE_CHECKING:
     import trustme
 
-__all__ = ["HOST", "ServerTls", "client_context", "tls_for"]
+__all__ = ["HOST", "client_context", "tls_for"]
 
 HOST = "127.0.0.1"
-"""What a certificate that is made here is for, beside ``localhost``."""
+"""The address that a certificate is for, besides ``localhost``."""
 
 
 def tls_for(
     security: Security, tls_context: ssl.SSLContext | None, host: str = HOST
 ) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
-    """The context of a server at ``host`` that is secured like this, and who certified it.
+    """Return who certifies a server at ``host``, and the server's context.
 
-    Where there is TLS and no ``tls_context`` of the caller's, both are made on the spot. Raises
+    Where TLS is wanted and the caller has no ``tls_context``, both are made. Raises
     ``ImportError`` if trustme is not installed.
     """
     if security is Security.PLAINTEXT or tls_context is not None:
@@ -45,7 +44,7 @@ def tls_for(
 
 
 def client_context(authority: trustme.CA | None) -> ssl.SSLContext:
-    """A new context for a client that trusts what ``authority`` has issued, and nothing else.
+    """Return a new context for a client that trusts what ``authority`` has issued, and no more.
 
     Raises ``ValueError`` if there is no authority, because the certificate is the caller's own.
     """
@@ -55,56 +54,3 @@ def client_context(authority: trustme.CA | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode("ascii"))
     return context
-
-
-class ServerTls:
-    """A server's end of TLS between two buffers; it never waits.
-
-    Its methods raise ``ssl.SSLError`` for what the client does wrong.
-    """
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self.connection = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        """What to ask about the client's certificate, and for channel bindings."""
-
-    def feed(self, data: bytes) -> None:
-        """Take octets of the client's; none at all at the end of the stream."""
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
-
-    def take(self) -> bytes:
-        """What is to be sent to the client."""
-        return self._outgoing.read()
-
-    def shake_hands(self) -> bool:
-        """Go on with the handshake; whether it is done."""
-        try:
-            self.connection.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        return True
-
-    def read(self) -> bytes | None:
-        """What the client said, ``b""`` at the end, ``None`` if more octets are needed."""
-        try:
-            return self.connection.read(CHUNK)
-        except ssl.SSLWantReadError:
-            return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
-
-    def write(self, data: bytes) -> None:
-        """Encrypt ``data``."""
-        self.connection.write(data)
-
-    def close(self) -> None:
-        """Say that nothing follows."""
-        try:
-            # Writes our close_notify, then complains that the client's is not there yet.
-            self.connection.unwrap()
-        except ssl.SSLError:
-            return

@@ -16,19 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import DEFAULT_LIMITS, Limits
 from ..model.url import PopUrl
-from ..server import (
-    DEFAULT_OPTIONS,
-    Close,
-    Delay,
-    NeedData,
-    Send,
-    ServerOptions,
-    ServerSession,
-    StartTls,
-)
+from ..server import DEFAULT_OPTIONS, ServerOptions, ServerSession
+from ..server.actions import Close, Delay, NeedData, Send
 from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
 from .channel import Channel
+from .endpoint import Endpoint
 from .packets import Packet
 from .sessions import Mail, Mechanisms, Sessions, Users
 
@@ -220,15 +213,19 @@ class LoopbackServer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = self._source.new()
             self.sessions.append(session)
+            endpoint = Endpoint(
+                session,
+                security=self.security,
+                context=self.tls_context,
+                secured=self._source.under_tls,
+            )
             with closing(session):
-                self._drive(session, Channel(connection, self._idle_timeout))
+                self._drive(endpoint, Channel(connection, self._idle_timeout))
 
-    def _drive(self, session: ServerSession, channel: Channel) -> None:
-        """Do what the session asks for until it is over."""
-        if self.security is Security.TLS:
-            self._start_tls(session, channel)
+    def _drive(self, endpoint: Endpoint[ServerSession], channel: Channel) -> None:
+        """Do what is asked for until the session is over."""
         while True:
-            action = session.next_action()
+            action = endpoint.next_action()
             match action:
                 case Send(data):
                     with _connection_faults():
@@ -236,24 +233,16 @@ class LoopbackServer:
                 case NeedData():
                     with _connection_faults():
                         data = channel.receive()
-                    session.receive_data(data)
-                case StartTls():
-                    self._start_tls(session, channel)
-                    session.tls_established()
+                    endpoint.receive_data(data)
                 case Delay(seconds):
                     with _connection_faults():
                         channel.flush()
                     self._closing.wait(seconds)
                 case Close():
                     channel.close()
-                    return
-
-    def _start_tls(self, session: ServerSession, channel: Channel) -> None:
-        if self.tls_context is None:
-            raise ValueError("a session asked for TLS on a server without a certificate")
-        with _connection_faults():
-            tls = channel.start_tls(self.tls_context)
-        self._source.under_tls(session, tls)
+                    break
+        if endpoint.error is not None:
+            raise _DisconnectedError(endpoint.error)
 
 
 class Serving:

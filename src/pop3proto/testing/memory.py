@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from ..model.leniency import LENIENT, Leniency
 from ..model.limits import DEFAULT_LIMITS, Limits
 from ..server import DEFAULT_OPTIONS, ServerOptions, ServerSession
-from ..server.actions import Action, Close, Delay, NeedData, Send, StartTls
+from ..server.actions import Close, Delay, NeedData, Send
 from ..server.maildrop import CHUNK
 from ..transports import Security
 from .clock import VirtualClock
+from .endpoint import AnsweringSession, Endpoint, NetworkAction
 from .packets import Packet
 from .sessions import Mail, Mechanisms, Sessions, Users
 
@@ -25,30 +26,9 @@ if TYPE_CHECKING:
 
     import trustme
 
-    from .certificates import ServerTls
     from .quirks.names import Quirk
 
 __all__ = ["AnsweringSession", "MemoryStream", "memory_stream"]
-
-
-class AnsweringSession(Protocol):
-    """What answers a client, without any input or output: a ``ServerSession``, a script."""
-
-    def next_action(self) -> Action:
-        """What is to be done next; once it is ``Close``, it stays that."""
-        ...
-
-    def receive_data(self, data: bytes) -> None:
-        """Take octets that arrived; none at all at the end of the stream."""
-        ...
-
-    def tls_established(self) -> None:
-        """The handshake that ``StartTls`` asked for has succeeded."""
-        ...
-
-    def close(self) -> None:
-        """The connection is gone."""
-        ...
 
 
 S_co = TypeVar("S_co", bound=AnsweringSession, covariant=True)
@@ -89,11 +69,11 @@ class MemoryStream(Generic[S_co]):
         """The time that passes while the server does nothing on purpose."""
         self.delayed = 0.0
         """For how many seconds the server has decided to do nothing, all in all."""
-        self.error: OSError | None = None
-        """How TLS has broken on the server's side: because of the client's alert, say."""
         self.closed = False
-        """Whether the client has closed the stream."""
-        self._secured = secured
+        """True after the client has closed the stream."""
+        self._endpoint = Endpoint(
+            session, security=self.security, context=tls_context, secured=secured
+        )
         self._inbound = bytearray()
         self._ended = False
         # What each receive() returns, in pieces; nothing may be added to the last one if that was
@@ -104,10 +84,11 @@ class MemoryStream(Generic[S_co]):
         self._idle_until = 0.0
         self._over = False
         self._wants_data = False
-        self._tls: ServerTls | None = None
-        self._shaking_hands = False
-        if self.security is Security.TLS:
-            self._start_tls()
+
+    @property
+    def error(self) -> OSError | None:
+        """The error that ended TLS on the server's side: because of the client's alert, say."""
+        return self._endpoint.error
 
     def client_context(self) -> ssl.SSLContext:
         """A new context for a client that trusts this server's certificate, and no other.
@@ -197,103 +178,36 @@ class MemoryStream(Generic[S_co]):
         return self.clock.now() < self._idle_until
 
     def _step(self) -> bool:
-        """One step of the server's; whether there was anything to do."""
-        if self._shaking_hands:
-            return self._shake_hands()
+        """Let the server do one thing; return False if it has nothing to do."""
         if not self._wants_data:
-            self._do(self.session.next_action())
+            self._do(self._endpoint.next_action())
             return True
-        data = self._received()
-        if data is None:
+        if not self._inbound and not self._ended:
             return False
+        data = bytes(self._inbound)
+        self._inbound.clear()
         self._wants_data = False
-        self.session.receive_data(data)
+        self._endpoint.receive_data(data)
         return True
 
-    def _do(self, action: Action) -> None:
+    def _do(self, action: NetworkAction) -> None:
         match action:
             case Send(data):
-                self._say(data, apart=isinstance(action, Packet))
+                self._put(data, apart=isinstance(action, Packet))
             case NeedData():
                 self._wants_data = True
-            case StartTls():
-                self._start_tls()
             case Delay(seconds):
                 self.delayed += seconds
                 self._idle_until = self.clock.now() + seconds
             case Close():
-                if self._tls is not None:
-                    self._tls.close()
-                    self._put(self._tls.take())
                 self._end()
 
-    def _say(self, data: bytes, *, apart: bool) -> None:
-        if self._tls is not None:
-            self._tls.write(data)
-            data = self._tls.take()
-        self._put(data, apart=apart)
-
-    def _put(self, data: bytes, *, apart: bool = False) -> None:
-        if not data:
-            return
+    def _put(self, data: bytes, *, apart: bool) -> None:
         if apart or self._sealed or not self._outbound:
             self._outbound.append([])
         self._outbound[-1].append(data)
         self._outbound_octets += len(data)
         self._sealed = apart
-
-    def _taken(self) -> bytes | None:
-        """What came from the client, ``b""`` at the end, ``None`` if nothing is there yet."""
-        if not self._inbound and not self._ended:
-            return None
-        data = bytes(self._inbound)
-        self._inbound.clear()
-        return data
-
-    def _received(self) -> bytes | None:
-        if self._tls is None:
-            return self._taken()
-        try:
-            while (data := self._tls.read()) is None and (octets := self._taken()) is not None:
-                self._tls.feed(octets)
-        except OSError as error:
-            self._break(error)
-            return None
-        return data
-
-    def _start_tls(self) -> None:
-        if self.tls_context is None:
-            raise ValueError("a session asked for TLS on a server without a certificate")
-        from .certificates import ServerTls
-
-        self._tls = ServerTls(self.tls_context)
-        self._shaking_hands = True
-
-    def _shake_hands(self) -> bool:
-        tls, octets = self._tls, self._taken()
-        if octets is None or tls is None:
-            return False
-        tls.feed(octets)
-        try:
-            self._shaking_hands = not tls.shake_hands()
-        except OSError as error:
-            self._break(error)
-            return True
-        self._put(tls.take())
-        if self._shaking_hands:
-            return True
-        if self._secured is not None:
-            self._secured(self.session, tls.connection)
-        if self.security is not Security.TLS:
-            self.session.tls_established()
-        return True
-
-    def _break(self, error: OSError) -> None:
-        """TLS has failed; the client may still learn why from an alert."""
-        self.error = error
-        if self._tls is not None:
-            self._put(self._tls.take())
-        self._end()
 
 
 def memory_stream(

@@ -1,0 +1,143 @@
+"""A server's session and its TLS in one: octets of the network in, actions for the network out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+
+from ..errors import TlsError
+from ..server.actions import Action, Close, Delay, NeedData, Send, StartTls
+from ..transports import Security
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ..transports import TlsPipe
+
+__all__ = ["AnsweringSession", "Endpoint", "NetworkAction"]
+
+
+class AnsweringSession(Protocol):
+    """The server's side without any input or output: a ``ServerSession``, or a script."""
+
+    def next_action(self) -> Action:
+        """Return what to do next. Once it is ``Close``, it stays that."""
+        ...
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets that arrived; ``b""`` is the end of the stream."""
+        ...
+
+    def tls_established(self) -> None:
+        """Take note that the handshake that ``StartTls`` asked for has succeeded."""
+        ...
+
+    def close(self) -> None:
+        """Take note that the connection is gone."""
+        ...
+
+
+S = TypeVar("S", bound=AnsweringSession)
+_CLOSE = Close()
+NetworkAction: TypeAlias = Send | NeedData | Delay | Close
+
+
+class Endpoint(Generic[S]):
+    """A session that is driven as before, but whose octets are those of the network.
+
+    It never asks for ``StartTls``: what comes and goes is TLS from there on. Raises ``ValueError``
+    if TLS is to start and there is no ``context``. ``secured`` is called with the session and its
+    TLS connection after the handshake, before anything else is read.
+    """
+
+    def __init__(
+        self,
+        session: S,
+        *,
+        security: Security,
+        context: ssl.SSLContext | None,
+        secured: Callable[[S, ssl.SSLObject], None] | None = None,
+    ) -> None:
+        self.session = session
+        """What answers."""
+        self.error: OSError | None = None
+        """The ``ssl.SSLError`` that ended TLS; ``Close`` follows the alert for the client."""
+        self._context = context
+        self._secured = secured
+        self._pipe: TlsPipe | None = None
+        self._received: list[bytes] = []
+        self._actions = self._act(implicit=security is Security.TLS)
+
+    def next_action(self) -> NetworkAction:
+        """Return what to do next. Once it is ``Close``, it stays that."""
+        return next(self._actions, _CLOSE)
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets that arrived; ``b""`` is the end of the stream."""
+        self._received.append(data)
+
+    def _act(self, *, implicit: bool) -> Iterator[NetworkAction]:
+        try:
+            if implicit:
+                yield from self._handshake()
+            while True:
+                action = self.session.next_action()
+                match action:
+                    case Send(data):
+                        if self._pipe is not None:
+                            # A packet of its own stays one, under TLS as well.
+                            action = type(action)(self._pipe.send(data))
+                        yield action
+                    case NeedData():
+                        yield from self._read()
+                    case StartTls():
+                        yield from self._handshake()
+                        self.session.tls_established()
+                    case Close():
+                        break
+                    case Delay():
+                        yield action
+        except TlsError as error:
+            # The error of the standard library says more to who looks for a fault of TLS.
+            self.error = error.__cause__ if isinstance(error.__cause__, OSError) else None
+            if self._pipe is not None and (alert := self._pipe.data_to_send()):
+                yield Send(alert)
+            return
+        if self._pipe is not None and (closing := self._pipe.close()):
+            yield Send(closing)
+
+    def _handshake(self) -> Iterator[NetworkAction]:
+        if self._context is None:
+            raise ValueError("a session asked for TLS on a server without a certificate")
+        # Here, because a server in the clear has no need of it.
+        from ..transports import TlsPipe
+
+        pipe = self._pipe = TlsPipe(self._context, server_side=True)
+        while not pipe.handshake():
+            yield from self._exchange(pipe)
+        if flight := pipe.data_to_send():
+            yield Send(flight)
+        if self._secured is not None:
+            self._secured(self.session, pipe.ssl_object)
+
+    def _exchange(self, pipe: TlsPipe) -> Iterator[NetworkAction]:
+        if data := pipe.data_to_send():
+            yield Send(data)
+        yield NeedData()
+        for octets in self._taken():
+            pipe.receive_data(octets)
+
+    def _read(self) -> Iterator[NetworkAction]:
+        """Hand the session what the client says next."""
+        if self._pipe is None:
+            yield NeedData()
+            for octets in self._taken():
+                self.session.receive_data(octets)
+            return
+        while (data := self._pipe.read()) is None:
+            yield from self._exchange(self._pipe)
+        self.session.receive_data(data)
+
+    def _taken(self) -> list[bytes]:
+        taken, self._received = self._received, []
+        return taken
