@@ -101,12 +101,13 @@ def test_the_commands_without_their_secrets() -> None:
 
 
 def test_the_commands_of_one_who_cannot_spell() -> None:
+    options = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0, max_failed_logins=9)
     with (
-        serve({"user": []}, password="secret", security="plaintext", options=CLEARTEXT) as server,
+        serve({"user": []}, password="secret", security="plaintext", options=options) as server,
         socket.create_connection((server.host, server.port)) as connection,
     ):
         connection.sendall(
-            b"STAT one two\r\nPASS\tsecret\r\nAUTH PLAIN\r\nno base64\r\nAUTH PLAIN\r\n*\r\n"
+            b"STAT one two\r\nAPOP user c4c9334bac560ecc979e58001b3e22fb\r\nPASS\tsecret\r\nAUTH PLAIN\r\nno base64\r\nAUTH PLAIN\r\n\r\nAUTH PLAIN\r\n*\r\n"
             b"AUTH PLAIN "
             + b"AHNlY3JldABzZWNyZXQx" * 20
             + b"\r\nXTND \x1b[2J\r\nUSER \xff\r\nQUIT\r\n"
@@ -115,9 +116,12 @@ def test_the_commands_of_one_who_cannot_spell() -> None:
             pass
         assert server.commands == [
             "STAT one two",
+            "APOP <secret>",
             "PASS <secret>",
             "AUTH PLAIN",
             "<secret>",
+            "AUTH PLAIN",
+            "",
             "AUTH PLAIN",
             "*",
             "AUTH PLAIN <secret>",

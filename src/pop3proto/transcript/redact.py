@@ -4,8 +4,7 @@ Whether a line of a client's is a secret depends on where the session stands: wi
 line is one. So commands and answers are both followed. Where they cannot be told apart for
 certain, too much is hidden rather than too little.
 
-``LineRedactor`` follows whole lines, ``Redactor`` octets that are cut anywhere, and ``CommandLog``
-keeps the client's commands as text.
+``LineRedactor`` follows whole lines, ``Redactor`` octets that are cut anywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ..model.commands import KNOWN_VERBS
 from ..model.states import ReplyShape
 from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
 
-__all__ = ["REDACTED", "CommandLog", "LineRedactor", "Redactor"]
+__all__ = ["REDACTED", "LineRedactor", "Redactor"]
 
 REDACTED = b"<redacted>"
 """What stands in the place of a secret; in base64 where the protocol wants that."""
@@ -178,10 +177,8 @@ class Redactor(LineRedactor):
     an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
     """
 
-    def __init__(
-        self, *, bodies: bool = True, multiline: Verbs = (), replayable: bool = True
-    ) -> None:
-        super().__init__(replayable=replayable)
+    def __init__(self, *, bodies: bool = True, multiline: Verbs = ()) -> None:
+        super().__init__(replayable=True)
         self._bodies = bodies
         self._multiline = multiline
         # The line of the client's that is not complete: the one place where a secret can be.
@@ -322,35 +319,6 @@ class Redactor(LineRedactor):
     def _lose(self) -> None:
         self._lost = self._exchange = self._doubtful = True
         self._upload = False
-
-
-class CommandLog(Redactor):
-    """Keeps the commands that a client sends, as text and without their secrets.
-
-    Feed it the octets of both directions, without TLS, in the order in which they pass, in chunks
-    that are cut anywhere: ``client()`` and ``server()``. ``lines`` grows by a line for each
-    command and each line of AUTH, as it is complete. A secret is shown as ``<secret>``, octets
-    that are not UTF-8 as ``\\x`` escapes. The text of an upload (XTND XMIT) is left out.
-
-    >>> log = CommandLog()
-    >>> _ = log.server(b"+OK ready\\r\\n")
-    >>> _ = log.client(b"USER user\\r\\nPASS correct horse\\r\\nSTA")
-    >>> log.lines
-    ['USER user', 'PASS <secret>']
-    """
-
-    def __init__(self, *, multiline: Verbs = ()) -> None:
-        super().__init__(multiline=multiline, replayable=False)
-        self.lines: list[str] = []
-        """The lines so far, without their ends."""
-
-    def _client_line(self, line: bytes) -> bytes:
-        uploaded = self._upload
-        shown = super()._client_line(line)
-        if not uploaded:
-            text = shown.removesuffix(b"\n").removesuffix(b"\r")
-            self.lines.append(text.decode("utf-8", "backslashreplace"))
-        return shown
 
 
 def _elided(line: bytes) -> bytes:
