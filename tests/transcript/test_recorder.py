@@ -228,11 +228,6 @@ def test_a_recorder_at_the_server() -> None:
     )
 
 
-def test_a_chunk_has_an_octet_at_least() -> None:
-    with pytest.raises(ValueError, match="chunk_size is a number of octets from 1, not 0"):
-        replay(Transcript(), "client", chunk_size=0)
-
-
 class Conversation:
     """Both engines, in memory, and a recorder at each."""
 

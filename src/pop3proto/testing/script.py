@@ -13,8 +13,7 @@ from ..errors import printable
 from ..model.value import value
 from ..server import ServerSession
 from ..server.actions import Action, Close, NeedData, Send, StartTls
-from ..transcript.recorded import EndOfStream, Entry, Line, TlsEstablished
-from ..transcript.recorder import REDACTED, Recorder, Transcript
+from ..transcript import REDACTED, EndOfStream, Entry, Line, Recorder, TlsEstablished, Transcript
 from ..transports import Security
 from .memory import MemoryStream
 

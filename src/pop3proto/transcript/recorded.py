@@ -1,4 +1,4 @@
-"""What a transcript is made of, and the lines of a recorded client as commands."""
+"""The entries of a transcript, and the lines of a recorded client as commands."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class EndOfStream:
 Entry: TypeAlias = Line | TlsEstablished | EndOfStream
 """One entry of a transcript."""
 
-# What is a command for certain, even where an AUTH exchange may still be going on: none of these
-# words is the base64 of a text, and base64 has no blanks.
+# Lines that are certainly commands, even where an AUTH exchange may still be going on: none of
+# these words is the base64 of a text, and base64 has no blanks.
 _PLAIN_COMMAND = re.compile(
     rb"(?:STAT|LIST|UIDL|CAPA|NOOP|RSET|LAST|QUIT|(?:LIST|UIDL|RETR|DELE) \d+|TOP \d+ \d+)",
     re.IGNORECASE,
 )
 _UPLOADS: Verbs = ((b"XTND", b"XMIT"),)
-# What a server that makes sense of a line that is none answers, if it does not refuse it.
+# The answer of a server that accepts a malformed command with this name.
 _SHAPES = {
     b"CAPA": ReplyShape.CAPABILITIES,
     b"RETR": ReplyShape.MESSAGE,
@@ -78,9 +78,9 @@ _SHAPES = {
 
 @value
 class RecordedLine(Command[Any]):
-    """A line that a recorded client sent and that is no command, such as ``STAT extra``.
+    """A line that a recorded client sent and that is not a command, such as ``STAT extra``.
 
-    It stands in the events of a replay where the server's answer to such a line is reported.
+    A replay has it as the command of the server's answer to such a line.
     """
 
     verb = ""
@@ -89,19 +89,19 @@ class RecordedLine(Command[Any]):
     line: bytes
     """The line without its end."""
     shape: ReplyShape = field(default=ReplyShape.STATUS, compare=False)
-    """What the positive answer to a correct command of that name looks like."""
+    """The form of the positive answer to a correct command of that name."""
 
     def __repr__(self) -> str:
-        # Somebody's mistyped line can hold a secret; a replay shows what it began with.
+        # A mistyped line can hold a secret; a replay shows how it begins.
         return f"RecordedLine({printable(self.line.split(b' ', 1)[0][:20])!r}...)"
 
     def to_bytes(self) -> bytes:
-        """The line with a CRLF."""
+        """Return the line with a CRLF."""
         return self.line + b"\r\n"
 
 
 def verbs(names: Collection[str]) -> Verbs:
-    """``names`` of commands, such as ``XTND XLST``, in a form that lines are compared with."""
+    """Return ``names`` of commands, such as ``XTND XLST``, in a form to compare lines with."""
     several = [names] if isinstance(names, str) else names
     return tuple(tuple(name.upper().encode("utf-8").split()) for name in several)
 
@@ -112,7 +112,7 @@ def _begins(line: bytes, names: Verbs) -> bool:
 
 
 def recorded_command(line: bytes, multiline: Verbs) -> Command[Any]:
-    """The command that ``line``, given without its end, spells, or a ``RecordedLine``.
+    """Return ``line``, given without its end, as a command, or as a ``RecordedLine``.
 
     An extension whose name is in ``multiline`` is answered by a dot-terminated text.
     """
@@ -128,16 +128,16 @@ def recorded_command(line: bytes, multiline: Verbs) -> Command[Any]:
 def _odd_command(line: bytes) -> Command[Any]:
     verb, *words = line.split() or [b""]
     if verb.upper() == b"AUTH" and len(words) > 1:
-        # As in auth_line(): an initial response that is no base64.
+        # As in auth_line(): an initial response that is not base64.
         with suppress(LocalProtocolError):
             return Auth(words[0].decode("latin-1"), b" ".join(words[1:]))
     return RecordedLine(line, _SHAPES.get(verb.upper(), ReplyShape.STATUS))
 
 
 def auth_line(line: bytes) -> AuthCancel | AuthResponse:
-    """A client's line within AUTH; what is no base64 is taken for the answer itself.
+    """Return a client's line within AUTH; if it is not base64, it is the answer itself.
 
-    Who redacts by hand may well have written something else there.
+    Somebody who redacts by hand may well write something else than base64.
     """
     if line == b"*":
         return AuthCancel()
@@ -146,17 +146,17 @@ def auth_line(line: bytes) -> AuthCancel | AuthResponse:
 
 
 def offers_upload(line: bytes) -> bool:
-    """Whether a positive answer to ``line`` lets the client send a dot-terminated text."""
+    """Return whether ``line``, once accepted, lets the client send a dot-terminated text."""
     return _begins(line, _UPLOADS)
 
 
 def is_plain_command(line: bytes) -> bool:
-    """Whether ``line`` is a command and no line of an AUTH exchange, beyond doubt."""
+    """Return whether ``line`` is certainly a command, and not a line of an AUTH exchange."""
     return _PLAIN_COMMAND.fullmatch(line) is not None
 
 
 def expects_more(following: bytes | None) -> bool:
-    """Whether the client's next line shows that it took the last answer for a challenge."""
+    """Return whether the client's next line shows that it took the last answer for a challenge."""
     if following is None or is_plain_command(following):
         return False
     return following == b"*" or decode_base64(following) is not None

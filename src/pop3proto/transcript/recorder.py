@@ -1,8 +1,8 @@
-"""Sessions written down: recorded without their secrets, saved as text, replayed.
+"""Sessions written down without their secrets, and their form as text.
 
 A ``Recorder`` is told what passes in both directions. Its ``Transcript`` can be saved, read,
 edited, sent with a bug report, loaded, and put through an engine of either role with
-``replay()``. Nothing here reads or writes but to the file that it is handed.
+``replay()``. The only file that is read or written here is the one that is passed in.
 
 The text form has one line of the session on each line::
 
@@ -18,8 +18,8 @@ The text form has one line of the session on each line::
     -- end of stream from server
 
 Line ends are written out, and every octet but printable ASCII is escaped: ``\\r``, ``\\n``,
-``\\t``, ``\\\\`` and ``\\x`` with two hexadecimal digits. Lines that begin with ``#``, and empty
-lines, say nothing.
+``\\t``, ``\\\\`` and ``\\x`` with two hexadecimal digits. Empty lines, and lines that begin with
+``#``, are ignored.
 """
 
 from __future__ import annotations
@@ -27,30 +27,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Literal, TextIO, overload
+from typing import TextIO, overload
 
 from ..errors import TranscriptError, printable
-from ..model.events import ClientEvent, ServerEvent
-from ..model.leniency import LENIENT, Leniency
-from ..model.limits import Limits
-from .recorded import EndOfStream, Entry, Line, RecordedLine, Role, TlsEstablished, verbs
-from .redact import REDACTED, Redactor
-from .replaying import REPLAY_LIMITS, ClientReplay, Replay, ServerReplay
+from .recorded import EndOfStream, Entry, Line, Role, TlsEstablished, verbs
+from .redact import Redactor
 
-__all__ = [
-    "REDACTED",
-    "REPLAY_LIMITS",
-    "EndOfStream",
-    "Entry",
-    "Line",
-    "RecordedLine",
-    "Recorder",
-    "Replay",
-    "Role",
-    "TlsEstablished",
-    "Transcript",
-    "replay",
-]
+__all__ = ["Recorder", "Transcript"]
 
 _TITLE = "pop3proto transcript"
 _VERSION = 1
@@ -74,10 +57,10 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class Transcript(Sequence[Entry]):
-    """What passed in a session, in order: ``Line``, ``TlsEstablished`` and ``EndOfStream``.
+    """A recorded session, in order: ``Line``, ``TlsEstablished`` and ``EndOfStream``.
 
-    Immutable. How the octets were cut into chunks is forgotten: each ``Line`` is one line, or
-    the part of it behind which something else happened.
+    Immutable. It does not keep how the octets were cut into chunks: each ``Line`` is one line, or
+    a part of one after which something else happened.
     """
 
     __slots__ = ("_entries",)
@@ -107,11 +90,11 @@ class Transcript(Sequence[Entry]):
         return f"<Transcript: {len(self)} entries>"
 
     def sent_by(self, who: Role) -> bytes:
-        """All that ``who`` sent, joined."""
+        """Return all octets that ``who`` sent, joined."""
         return b"".join(e.data for e in self if isinstance(e, Line) and e.who == who)
 
     def dumps(self) -> str:
-        """The text form, in ASCII, with a line feed behind each line."""
+        """Return the text form, in ASCII, with a line feed after each line."""
         return "".join(self._text())
 
     def save(self, file: TextIO) -> None:
@@ -128,17 +111,17 @@ class Transcript(Sequence[Entry]):
 
     @classmethod
     def loads(cls, text: str) -> Transcript:
-        """The transcript with the text form ``text``.
+        """Return the transcript with the text form ``text``.
 
-        Raises ``TranscriptError``, with the number of the line, if it is none.
+        Raises ``TranscriptError``, with the number of the line, if ``text`` is malformed.
         """
         return cls.load(text.split("\n"))
 
     @classmethod
     def load(cls, file: Iterable[str]) -> Transcript:
-        """The transcript with the lines of ``file``, which is open for text, as UTF-8.
+        """Return the transcript in ``file``, which is open for text, as UTF-8.
 
-        Raises ``TranscriptError``, with the number of the line, if it is none.
+        Raises ``TranscriptError``, with the number of the line, if it is malformed.
         """
         return cls(_parsed(file))
 
@@ -175,7 +158,7 @@ def _parsed(lines: Iterable[str]) -> Iterator[Entry]:
             elif content and not content.startswith("#"):
                 yield _entry(content, number)
     except UnicodeDecodeError:
-        raise TranscriptError(f"not UTF-8 behind line {number}") from None
+        raise TranscriptError(f"not UTF-8 after line {number}") from None
     if not number:
         raise TranscriptError(f"line 1: a transcript begins with {_TITLE!r} and its version")
 
@@ -197,13 +180,13 @@ def _entry(line: str, number: int) -> Entry:
         return mark
     who = _SIDES.get(line[:3])
     if who is None:
-        # What it says is not shown: it can be anything, a secret among others.
+        # The line is not shown: it can be anything, a secret too.
         raise TranscriptError(
             f"line {number}: neither octets (C:, S:), nor a known mark (--), nor a comment"
         )
     text = line[3:]
     if not _ESCAPED.fullmatch(text):
-        raise TranscriptError(f"line {number}: malformed escape, or no printable ASCII")
+        raise TranscriptError(f"line {number}: malformed escape, or not printable ASCII")
     return Line(who, _ESCAPE.sub(_unescaped, text).encode("latin-1"))
 
 
@@ -215,19 +198,19 @@ def _unescaped(match: re.Match[str]) -> str:
 class Recorder:
     """Writes down a session from one of its ends, without the secrets.
 
-    ``role`` is the end whose ``sent()`` and ``received()`` it is told. What is replaced, before
+    ``role`` is the end whose ``sent()`` and ``received()`` it is told. These are replaced before
     anything is stored: the arguments of PASS and RPOP, the digest of APOP, the initial response
-    of AUTH, and every line of the client's within AUTH; lines that cannot be told from those as
-    well. What stands in their place can be parsed. User names outside AUTH are kept, and so is
-    whatever the server says, should it repeat a secret, too.
+    of AUTH, every line of the client's within AUTH, and lines that may be one of these. The
+    replacements can be parsed. User names outside AUTH are kept, and everything that the server
+    sends, even if it repeats a secret.
 
-    With ``bodies=False`` messages are not kept: each octet of theirs but CR and LF becomes an
-    ``x``. What a client says behind ``XTND XMIT`` is a message as well, but only after a login,
-    and if the client has waited for the answer; otherwise it is hidden like a secret.
+    With ``bodies=False`` messages are not kept: each of their octets except CR and LF becomes an
+    ``x``. The text that a client sends after ``XTND XMIT`` is a message too, but only after a
+    login, and if the client has waited for the answer; otherwise it is hidden like a secret.
 
     ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a
-    dot-terminated text; the wire does not show it, and what follows such an answer unannounced
-    makes the recorder hide more than it has to.
+    dot-terminated text, because the wire does not show which are. After such an answer to an
+    extension that is not named, the recorder hides more than it has to.
     """
 
     def __init__(
@@ -244,7 +227,7 @@ class Recorder:
 
     @property
     def transcript(self) -> Transcript:
-        """What was recorded so far. A line that is not complete yet is missing."""
+        """The session so far, without a line that is not complete yet."""
         return Transcript(self._entries)
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
@@ -253,7 +236,7 @@ class Recorder:
             self._octets(self.role, bytes(data))
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
-        """Record octets that this side received, cut anywhere; none is the end of the stream."""
+        """Record octets that this side received, cut anywhere; ``b""`` is the end of the stream."""
         if data:
             self._octets(self._peer, bytes(data))
         else:
@@ -262,7 +245,7 @@ class Recorder:
     def tls_established(self) -> None:
         """Record that TLS was established: after STLS, or first of all for implicit TLS.
 
-        The octets of TLS itself are not for a recorder.
+        The octets of TLS itself are not recorded.
         """
         self._entries.append(TlsEstablished())
 
@@ -286,54 +269,3 @@ class Recorder:
         rest = redactor.client_ended() if who == "client" else redactor.server_ended()
         self._store(who, rest)
         self._entries.append(EndOfStream(who))
-
-
-@overload
-def replay(
-    transcript: Transcript,
-    role: Literal["client"],
-    *,
-    chunk_size: int | None = None,
-    multiline: Collection[str] = (),
-    limits: Limits = REPLAY_LIMITS,
-    leniency: Leniency = LENIENT,
-) -> Replay[ClientEvent]: ...
-@overload
-def replay(
-    transcript: Transcript,
-    role: Literal["server"],
-    *,
-    chunk_size: int | None = None,
-    multiline: Collection[str] = (),
-    limits: Limits = REPLAY_LIMITS,
-    leniency: Leniency = LENIENT,
-) -> Replay[ServerEvent]: ...
-def replay(
-    transcript: Transcript,
-    role: Role,
-    *,
-    chunk_size: int | None = None,
-    multiline: Collection[str] = (),
-    limits: Limits = REPLAY_LIMITS,
-    leniency: Leniency = LENIENT,
-) -> Replay[ClientEvent] | Replay[ServerEvent]:
-    """Put a session through the engine of ``role`` again: an iterator of its events.
-
-    The engine is fed with what its peer had sent, ``chunk_size`` octets at a time, or all that
-    came without an answer in between at once; the events are the same at every size, because the
-    ``MessageData`` events of a text are joined into one. Only the ``Ok`` to STLS is missing if
-    octets in the clear came in one chunk with it: then ``StlsInjectionError`` takes its place.
-    ``limits`` and ``leniency`` are the engine's. ``multiline`` names the extensions that are
-    answered by a dot-terminated text.
-
-    Iterating raises what the engine raises (``RemoteProtocolError``, ``StlsInjectionError``,
-    ``LimitError``, ``ConnectionLostError``) and ``TranscriptError``, with the number of the entry,
-    where the conversation does not fit: an answer to nothing, a command that may not be sent
-    behind another one. A command that was sent in a state in which it is not legal, as in probing
-    a server, is replayed. Raises ``ValueError`` for a ``chunk_size`` below 1.
-    """
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueError(f"chunk_size is a number of octets from 1, not {chunk_size!r}")
-    if role == "client":
-        return ClientReplay(transcript, chunk_size, multiline, limits, leniency)
-    return ServerReplay(transcript, chunk_size, multiline, limits, leniency)

@@ -4,7 +4,8 @@ Whether a line of a client's is a secret depends on where the session stands: wi
 line is one. So commands and answers are both followed. Where they cannot be told apart for
 certain, too much is hidden rather than too little.
 
-``LineRedactor`` follows whole lines, ``Redactor`` octets that are cut anywhere.
+``LineRedactor`` follows whole lines, for people to read; ``Redactor`` follows octets that are cut
+anywhere, for a transcript that can be replayed.
 """
 
 from __future__ import annotations
@@ -78,9 +79,9 @@ class LineRedactor:
         self._exchange = False
         # Whether the last answer within AUTH can be its end as well as a challenge.
         self._doubtful = False
-        # Whether the server sends what answers nothing, or takes a text where none can be. From
-        # there on every line of the client's but the plainest commands is hidden: the end of an
-        # AUTH exchange is not to be seen.
+        # Whether the server has sent something that answers nothing, or has accepted a text where
+        # it cannot. Then the end of an AUTH exchange cannot be seen any more, and every line of
+        # the client's is hidden, except for the plainest commands.
         self._lost = False
         self._logged_in = False
 
@@ -228,17 +229,17 @@ class Redactor(LineRedactor):
         content = line.removesuffix(b"\n").removesuffix(b"\r")
         end = line[len(content) :]
         if self._upload:
-            return self._upload_line(content, end)
+            return self._upload_line(content) + end
         shown, answer = self._read(content)
         self._take(answer)
         return shown + end
 
-    def _upload_line(self, content: bytes, end: bytes) -> bytes:
+    def _upload_line(self, content: bytes) -> bytes:
         if content == b".":
             self._upload = False
             self._pending.append(_Answer.STATUS)
-            return content + end
-        return (content if self._bodies else _elided(content)) + end
+            return content
+        return content if self._bodies else _elided(content)
 
     def _answer_to(self, line: bytes) -> _Answer:
         if offers_upload(line):

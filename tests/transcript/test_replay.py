@@ -418,3 +418,8 @@ def test_a_conversation_that_does_not_fit() -> None:
 
 def test_uidl_is_replayed() -> None:
     assert answered(*LOGIN, "C UIDL", "S +OK", "S 1 a", "S .")[2:] == [Uidl()]
+
+
+def test_a_chunk_has_an_octet_at_least() -> None:
+    with pytest.raises(ValueError, match="chunk_size is a number of octets from 1, not 0"):
+        replay(Transcript(), "client", chunk_size=0)

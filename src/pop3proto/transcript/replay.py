@@ -1,7 +1,7 @@
 """Puts a recorded session through an engine again.
 
-The engine of the role in question is fed with what its peer had sent. What its own side had sent
-is read by the opposite reader and handed to it: a replayed client sends the recorded commands, a
+The engine is fed with the octets that its peer sent. Those that its own side sent are read by an
+engine of the other role and handed to it: a replayed client sends the recorded commands, a
 replayed server gives the recorded answers.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from ..engine.client import ClientConnection
 from ..engine.server import ServerConnection
@@ -41,27 +41,29 @@ from .recorded import (
     recorded_command,
     verbs,
 )
+from .recorder import Transcript
 
-__all__ = ["REPLAY_LIMITS", "ClientReplay", "Replay", "ServerReplay"]
+__all__ = ["REPLAY_LIMITS", "Replay", "replay"]
 
 EventT = TypeVar("EventT")
 Run: TypeAlias = list[tuple[int, Entry]]
 """Entries with their numbers, from 1: neighbouring octets of one side, or one other entry."""
 
 _MIB = 1024 * 1024
+# A recorded line is as long as it was.
 _NO_LIMIT = 2**63
 REPLAY_LIMITS = Limits(command_line=_MIB, auth_line=_MIB)
-"""What a replay allows: the recorded server may have taken longer lines than this package's."""
+"""The limits of a replay: the recorded server may have taken longer lines than this package's."""
 
-# Where a client talks in commands: there it may have sent one that the state table forbids.
+# The states in which a client sends commands, and may have sent one that the table forbids.
 _TALKING = frozenset({State.AUTHORIZATION, State.TRANSACTION})
 
 
 class _RecordedClient(ClientConnection):
-    """A client that sends what a real one sent, legal in that state or not."""
+    """A client that sends any recorded command, legal in its state or not."""
 
     def send_recorded(self, command: Command[Any], following: bytes | None) -> None:
-        """Send ``command``, behind which the client's next line was ``following``."""
+        """Send ``command``, after which the client's next line was ``following``."""
         if isinstance(command, Auth):
             command = _as_sent(command, following)
         elif isinstance(command, AuthResponse):
@@ -75,12 +77,13 @@ class _RecordedClient(ClientConnection):
             self._projected = before
 
     def command_for(self, line: bytes, multiline: Verbs) -> Command[Any]:
+        """Return the client's ``line`` as the command that it is in this state."""
         if self.state is State.AUTHENTICATING:
             return auth_line(line)
         return recorded_command(line, multiline)
 
     def _check_stls(self, command: Command[Any]) -> None:
-        """Nothing: servers get asked for STLS under TLS, and refuse it."""
+        """Do nothing: clients do ask for STLS under TLS, and are refused."""
 
 
 def _as_sent(command: Auth, following: bytes | None) -> Auth:
@@ -91,22 +94,22 @@ def _as_sent(command: Auth, following: bytes | None) -> Auth:
 
 
 class _RecordedServer(ServerConnection):
-    """A server whose answers are history: none of them is refused."""
+    """A server whose answers were given: none of them is refused."""
 
     def take_as(self, command: Command[Any]) -> None:
-        """Wait with ``command`` for the answer to a line that is none for this engine.
+        """Wait for the answer to a line, as ``command``, that this engine does not accept.
 
-        To the recorded server it was one, or somebody took a secret out of it by hand.
+        The recorded server accepted it, or somebody took a secret out of it by hand.
         """
         self._awaiting = command
         if isinstance(command, Auth):
             self._auth = command
 
     def answer(self, reply: ClientEvent) -> bool:
-        """Take the step to which the recorded ``reply`` led; whether it was its last event.
+        """Take the step to which the recorded ``reply`` led; return whether it is complete.
 
-        What the reply said makes no difference to the client's next commands, and need not be
-        writable: what is sent in its place has the same effect on the state.
+        Its text makes no difference to the client's next commands, and cannot always be written:
+        the reply that is sent in its place has the same effect on the state.
         """
         awaiting = self._awaiting
         if isinstance(reply, Deviation | MessageStart | MessageData):
@@ -122,46 +125,48 @@ class _RecordedServer(ServerConnection):
             self.send(Challenge(command))
         else:
             self.send(Ok(command))
-            if isinstance(awaiting, Extension) and offers_upload(_line(awaiting)):
+            if _offers_upload(awaiting):
                 self.expect_upload()
         return True
 
     def _check_fit(self, reply: object, command: Command[Any]) -> None:
-        """Nothing: whatever the server did, it did."""
+        """Do nothing: a recorded answer is allowed, whatever it is."""
 
 
 def _line(command: Extension[Any]) -> bytes:
     return command.to_bytes()[:-2]
 
 
+def _offers_upload(command: Command[Any] | None) -> bool:
+    return isinstance(command, Extension) and offers_upload(_line(command))
+
+
 class Replay(ABC, Generic[EventT]):
     """The events of a recorded session: an iterator, with the state that they have led to.
 
-    Iterating raises ``TranscriptError`` where the recorded conversation does not fit, and what
-    the engine raises for what the peer had sent. See ``pop3proto.transcript.replay()``.
+    Iterating raises ``TranscriptError`` where the recorded conversation does not fit, and the
+    engine's errors for the octets of its peer. See ``pop3proto.transcript.replay()``.
     """
 
+    _peer: Role
+    _engine: _RecordedClient | _RecordedServer
+
     def __init__(
-        self,
-        entries: Sequence[Entry],
-        peer: Role,
-        chunk_size: int | None,
-        multiline: Collection[str],
+        self, entries: Sequence[Entry], chunk_size: int | None, multiline: Collection[str]
     ) -> None:
-        self._peer: Role = peer
         self._chunk_size = chunk_size
         self._multiline = verbs(multiline)
         self._runs = _runs(entries)
+        # The entry that is being replayed, and the first line that the client sends after its run.
         self._number = 0
-        # The first line that the client sends behind the run that is being replayed.
         self._following: bytes | None = None
         self._closed = False
         self._events = self._walk()
 
     @property
-    @abstractmethod
     def state(self) -> State:
-        """Where the session stands, as far as events have been returned."""
+        """The state of the session, as far as events have been returned."""
+        return self._engine.state
 
     def __iter__(self) -> Iterator[EventT]:
         return self
@@ -201,48 +206,41 @@ class Replay(ABC, Generic[EventT]):
 
     @abstractmethod
     def _fed(self, data: bytes) -> Iterator[EventT]:
-        """The events of the peer's next octets; none at all is the end of its stream."""
+        """Yield the events of the peer's next octets; ``b""`` is the end of its stream."""
 
     @abstractmethod
     def _own(self, data: bytes) -> Iterator[EventT]:
-        """The events to which this side's next line has led."""
+        """Yield the events to which this side's next line has led."""
 
-    @abstractmethod
-    def _tls_established(self) -> None: ...
+    def _tls_established(self) -> None:
+        self._engine.tls_established()
 
 
-class ClientReplay(Replay[ClientEvent]):
+class _ClientReplay(Replay[ClientEvent]):
     """A recorded session as the client saw it."""
+
+    _peer = "server"
+    _engine: _RecordedClient
 
     def __init__(
         self,
         entries: Sequence[Entry],
         chunk_size: int | None,
         multiline: Collection[str],
-        limits: Limits,
-        leniency: Leniency,
+        engine: _RecordedClient,
     ) -> None:
-        super().__init__(entries, "server", chunk_size, multiline)
-        secure = _begins_secure(entries)
-        self._engine = _RecordedClient(secure=secure, limits=limits, leniency=leniency)
+        super().__init__(entries, chunk_size, multiline)
+        self._engine = engine
         self._lines = ReceiveBuffer()
         self._upload: BodyReader | None = None
         self._content: list[bytes] = []
         self._events = _joined(self._events)
 
-    @property
-    def state(self) -> State:
-        """Where the session stands, as far as events have been returned."""
-        return self._engine.state
-
-    def _tls_established(self) -> None:
-        self._engine.tls_established()
-
     def _fed(self, data: bytes) -> Iterator[ClientEvent]:
         start = 0
         while True:
-            # A client that did not wait for the greeting: its commands are sent right behind it,
-            # so what comes before them is fed line by line.
+            # A client that did not wait for the greeting: its commands are sent right after it,
+            # so the octets before them are fed line by line.
             hasty = self._engine.state is State.GREETING and self._lines.data != b""
             end = (hasty and data.find(b"\n", start) + 1) or len(data)
             self._engine.receive_data(data[start:end])
@@ -255,13 +253,9 @@ class ClientReplay(Replay[ClientEvent]):
     def _drained(self) -> Iterator[ClientEvent]:
         while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
             self._closed = isinstance(event, ConnectionClosed)
-            if isinstance(event, Ok) and isinstance(event.command, Extension):
-                self._upload_allowed(event.command)
+            if isinstance(event, Ok) and _offers_upload(event.command):
+                self._upload = BodyReader(self._lines).begin()
             yield event
-
-    def _upload_allowed(self, command: Extension[Any]) -> None:
-        if offers_upload(_line(command)):
-            self._upload = BodyReader(self._lines).begin()
 
     def _own(self, data: bytes) -> Iterator[ClientEvent]:
         self._lines.feed(data)
@@ -290,30 +284,26 @@ class ClientReplay(Replay[ClientEvent]):
         return Upload(content)
 
 
-class ServerReplay(Replay[ServerEvent]):
+class _ServerReplay(Replay[ServerEvent]):
     """A recorded session as the server saw it."""
+
+    _peer = "client"
+    _engine: _RecordedServer
 
     def __init__(
         self,
         entries: Sequence[Entry],
         chunk_size: int | None,
         multiline: Collection[str],
-        limits: Limits,
-        leniency: Leniency,
+        engine: _RecordedServer,
     ) -> None:
-        super().__init__(entries, "client", chunk_size, multiline)
-        secure = _begins_secure(entries)
-        self._engine = _RecordedServer(secure=secure, limits=limits, leniency=leniency)
+        super().__init__(entries, chunk_size, multiline)
+        self._engine = engine
         # It reads the recorded answers, one at a time.
-        self._reader = _RecordedClient(secure=secure, leniency=LENIENT)
-
-    @property
-    def state(self) -> State:
-        """Where the session stands, as far as events have been returned."""
-        return self._engine.state
+        self._reader = _RecordedClient(secure=_begins_secure(entries), leniency=LENIENT)
 
     def _tls_established(self) -> None:
-        self._engine.tls_established()
+        super()._tls_established()
         self._reader.tls_established()
 
     def _fed(self, data: bytes) -> Iterator[ServerEvent]:
@@ -348,6 +338,60 @@ class ServerReplay(Replay[ServerEvent]):
                 yield from self._drained()
 
 
+@overload
+def replay(
+    transcript: Transcript,
+    role: Literal["client"],
+    *,
+    chunk_size: int | None = None,
+    multiline: Collection[str] = (),
+    limits: Limits = REPLAY_LIMITS,
+    leniency: Leniency = LENIENT,
+) -> Replay[ClientEvent]: ...
+@overload
+def replay(
+    transcript: Transcript,
+    role: Literal["server"],
+    *,
+    chunk_size: int | None = None,
+    multiline: Collection[str] = (),
+    limits: Limits = REPLAY_LIMITS,
+    leniency: Leniency = LENIENT,
+) -> Replay[ServerEvent]: ...
+def replay(
+    transcript: Transcript,
+    role: Role,
+    *,
+    chunk_size: int | None = None,
+    multiline: Collection[str] = (),
+    limits: Limits = REPLAY_LIMITS,
+    leniency: Leniency = LENIENT,
+) -> Replay[ClientEvent] | Replay[ServerEvent]:
+    """Put a session through the engine of ``role`` again, and return an iterator of its events.
+
+    The engine is fed with the octets of its peer, ``chunk_size`` at a time, or by default with all
+    that came without an answer in between. The events are the same at every size, because the
+    ``MessageData`` events of a text are joined into one. The one exception is STLS if octets in
+    the clear came in one chunk with its answer: then ``StlsInjectionError`` is raised, and its
+    ``Ok`` is missing. ``limits`` and ``leniency`` are the engine's. ``multiline`` names the
+    extensions that are answered by a dot-terminated text.
+
+    Iterating raises what the engine raises (``RemoteProtocolError``, ``StlsInjectionError``,
+    ``LimitError``, ``ConnectionLostError``) and ``TranscriptError``, with the number of the entry,
+    where the conversation does not fit: an answer to nothing, or a command that may not be sent
+    after another one. A command that was sent in a state in which it is not legal, for instance to
+    probe a server, is replayed. Raises ``ValueError`` for a ``chunk_size`` below 1.
+    """
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"chunk_size is a number of octets from 1, not {chunk_size!r}")
+    secure = _begins_secure(transcript)
+    if role == "client":
+        client = _RecordedClient(secure=secure, limits=limits, leniency=leniency)
+        return _ClientReplay(transcript, chunk_size, multiline, client)
+    server = _RecordedServer(secure=secure, limits=limits, leniency=leniency)
+    return _ServerReplay(transcript, chunk_size, multiline, server)
+
+
 def _begins_secure(entries: Sequence[Entry]) -> bool:
     return bool(entries) and isinstance(entries[0], TlsEstablished)
 
@@ -376,7 +420,7 @@ def _following_lines(runs: Sequence[Run]) -> list[bytes | None]:
 
 
 def _joined(events: Iterator[ClientEvent]) -> Iterator[ClientEvent]:
-    """``events`` with each text in one piece, so that chunks make no difference to them."""
+    """Yield ``events`` with each text in one piece, so that chunks make no difference."""
     pieces: list[bytes] = []
 
     def text() -> Iterator[MessageData]:
