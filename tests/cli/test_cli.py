@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
 
@@ -132,6 +133,26 @@ def test_a_chunk_size_is_a_number(size: str, capsys: pytest.CaptureFixture[str])
     assert "a number of octets from 1 is wanted" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("--port", "65536", "a port from 0 to 65,535"),
+        ("--port", "x", "a port from 0 to 65,535"),
+        ("--latency", "x", "a number of seconds from 0"),
+        ("--latency", "-1", "a number of seconds from 0"),
+        ("--latency", "nan", "a number of seconds from 0"),
+        ("--quirk", "no-such", "no-such"),
+    ],
+)
+def test_values_of_serve(
+    option: str, value: str, wanted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "mail", option, value])
+    assert caught.value.code == 2
+    assert wanted in capsys.readouterr().err
+
+
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
@@ -168,10 +189,10 @@ def test_without_a_package(
 def demo(result: BaseException | int) -> ModuleType:
     module = ModuleType("pop3proto.cli.demo")
 
-    def run(console: object, folder: Path | None) -> int:
+    def run(console: object, arguments: Namespace) -> int:
         if isinstance(result, BaseException):
             raise result
-        assert folder == Path("folder")
+        assert arguments.folder == Path("folder")
         return result
 
     vars(module)["run"] = run
@@ -208,3 +229,33 @@ def test_in_a_process_of_its_own(session: Path) -> None:
     assert done.stdout.decode("ascii").startswith(EVENTS.split("\n", 1)[0])
     assert b"\x1b" not in done.stdout
     assert done.stderr == b""
+
+
+LOADED = """
+import sys
+import pop3proto
+before = set(sys.modules)
+from pop3proto.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    print("|", *sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "own"),
+    [
+        (["--version"], set()),
+        (["--help"], set()),
+        (["fetch", "--help"], {"pop3proto.cli.arguments"}),
+        (["serve", "--port", "x"], {"pop3proto.cli.arguments"}),
+    ],
+)
+def test_what_is_not_used_is_not_loaded(arguments: list[str], own: set[str]) -> None:
+    command = [sys.executable, "-c", LOADED, *arguments]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    loaded = set(done.stdout.decode().rpartition("|")[2].split())
+    ours = {name for name in loaded if name.startswith("pop3proto.")}
+    assert ours == {"pop3proto.cli", "pop3proto.cli.main"} | own
+    assert loaded & {"rich", "trio", "anyio", "asyncio", "ssl", "socket", "email", "json"} == set()

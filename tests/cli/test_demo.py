@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from pop3proto.cli import demo as _demo
-from pop3proto.cli.demo import difficult_messages, run
+from pop3proto.cli.demo import demonstrate, difficult_messages
 from pop3proto.cli.main import main
 from pop3proto.server import Maildrop, MemoryMaildrops, StoredMessage
 
@@ -38,7 +38,7 @@ def test_all_of_it(tmp_path: Path, output: _Output) -> None:
     messages = difficult_messages()
     assert len(messages["20 MiB attachment"]) == pytest.approx(20 * 1024 * 1024, rel=0.001)
     folder = tmp_path / "new" / "folder"
-    assert run(output.console, folder) == 0
+    assert demonstrate(output.console, folder) == 0
     files = sorted(folder.iterdir())
     assert [file.name for file in files] == [f"{n:03}.eml" for n in range(1, len(messages) + 1)]
     assert [file.read_bytes() for file in files] == list(messages.values())
@@ -62,7 +62,7 @@ def test_without_a_folder_it_makes_one(
 ) -> None:
     monkeypatch.setattr(_demo, "difficult_messages", lambda: SMALL)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert run(output.console, None) == 0
+    assert demonstrate(output.console, None) == 0
     [folder] = tmp_path.iterdir()
     assert f"The messages are in {folder}." in str(output)
     assert len(list(folder.iterdir())) == len(SMALL)
@@ -156,7 +156,7 @@ def test_what_is_not_as_it_should_be(
 ) -> None:
     monkeypatch.setattr(_demo, "difficult_messages", lambda: SMALL)
     monkeypatch.setattr(_demo, "MemoryMaildrops", maildrops)
-    assert run(output.console, tmp_path) == 1
+    assert demonstrate(output.console, tmp_path) == 1
     assert all(words in str(output) for words in told)
     assert str(output).count("NOT") == len(told)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 import tempfile
 from base64 import encodebytes
@@ -27,7 +28,7 @@ from ..server import MemoryMaildrops
 from ..testing import LoopbackServer, serve
 from ..transports.blocking import Client, Security, connect
 
-__all__ = ["difficult_messages", "run"]
+__all__ = ["demonstrate", "difficult_messages", "run"]
 
 _USER = "demo"
 _ATTACHMENT_OCTETS = 20 * 1024 * 1024
@@ -39,7 +40,7 @@ def _header(subject: str, extra: str = "") -> bytes:
 
 
 def _attachment() -> bytes:
-    """A message of some 20 MiB: random octets, the same ones each time, in base64."""
+    """Return a message of some 20 MiB: random octets, the same ones each time, in base64."""
     octets = random.Random(1939).randbytes(_ATTACHMENT_OCTETS * 57 // 78)  # noqa: S311
     text = encodebytes(octets).replace(b"\n", b"\r\n")
     extra = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
@@ -47,7 +48,7 @@ def _attachment() -> bytes:
 
 
 def difficult_messages() -> Mapping[str, bytes]:
-    """Messages that have broken one POP3 client or another, by what is difficult about them.
+    """Return messages that have broken a POP3 client, by what is difficult about them.
 
     Their lines end with CRLF, as a server sends them.
     """
@@ -68,7 +69,13 @@ def difficult_messages() -> Mapping[str, bytes]:
     }
 
 
-def run(console: Console, folder: Path | None) -> int:
+def run(console: Console, arguments: argparse.Namespace) -> int:
+    """Run the demonstration of the command line; see ``demonstrate()``."""
+    folder: Path | None = arguments.folder
+    return demonstrate(console, folder)
+
+
+def demonstrate(console: Console, folder: Path | None) -> int:
     """Run the demonstration; the messages go into ``folder``, or into a new temporary one.
 
     Returns the exit code: 0 if every octet was as it should be, and 1 otherwise. Raises
@@ -100,7 +107,7 @@ def run(console: Console, folder: Path | None) -> int:
 
 
 def _new_files(folder: Path, count: int) -> list[Path]:
-    """Where the messages go; none of the files is there."""
+    """Return the files for the messages, none of which exists."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{number:03}.eml" for number in range(1, count + 1)]
     for file in files:
@@ -126,7 +133,7 @@ def _tls_version(client: Client) -> str:
 
 
 def _capability_table(capabilities: Capabilities) -> Table:
-    table = Table("Capability", "Arguments", title="What the server can do")
+    table = Table("Capability", "Arguments", title="Capabilities of the server")
     for line in capabilities.lines:
         name, _, arguments = line.partition(" ")
         table.add_row(Text(name), Text(arguments))
@@ -134,7 +141,7 @@ def _capability_table(capabilities: Capabilities) -> Table:
 
 
 def _message_table(listings: MessageListings, names: list[str]) -> Table:
-    table = Table("No.", "Octets", "Unique-id", "What is difficult", title="What is there")
+    table = Table("No.", "Octets", "Unique-id", "Difficulty", title="Messages in the maildrop")
     for (number, octets, unique_id), name in zip(listings, names, strict=True):
         identifier = Text((unique_id or b"").decode("ascii", "backslashreplace"))
         table.add_row(str(number), f"{octets:,}", identifier, Text(name))
@@ -144,7 +151,7 @@ def _message_table(listings: MessageListings, names: list[str]) -> Table:
 def _download(
     console: Console, client: Client, listings: MessageListings, files: list[Path]
 ) -> None:
-    """Fetch everything, sent ahead, each message into its file."""
+    """Fetch each message into its file; the commands are sent ahead."""
     total = sum(octets or 0 for _, octets, _ in listings)
     columns = (TextColumn("Downloading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     done = 0

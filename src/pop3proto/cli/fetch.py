@@ -40,9 +40,9 @@ _PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
-    """Fetch what is not in the folder yet; returns the exit code.
+    """Fetch the messages that are not in the folder yet; return the exit code.
 
-    Raises ``Pop3Error`` and ``OSError`` for what keeps it from going on.
+    Raises ``Pop3Error`` and ``OSError`` if it cannot go on.
     """
     url = PopUrl.parse(arguments.url)
     if url.user is None:
@@ -72,7 +72,10 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 
 
 def claim(folder: Path, url: PopUrl) -> None:
-    """Make the folder that of one maildrop; raises if it is that of another one."""
+    """Make the folder that of one maildrop.
+
+    Raises ``LocalProtocolError`` if it is that of another one.
+    """
     # The two registered ports lead to one maildrop, by TLS and by STLS.
     port = None if url.effective_port in (110, 995) else url.port
     maildrop = str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
@@ -125,7 +128,7 @@ def _log_in(client: Client, url: PopUrl, secret: str) -> None:
 
 
 def file_name(unique_id: bytes) -> str:
-    """A file's name for a unique-id, another one for each, and harmless on every system."""
+    """Return a file's name for a unique-id: its own, and harmless on every system."""
     name = "".join(chr(o) if o in _PLAIN_OCTETS else f"%{o:02x}" for o in unique_id)
     if len(name) > _LONGEST_NAME:
         name = hashlib.sha256(unique_id).hexdigest()
@@ -157,7 +160,7 @@ def _waiting(client: Client) -> list[_Waiting]:
 def _fetch(
     client: Client, folder: Path, console: Console
 ) -> tuple[list[int], list[int], list[int]]:
-    """The numbers of the messages fetched, of those that were there, and of those refused."""
+    """Return the numbers of the messages fetched, those there before, and those refused."""
     from rich.progress import track
 
     messages = _waiting(client)
@@ -184,7 +187,7 @@ def _fetch(
 def _contents(
     client: Client, folder: Path, wanted: list[_Waiting]
 ) -> Iterator[tuple[int, CommandError | None]]:
-    """Put each message into its file; yields its number, and why there is none."""
+    """Put each message into its file; yield its number, and the error if it was refused."""
     small = [message for message in wanted if message.small]
     batch = client.retr_many([message.number for message in small])
     for message, outcome in zip(small, batch, strict=True):

@@ -1,0 +1,186 @@
+"""The arguments of each command, apart from the commands: ``--help`` loads none of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..testing import Quirk
+
+__all__ = ["ADD"]
+
+
+def _fetch(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Put the messages of a maildrop into a folder, each into a file of its own, octet for"
+        " octet. Messages that are there already are not fetched again."
+    )
+    parser.add_argument(
+        "url", metavar="URL", help="pop://user@host or pops://user@host, with ;AUTH=MECHANISM"
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the messages go")
+    parser.add_argument(
+        "--delete",
+        action="store_true",
+        help="delete from the server the messages that are safely in the folder",
+    )
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="a file whose first line is the password, or the access token"
+        " (default: the variable POP3PROTO_PASSWORD, or a question)",
+    )
+    parser.add_argument(
+        "--ca", metavar="FILE", help="certificates to trust, instead of the system's"
+    )
+    parser.add_argument("--cert", metavar="FILE", help="a client's certificate with its key")
+    parser.add_argument(
+        "--no-tls", action="store_true", help="do not ask for TLS (with pop:// only)"
+    )
+    parser.add_argument(
+        "--allow-plaintext-auth",
+        action="store_true",
+        help="without TLS, send a password that the network can read",
+    )
+    parser.add_argument(
+        "--no-pipelining", action="store_true", help="ask for one message at a time"
+    )
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Serve the messages of a Maildir, an mbox or a folder of files, to test mail programs"
+        " with. They are copied into memory, so that deletions change nothing."
+    )
+    parser.add_argument(
+        "source", type=Path, metavar="MAILDIR|MBOX|FOLDER", help="where the messages are"
+    )
+    parser.add_argument(
+        "--user",
+        action="append",
+        metavar="NAME[:PASSWORD]",
+        help="a user, who has a maildrop of the same messages; may be repeated"
+        " (default: user, with a password that is printed)",
+    )
+    parser.add_argument(
+        "--security",
+        choices=("stls", "tls", "plaintext"),
+        default="stls",
+        help="how connections are secured (default: stls)",
+    )
+    parser.add_argument(
+        "--allow-plaintext-auth",
+        action="store_true",
+        help="accept passwords without TLS as well",
+    )
+    parser.add_argument(
+        "--cert",
+        type=Path,
+        metavar="FILE",
+        help="the server's certificate with its key (default: one is made)",
+    )
+    parser.add_argument(
+        "--write-ca",
+        type=Path,
+        metavar="FILE",
+        help="where to write the certificate that clients have to trust",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument("--port", type=_port, default=0, help="default: a free one")
+    parser.add_argument(
+        "--latency",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long every answer takes",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="serve the Maildir itself, for one user: deleted messages are gone",
+    )
+    parser.add_argument(
+        "--quirk",
+        action="append",
+        type=_quirk,
+        default=[],
+        metavar="NAME",
+        help="something to do wrong on purpose, for example no-capa; may be repeated",
+    )
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Put a recorded session through the engine and print its events."
+    parser.add_argument("file", type=Path, metavar="FILE", help="a transcript as text")
+    parser.add_argument(
+        "--role",
+        choices=("client", "server"),
+        default="client",
+        help="whose engine to use (default: client)",
+    )
+    parser.add_argument(
+        "--chunk-size",
+        type=_positive,
+        metavar="N",
+        help="feed the engine N octets at a time (default: as many as there are)",
+    )
+    parser.add_argument(
+        "--multiline",
+        action="append",
+        default=[],
+        metavar="VERB",
+        help="an extension whose answer is a text, for example 'XTND XLST'; may be repeated",
+    )
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run a server and a client on this machine and show what they do."
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where the messages go (default: a new one)"
+    )
+
+
+def _quirk(text: str) -> Quirk:
+    from ..testing import Quirk  # here, as the other commands need none
+
+    try:
+        return Quirk.named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _positive(text: str) -> int:
+    # What argparse makes of a ValueError names this function; see int() for what else passes.
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError("a number of octets from 1 is wanted")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError("a port from 0 to 65,535 is wanted")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 3600:
+        raise argparse.ArgumentTypeError("a number of seconds from 0 is wanted")
+    return seconds
+
+
+ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "fetch": _fetch,
+    "serve": _serve,
+    "replay": _replay,
+    "demo": _demo,
+}
+"""For each command the function that adds its arguments to a parser."""
