@@ -1,7 +1,7 @@
 """Write docs/reference.md: every public name, with the first sentence of its docstring.
 
-``python docs/make_reference.py`` writes it; with ``--check`` the exit code is 1 if it is not
-current.
+``python docs/make_reference.py`` writes the page. With ``--check`` it writes nothing, and exits
+with 1 if the page is out of date.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from types import ModuleType
 
 PAGE = Path(__file__).with_name("reference.md")
 MODULES = {
-    "pop3proto": "the engines of both roles, commands, replies, events, values",
-    "pop3proto.errors": "every exception",
-    "pop3proto.transports": "what the clients of all runtimes share",
+    "pop3proto": "the engines for both ends, commands, replies, events, values",
+    "pop3proto.errors": "all exceptions",
+    "pop3proto.transports": "names that the clients of all runtimes share",
     "pop3proto.transports.blocking": "the client for blocking code",
     "pop3proto.transports.asyncio": "the client for asyncio",
     "pop3proto.transports.trio": "the client for Trio",
     "pop3proto.transports.anyio": "the client for AnyIO",
-    "pop3proto.sasl": "logging in: SASL mechanisms, the client's side",
-    "pop3proto.sasl.server": "SASL mechanisms, the server's side",
-    "pop3proto.transcript": "sessions recorded and replayed",
-    "pop3proto.server": "a server's session, and maildrops",
-    "pop3proto.testing": "servers for tests, scripts, bad networks",
+    "pop3proto.sasl": "logging in: SASL mechanisms for clients",
+    "pop3proto.sasl.server": "SASL mechanisms for servers",
+    "pop3proto.transcript": "recording and replaying sessions",
+    "pop3proto.server": "a session for the server's end, and maildrops",
+    "pop3proto.testing": "test servers, scripts, bad networks",
     "pop3proto.testing.strategies": "strategies for Hypothesis",
     "pop3proto.testing.plugin": "fixtures for pytest",
-    "pop3proto.compat": "how to put the drop-in into the place of poplib",
-    "pop3proto.compat.poplib": "the drop-in itself",
+    "pop3proto.compat": "putting the drop-in in place of poplib",
+    "pop3proto.compat.poplib": "the drop-in for poplib",
 }
 HEAD = """# Reference
 
-Every public name, with the first sentence of its docstring. The docstrings have the rest: units,
-results, exceptions and the sections of the RFCs. `python -m pydoc pop3proto.Retr` shows one. A name
-that is not on this page can change at any time. `python docs/make_reference.py` writes the page.
+This page lists every public name with the first sentence of its docstring. The full docstrings give
+units, results, exceptions and sections of the RFCs: see `python -m pydoc pop3proto.Retr`, for
+example. A name that is not on this page can change at any time. `python docs/make_reference.py`
+writes the page.
 """
 
 
@@ -55,27 +56,39 @@ def origin(module: ModuleType, name: str) -> tuple[ast.Module, str]:
     return tree, name
 
 
-def docstring(module: ModuleType, name: str) -> str:
-    """Return the docstring of ``name``, or the string that stands after its assignment."""
-    tree, name = origin(module, name)
-    body = tree.body
-    for node, after in zip(body, [*body[1:], None], strict=True):
+def definition(module: ModuleType, name: str) -> tuple[str, str]:
+    """Return ``name``, with its parameters if it is a function, and its docstring."""
+    tree, made_as = origin(module, name)
+    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
         match node:
-            case ast.ClassDef(name=found) | ast.FunctionDef(name=found):
-                text = ast.get_docstring(node) if found == name else None
-            case ast.AsyncFunctionDef(name=found):
-                text = ast.get_docstring(node) if found == name else None
+            case ast.ClassDef(name=found) if found == made_as:
+                return name, ast.get_docstring(node) or ""
+            case ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found):
+                # Overloads have no docstring; the function itself comes after them.
+                if found == made_as and (text := ast.get_docstring(node)):
+                    return name + parameters(node), text
             case ast.Assign(targets=[ast.Name(found)]) | ast.AnnAssign(target=ast.Name(found)):
-                text = None
-                if found == name:
-                    match after:
-                        case ast.Expr(ast.Constant(str(said))):
-                            text = inspect.cleandoc(said)
-            case _:
-                continue
-        if text:
-            return text
-    return ""
+                if found == made_as and isinstance(after, ast.Expr):
+                    # A variable is described by the string after it.
+                    return name, inspect.cleandoc(ast.literal_eval(after.value))
+    return name, ""
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Return the parameters of a function as a caller sees them, without annotations."""
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    if any("fixture" in decorator for decorator in decorators):
+        # Nobody calls it.
+        return ""
+    arguments = function.args
+    if any("composite" in decorator for decorator in decorators):
+        # Hypothesis passes the first one.
+        del arguments.args[0]
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    for argument in [*every, arguments.vararg, arguments.kwarg]:
+        if argument is not None:
+            argument.annotation = None
+    return f"({ast.unparse(arguments)})"
 
 
 def sentence(text: str) -> str:
@@ -89,18 +102,19 @@ def sentence(text: str) -> str:
 def page() -> Iterator[str]:
     """Yield the lines of the page."""
     yield HEAD
-    yield "| where | what |\n|---|---|"
+    yield "| module | contents |\n|---|---|"
     for module, what in MODULES.items():
         yield f"| [`{module}`](#{module.replace('.', '')}) | {what} |"
     for name in MODULES:
         module = import_module(name)
         yield f"\n## `{name}`\n\n| name | |\n|---|---|"
         for each in module.__all__:
-            yield f"| `{each}` | {sentence(docstring(module, each))} |"
+            shown, text = definition(module, each)
+            yield f"| `{shown}` | {sentence(text)} |"
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the page, or check it; return the exit code."""
     text = "\n".join(page()) + "\n"
     if "--check" in sys.argv[1:]:
         return int(text != PAGE.read_text("utf-8"))

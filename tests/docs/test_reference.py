@@ -14,6 +14,7 @@ from pop3proto.model.value import field_names
 from pop3proto.transports import Batch, ClientOptions, MessageStream, QuitResult, Timeouts
 from pop3proto.transports.asyncio import AsyncClient
 from pop3proto.transports.blocking import Client, ClientBatch, ClientMessageStream
+from tests.test_architecture import PUBLIC
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -23,8 +24,14 @@ def test_the_reference_is_current() -> None:
     assert subprocess.run(command, check=False).returncode == 0
 
 
+def test_the_reference_has_every_public_module() -> None:
+    headings = re.findall(r"(?m)^## `pop3proto\.?(.*)`$", (DOCS / "reference.md").read_text("utf-8"))
+    assert sorted(name or "(package)" for name in headings) == sorted(PUBLIC)
+
+
 def test_every_public_name_says_what_it_is() -> None:
-    rows = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", (DOCS / "reference.md").read_text("utf-8"))
+    text = (DOCS / "reference.md").read_text("utf-8")
+    rows = re.findall(r"(?m)^\| `(\w+)(?:\(.*?\))?` \| (.*) \|$", text)
     assert len(rows) > 200
     assert [
         name for name, meaning in rows if not meaning and name not in ("__version__", "POP3_SSL")
