@@ -25,7 +25,9 @@ def test_the_reference_is_current() -> None:
 
 
 def test_the_reference_has_every_public_module() -> None:
-    headings = re.findall(r"(?m)^## `pop3proto\.?(.*)`$", (DOCS / "reference.md").read_text("utf-8"))
+    headings = re.findall(
+        r"(?m)^## `pop3proto\.?(.*)`$", (DOCS / "reference.md").read_text("utf-8")
+    )
     assert sorted(name or "(package)" for name in headings) == sorted(PUBLIC)
 
 
