@@ -273,8 +273,8 @@ class POP3(Commands):
         authobject: Callable[[bytes], bytes | str | None] | None = None,
         *,
         user: str | bytes | None = None,
-        password: str | bytes = "",
-        initial_response: bytes | None = None,
+        password: str | bytes | Secret = "",
+        initial_response: bytes | Secret | None = None,
         initial_response_ok: bool = True,
     ) -> bytes:
         """Log in with AUTH and a SASL mechanism (RFC 5034); return the status line. Not in poplib.
@@ -287,26 +287,25 @@ class POP3(Commands):
         line, or if ``initial_response_ok`` is not set.
 
         An exception from a mechanism cancels the exchange and is raised here. The session can go
-        on after it, except after ``ServerVerificationError``, and after a refusal. It cannot if
-        the server accepts a mechanism that is not complete, because then somebody else may have
-        answered in the server's place. Raises an exception that is both ``error_proto`` and
+        on after a refusal, and after such an exception unless it is ``ServerVerificationError``.
+        It cannot if the server accepts a mechanism that is not complete, because then somebody
+        else may have answered in its place. Raises an exception that is both ``error_proto`` and
         ``ValueError`` if the arguments describe no mechanism, or one of them would have no use;
         then nothing is sent.
         """
-        try:
-            # An ssl.SSLSocket, as far as can be told where there may be no ssl.
-            secure = hasattr(self.sock, "get_channel_binding")
-            sasl = mechanism_of(
-                mechanism,
-                authobject,
-                initial_response,
-                user,
-                password,
-                host=getattr(self, "host", ""),
-                sock=cast("ssl.SSLSocket", self.sock) if secure else None,
-            )
-        finally:
-            del initial_response, password
+        password = Secret(password)
+        initial_response = None if initial_response is None else Secret(initial_response)
+        # An ssl.SSLSocket, as far as can be told where there may be no ssl.
+        secure = hasattr(self.sock, "get_channel_binding")
+        sasl = mechanism_of(
+            mechanism,
+            authobject,
+            initial_response,
+            user,
+            password,
+            host=getattr(self, "host", ""),
+            sock=cast("ssl.SSLSocket", self.sock) if secure else None,
+        )
         self._conversation.room = CHALLENGE_LINE
         try:
             wire = Wire(self._putcmd, self._getresp, self._conversation)
