@@ -1,19 +1,21 @@
-"""Runs every Python block of the documents.
+"""Run every Python block of the documents.
 
-The convention, for whoever writes a document:
+The rules for whoever writes a document:
 
-- Every block fenced as ``python`` in README.md and docs/*.md is run, and none can be left out. A
-  block that is not to be run is no Python to copy either: fence it as ``text`` or ``sh``.
-- The blocks of a document run in their order as one program, so that a later one uses what an
-  earlier one has imported or made. ``await`` stands in a coroutine, which the block runs.
-- There is a server with a few messages for each document, and the program finds these names:
-  ``host``, ``port`` (in the clear, with STLS), ``tls_port`` (implicit TLS), ``ssl_context`` (trusts
-  the server's certificate, as a client), ``user`` and ``password``, and two proxies that lead to
-  it, ``socks_url`` and ``http_url``. The text of the document says what they stand for.
+- Every block fenced as ``python`` in README.md and docs/*.md is run; none can be left out. A block
+  that cannot run is not Python that anybody could copy: fence it as ``text`` or ``sh``.
+- The blocks of a document run in order, as one program, so a later block can use the imports and
+  variables of an earlier one. ``await`` has to be in a coroutine that the block runs.
+- Each document has a server with a few messages, called ``pop.example.org``, on the usual ports:
+  110 (in the clear, with STLS) and 995 (implicit TLS). The default SSL context trusts its
+  certificate, its user is ``user@example.org``, and the password is ``secret``.
+- The program also finds these names: ``host``, ``port`` and ``tls_port`` of the server, without the
+  name above; ``ssl_context``, for a client; ``user`` and ``password``; ``socks_url`` and
+  ``http_url``, two proxies in front of the server. The document says what they stand for.
 - A program of examples/ can be imported by its name, as if it had been copied.
-- The working directory is an empty one that is thrown away.
-- A block fenced as ``text`` that comes directly behind a ``python`` one is what that one prints.
-- What is claimed is asserted in the block, or is shown by its running. Warnings are errors.
+- The working directory is empty, and is thrown away.
+- A block fenced as ``text`` that directly follows a ``python`` one shows the output of that one.
+- A claim is asserted in the block, or is shown by running it. Warnings are errors.
 
 A traceback points to the line of the document.
 """
@@ -21,16 +23,19 @@ A traceback points to the line of the document.
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import trustme
 
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
@@ -38,6 +43,7 @@ from pop3proto.transports import Security
 from tests.examples.proxies import HttpProxy, SocksProxy, running
 
 ROOT = Path(__file__).resolve().parents[2]
+NAME = "pop.example.org"
 USER = "user@example.org"
 PASSWORD = "secret"
 MESSAGES = [
@@ -98,35 +104,57 @@ def shown_output(document: Path) -> dict[int, str]:
 
 
 @contextmanager
+def trusted_everywhere(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ssl.SSLContext]:
+    """Let every default context trust ``authority``, until the end of the block."""
+    with authority.cert_pem.tempfile() as path:
+        monkeypatch.setenv("SSL_CERT_FILE", path)
+        yield ssl.create_default_context()
+
+
+def resolve(address: str, ports: Mapping[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``NAME`` stand for ``address``, and the usual ports for those in use."""
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host in (NAME, NAME.encode()):
+            host, port = address, ports[int(port)]
+        return real(host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+@contextmanager
 def running_program(
     document: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ModuleType]:
-    """Run the blocks of a document in ``folder``; what they have defined, while the servers run."""
+    """Run the blocks of a document in ``folder``, and yield their names while the servers run."""
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(ROOT / "examples")
     maildrops = MemoryMaildrops({USER: MESSAGES})
     users = {USER: PASSWORD}
     options = ServerOptions(failed_login_delay=0)
+    authority = trustme.CA()
+    tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(NAME, "127.0.0.1").configure_cert(tls_context)
+    settings: dict[str, Any] = {"users": users, "options": options, "tls_context": tls_context}
     with (
-        serve(maildrops, users=users, security=Security.STLS, options=options) as server,
-        serve(
-            maildrops,
-            users=users,
-            security=Security.TLS,
-            options=options,
-            tls_context=server.tls_context,
-        ) as tls_server,
+        trusted_everywhere(authority, monkeypatch) as ssl_context,
+        serve(maildrops, security=Security.STLS, **settings) as server,
+        serve(maildrops, security=Security.TLS, **settings) as tls_server,
         running(SocksProxy(names={server.host: server.host})) as socks_proxy,
         running(HttpProxy(names={server.host: server.host})) as http_proxy,
     ):
-        # A module, because dataclasses look for the one that they are in.
+        resolve(server.host, {110: server.port, 995: tls_server.port}, monkeypatch)
+        # A module, because pickle and dataclasses look for the one that a class is in.
         module = ModuleType(f"document_{document.stem.replace('-', '_')}")
         monkeypatch.setitem(sys.modules, module.__name__, module)
         vars(module).update(
             host=server.host,
             port=server.port,
             tls_port=tls_server.port,
-            ssl_context=server.client_context(),
+            ssl_context=ssl_context,
             user=USER,
             password=PASSWORD,
             socks_url=socks_proxy.url(),
