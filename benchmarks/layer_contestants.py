@@ -134,7 +134,8 @@ def _with_commands(
 
 
 def _client(job: str, answers: list[bytes], address: Address) -> Callable[[], tuple[float, int]]:
-    from pop3proto.transports.blocking import Client, ClientOptions, Security
+    from pop3proto.transports import ClientOptions, Security
+    from pop3proto.transports.blocking import Client
 
     def work() -> tuple[float, int]:
         client = Client.start(
@@ -149,7 +150,8 @@ def _client(job: str, answers: list[bytes], address: Address) -> Callable[[], tu
 
 
 def _socket(job: str, answers: list[bytes], address: Address) -> Callable[[], tuple[float, int]]:
-    from pop3proto.transports.blocking import ClientOptions, Security, connect
+    from pop3proto.transports import ClientOptions, Security
+    from pop3proto.transports.blocking import connect
 
     def work() -> tuple[float, int]:
         options = ClientOptions(allow_plaintext_auth=True)

@@ -228,7 +228,7 @@ class Async:
 
 
 def _arguments(meter: Meter) -> dict[str, Any]:
-    from pop3proto.transports.blocking import ClientOptions, Security
+    from pop3proto.transports import ClientOptions, Security
 
     if meter.context is not None:
         return {"security": Security.TLS, "ssl_context": meter.context}

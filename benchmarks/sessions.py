@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> Report:
 
 def client_sessions(count: int, tls: bool) -> float:
     """Octets of memory that each of ``count`` sessions holds."""
-    from pop3proto.transports.asyncio import AsyncClient, ClientOptions, Security, connect
+    from pop3proto.transports import ClientOptions, Security
+    from pop3proto.transports.asyncio import AsyncClient, connect
 
     options = ClientOptions(allow_plaintext_auth=not tls)
     security = Security.TLS if tls else Security.PLAINTEXT

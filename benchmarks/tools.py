@@ -25,7 +25,8 @@ _MARK = b"\nMessage-ID: <measured@example.org>"
 # What each script writes is an mbox, as mpop's is: a line to begin with, LF, "From " quoted.
 _OURS = """
 import sys
-from pop3proto.transports.blocking import ClientOptions, Security, connect
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import connect
 host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 options, write = ClientOptions(allow_plaintext_auth=True), sys.stdout.buffer.write
 with connect(host, port, security=Security.PLAINTEXT, options=options) as client:

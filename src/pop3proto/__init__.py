@@ -21,6 +21,8 @@ Besides these there are ``pop3proto.server`` and ``pop3proto.server`` for server
 ``pop3proto.url``, and ``pop3proto.compat``, a drop-in for ``poplib``.
 """
 
+from typing import TYPE_CHECKING
+
 from ._version import __version__
 from .engine.client import ClientConnection
 from .engine.server import ServerConnection
@@ -129,6 +131,9 @@ from .model.replies import (
 from .model.secret import Secret
 from .model.states import ReplyShape, Signal, State
 from .model.url import PopUrl
+
+if TYPE_CHECKING:
+    from .transports.blocking import connect
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -239,5 +244,16 @@ __all__ = [
     "User",
     "Utf8",
     "__version__",
+    "connect",
     "printable",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        # The engine alone needs no sockets, and takes half as long to load.
+        if name == "connect":
+            from .transports.blocking import connect
+
+            return connect
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,8 @@ from pop3proto import AuthenticationError
 from pop3proto.cli.main import main
 from pop3proto.server import MaildropProvider
 from pop3proto.testing import Quirk, serve
-from pop3proto.transports.blocking import Client, ClientOptions, Security, connect
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import Client, connect
 from tests.interop.maildrop import fill_folder, fill_maildir, fill_mbox, messages
 from tests.served import Served, served
 

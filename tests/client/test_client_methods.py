@@ -11,8 +11,8 @@ import pytest
 from pop3proto import CommandError, ResponseCode
 from pop3proto.testing import scripted
 from pop3proto.testing.script import Turn
-from pop3proto.transports import Security
-from pop3proto.transports.blocking import Client, ClientOptions
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import Client
 
 OPTIONS = ClientOptions(allow_plaintext_auth=True)
 

@@ -11,9 +11,17 @@ import pytest
 
 from pop3proto import Fault, errors
 from pop3proto.model.value import field_names
-from pop3proto.transports import Batch, ClientOptions, MessageStream, QuitResult, Timeouts
+from pop3proto.transports import (
+    AsyncBatch,
+    AsyncMessageStream,
+    Batch,
+    ClientOptions,
+    MessageStream,
+    QuitResult,
+    Timeouts,
+)
 from pop3proto.transports.asyncio import AsyncClient
-from pop3proto.transports.blocking import Client, ClientBatch, ClientMessageStream
+from pop3proto.transports.blocking import Client
 from tests.test_architecture import PUBLIC
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -46,7 +54,7 @@ def public_members(cls: type) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "cls", [Client, AsyncClient, MessageStream, ClientMessageStream, Batch, ClientBatch]
+    "cls", [Client, AsyncClient, AsyncMessageStream, MessageStream, AsyncBatch, Batch]
 )
 def test_the_page_of_the_client_names_every_member(cls: type) -> None:
     text = (DOCS / "client.md").read_text("utf-8")

@@ -15,12 +15,11 @@ import trio
 import pop3proto as pop3
 from examples import proxy_http, proxy_socks
 from pop3proto.server import MemoryMaildrops
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports import anyio as anyio_pop3
 from pop3proto.transports import asyncio as asyncio_pop3
 from pop3proto.transports import blocking as blocking_pop3
 from pop3proto.transports import trio as trio_pop3
-from pop3proto.transports.blocking import ClientOptions
 from tests.examples.contract import MESSAGES, PASSWORD, USER, Server, serving
 from tests.examples.proxies import HttpProxy, Proxy, SlowHttpProxy, SocksProxy, running
 

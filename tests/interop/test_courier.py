@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pop3proto.transports.blocking import ClientOptions, Security, connect
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import connect
 from tests.interop.conftest import RealServers
 from tests.interop.maildrop import own
 from tests.interop.servers import HOST, PASSWORD, USER, RealServer

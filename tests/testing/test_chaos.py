@@ -18,8 +18,8 @@ from pop3proto.testing.clock import VirtualClock
 from pop3proto.testing.memory import memory_stream
 from pop3proto.testing.script import scripted
 from pop3proto.testing.strategies import disturbances
-from pop3proto.transports import Security, Timeouts
-from pop3proto.transports.blocking import Client, ClientOptions
+from pop3proto.transports import ClientOptions, Security, Timeouts
+from pop3proto.transports.blocking import Client
 from tests.runtimes import SMALL
 
 OPTIONS = ServerOptions(allow_plaintext_auth=True, apop=False)

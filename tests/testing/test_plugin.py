@@ -15,7 +15,8 @@ STRICT = ("--strict-markers", "--strict-config", "-W", "error")
 IMPORTS = """
 import pytest
 from pop3proto.server import ServerOptions
-from pop3proto.transports.blocking import ClientOptions, Security, connect
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import connect
 
 def talk(server, user="user", password="secret"):
     options = ClientOptions(allow_plaintext_auth=True)

@@ -19,7 +19,8 @@ from pop3proto import (
     Retr,
 )
 from pop3proto.testing import Quirk
-from pop3proto.transports.blocking import Client, Outcome
+from pop3proto.transports import Outcome
+from pop3proto.transports.blocking import Client
 from tests.testing.quirky import MESSAGES, OPTIONS, Counting, lines_of, start, stream_with, use
 
 T = TypeVar("T")

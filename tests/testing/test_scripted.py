@@ -24,9 +24,9 @@ from pop3proto.transcript import (
     TlsEstablished,
     Transcript,
 )
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.asyncio import AsyncClient
-from pop3proto.transports.blocking import Client, ClientOptions, connect
+from pop3proto.transports.blocking import Client, connect
 
 OK = b"+OK\r\n"
 QUIT = (b"QUIT", b"+OK bye\r\n")

@@ -10,8 +10,8 @@ import pytest
 from pop3proto import DeadlineError
 from pop3proto.server import MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import ChaosStream, MemoryStream, VirtualClock, memory_stream, scripted
-from pop3proto.transports import Security, Stream, Timeouts
-from pop3proto.transports.blocking import Client, ClientOptions
+from pop3proto.transports import ClientOptions, Security, Stream, Timeouts
+from pop3proto.transports.blocking import Client
 
 LATENCY = 10.0
 

@@ -26,7 +26,8 @@ from ..model.capabilities import Capabilities
 from ..model.listings import MessageListings
 from ..server import MemoryMaildrops
 from ..testing import LoopbackServer, serve
-from ..transports.blocking import Client, Security, connect
+from ..transports import Security
+from ..transports.blocking import Client, connect
 
 __all__ = ["demonstrate", "difficult_messages", "run"]
 

@@ -17,7 +17,8 @@ from ..client.files import replacing
 from ..errors import CommandError, LocalProtocolError, printable
 from ..model.url import PopUrl
 from ..sasl import by_name
-from ..transports.blocking import Client, ClientOptions, Security, connect
+from ..transports import ClientOptions, Security
+from ..transports.blocking import Client, connect
 
 if TYPE_CHECKING:
     from rich.console import Console

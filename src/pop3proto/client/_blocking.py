@@ -29,13 +29,13 @@ from ..sasl import Mechanism
 from .client import AsyncClient
 from .message import MAX_COLLECTED_OCTETS, Progress, SupportsWrite
 from .options import ClientOptions, LoginResult, QuitResult, Security
-from .stepping import ClientBatch, ClientMessageStream, run
+from .stepping import Batch, MessageStream, run
 from .stream import Stream
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
 
-__all__ = ["Client", "ClientBatch", "ClientMessageStream", "run"]
+__all__ = ["Batch", "Client", "MessageStream", "run"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -262,14 +262,12 @@ class Client:
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
-    ) -> ClientMessageStream:
+    ) -> MessageStream:
         """The text that answers ``command``, as it comes.
 
         Raises ``LocalProtocolError`` for a command that no text answers.
         """
-        return ClientMessageStream(
-            self._client.stream(command, max_octets=max_octets, progress=progress)
-        )
+        return MessageStream(self._client.stream(command, max_octets=max_octets, progress=progress))
 
     def batch(
         self,
@@ -277,13 +275,13 @@ class Client:
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
-    ) -> ClientBatch[R]:
+    ) -> Batch[R]:
         """Run many commands, each with its own outcome, ahead of their answers if possible.
 
         Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
         as each of them comes, with its octets so far and its octets expected.
         """
-        return ClientBatch(self._client.batch(commands, max_octets=max_octets, progress=progress))
+        return Batch(self._client.batch(commands, max_octets=max_octets, progress=progress))
 
     def quit(self) -> QuitResult:
         """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
@@ -384,9 +382,9 @@ class Client:
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
-    ) -> ClientMessageStream:
+    ) -> MessageStream:
         """A message (any) as it comes, in bounded memory and without a limit of its own."""
-        return ClientMessageStream(
+        return MessageStream(
             self._client.retr_stream(message, max_octets=max_octets, progress=progress)
         )
 
@@ -397,9 +395,9 @@ class Client:
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
-    ) -> ClientMessageStream:
+    ) -> MessageStream:
         """The same for TOP."""
-        return ClientMessageStream(
+        return MessageStream(
             self._client.top_stream(message, lines, max_octets=max_octets, progress=progress)
         )
 
@@ -440,11 +438,9 @@ class Client:
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
-    ) -> ClientBatch[Message]:
+    ) -> Batch[Message]:
         """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
-        return ClientBatch(
-            self._client.retr_many(messages, max_octets=max_octets, progress=progress)
-        )
+        return Batch(self._client.retr_many(messages, max_octets=max_octets, progress=progress))
 
     def top_many(
         self,
@@ -453,15 +449,15 @@ class Client:
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
-    ) -> ClientBatch[Message]:
+    ) -> Batch[Message]:
         """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
-        return ClientBatch(
+        return Batch(
             self._client.top_many(messages, lines, max_octets=max_octets, progress=progress)
         )
 
-    def dele_many(self, messages: Iterable[int | str]) -> ClientBatch[Ok]:
+    def dele_many(self, messages: Iterable[int | str]) -> Batch[Ok]:
         """DELE of each of ``messages``."""
-        return ClientBatch(self._client.dele_many(messages))
+        return Batch(self._client.dele_many(messages))
 
 
 def _at_once(get_token: Callable[[], object]) -> Callable[[], str]:

@@ -15,7 +15,7 @@ from ..model.value import slot_setter, value
 from .exchange import Exchange
 from .message import Progress, Text, refused, skip_answer
 
-__all__ = ["Batch", "Outcome"]
+__all__ = ["AsyncBatch", "Outcome"]
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -65,7 +65,7 @@ _set_result = slot_setter(Outcome, "result")
 _set_error = slot_setter(Outcome, "error")
 
 
-class Batch(Generic[R_co]):
+class AsyncBatch(Generic[R_co]):
     """Runs commands one behind the other and gives each its own ``Outcome``, in their order.
 
     Nothing is sent before the first outcome is asked for::

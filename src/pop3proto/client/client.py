@@ -34,9 +34,9 @@ from ..model.listings import (
 )
 from ..model.replies import Language, Message, Ok, StatReply
 from .authentication import AuthenticatingSession
-from .batch import Batch
+from .batch import AsyncBatch
 from .files import replacing
-from .message import MAX_COLLECTED_OCTETS, MessageStream, Progress, SupportsWrite
+from .message import MAX_COLLECTED_OCTETS, AsyncMessageStream, Progress, SupportsWrite
 
 __all__ = ["AsyncClient"]
 
@@ -149,7 +149,7 @@ class AsyncClient(AuthenticatingSession):
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
-    ) -> MessageStream:
+    ) -> AsyncMessageStream:
         """A message (any) as it comes, in bounded memory and without a limit of its own."""
         return self.stream(Retr(message), max_octets=max_octets, progress=progress)
 
@@ -160,7 +160,7 @@ class AsyncClient(AuthenticatingSession):
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
-    ) -> MessageStream:
+    ) -> AsyncMessageStream:
         """The same for TOP."""
         return self.stream(Top(message, lines), max_octets=max_octets, progress=progress)
 
@@ -206,7 +206,7 @@ class AsyncClient(AuthenticatingSession):
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
-    ) -> Batch[Message]:
+    ) -> AsyncBatch[Message]:
         """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
         return self.batch(map(Retr, messages), max_octets=max_octets, progress=progress)
 
@@ -217,11 +217,11 @@ class AsyncClient(AuthenticatingSession):
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
-    ) -> Batch[Message]:
+    ) -> AsyncBatch[Message]:
         """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
         commands = (Top(message, lines) for message in messages)
         return self.batch(commands, max_octets=max_octets, progress=progress)
 
-    def dele_many(self, messages: Iterable[int | str]) -> Batch[Ok]:
+    def dele_many(self, messages: Iterable[int | str]) -> AsyncBatch[Ok]:
         """DELE of each of ``messages``."""
         return self.batch(map(Dele, messages))

@@ -24,7 +24,7 @@ from .exchange import Exchange
 
 __all__ = [
     "MAX_COLLECTED_OCTETS",
-    "MessageStream",
+    "AsyncMessageStream",
     "Progress",
     "SupportsWrite",
     "Text",
@@ -56,7 +56,7 @@ class SupportsWrite(Protocol):
         ...
 
 
-class MessageStream:
+class AsyncMessageStream:
     """A dot-terminated text, octets as they come (RETR, TOP, and extensions of that shape).
 
     Nothing is sent before the first octet is asked for::

@@ -1,13 +1,13 @@
-"""What a caller says about a connection: how it is secured, and how long each phase may take."""
+"""The terms of a connection: how it is secured, and how long each phase may take."""
 
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import LENIENT, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.limits import Limits
 from ..model.value import field_names, value
 from ..sasl.login import LoginResult
 
@@ -15,17 +15,28 @@ if TYPE_CHECKING:
     from ..transcript.recorder import Recorder
 
 __all__ = [
-    "DEFAULT_OPTIONS",
-    "DEFAULT_TIMEOUTS",
     "ClientOptions",
     "LoginResult",
     "QuitResult",
     "Security",
+    "SecurityName",
     "Timeouts",
+    "require",
 ]
 
 _POP3_PORT = 110
 _POP3S_PORT = 995
+
+
+def require(name: str, given: object, kind: type | tuple[type, ...], description: str) -> None:
+    """Raise ``LocalProtocolError``, which names the argument, unless ``given`` is a ``kind``.
+
+    The message shows the type of what was given, and nothing of it: it may be a password in the
+    wrong place.
+    """
+    # A bool is an int, but never a number that somebody meant.
+    if not isinstance(given, kind) or (kind is not bool and isinstance(given, bool)):
+        raise LocalProtocolError(f"{name} is {description}, not {type(given).__name__}")
 
 
 @unique
@@ -41,10 +52,10 @@ class Security(Enum):
 
     @classmethod
     def of(cls, wanted: object) -> Security:
-        """``wanted``, which may be the value of one, such as ``"stls"``.
+        """Return ``wanted``, or the one of that name: ``"tls"``, ``"stls"`` or ``"plaintext"``.
 
-        Raises ``LocalProtocolError`` for anything else: a mode that is not understood must not
-        come to no TLS.
+        Capitals do not matter. Raises ``LocalProtocolError`` for anything else: a mode that is not
+        understood must never mean no TLS.
         """
         try:
             return cls(wanted.lower() if isinstance(wanted, str) else wanted)
@@ -60,16 +71,20 @@ class Security(Enum):
         return _POP3S_PORT if self is Security.TLS else _POP3_PORT
 
 
+SecurityName: TypeAlias = Literal["tls", "stls", "plaintext"]
+"""The text that may stand for a member of ``Security``."""
+
+
 @value(kw_only=True)
 class Timeouts:
-    """How many seconds each phase may take; ``None`` waits for ever.
+    """How many seconds each phase may take; ``None`` is no limit.
 
-    A phase that takes longer ends in ``DeadlineError``, which names it by the name that it has
-    here, and the connection is given up.
+    A phase that takes longer ends in ``DeadlineError``, which gives its name as it is here, and
+    the connection is closed. Raises ``LocalProtocolError`` for a number that is not positive.
     """
 
     connect: float | None = 30.0
-    """Until the connection stands, over all addresses of the host."""
+    """Until the connection is made, over all addresses of the host."""
     tls: float | None = 30.0
     """Until the TLS handshake is done."""
     greeting: float | None = 60.0
@@ -77,48 +92,66 @@ class Timeouts:
     reply: float | None = 60.0
     """Until the status line of an answer is complete."""
     login: float | None = 120.0
-    """The same for an answer to a login: servers let wrong passwords, and what comes after them,
-    wait for many seconds."""
+    """The same for an answer to a login: after a wrong password servers wait for many seconds."""
     body: float | None = 60.0
-    """Within a body, until 1,024 octets more, or its end, have come. Under TLS nothing shows before
-    a record is complete, which holds 16 KiB at most."""
+    """Within a body, until 1,024 octets more, or its end, have arrived. Under TLS nothing shows
+    before a record is complete, which holds 16 KiB at most."""
     quit: float | None = 10.0
     """Until QUIT is answered."""
 
     def __post_init__(self) -> None:
         for name in field_names(self):
             seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
-                raise ValueError(f"timeout {name} must be positive or None, not {seconds!r}")
+            if seconds is None:
+                continue
+            require(f"timeout {name}", seconds, (int, float), "a number of seconds, or None")
+            # Written like this, so that it takes NaN, too.
+            if not seconds > 0:
+                raise LocalProtocolError(f"timeout {name} must be positive, not {seconds!r}")
 
+    @classmethod
+    def of(cls, timeout: float | Timeouts) -> Timeouts:
+        """Return ``timeout``, or if it is a number, as many seconds for every phase.
 
-DEFAULT_TIMEOUTS = Timeouts()
-"""The timeouts that a client has if it is given no others."""
+        Raises ``LocalProtocolError`` for anything else.
+        """
+        if isinstance(timeout, Timeouts):
+            return timeout
+        require("timeout", timeout, (int, float), "a number of seconds, or a Timeouts")
+        return cls(**dict.fromkeys(field_names(cls), timeout))
 
 
 @value(kw_only=True)
 class ClientOptions:
-    """What a client does beyond connecting; every adapter's ``connect()`` takes the same."""
+    """What a client does after connecting; every adapter's ``connect()`` takes the same.
 
-    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    Raises ``LocalProtocolError``, which names the argument, for a value of another type.
+    """
+
+    timeouts: Timeouts = Timeouts()
     """How long each phase may take."""
-    limits: Limits = DEFAULT_LIMITS
+    limits: Limits = Limits()
     """How much is collected from the server."""
     leniency: Leniency = LENIENT
     """Which faults of the server are forgiven."""
     capabilities: bool = True
-    """Whether to ask CAPA after connecting and after the login; some servers close upon it."""
+    """Whether to send CAPA after connecting and after the login; some servers hang up on it."""
     pipelining: bool = True
-    """Whether batches send ahead, if the server announces PIPELINING (RFC 2449 section 6.6)."""
+    """Whether batches send ahead if the server announces PIPELINING (RFC 2449 section 6.6)."""
     allow_plaintext_auth: bool = False
     """Whether a login may show its password to the network on a connection without TLS."""
     utf8: bool = False
-    """Whether to send UTF8 before the login, if the server announces it (RFC 6856)."""
+    """Whether to send UTF8 before the login if the server announces it (RFC 6856)."""
     recorder: Recorder | None = None
-    """What is shown all that passes, with secrets taken out."""
+    """A recorder that is shown everything that passes; it takes secrets out."""
 
-
-DEFAULT_OPTIONS = ClientOptions()
+    def __post_init__(self) -> None:
+        require("timeouts", self.timeouts, Timeouts, "a Timeouts")
+        require("limits", self.limits, Limits, "a Limits")
+        require("leniency", self.leniency, Leniency, "a Leniency")
+        for name in ("capabilities", "pipelining", "allow_plaintext_auth", "utf8"):
+            # Text such as "no" would count as true.
+            require(name, getattr(self, name), bool, "True or False")
 
 
 @value
@@ -126,10 +159,10 @@ class QuitResult:
     """How a session ended."""
 
     confirmed: bool
-    """Whether the server answered ``+OK``: the deletions were made."""
+    """True if the server answered ``+OK``: the deletions were made."""
     deletions: int
     """How many messages were marked as deleted when QUIT was sent."""
     text: str = ""
-    """What the server wrote."""
+    """The text of the server's answer."""
     error: Pop3Error | None = None
-    """Why it was not confirmed."""
+    """The reason, if it was not confirmed."""

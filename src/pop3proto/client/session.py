@@ -40,10 +40,10 @@ from ..model.listings import ScanListings
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused
-from .batch import Batch
+from .batch import AsyncBatch
 from .exchange import Exchange
-from .message import MAX_COLLECTED_OCTETS, MessageStream, Progress, collect, refused
-from .options import DEFAULT_OPTIONS, ClientOptions, QuitResult, Security
+from .message import MAX_COLLECTED_OCTETS, AsyncMessageStream, Progress, collect, refused
+from .options import ClientOptions, QuitResult, Security
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Session:
         ``GreetingError``, and what ends a connection; the stream is closed then. Raises
         ``LocalProtocolError`` for a ``security`` that there is not.
         """
-        options, security = options or DEFAULT_OPTIONS, Security.of(security)
+        options, security = options or ClientOptions(), Security.of(security)
         secure = security is Security.TLS
         client = cls(stream, secure=secure, options=options, host=server_hostname)
         try:
@@ -278,14 +278,14 @@ class Session:
         *,
         max_octets: int | None = None,
         progress: Progress | None = None,
-    ) -> MessageStream:
+    ) -> AsyncMessageStream:
         """The text that answers ``command``, as it comes.
 
         Raises ``LocalProtocolError`` for a command that no text answers.
         """
         if command.shape is not ReplyShape.MESSAGE:
             raise LocalProtocolError("no text answers this command", command=command)
-        return MessageStream(
+        return AsyncMessageStream(
             self._exchange,
             command,
             expected=self._expected(command),
@@ -299,14 +299,14 @@ class Session:
         *,
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
-    ) -> Batch[R]:
+    ) -> AsyncBatch[R]:
         """Run many commands, each with its own outcome, ahead of their answers if possible.
 
         Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
         as each of them comes, with its octets so far and its octets expected.
         """
         offered = self.capabilities is not None and self.capabilities.pipelining
-        return Batch(
+        return AsyncBatch(
             self._exchange,
             commands,
             pipelining=offered and self._options.pipelining,

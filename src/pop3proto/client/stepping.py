@@ -8,10 +8,10 @@ from typing import Any, Generic, Self, TypeVar
 
 from ..model.commands import Command
 from ..model.replies import Message
-from .batch import Batch, Outcome
-from .message import MessageStream, SupportsWrite
+from .batch import AsyncBatch, Outcome
+from .message import AsyncMessageStream, SupportsWrite
 
-__all__ = ["ClientBatch", "ClientMessageStream", "run"]
+__all__ = ["Batch", "MessageStream", "run"]
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
@@ -27,10 +27,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("a blocking stream suspended")
 
 
-class ClientMessageStream:
-    """``MessageStream`` for blocking code: ``for chunk in client.retr_stream(1): ...``."""
+class MessageStream:
+    """``AsyncMessageStream`` for blocking code: ``for chunk in client.retr_stream(1): ...``."""
 
-    def __init__(self, stream: MessageStream) -> None:
+    def __init__(self, stream: AsyncMessageStream) -> None:
         self._stream = stream
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class ClientMessageStream:
         return self
 
     def __next__(self) -> bytes:
-        """The next octets; raises as ``MessageStream.__anext__``."""
+        """The next octets; raises as ``AsyncMessageStream.__anext__``."""
         try:
             return run(self._stream.__anext__())
         except StopAsyncIteration:
@@ -104,10 +104,10 @@ class ClientMessageStream:
         run(self._stream.skip())
 
 
-class ClientBatch(Generic[R_co]):
-    """``Batch`` for blocking code: ``for outcome in client.retr_many(...): ...``."""
+class Batch(Generic[R_co]):
+    """``AsyncBatch`` for blocking code: ``for outcome in client.retr_many(...): ...``."""
 
-    def __init__(self, batch: Batch[R_co]) -> None:
+    def __init__(self, batch: AsyncBatch[R_co]) -> None:
         self._batch = batch
 
     def __enter__(self) -> Self:
@@ -134,7 +134,7 @@ class ClientBatch(Generic[R_co]):
             yield outcome
 
     def __next__(self) -> Outcome[R_co]:
-        """The next outcome; raises as ``Batch.__anext__``."""
+        """The next outcome; raises as ``AsyncBatch.__anext__``."""
         try:
             return run(self._batch.__anext__())
         except StopAsyncIteration:

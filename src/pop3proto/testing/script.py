@@ -298,7 +298,8 @@ def scripted(
     Where the client does not keep to it, its own call raises ``ScriptError``. A turn of text
     instead of octets raises ``TypeError`` at once.
 
-    >>> from pop3proto.transports.blocking import Client, ClientOptions
+    >>> from pop3proto.transports import ClientOptions
+    >>> from pop3proto.transports.blocking import Client
     >>> turns = [(b"NOOP", b"+OK\\r\\n"), (b"QUIT", b"+OK bye\\r\\n")]
     >>> with scripted(turns) as stream:
     ...     options = ClientOptions(capabilities=False)

@@ -6,23 +6,24 @@ of your own has to have.
 
 from typing import TYPE_CHECKING
 
-from ..client.batch import Batch, Outcome
-from ..client.message import MessageStream, Progress, SupportsWrite
+from ..client.batch import AsyncBatch, Outcome
+from ..client.message import AsyncMessageStream, Progress, SupportsWrite
 from ..client.options import (
-    DEFAULT_TIMEOUTS,
     ClientOptions,
     LoginResult,
     QuitResult,
     Security,
     Timeouts,
 )
+from ..client.stepping import Batch, MessageStream
 from ..client.stream import Stream
 
 if TYPE_CHECKING:
     from ..client.tls import TlsPipe
 
 __all__ = [
-    "DEFAULT_TIMEOUTS",
+    "AsyncBatch",
+    "AsyncMessageStream",
     "Batch",
     "ClientOptions",
     "LoginResult",

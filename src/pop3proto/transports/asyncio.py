@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import socket as socket_module
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from socket import SOCK_STREAM, socket
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from ..client.batch import Batch, Outcome
 from ..client.client import AsyncClient
-from ..client.message import MessageStream, Progress, SupportsWrite
-from ..client.options import (
-    DEFAULT_OPTIONS,
-    ClientOptions,
-    LoginResult,
-    QuitResult,
-    Security,
-    Timeouts,
-)
+from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stream import CHUNK, SEND_BUFFER, Stream, closed_meanwhile, waited_for_twice
 from ..model.url import PopUrl
-from .connecting import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
+from .connecting import Connecting, Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = [
-    "AsyncClient",
-    "AsyncioStream",
-    "Batch",
-    "ClientOptions",
-    "LoginResult",
-    "MessageStream",
-    "Outcome",
-    "Progress",
-    "QuitResult",
-    "Security",
-    "SupportsWrite",
-    "Timeouts",
-    "UnixPath",
-    "connect",
-    "connect_unix",
-]
+__all__ = ["AsyncClient", "connect", "connect_unix"]
+
+T = TypeVar("T")
 
 # Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
 _HAPPY_EYEBALLS_DELAY = 0.25
@@ -232,100 +209,101 @@ def _expire(wakeup: asyncio.Future[None]) -> None:
         wakeup.set_exception(TimeoutError())
 
 
-async def connect(
+def connect(
     host: str | PopUrl,
     port: int | None = None,
     *,
-    security: Security | None = None,
+    security: Security | SecurityName | None = None,
+    timeout: float | Timeouts | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     source_address: tuple[str, int] | None = None,
-    opener: Callable[[str, int], Awaitable[Stream]] | None = None,
+    opener: Callable[[str, int], Awaitable[socket | Stream]] | None = None,
     options: ClientOptions | None = None,
-) -> AsyncClient:
-    """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
+) -> Connecting:
+    """Connect to the POP3 server at ``host``; the client has read its greeting.
 
-    ``host`` is a name, an address, or a POP URL (RFC 2384). The connection is secured as
-    ``security`` says, or not made at all; that is implicit TLS if it is not given, and STLS for a
-    ``pop://`` URL. ``port`` is 995 for implicit TLS and 110 otherwise if it is not given.
+    ``async with connect(...) as client:`` ends with QUIT; ``await connect(...)`` does not.
+
+    ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
+    name; without it that is implicit TLS, and STLS for a ``pop://`` URL. It is done as it says, or
+    not at all. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is how many
+    seconds each phase may take, or a ``Timeouts``, in place of ``options.timeouts``.
     ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
     verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
     not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
-    connect from. ``opener`` opens the byte stream to a host and port in place of a TCP connection,
-    as for a proxy; ``source_address`` is not used then.
+    connect from. ``opener`` takes a host and a port, and opens the connection in place of
+    a TCP connection, as for a proxy: a connected socket, or a ``Stream``; ``source_address`` is not
+    used then.
 
-    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectError``,
-    ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+    Raises ``LocalProtocolError`` for an argument that is wrong, or contradicts another one,
+    ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
-    options = options or DEFAULT_OPTIONS
-    to = target(host, port, security, server_hostname)
-
-    async def tcp(host: str, port: int) -> Stream:
-        sock = await _connected(host, port, source_address)
-        try:
-            loop = asyncio.get_running_loop()
-            _, stream = await loop.create_connection(AsyncioStream, sock=sock)
-        except BaseException:
-            sock.close()
-            raise
-        return stream
-
-    opening = partial(opener or tcp, to.host, to.port)
-    stream = await _opened(opening, str(to), options.timeouts.connect)
-    return await AsyncClient.start(
-        stream,
-        security=to.security,
-        ssl_context=ssl_context,
-        server_hostname=to.server_hostname,
-        options=options,
+    return Connecting(
+        dial(
+            _Dialer(),
+            host,
+            port,
+            security=security,
+            timeout=timeout,
+            ssl_context=ssl_context,
+            server_hostname=server_hostname,
+            source_address=source_address,
+            opener=opener,
+            options=options,
+        )
     )
 
 
-async def connect_unix(
+def connect_unix(
     path: UnixPath,
     *,
-    security: Security = Security.PLAINTEXT,
+    security: Security | SecurityName = Security.PLAINTEXT,
+    timeout: float | Timeouts | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     options: ClientOptions | None = None,
-) -> AsyncClient:
-    """Connect to the POP3 server that listens at ``path``, and return a client, like ``connect()``.
+) -> Connecting:
+    """Connect to the POP3 server that listens at ``path``; like ``connect()``.
 
-    There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
-    a path is no name that a certificate could show.
+    There is no TLS unless ``security`` demands it; ``server_hostname`` is needed then, because a
+    certificate cannot show a path.
 
-    Raises what ``connect()`` raises, ``ConnectError`` also where there are no UNIX sockets.
+    Raises what ``connect()`` raises, and ``ConnectError`` where there are no UNIX sockets.
     """
-    options = options or DEFAULT_OPTIONS
-    hostname = unix_hostname(security, server_hostname)
-
-    async def opening() -> Stream:
-        sock = await unix_connected(path, asyncio.sleep)
-        try:
-            loop = asyncio.get_running_loop()
-            _, stream = await loop.create_unix_connection(AsyncioStream, sock=sock)
-        except BaseException:
-            sock.close()
-            raise
-        return stream
-
-    stream = await _opened(opening, unix_name(path), options.timeouts.connect)
-    return await AsyncClient.start(
-        stream,
-        security=security,
-        ssl_context=ssl_context,
-        server_hostname=hostname,
-        options=options,
+    return Connecting(
+        dial_unix(
+            _Dialer(),
+            path,
+            security=security,
+            timeout=timeout,
+            ssl_context=ssl_context,
+            server_hostname=server_hostname,
+            options=options,
+        )
     )
 
 
-async def _opened(
-    opening: Callable[[], Awaitable[Stream]], where: str, seconds: float | None
-) -> Stream:
-    with connecting(where, seconds):
+class _Dialer(Dialer):
+    async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
         async with asyncio.timeout(seconds):
             return await opening()
+
+    async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket:
+        return await _connected(host, port, source)
+
+    async def wrap(self, sock: socket) -> Stream:
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        # uvloop tells the two families apart.
+        connection: Callable[..., Awaitable[tuple[object, Stream]]] = loop.create_connection
+        if sock.family == getattr(socket_module, "AF_UNIX", None):
+            connection = loop.create_unix_connection
+        return (await connection(AsyncioStream, sock=sock))[1]
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:

@@ -4,49 +4,26 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import ceil
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ..client._blocking import Client, ClientBatch, ClientMessageStream
-from ..client.batch import Outcome
-from ..client.message import Progress, SupportsWrite
-from ..client.options import (
-    DEFAULT_OPTIONS,
-    ClientOptions,
-    LoginResult,
-    QuitResult,
-    Security,
-    Timeouts,
-)
+from ..client._blocking import Client
+from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stepping import run
-from ..client.stream import closed_meanwhile
+from ..client.stream import Stream, closed_meanwhile
 from ..model.url import PopUrl
-from .connecting import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
+from .connecting import Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, SocketStream, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = [
-    "BlockingStream",
-    "Client",
-    "ClientBatch",
-    "ClientMessageStream",
-    "ClientOptions",
-    "LoginResult",
-    "Outcome",
-    "Progress",
-    "QuitResult",
-    "Security",
-    "SupportsWrite",
-    "Timeouts",
-    "UnixPath",
-    "connect",
-    "connect_unix",
-]
+__all__ = ["Client", "connect", "connect_unix"]
+
+T = TypeVar("T")
 
 
 class BlockingStream(SocketStream):
@@ -97,67 +74,114 @@ def connect(
     host: str | PopUrl,
     port: int | None = None,
     *,
-    security: Security | None = None,
+    security: Security | SecurityName | None = None,
+    timeout: float | Timeouts | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     source_address: tuple[str, int] | None = None,
-    opener: Callable[[str, int], socket.socket] | None = None,
+    opener: Callable[[str, int], socket.socket | Stream] | None = None,
     options: ClientOptions | None = None,
 ) -> Client:
     """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
 
-    ``host`` is a name, an address, or a POP URL (RFC 2384). The connection is secured as
-    ``security`` says, or not made at all; that is implicit TLS if it is not given, and STLS for a
-    ``pop://`` URL. ``port`` is 995 for implicit TLS and 110 otherwise if it is not given.
+    ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
+    name; without it that is implicit TLS, and STLS for a ``pop://`` URL. It is done as it says, or
+    not at all. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is how many
+    seconds each phase may take, or a ``Timeouts``, in place of ``options.timeouts``.
     ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
     verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
     not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
-    connect from. ``opener`` makes the connected socket to a host and port in place of a TCP
-    connection, as for a proxy; ``source_address`` is not used then. The addresses of a host are
-    tried one after the other; each gets its share of what is left of the connect timeout, so that
-    one that does not answer leaves time for the next.
+    connect from. ``opener`` takes a host and a port, and opens the connection in place of
+    a TCP connection, as for a proxy: a connected socket, or a ``Stream``; ``source_address`` is not
+    used then. The addresses of a host are tried one after the other; each gets its share of the
+    connect timeout that is left, so that one that does not answer leaves time for the next.
 
-    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectError``,
-    ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
-    ``RemoteProtocolError`` or ``ConnectionLostError``; the socket is closed then.
+    Raises ``LocalProtocolError`` for an argument that is wrong, or contradicts another one,
+    ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+    ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
 
-    >>> with connect("pop.example.org") as client:  # doctest: +SKIP
+    >>> with connect("pop.example.org", timeout=30) as client:  # doctest: +SKIP
     ...     client.login("user", "password")
     ...     message = client.retr(1)
     """
-    options = options or DEFAULT_OPTIONS
-    to = target(host, port, security, server_hostname)
-    seconds = options.timeouts.connect
-    with connecting(str(to), seconds):
-        if opener is not None:
-            sock = opener(to.host, to.port)
-        else:
-            sock = _connected(to.host, to.port, seconds, source_address)
-    return Client.start(
-        BlockingStream(sock),
-        security=to.security,
-        ssl_context=ssl_context,
-        server_hostname=to.server_hostname,
-        options=options,
+    return Client(
+        run(
+            dial(
+                _Dialer(),
+                host,
+                port,
+                security=security,
+                timeout=timeout,
+                ssl_context=ssl_context,
+                server_hostname=server_hostname,
+                source_address=source_address,
+                opener=opener,
+                options=options,
+            )
+        )
     )
 
 
-def _connected(
-    host: str, port: int, seconds: float | None, source: tuple[str, int] | None
-) -> socket.socket:
-    deadline = None if seconds is None else monotonic() + seconds
-    failure = OSError("the host has no address")
-    addresses: list[Address] = [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    while addresses:
-        left = None if deadline is None else deadline - monotonic()
-        if left is not None and left <= 0:
+def connect_unix(
+    path: UnixPath,
+    *,
+    security: Security | SecurityName = Security.PLAINTEXT,
+    timeout: float | Timeouts | None = None,
+    ssl_context: SSLContext | None = None,
+    server_hostname: str | None = None,
+    options: ClientOptions | None = None,
+) -> Client:
+    """Connect to the POP3 server that listens at ``path``; like ``connect()``.
+
+    There is no TLS unless ``security`` demands it; ``server_hostname`` is needed then, because a
+    certificate cannot show a path.
+
+    Raises what ``connect()`` raises, and ``ConnectError`` where there are no UNIX sockets.
+    """
+    return Client(
+        run(
+            dial_unix(
+                _Dialer(),
+                path,
+                security=security,
+                timeout=timeout,
+                ssl_context=ssl_context,
+                server_hostname=server_hostname,
+                options=options,
+            )
+        )
+    )
+
+
+class _Dialer(Dialer):
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+
+    async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
+        self._deadline = None if seconds is None else monotonic() + seconds
+        return await opening()
+
+    async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
+        failure = OSError("the host has no address")
+        addresses: list[Address] = [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        while addresses:
+            left = None if self._deadline is None else self._deadline - monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            share = None if left is None else left / len(addresses)
+            try:
+                return _connected_to(addresses.pop(0), share, source)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    async def wrap(self, sock: socket.socket) -> Stream:
+        return BlockingStream(sock)
+
+    async def sleep(self, seconds: float) -> None:
+        if self._deadline is not None and monotonic() >= self._deadline:
             raise TimeoutError
-        share = None if left is None else left / len(addresses)
-        try:
-            return _connected_to(addresses.pop(0), share, source)
-        except OSError as error:
-            failure = error
-    raise failure
+        sleep(seconds)  # noqa: ASYNC251 - there is no event loop to hold up
 
 
 def _connected_to(
@@ -171,39 +195,3 @@ def _connected_to(
         sock.close()
         raise
     return sock
-
-
-def connect_unix(
-    path: UnixPath,
-    *,
-    security: Security = Security.PLAINTEXT,
-    ssl_context: SSLContext | None = None,
-    server_hostname: str | None = None,
-    options: ClientOptions | None = None,
-) -> Client:
-    """Connect to the POP3 server that listens at ``path``, and return a client, like ``connect()``.
-
-    There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
-    a path is no name that a certificate could show.
-
-    Raises what ``connect()`` raises, ``ConnectError`` also where there are no UNIX sockets.
-    """
-    options = options or DEFAULT_OPTIONS
-    hostname = unix_hostname(security, server_hostname)
-    seconds = options.timeouts.connect
-    deadline = None if seconds is None else monotonic() + seconds
-
-    async def pause(duration: float) -> None:
-        if deadline is not None and monotonic() >= deadline:
-            raise TimeoutError
-        sleep(duration)  # noqa: ASYNC251 - there is no event loop to hold up
-
-    with connecting(unix_name(path), seconds):
-        sock = run(unix_connected(path, pause))
-    return Client.start(
-        BlockingStream(sock),
-        security=security,
-        ssl_context=ssl_context,
-        server_hostname=hostname,
-        options=options,
-    )

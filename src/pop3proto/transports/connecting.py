@@ -1,40 +1,51 @@
-"""Where to connect to, and what failing to is called, on every runtime."""
+"""Connecting, written once: where to, by a runtime's ``Dialer``, and the errors of it."""
 
 from __future__ import annotations
 
 import os
 import re
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias
-from unicodedata import normalize
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-from ..client.options import Security
+from ..client.client import AsyncClient
+from ..client.options import ClientOptions, Security, SecurityName, Timeouts, require
+from ..client.stream import Stream
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, printable
 from ..model.url import PopUrl
+from ..model.value import replace
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = [
+    "Connecting",
+    "Dialer",
     "Target",
     "UnixPath",
     "connecting",
+    "dial",
+    "dial_unix",
     "target",
-    "unix_connected",
     "unix_hostname",
-    "unix_name",
 ]
 
+T = TypeVar("T")
+
 UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""Where a UNIX socket is."""
+"""The path of a UNIX socket."""
 
 _MAX_PORT = 65535
-# What no host holds, and a URL of another scheme does: its password would be shown in messages,
-# and sent to the resolver.
+# Characters that no host has, and a URL of another scheme does: its password would be shown in
+# messages, and sent to the resolver.
 _NO_HOST = re.compile(r"[/@\s\x00-\x1f\x7f-\x9f]")
-# Seconds between the attempts at a UNIX socket whose queue is full.
+# Seconds between the attempts at a UNIX socket whose queue is full: short beside what a server
+# takes to accept, and no busy waiting.
 _RETRY = 0.01
-# What IDNA 2003 maps to other names, and IDNA 2008 does not (UTS 46 section 7). Two registrants
-# can hold the two names, so that a guess could lead to the wrong one.
+# The characters that IDNA 2003 maps to other names, and IDNA 2008 does not (UTS 46 section 7). The
+# two names can belong to two owners, so a guess could lead to the wrong one.
 _AMBIGUOUS = frozenset("\xdf\u1e9e\u03c2\u200c\u200d")
 
 
@@ -55,15 +66,18 @@ class Target(NamedTuple):
 def target(
     host: str | PopUrl,
     port: int | None,
-    security: Security | None,
+    security: Security | SecurityName | None,
     server_hostname: str | None = None,
 ) -> Target:
-    """What ``connect()`` was told, from a host or a POP URL.
+    """Return where to connect to, from a host or a POP URL.
 
-    Raises ``LocalProtocolError`` for what contradicts itself, and for what is no host at all, of
-    which the message shows nothing; ``ConnectError`` for a name that cannot be written in
-    A-labels.
+    Raises ``LocalProtocolError`` for arguments that contradict each other, and for something that
+    is not a host, without showing it; ``ConnectError`` for a name without A-labels.
     """
+    if port is not None:
+        require("port", port, int, "an int")
+    if server_hostname is not None:
+        require("server_hostname", server_hostname, str, "a str")
     security = None if security is None else Security.of(security)
     if isinstance(host, str) and host.lower().startswith(("pop://", "pops://")):
         host = PopUrl.parse(host)
@@ -85,7 +99,7 @@ def target(
 
 
 def _security_of(url: PopUrl, security: Security | None) -> Security:
-    """What the scheme demands; neither it nor the caller is ever overruled."""
+    """Return what the scheme demands; neither it nor the caller is ever overruled."""
     if security is None:
         return Security.TLS if url.implicit_tls else Security.STLS
     if url.implicit_tls is not (security is Security.TLS):
@@ -116,8 +130,12 @@ def _check(host: object) -> None:
     if not isinstance(host, str):
         raise LocalProtocolError(f"a host is a str or a PopUrl, not {type(host).__name__}")
     hint = "a host is a name or an address; a URL begins with pop:// or pops://"
-    # Fullwidth forms become the marks of a URL when the name is prepared for DNS.
-    if _NO_HOST.search(normalize("NFKC", host)):
+    if not host.isascii():
+        from unicodedata import normalize
+
+        # Fullwidth forms become the marks of a URL when the name is prepared for DNS.
+        host = normalize("NFKC", host)
+    if _NO_HOST.search(host):
         raise LocalProtocolError("the host is neither a name nor an address", hint=hint)
     if ":" in host:
         from ipaddress import AddressValueError, IPv6Address
@@ -141,23 +159,18 @@ def _without_root(name: str) -> str:
 
 
 def unix_hostname(security: Security, server_hostname: str | None) -> str | None:
-    """The name to verify behind a UNIX socket, which has none of its own, in ASCII."""
+    """Return the name to verify at a UNIX socket, which has none of its own, in ASCII."""
     if server_hostname:
         return _without_root(_ascii(server_hostname))
-    if Security.of(security) is not Security.PLAINTEXT:
+    if security is not Security.PLAINTEXT:
         raise LocalProtocolError("TLS over a UNIX socket needs server_hostname to verify")
     return None
 
 
-def unix_name(path: UnixPath) -> str:
-    """``path`` for a message."""
-    return os.fsdecode(path)
-
-
-async def unix_connected(
+async def _unix_connected(
     path: UnixPath, sleep: Callable[[float], Awaitable[None]]
 ) -> socket.socket:
-    """A non-blocking socket that is connected to ``path``.
+    """Return a non-blocking socket that is connected to ``path``.
 
     Raises ``OSError``, and ``ConnectError`` where there are no UNIX sockets.
     """
@@ -171,8 +184,8 @@ async def unix_connected(
             try:
                 sock.connect(os.fspath(path))
             except BlockingIOError:
-                # Linux says so when the queue is full. Nothing is under way then: waiting until
-                # the socket can be written would take it for connected.
+                # The queue is full (on Linux). No attempt goes on by itself then: the socket can
+                # be written to, which elsewhere means that it is connected.
                 await sleep(_RETRY)
             else:
                 return sock
@@ -183,7 +196,7 @@ async def unix_connected(
 
 @contextmanager
 def connecting(where: str, seconds: float | None) -> Generator[None]:
-    """Turn what goes wrong inside into ``ConnectError``, or ``DeadlineError``."""
+    """Turn the errors of the inside into ``ConnectError``, or ``DeadlineError``."""
     try:
         yield
     except Pop3Error:
@@ -198,3 +211,174 @@ def connecting(where: str, seconds: float | None) -> Generator[None]:
             ) from error
         message = f"no connection to {printable(where)}: {printable(str(error))}"
         raise ConnectError(message) from error
+
+
+class Dialer(Protocol):
+    """What connecting needs of a runtime. The blocking one has coroutines that never suspend."""
+
+    async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``opening()`` comes to; raise ``TimeoutError`` after ``seconds``."""
+        ...
+
+    async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
+        """Return a socket that is connected to a host, from the address ``source``."""
+        ...
+
+    async def wrap(self, sock: socket.socket) -> Stream:
+        """Return a stream on a connected socket, which it owns from now on."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        ...
+
+
+class Connecting(Coroutine[Any, Any, AsyncClient]):
+    """A client that is about to connect: ``await`` it, or enter it with ``async with``.
+
+    It is a coroutine for those who ask for one, such as ``asyncio.create_task()``.
+    """
+
+    __slots__ = ("_client", "_coroutine")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, AsyncClient]) -> None:
+        self._coroutine = coroutine
+        self._client: AsyncClient
+
+    def __await__(self) -> Generator[Any, Any, AsyncClient]:
+        return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        """Go on, as a coroutine does."""
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise an exception where the coroutine waits."""
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        """End the coroutine."""
+        self._coroutine.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        self._client = await self._coroutine
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(kind, error, traceback)
+
+
+async def dial(
+    dialer: Dialer,
+    host: str | PopUrl,
+    port: int | None,
+    *,
+    security: Security | SecurityName | None,
+    timeout: float | Timeouts | None,
+    ssl_context: SSLContext | None,
+    server_hostname: str | None,
+    source_address: tuple[str, int] | None,
+    opener: Callable[[str, int], Any] | None,
+    options: ClientOptions | None,
+) -> AsyncClient:
+    """Return a client that has read its greeting; see ``connect()`` of the adapters."""
+    options = _options(options, timeout)
+    _check_context(ssl_context)
+    if source_address is not None:
+        require("source_address", source_address, tuple, "a tuple of an address and a port")
+        require("the port of source_address", source_address[1], int, "an int")
+    if opener is not None and not callable(opener):
+        raise LocalProtocolError(f"opener is a function, not {type(opener).__name__}")
+    to = target(host, port, security, server_hostname)
+
+    async def opening() -> socket.socket | Stream:
+        if opener is None:
+            return await dialer.tcp(to.host, to.port, source_address)
+        opened = opener(to.host, to.port)
+        if isinstance(opened, Awaitable):
+            opened = await opened
+        return cast("socket.socket | Stream", opened)
+
+    return await AsyncClient.start(
+        await _stream(dialer, opening, str(to), options),
+        security=to.security,
+        ssl_context=ssl_context,
+        server_hostname=to.server_hostname,
+        options=options,
+    )
+
+
+async def dial_unix(
+    dialer: Dialer,
+    path: UnixPath,
+    *,
+    security: Security | SecurityName,
+    timeout: float | Timeouts | None,
+    ssl_context: SSLContext | None,
+    server_hostname: str | None,
+    options: ClientOptions | None,
+) -> AsyncClient:
+    """Return a client that has read its greeting; see ``connect_unix()`` of the adapters."""
+    options = _options(options, timeout)
+    _check_context(ssl_context)
+    require("path", path, (str, bytes, os.PathLike), "a path")
+    security = Security.of(security)
+    hostname = unix_hostname(security, server_hostname)
+
+    async def opening() -> socket.socket:
+        return await _unix_connected(path, dialer.sleep)
+
+    return await AsyncClient.start(
+        await _stream(dialer, opening, os.fsdecode(path), options),
+        security=security,
+        ssl_context=ssl_context,
+        server_hostname=hostname,
+        options=options,
+    )
+
+
+def _options(options: ClientOptions | None, timeout: float | Timeouts | None) -> ClientOptions:
+    if options is None:
+        options = ClientOptions()
+    require("options", options, ClientOptions, "a ClientOptions")
+    return options if timeout is None else replace(options, timeouts=Timeouts.of(timeout))
+
+
+def _check_context(given: object) -> None:
+    if given is not None:
+        from ssl import SSLContext
+
+        require("ssl_context", given, SSLContext, "an ssl.SSLContext")
+
+
+async def _stream(
+    dialer: Dialer,
+    opening: Callable[[], Awaitable[socket.socket | Stream]],
+    where: str,
+    options: ClientOptions,
+) -> Stream:
+    async def opened() -> Stream:
+        connected = await opening()
+        # Sockets of PySocks and gevent are not all subclasses of the standard library's.
+        if not hasattr(connected, "recv"):
+            if not hasattr(connected, "receive"):
+                kind = type(connected).__name__
+                raise LocalProtocolError(f"opener returns a socket or a Stream, not {kind}")
+            return connected
+        sock = cast(socket.socket, connected)
+        try:
+            if hasattr(sock, "do_handshake"):
+                raise LocalProtocolError("opener returns a socket without TLS, or a Stream")
+            return await dialer.wrap(sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    seconds = options.timeouts.connect
+    with connecting(where, seconds):
+        return await dialer.within(seconds, opened)

@@ -4,49 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from math import inf
 from socket import SOCK_STREAM, socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-import trio
+try:
+    import trio
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "this adapter needs trio: pip install pop3proto[trio]", name="trio"
+    ) from error
 
-from ..client.batch import Batch, Outcome
 from ..client.client import AsyncClient
-from ..client.message import MessageStream, Progress, SupportsWrite
-from ..client.options import (
-    DEFAULT_OPTIONS,
-    ClientOptions,
-    LoginResult,
-    QuitResult,
-    Security,
-    Timeouts,
-)
+from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stream import Stream, closed_meanwhile, waited_for_twice
 from ..model.url import PopUrl
-from .connecting import UnixPath, connecting, target, unix_connected, unix_hostname, unix_name
+from .connecting import Connecting, Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, SocketStream, foremost, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = [
-    "AsyncClient",
-    "Batch",
-    "ClientOptions",
-    "LoginResult",
-    "MessageStream",
-    "Outcome",
-    "Progress",
-    "QuitResult",
-    "Security",
-    "SupportsWrite",
-    "Timeouts",
-    "TrioStream",
-    "UnixPath",
-    "connect",
-    "connect_unix",
-]
+__all__ = ["AsyncClient", "connect", "connect_unix"]
+
+T = TypeVar("T")
 
 
 class TrioStream(SocketStream):
@@ -98,96 +79,105 @@ class TrioStream(SocketStream):
         super().abort()
 
 
-async def connect(
+def connect(
     host: str | PopUrl,
     port: int | None = None,
     *,
-    security: Security | None = None,
+    security: Security | SecurityName | None = None,
+    timeout: float | Timeouts | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     source_address: tuple[str, int] | None = None,
-    opener: Callable[[str, int], Awaitable[Stream]] | None = None,
+    opener: Callable[[str, int], Awaitable[socket | Stream]] | None = None,
     options: ClientOptions | None = None,
-) -> AsyncClient:
-    """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
+) -> Connecting:
+    """Connect to the POP3 server at ``host``; the client has read its greeting.
 
-    ``host`` is a name, an address, or a POP URL (RFC 2384). The connection is secured as
-    ``security`` says, or not made at all; that is implicit TLS if it is not given, and STLS for a
-    ``pop://`` URL. ``port`` is 995 for implicit TLS and 110 otherwise if it is not given.
+    ``async with connect(...) as client:`` ends with QUIT; ``await connect(...)`` does not.
+
+    ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
+    name; without it that is implicit TLS, and STLS for a ``pop://`` URL. It is done as it says, or
+    not at all. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is how many
+    seconds each phase may take, or a ``Timeouts``, in place of ``options.timeouts``.
     ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
     verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
     not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
-    connect from. ``opener`` opens the byte stream to a host and port in place of a TCP connection,
-    as for a proxy; ``source_address`` is not used then.
+    connect from. ``opener`` takes a host and a port, and opens the connection in place of
+    a TCP connection, as for a proxy: a connected socket, or a ``Stream``; ``source_address`` is not
+    used then.
 
-    Raises ``LocalProtocolError`` for arguments that contradict each other, ``ConnectError``,
-    ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+    Raises ``LocalProtocolError`` for an argument that is wrong, or contradicts another one,
+    ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
-    options = options or DEFAULT_OPTIONS
-    to = target(host, port, security, server_hostname)
-
-    async def tcp(host: str, port: int) -> Stream:
-        if source_address is not None and source_address[1]:
-            # trio binds to an address, not to a port. A port is good for one attempt at a time.
-            return TrioStream(await _connected_from(source_address, host, port))
-        local = source_address[0] if source_address else None
-        try:
-            stream = await trio.open_tcp_stream(host, port, local_address=local)
-        except BaseExceptionGroup as group:
-            # trio's own nursery wraps what comes out of it, cancellations too.
-            raise foremost(group) from None
-        return TrioStream(socket(fileno=stream.socket.detach()))
-
-    opening = partial(opener or tcp, to.host, to.port)
-    stream = await _opened(opening, str(to), options.timeouts.connect)
-    return await AsyncClient.start(
-        stream,
-        security=to.security,
-        ssl_context=ssl_context,
-        server_hostname=to.server_hostname,
-        options=options,
+    return Connecting(
+        dial(
+            _Dialer(),
+            host,
+            port,
+            security=security,
+            timeout=timeout,
+            ssl_context=ssl_context,
+            server_hostname=server_hostname,
+            source_address=source_address,
+            opener=opener,
+            options=options,
+        )
     )
 
 
-async def connect_unix(
+def connect_unix(
     path: UnixPath,
     *,
-    security: Security = Security.PLAINTEXT,
+    security: Security | SecurityName = Security.PLAINTEXT,
+    timeout: float | Timeouts | None = None,
     ssl_context: SSLContext | None = None,
     server_hostname: str | None = None,
     options: ClientOptions | None = None,
-) -> AsyncClient:
-    """Connect to the POP3 server that listens at ``path``, and return a client, like ``connect()``.
+) -> Connecting:
+    """Connect to the POP3 server that listens at ``path``; like ``connect()``.
 
-    There is no TLS if ``security`` does not demand it; ``server_hostname`` is needed then, because
-    a path is no name that a certificate could show.
+    There is no TLS unless ``security`` demands it; ``server_hostname`` is needed then, because a
+    certificate cannot show a path.
 
-    Raises what ``connect()`` raises, ``ConnectError`` also where there are no UNIX sockets.
+    Raises what ``connect()`` raises, and ``ConnectError`` where there are no UNIX sockets.
     """
-    options = options or DEFAULT_OPTIONS
-    hostname = unix_hostname(security, server_hostname)
-
-    async def opening() -> Stream:
-        return TrioStream(await unix_connected(path, trio.sleep))
-
-    stream = await _opened(opening, unix_name(path), options.timeouts.connect)
-    return await AsyncClient.start(
-        stream,
-        security=security,
-        ssl_context=ssl_context,
-        server_hostname=hostname,
-        options=options,
+    return Connecting(
+        dial_unix(
+            _Dialer(),
+            path,
+            security=security,
+            timeout=timeout,
+            ssl_context=ssl_context,
+            server_hostname=server_hostname,
+            options=options,
+        )
     )
 
 
-async def _opened(
-    opening: Callable[[], Awaitable[Stream]], where: str, seconds: float | None
-) -> Stream:
-    with connecting(where, seconds):
+class _Dialer(Dialer):
+    async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
         with trio.move_on_after(inf if seconds is None else seconds):
             return await opening()
         raise TimeoutError
+
+    async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket:
+        if source is not None and source[1]:
+            # trio binds to an address, not to a port. A port is good for one attempt at a time.
+            return await _connected_from(source, host, port)
+        local = source[0] if source else None
+        try:
+            stream = await trio.open_tcp_stream(host, port, local_address=local)
+        except BaseExceptionGroup as group:
+            # trio's own nursery wraps every error in it, and cancellations, too.
+            raise foremost(group) from None
+        return socket(fileno=stream.socket.detach())
+
+    async def wrap(self, sock: socket) -> Stream:
+        return TrioStream(sock)
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
 
 
 async def _connected_from(source: tuple[str, int], host: str, port: int) -> socket:
