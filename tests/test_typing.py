@@ -25,20 +25,17 @@ from pop3proto import (
     Greeting,
     InvalidCommand,
     Lang,
-    Languages,
-    LanguagesReply,
+    LangReply,
     Last,
     LastReply,
     List,
-    ListOne,
-    ListOneReply,
+    Listing,
+    Listings,
     ListReply,
     MechanismsReply,
     Message,
     MessageData,
     MessageEnd,
-    MessageListing,
-    MessageListings,
     MessageStart,
     Noop,
     Ok,
@@ -47,8 +44,6 @@ from pop3proto import (
     Retr,
     Rpop,
     Rset,
-    ScanListing,
-    ScanListings,
     ServerConnection,
     ServerEvent,
     Signal,
@@ -57,11 +52,7 @@ from pop3proto import (
     Stls,
     Top,
     Uidl,
-    UidlOne,
-    UidlOneReply,
     UidlReply,
-    UniqueIdListing,
-    UniqueIdListings,
     Upload,
     User,
     Utf8,
@@ -78,21 +69,22 @@ def answered_by(command: Command[R]) -> Command[R]:
 def test_each_command_knows_its_reply() -> None:
     assert_type(answered_by(Stat()), Command[StatReply])
     assert_type(answered_by(List()), Command[ListReply])
-    assert_type(answered_by(ListOne(1)), Command[ListOneReply])
+    assert_type(answered_by(List(1)), Command[ListReply])
     assert_type(answered_by(Uidl()), Command[UidlReply])
-    assert_type(answered_by(UidlOne(1)), Command[UidlOneReply])
+    assert_type(answered_by(Uidl(1)), Command[UidlReply])
     assert_type(answered_by(Last()), Command[LastReply])
     assert_type(answered_by(Retr(1)), Command[Message])
     assert_type(answered_by(Top(1, 0)), Command[Message])
     assert_type(answered_by(Capa()), Command[CapaReply])
-    assert_type(answered_by(Languages()), Command[LanguagesReply])
+    assert_type(answered_by(Lang()), Command[LangReply])
+    assert_type(answered_by(Lang("en")), Command[LangReply])
     assert_type(answered_by(AuthList()), Command[MechanismsReply])
     assert_type(answered_by(Auth("PLAIN")), Command[Ok | Challenge])
     assert_type(answered_by(AuthResponse(b"")), Command[Ok | Challenge])
 
 
 def test_the_reply_of_many_is_ok_and_nothing_more() -> None:
-    for command in (Dele(1), Noop(), Rset(), Quit(), Stls(), Utf8(), Lang("en"), User("joe")):
+    for command in (Dele(1), Noop(), Rset(), Quit(), Stls(), Utf8(), User("joe")):
         assert_type(answered_by(command), Command[Ok])
     for login in (Pass("x"), Rpop("x"), Apop("joe", "0" * 32), AuthCancel(), Upload(b"")):
         assert_type(answered_by(login), Command[Ok])
@@ -131,11 +123,11 @@ def test_arguments_have_types() -> None:
 
 
 def test_rows_have_types() -> None:
-    scan, ids = ScanListings([(1, 5)]), UniqueIdListings([(1, b"a")])
-    joined = MessageListings(scan, ids)
-    assert_type(scan[0], ScanListing)
-    assert_type(ids[0], UniqueIdListing)
-    assert_type(joined[0], MessageListing)
+    scan, ids = Listings([(1, 5)]), Listings([(1, None, b"a")])
+    joined = scan.joined(ids)
+    assert_type(scan[0], Listing)
+    assert_type(ids[0], Listing)
+    assert_type(joined[0], Listing)
     assert_type([row.octets for row in scan], list[int | None])
     assert_type([row.unique_id for row in ids[:]], list[bytes | None])
     number, octets, unique_id = joined[0]
@@ -151,14 +143,14 @@ def what_a_client_sees(event: ClientEvent | Signal) -> str:
         case StatReply(count=number) | LastReply(number=number) | MessageEnd(octets=number):
             assert_type(number, int)
         case ListReply(listings=listings):
-            assert_type(listings, ScanListings)
+            assert_type(listings, Listings)
         case UidlReply(listings=unique_ids):
-            assert_type(unique_ids, UniqueIdListings)
+            assert_type(unique_ids, Listings)
         case CapaReply(capabilities=capabilities):
             assert_type(capabilities, Capabilities)
         case MessageData(data) | Challenge(data=data):
             assert_type(data, bytes)
-        case ListOneReply() | UidlOneReply() | LanguagesReply() | MechanismsReply():
+        case ListReply() | UidlReply() | LangReply() | MechanismsReply():
             pass
         case Deviation() | ConnectionClosed():
             pass

@@ -14,14 +14,14 @@ from pop3proto import (
     Extension,
     Fault,
     Greeting,
+    Lang,
+    LangReply,
     Language,
-    Languages,
-    LanguagesReply,
     Last,
     LastReply,
     List,
-    ListOne,
-    ListOneReply,
+    Listing,
+    Listings,
     ListReply,
     MessageData,
     MessageEnd,
@@ -30,18 +30,12 @@ from pop3proto import (
     Ok,
     ResponseCode,
     Retr,
-    ScanListing,
-    ScanListings,
     Stat,
     State,
     StatReply,
     Top,
     Uidl,
-    UidlOne,
-    UidlOneReply,
     UidlReply,
-    UniqueIdListing,
-    UniqueIdListings,
 )
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
@@ -58,25 +52,25 @@ ANSWERS: dict[str, tuple[Command[Any], bytes, list[Any]]] = {
         [ErrorReply(Stat(), "busy", ResponseCode("IN-USE"))],
     ),
     "stat": (Stat(), b"+OK 2 320", [StatReply(Stat(), 2, 320)]),
-    "list one": (ListOne(2), b"+OK 2 200", [ListOneReply(ListOne(2), ScanListing(2, 200))]),
-    "uidl one": (UidlOne(2), b"+OK 2 x", [UidlOneReply(UidlOne(2), UniqueIdListing(2, b"x"))]),
+    "list one": (List(2), b"+OK 2 200", [ListReply(List(2), Listings([Listing(2, 200)]))]),
+    "uidl one": (Uidl(2), b"+OK 2 x", [UidlReply(Uidl(2), Listings([Listing(2, unique_id=b"x")]))]),
     "last": (Last(), b"+OK 7", [LastReply(Last(), 7)]),
     "list": (
         List(),
         b"+OK 2 messages\r\n1 120\r\n2 200\r\n.",
-        [ListReply(List(), ScanListings([(1, 120), (2, 200)]), "2 messages")],
+        [ListReply(List(), Listings([(1, 120), (2, 200)]), "2 messages")],
     ),
-    "empty list": (List(), b"+OK\r\n.", [ListReply(List(), ScanListings())]),
-    "uidl": (Uidl(), b"+OK\r\n1 a\r\n.", [UidlReply(Uidl(), UniqueIdListings([(1, b"a")]))]),
+    "empty list": (List(), b"+OK\r\n.", [ListReply(List(), Listings())]),
+    "uidl": (Uidl(), b"+OK\r\n1 a\r\n.", [UidlReply(Uidl(), Listings([(1, None, b"a")]))]),
     "capa": (
         Capa(),
         b"+OK\r\nTOP\r\n..X\r\n.",
         [CapaReply(Capa(), Capabilities.of("TOP", ".X"))],
     ),
     "languages": (
-        Languages(),
+        Lang(),
         b"+OK\r\nen English\r\n.",
-        [LanguagesReply(Languages(), (Language("en", "English"),))],
+        [LangReply(Lang(), (Language("en", "English"),))],
     ),
     "message": (
         Retr(1),
@@ -90,7 +84,7 @@ ANSWERS: dict[str, tuple[Command[Any], bytes, list[Any]]] = {
 
 NTLM = Auth("NTLM", complete=False)
 GREETING = State.GREETING
-SCAN, IDS = ListReply(List(), ScanListings([(1, 1)])), UniqueIdListings([(1, b"a"), (2, b"a")])
+SCAN, IDS = ListReply(List(), Listings([(1, 1)])), Listings([(1, None, b"a"), (2, None, b"a")])
 
 # The state, the command in flight, what the server sends, the sample and the count of the
 # deviation, and the events behind it.
@@ -118,11 +112,11 @@ FAULTS: dict[Fault, tuple[State, Command[Any] | None, bytes, bytes, int, list[An
     Fault.LISTING_SPACING: (TRANSACTION, List(), b"+OK\r\n 1  1\r\n.\r\n", b" 1  1", 1, [SCAN]),
     Fault.MISSING_UNIQUE_ID: (
         TRANSACTION,
-        UidlOne(1),
+        Uidl(1),
         b"+OK 1\r\n",
         b"1",
         1,
-        [UidlOneReply(UidlOne(1), UniqueIdListing(1, None))],
+        [UidlReply(Uidl(1), Listings([Listing(1, None)]))],
     ),
     Fault.DUPLICATE_UNIQUE_ID: (
         TRANSACTION,
@@ -134,11 +128,11 @@ FAULTS: dict[Fault, tuple[State, Command[Any] | None, bytes, bytes, int, list[An
     ),
     Fault.MALFORMED_UNIQUE_ID: (
         TRANSACTION,
-        UidlOne(1),
+        Uidl(1),
         b"+OK 1 \xff b\r\n",
         b"1 \xff b",
         1,
-        [UidlOneReply(UidlOne(1), UniqueIdListing(1, b"\xff b"))],
+        [UidlReply(Uidl(1), Listings([Listing(1, unique_id=b"\xff b")]))],
     ),
     Fault.REPEATED_CAPABILITY: (
         TRANSACTION,

@@ -25,6 +25,7 @@ from pop3proto import (
     Greeting,
     Limits,
     List,
+    Listings,
     ListReply,
     LocalProtocolError,
     MechanismsReply,
@@ -36,7 +37,6 @@ from pop3proto import (
     ResponseCode,
     Retr,
     Rset,
-    ScanListings,
     Signal,
     Stat,
     State,
@@ -347,7 +347,7 @@ def test_several_faults_come_in_the_order_in_which_they_were_met() -> None:
 def test_a_fault_is_reported_before_the_rest_of_the_answer_comes(rest: bytes) -> None:
     connection = client(List())
     assert events(connection, b"+OK\n") == [Deviation(Fault.BARE_LF, List(), b"+OK")]
-    assert events(connection, rest) == [ListReply(List(), ScanListings([(1, 1)]))]
+    assert events(connection, rest) == [ListReply(List(), Listings([(1, 1)]))]
 
 
 def test_what_is_forgiven_comes_before_the_error_of_the_same_line() -> None:

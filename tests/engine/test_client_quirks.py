@@ -18,8 +18,8 @@ from pop3proto import (
     Fault,
     Greeting,
     List,
-    ListOne,
-    ListOneReply,
+    Listing,
+    Listings,
     ListReply,
     MessageData,
     MessageEnd,
@@ -29,8 +29,6 @@ from pop3proto import (
     Quit,
     RemoteProtocolError,
     Retr,
-    ScanListing,
-    ScanListings,
     Signal,
     Stat,
     State,
@@ -38,7 +36,6 @@ from pop3proto import (
     Top,
     Uidl,
     UidlReply,
-    UniqueIdListings,
     User,
 )
 from tests.engine.sessions import client, error_of, events
@@ -84,7 +81,7 @@ def test_a_server_of_bare_lf_is_understood(end: bytes) -> None:
 def test_the_newline_form_is_that_of_each_status_line() -> None:
     connection = client(List(), Retr(1))
     found = events(connection, b"+OK\n1 1\n.\n+OK\r\na\n.\nb\r\n.\r\n")
-    assert found[1] == ListReply(List(), ScanListings([(1, 1)]))
+    assert found[1] == ListReply(List(), Listings([(1, 1)]))
     assert content(found) == b"a\n.\nb\r\n"
 
 
@@ -245,14 +242,14 @@ def test_timestamps(text: str, timestamp: str | None, deviates: bool) -> None:
 )
 def test_scan_listings(rows: bytes, expected: list[tuple[int, int]], deviations: Any) -> None:
     found = events(client(List()), b"+OK 99 messages\r\n" + rows + b".\r\n")
-    assert found[-1] == ListReply(List(), ScanListings(expected), "99 messages")
+    assert found[-1] == ListReply(List(), Listings(expected), "99 messages")
     assert faults(found) == deviations
 
 
 @pytest.mark.parametrize("number", [b"0", b"-1", b"2147483648", b"1_0", b"+1", b"x", b"\xd9\xa1"])
-@pytest.mark.parametrize("command", [List(), Uidl(), ListOne(1)])
+@pytest.mark.parametrize("command", [List(), Uidl(), List(1)])
 def test_message_numbers_that_are_none(number: bytes, command: Command[Any]) -> None:
-    start, end = (b"+OK ", b"\r\n") if command == ListOne(1) else (b"+OK\r\n", b"\r\n.\r\n")
+    start, end = (b"+OK ", b"\r\n") if command == List(1) else (b"+OK\r\n", b"\r\n.\r\n")
     error = error_of(client(command), start + number + b" 1" + end)
     assert type(error) is RemoteProtocolError
 
@@ -270,14 +267,14 @@ def test_message_numbers_that_are_none(number: bytes, command: Command[Any]) -> 
 )
 def test_unique_id_listings(rows: bytes, expected: Any, deviations: Any) -> None:
     found = events(client(Uidl()), b"+OK\r\n" + rows + b".\r\n")
-    assert found[-1] == UidlReply(Uidl(), UniqueIdListings(expected))
+    assert found[-1] == UidlReply(Uidl(), Listings((number, None, uid) for number, uid in expected))
     assert faults(found) == deviations
 
 
 def test_a_size_is_no_promise() -> None:
-    connection = client(ListOne(1), Retr(1))
+    connection = client(List(1), Retr(1))
     found = events(connection, b"+OK 1 2\r\n+OK 2 octets\r\nmuch more\r\n.\r\n")
-    assert found[0] == ListOneReply(ListOne(1), ScanListing(1, 2))
+    assert found[0] == ListReply(List(1), Listings([Listing(1, 2)]))
     assert content(found) == b"much more\r\n"
 
 

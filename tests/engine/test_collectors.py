@@ -10,26 +10,25 @@ from pop3proto import (
     CapaReply,
     Command,
     Fault,
+    Lang,
+    LangReply,
     Language,
-    Languages,
-    LanguagesReply,
     LimitError,
     Limits,
     List,
+    Listings,
     ListReply,
     MechanismsReply,
     RemoteProtocolError,
     ReplyShape,
-    ScanListings,
     Uidl,
     UidlReply,
-    UniqueIdListings,
 )
 from pop3proto.engine import collectors as _collectors
 from pop3proto.engine.collectors import COLLECTORS, Collector
 from tests.engine.collecting import Feed
 
-COMMANDS: list[Command[Any]] = [List(), Uidl(), Capa(), Languages(), AuthList()]
+COMMANDS: list[Command[Any]] = [List(), Uidl(), Capa(), Lang(), AuthList()]
 
 
 def octet_by_octet(wire: bytes) -> list[bytes]:
@@ -41,18 +40,22 @@ def wire(*rows: bytes) -> bytes:
 
 
 REPLIES: list[tuple[bytes, Any]] = [
-    (wire(), ListReply(List(), ScanListings(), "text")),
+    (wire(), ListReply(List(), Listings(), "text")),
     (
         wire(b"1 120", b"2 200", b"5 7 more", b"3 9"),
-        ListReply(List(), ScanListings([(1, 120), (2, 200), (5, 7), (3, 9)]), "text"),
+        ListReply(List(), Listings([(1, 120), (2, 200), (5, 7), (3, 9)]), "text"),
     ),
-    (wire(), UidlReply(Uidl(), UniqueIdListings(), "text")),
+    (wire(), UidlReply(Uidl(), Listings(), "text")),
     (
         wire(b"1 whqtswO00WBw418f9t5JxYwZ", b"2 QhdPYR:00WBw1Ph7x7", b"7 ..."),
         UidlReply(
             Uidl(),
-            UniqueIdListings(
-                [(1, b"whqtswO00WBw418f9t5JxYwZ"), (2, b"QhdPYR:00WBw1Ph7x7"), (7, b"...")]
+            Listings(
+                [
+                    (1, None, b"whqtswO00WBw418f9t5JxYwZ"),
+                    (2, None, b"QhdPYR:00WBw1Ph7x7"),
+                    (7, None, b"..."),
+                ]
             ),
             "text",
         ),
@@ -64,8 +67,8 @@ REPLIES: list[tuple[bytes, Any]] = [
     ),
     (
         wire(b"en English", "es  Español ".encode(), b"de", b""),
-        LanguagesReply(
-            Languages(),
+        LangReply(
+            Lang(),
             (
                 Language("en", "English"),
                 Language("es", "Español"),
@@ -156,14 +159,14 @@ def test_equal_hashes_of_different_unique_ids_are_no_duplicates(
 ) -> None:
     monkeypatch.setattr(_collectors, "hash", lambda unique_id: 7, raising=False)
     feed = Feed(Uidl())
-    rows = UniqueIdListings([(1, b"c"), (2, b"b"), (3, b"a")])
+    rows = Listings([(1, None, b"c"), (2, None, b"b"), (3, None, b"a")])
     assert feed.reply([wire(b"1 c", b"2 b", b"3 a")]).listings == rows
     assert feed.collector.faults == {}
 
 
 def test_what_was_repeated_or_malformed_is_kept() -> None:
     listings = Feed(Uidl()).reply([wire(b"1 a", b"2", b"1 a", b"3 \xff b")]).listings
-    assert listings == UniqueIdListings([(1, b"a"), (2, None), (1, b"a"), (3, b"\xff b")])
+    assert listings == Listings([(1, None, b"a"), (2, None), (1, None, b"a"), (3, None, b"\xff b")])
     capabilities = Feed(Capa()).reply([wire(b"TOP", b"", b"top x", b"\xff")]).capabilities
     assert capabilities == Capabilities.of("TOP", "", "top x", "\udcff")
 
@@ -269,10 +272,13 @@ def test_the_error_does_not_hold_the_line() -> None:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_behind_a_bare_lf_rows_can_end_either_way(end: bytes) -> None:
     scan = Feed(List(), status=b"+OK text\n")
-    assert list(scan.reply([end.join([b"1 5", b"2 6", b".", b""])]).listings) == [(1, 5), (2, 6)]
+    assert list(scan.reply([end.join([b"1 5", b"2 6", b".", b""])]).listings) == [
+        (1, 5, None),
+        (2, 6, None),
+    ]
     assert scan.collector.faults == {}
     ids = Feed(Uidl(), status=b"+OK text\n")
-    assert list(ids.reply([end.join([b"1 a", b".", b""])]).listings) == [(1, b"a")]
+    assert list(ids.reply([end.join([b"1 a", b".", b""])]).listings) == [(1, None, b"a")]
     assert ids.collector.faults == {}
     capa = Feed(Capa(), status=b"+OK text\n")
     assert capa.reply([end.join([b"TOP", b".", b""])]).capabilities.lines == ("TOP",)

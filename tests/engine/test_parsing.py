@@ -12,19 +12,17 @@ from pop3proto import (
     Last,
     LastReply,
     List,
-    ListOne,
-    ListOneReply,
+    Listing,
+    Listings,
+    ListReply,
     Noop,
     RemoteProtocolError,
     ReplyShape,
     ResponseCode,
-    ScanListing,
     Stat,
     StatReply,
     Uidl,
-    UidlOne,
-    UidlOneReply,
-    UniqueIdListing,
+    UidlReply,
 )
 from pop3proto.engine.parsing import (
     SINGLE_LINE_PARSERS,
@@ -245,18 +243,18 @@ SINGLE: list[tuple[Command[Any], bytes, object, set[Fault]]] = [
     (Stat(), b"2 -1", StatReply(Stat(), 2, None), {Fault.UNUSABLE_SIZE}),
     (Stat(), b"2", StatReply(Stat(), 2, None), {Fault.UNUSABLE_SIZE}),
     (Stat(), b"1152921504606846976 5", StatReply(Stat(), 2**60, 5), set()),
-    (ListOne(2), b"2 200", ListOneReply(ListOne(2), ScanListing(2, 200)), set()),
+    (List(2), b"2 200", ListReply(List(2), Listings([Listing(2, 200)])), set()),
     (
-        ListOne(2),
+        List(2),
         b"2 huge",
-        ListOneReply(ListOne(2), ScanListing(2, None)),
+        ListReply(List(2), Listings([Listing(2, None)])),
         {Fault.UNUSABLE_SIZE},
     ),
-    (UidlOne(2), b"2 abc", UidlOneReply(UidlOne(2), UniqueIdListing(2, b"abc")), set()),
+    (Uidl(2), b"2 abc", UidlReply(Uidl(2), Listings([Listing(2, unique_id=b"abc")])), set()),
     (
-        UidlOne(2),
+        Uidl(2),
         b"2",
-        UidlOneReply(UidlOne(2), UniqueIdListing(2, None)),
+        UidlReply(Uidl(2), Listings([Listing(2, None)])),
         {Fault.MISSING_UNIQUE_ID},
     ),
     (Last(), b"0", LastReply(Last(), 0), set()),
@@ -273,7 +271,7 @@ def test_single_line_replies(
     assert noted == dict.fromkeys(faults, (1, text))
 
 
-@pytest.mark.parametrize("command", [Stat(), ListOne(1), UidlOne(1), Last()])
+@pytest.mark.parametrize("command", [Stat(), List(1), Uidl(1), Last()])
 @pytest.mark.parametrize("text", [b"", b"none", b"-1 5", b"9" * 5_000, b"\x1b[2J\xe2\x80\xae"])
 def test_single_line_replies_that_cannot_be_read(command: Command[Any], text: bytes) -> None:
     noted: Faults = {}
@@ -284,18 +282,18 @@ def test_single_line_replies_that_cannot_be_read(command: Command[Any], text: by
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("command", [ListOne(1), UidlOne(1)])
+@pytest.mark.parametrize("command", [List(1), Uidl(1)])
 def test_an_answer_about_another_message(command: Command[Any]) -> None:
     with pytest.raises(RemoteProtocolError, match="about another message: 2 5") as caught:
         SINGLE_LINE_PARSERS[command.shape](command, b"2 5", {})
     assert caught.value.command == command
 
 
-@pytest.mark.parametrize("command", [ListOne("1-1"), UidlOne("1-1")])
+@pytest.mark.parametrize("command", [List("1-1"), Uidl("1-1")])
 def test_an_answer_about_what_only_the_server_understands(command: Command[Any]) -> None:
     reply = SINGLE_LINE_PARSERS[command.shape](command, b"2 5", {})
-    assert isinstance(reply, ListOneReply | UidlOneReply)
-    assert reply.listing.number == 2
+    assert isinstance(reply, ListReply | UidlReply)
+    assert reply.listings.numbers == (2,)
 
 
 @pytest.mark.parametrize(

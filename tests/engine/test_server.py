@@ -27,6 +27,7 @@ from pop3proto import (
     LimitError,
     Limits,
     List,
+    Listings,
     ListReply,
     LocalProtocolError,
     MechanismsReply,
@@ -40,7 +41,6 @@ from pop3proto import (
     RemoteProtocolError,
     ResponseCode,
     Retr,
-    ScanListings,
     ServerConnection,
     Signal,
     Stat,
@@ -51,7 +51,6 @@ from pop3proto import (
     Top,
     Uidl,
     UidlReply,
-    UniqueIdListings,
     Upload,
     User,
     Utf8,
@@ -111,8 +110,8 @@ def test_commands_are_seen_in_the_state_that_the_answer_before_leaves_behind() -
     [
         (Stat(), Ok(Stat())),
         (Noop(), StatReply(Noop(), 0, 0)),
-        (List(), UidlReply(List(), UniqueIdListings())),
-        (Uidl(), ListReply(Uidl(), ScanListings())),
+        (List(), UidlReply(List(), Listings())),
+        (Uidl(), ListReply(Uidl(), Listings())),
         (Retr(1), Ok(Retr(1))),
         (Noop(), MessageStart(Noop())),
         (Dele(1), Challenge(Dele(1))),
@@ -173,7 +172,7 @@ def test_an_auth_exchange_that_fails(last: Command[Any]) -> None:
 def test_listings_and_capabilities() -> None:
     connection = server()
     asked(connection, List())
-    assert connection.send(ListReply(List(), ScanListings([(1, 2)]))) == b"+OK\r\n1 2\r\n.\r\n"
+    assert connection.send(ListReply(List(), Listings([(1, 2)]))) == b"+OK\r\n1 2\r\n.\r\n"
     asked(connection, Capa())
     reply = CapaReply(Capa(), Capabilities.of("TOP", ".X"))
     assert connection.send(reply) == b"+OK\r\nTOP\r\n..X\r\n.\r\n"

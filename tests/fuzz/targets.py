@@ -29,12 +29,10 @@ from pop3proto import (
     Extension,
     Fault,
     Lang,
-    Languages,
     Last,
     Leniency,
     Limits,
     List,
-    ListOne,
     Noop,
     Pass,
     Quit,
@@ -47,7 +45,6 @@ from pop3proto import (
     Stls,
     Top,
     Uidl,
-    UidlOne,
     Upload,
     User,
     Utf8,
@@ -79,8 +76,8 @@ __all__ = [
 
 MARK = b"\xfe"
 COMMANDS: tuple[Command[Any], ...] = (
-    *(Noop(), Stat(), List(), ListOne(1), ListOne(2), Uidl(), UidlOne(1), UidlOne(2), Last()),
-    *(Retr(1), Retr(2), Top(1, 0), Dele(1), Rset(), Capa(), Lang("en"), Languages(), Quit()),
+    *(Noop(), Stat(), List(), List(1), List(2), Uidl(), Uidl(1), Uidl(2), Last()),
+    *(Retr(1), Retr(2), Top(1, 0), Dele(1), Rset(), Capa(), Lang("en"), Lang(), Quit()),
     *(Extension.single("XTND XMIT"), Extension.multi("XTND XLST"), Upload(b"text\n")),
     *(User("user"), Pass("secret"), Apop("user", "0" * 32), Rpop("user"), AuthList()),
     *(Auth("PLAIN"), Auth("PLAIN", b"\0user\0secret"), Auth("CRAM-MD5")),

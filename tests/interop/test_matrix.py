@@ -21,7 +21,6 @@ from pop3proto import (
     CommandError,
     Extension,
     Lang,
-    Languages,
     Last,
     MaildropInUseError,
     State,
@@ -50,8 +49,8 @@ ROWS = [(server, mode) for server, modes in SERVERS.items() for mode in modes]
 TITLE = "servers, and the clients that fetch from them (ok / writes of all RETRs)"
 FEW = 30
 SECONDS_TO_RELEASE = 30.0
-BEFORE_LOGIN = (Utf8(), AuthList(), Languages())
-BEHIND_LOGIN = (Last(), Languages(), Lang("en"), Extension.multi("XTND XLST Subject"))
+BEFORE_LOGIN = (Utf8(), AuthList(), Lang())
+BEHIND_LOGIN = (Last(), Lang(), Lang("en"), Extension.multi("XTND XLST Subject"))
 
 
 class Writes(Recorder):

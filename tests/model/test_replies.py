@@ -14,14 +14,14 @@ from pop3proto import (
     Challenge,
     ErrorReply,
     Greeting,
+    Lang,
+    LangReply,
     Language,
-    Languages,
-    LanguagesReply,
     Last,
     LastReply,
     List,
-    ListOne,
-    ListOneReply,
+    Listing,
+    Listings,
     ListReply,
     LocalProtocolError,
     MechanismsReply,
@@ -34,22 +34,16 @@ from pop3proto import (
     Pass,
     ResponseCode,
     Retr,
-    ScanListing,
-    ScanListings,
     Stat,
     StatReply,
     Uidl,
-    UidlOne,
-    UidlOneReply,
     UidlReply,
-    UniqueIdListing,
-    UniqueIdListings,
 )
 from pop3proto.model.commands import AuthList
 from pop3proto.model.replies import split_response_code
 from tests.samples import ASCII_CONTROLS, TIMESTAMP, with_control
 
-ONE_ID = UniqueIdListing(2, b"QhdPYR:00WBw1Ph7x7")
+ONE_ID = Listings([Listing(2, unique_id=b"QhdPYR:00WBw1Ph7x7")])
 # The examples of RFC 1939, RFC 2449 section 8.1 and RFC 6856 section 3, where they have one.
 WIRE: list[tuple[Any, bytes]] = [
     (Greeting(), b"+OK\r\n"),
@@ -67,17 +61,18 @@ WIRE: list[tuple[Any, bytes]] = [
     (ErrorReply(None, "", ResponseCode.SYS_TEMP), b"-ERR [SYS/TEMP]\r\n"),
     (StatReply(Stat(), 2, 320), b"+OK 2 320\r\n"),
     (StatReply(Stat(), 0, 0), b"+OK 0 0\r\n"),
-    (ListOneReply(ListOne(2), ScanListing(2, 200)), b"+OK 2 200\r\n"),
+    (ListReply(List(2), Listings([Listing(2, 200)])), b"+OK 2 200\r\n"),
     (
-        ListReply(List(), ScanListings([(1, 120), (2, 200)]), "2 messages (320 octets)"),
+        ListReply(List(), Listings([(1, 120), (2, 200)]), "2 messages (320 octets)"),
         b"+OK 2 messages (320 octets)\r\n1 120\r\n2 200\r\n.\r\n",
     ),
-    (ListReply(List(), ScanListings()), b"+OK\r\n.\r\n"),
-    (UidlOneReply(UidlOne(2), ONE_ID), b"+OK 2 QhdPYR:00WBw1Ph7x7\r\n"),
+    (ListReply(List(), Listings()), b"+OK\r\n.\r\n"),
+    (UidlReply(Uidl(2), ONE_ID), b"+OK 2 QhdPYR:00WBw1Ph7x7\r\n"),
     (
-        UidlReply(Uidl(), UniqueIdListings([(1, b"whqtswO00WBw418f9t5JxYwZ"), ONE_ID])),
+        UidlReply(Uidl(), Listings([(1, None, b"whqtswO00WBw418f9t5JxYwZ"), *ONE_ID])),
         b"+OK\r\n1 whqtswO00WBw418f9t5JxYwZ\r\n2 QhdPYR:00WBw1Ph7x7\r\n.\r\n",
     ),
+    (LangReply(Lang("es"), (), "es Español"), "+OK es Español\r\n".encode()),
     (LastReply(Last(), 0), b"+OK 0\r\n"),
     (LastReply(Last(), 7), b"+OK 7\r\n"),
     (
@@ -89,10 +84,10 @@ WIRE: list[tuple[Any, bytes]] = [
         b"+OK\r\n..\r\n...\r\n..X\r\nX.\r\n\r\n\xff\r\n.\r\n",
     ),
     (
-        LanguagesReply(Languages(), (Language("en", "English"), Language("es", "Español"))),
+        LangReply(Lang(), (Language("en", "English"), Language("es", "Español"))),
         "+OK\r\nen English\r\nes Español\r\n.\r\n".encode(),
     ),
-    (LanguagesReply(Languages(), (Language("en"),), "x"), b"+OK x\r\nen\r\n.\r\n"),
+    (LangReply(Lang(), (Language("en"),), "x"), b"+OK x\r\nen\r\n.\r\n"),
     (MechanismsReply(AuthList(), ("PLAIN", "LOGIN")), b"+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n"),
     (MechanismsReply(AuthList(), (".x",), "these"), b"+OK these\r\n..x\r\n.\r\n"),
     (Challenge(Auth("CRAM-MD5"), b"<1@example.org>"), b"+ PDFAZXhhbXBsZS5vcmc+\r\n"),
@@ -106,18 +101,18 @@ WITH_TEXT: list[Any] = [
     lambda text: Ok(Noop(), text),
     lambda text: ErrorReply(Noop(), text),
     lambda text: ErrorReply(Noop(), text, ResponseCode.AUTH),
-    lambda text: ListReply(List(), ScanListings(), text),
-    lambda text: UidlReply(Uidl(), UniqueIdListings(), text),
+    lambda text: ListReply(List(), Listings(), text),
+    lambda text: UidlReply(Uidl(), Listings(), text),
     lambda text: CapaReply(Capa(), Capabilities(), text),
-    lambda text: LanguagesReply(Languages(), (), text),
+    lambda text: LangReply(Lang(), (), text),
     lambda text: MechanismsReply(AuthList(), (), text),
     lambda text: MessageStart(Retr(1), text),
 ]
 WITH_ROWS: list[Any] = [
     lambda text: Challenge(Auth("PLAIN"), text=text),
     lambda text: CapaReply(Capa(), Capabilities.of("TOP", text)),
-    lambda text: LanguagesReply(Languages(), (Language(text),)),
-    lambda text: LanguagesReply(Languages(), (Language("en", text),)),
+    lambda text: LangReply(Lang(), (Language(text),)),
+    lambda text: LangReply(Lang(), (Language("en", text),)),
     lambda text: MechanismsReply(AuthList(), ("PLAIN", text)),
 ]
 
@@ -173,13 +168,10 @@ def test_a_challenge_is_as_long_as_it_has_to_be() -> None:
     "reply",
     [
         StatReply(Stat(), 1, None),
-        ListOneReply(ListOne(1), ScanListing(1, None)),
-        ListReply(List(), ScanListings([(1, 5), (2, None)])),
+        ListReply(List(1), Listings([Listing(1, None)])),
+        ListReply(List(), Listings([(1, 5), (2, None)])),
         StatReply(Stat(), -1, 5),
         StatReply(Stat(), 1, -5),
-        ListOneReply(ListOne(1), ScanListing(0, 5)),
-        ListOneReply(ListOne(1), ScanListing(1, -5)),
-        UidlOneReply(UidlOne(1), UniqueIdListing(-1, b"x")),
         LastReply(Last(), -1),
     ],
 )
@@ -191,7 +183,7 @@ def test_what_is_no_number_is_not_sent(reply: Any) -> None:
 @pytest.mark.parametrize("unique_id", [b"!", b"~", b"x" * 70, b".", b"a/b:c<d>"])
 def test_unique_ids_that_may_be_sent(unique_id: bytes) -> None:
     wire = b"+OK 1 " + unique_id + b"\r\n"
-    assert UidlOneReply(UidlOne(1), UniqueIdListing(1, unique_id)).to_bytes() == wire
+    assert UidlReply(Uidl(1), Listings([Listing(1, unique_id=unique_id)])).to_bytes() == wire
 
 
 @pytest.mark.parametrize(
@@ -199,11 +191,11 @@ def test_unique_ids_that_may_be_sent(unique_id: bytes) -> None:
     [None, b"", b" ", b"a b", b"a\r\n.\r\n", b"\x7f", b"\xe9", b"\x00", b"\t", b"x" * 71],
 )
 def test_unique_ids_that_may_not_be_sent(unique_id: bytes | None) -> None:
-    row = UniqueIdListing(1, unique_id)
+    row = Listings([Listing(1, unique_id=unique_id)])
     with pytest.raises(LocalProtocolError, match="1 to 70 printable ASCII characters"):
-        UidlOneReply(UidlOne(1), row).to_bytes()
+        UidlReply(Uidl(1), row).to_bytes()
     with pytest.raises(LocalProtocolError, match="1 to 70 printable ASCII characters"):
-        UidlReply(Uidl(), UniqueIdListings([(2, b"x"), row])).to_bytes()
+        UidlReply(Uidl(), Listings([(2, None, b"x"), *row])).to_bytes()
 
 
 @pytest.mark.parametrize(
@@ -367,3 +359,18 @@ def test_a_reply_does_not_show_the_secret_of_its_command() -> None:
     ):
         assert "tanstaaf" not in repr(reply)
         assert "tanstaaf" not in str(reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ListReply(List(1), Listings()),
+        ListReply(List(1), Listings([(1, 5), (2, 5)])),
+        ListReply(List(1), Listings([(1, 5)]), "text"),
+        UidlReply(Uidl(1), Listings([(1, None, b"a"), (2, None, b"b")])),
+        LangReply(Lang("en"), (Language("en"),)),
+    ],
+)
+def test_the_answer_to_one_has_the_form_of_one(reply: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="the answer"):
+        reply.to_bytes()

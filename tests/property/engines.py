@@ -22,9 +22,10 @@ from pop3proto import (
     ErrorReply,
     Extension,
     InvalidCommand,
-    LanguagesReply,
+    LangReply,
     LastReply,
-    ListOneReply,
+    Listing,
+    Listings,
     ListReply,
     LocalProtocolError,
     MechanismsReply,
@@ -35,18 +36,13 @@ from pop3proto import (
     Pop3Error,
     RemoteProtocolError,
     ReplyShape,
-    ScanListing,
-    ScanListings,
     ServerConnection,
     Signal,
     State,
     StatReply,
     Stls,
     StlsInjectionError,
-    UidlOneReply,
     UidlReply,
-    UniqueIdListing,
-    UniqueIdListings,
 )
 from pop3proto.model.value import replace
 from pop3proto.transcript import TlsEstablished
@@ -264,13 +260,16 @@ def positive(command: Command[Any], auth: Auth | None = None) -> list[Any]:
     number = asked if isinstance(asked, int) else 1
     by_shape: dict[ReplyShape, list[Any]] = {
         ReplyShape.DROP_LISTING: [StatReply(command, 2, 320)],
-        ReplyShape.SCAN_LISTING: [ListOneReply(command, ScanListing(number, 120))],
-        ReplyShape.UNIQUE_ID_LISTING: [UidlOneReply(command, UniqueIdListing(number, b"a"))],
+        ReplyShape.SCAN_LISTING: [ListReply(command, Listings([Listing(number, 120)]))],
+        ReplyShape.UNIQUE_ID_LISTING: [
+            UidlReply(command, Listings([Listing(number, unique_id=b"a")]))
+        ],
         ReplyShape.LAST_MESSAGE: [LastReply(command, 1)],
-        ReplyShape.SCAN_LISTINGS: [ListReply(command, ScanListings([(1, 120), (2, 200)]))],
-        ReplyShape.UNIQUE_ID_LISTINGS: [UidlReply(command, UniqueIdListings([(1, b"a")]))],
+        ReplyShape.SCAN_LISTINGS: [ListReply(command, Listings([(1, 120), (2, 200)]))],
+        ReplyShape.UNIQUE_ID_LISTINGS: [UidlReply(command, Listings([(1, None, b"a")]))],
         ReplyShape.CAPABILITIES: [CapaReply(command, Capabilities.of("TOP", "SASL PLAIN"))],
-        ReplyShape.LANGUAGES: [LanguagesReply(command, ())],
+        ReplyShape.LANGUAGES: [LangReply(command, ())],
+        ReplyShape.LANGUAGE: [LangReply(command)],
         ReplyShape.MECHANISMS: [MechanismsReply(command, ("PLAIN",))],
         ReplyShape.MESSAGE: [
             MessageStart(command),

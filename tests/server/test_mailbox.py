@@ -10,24 +10,18 @@ from pop3proto import (
     Last,
     LastReply,
     List,
-    ListOne,
-    ListOneReply,
+    Listing,
+    Listings,
     ListReply,
     Noop,
     Ok,
     Retr,
     Rset,
-    ScanListing,
-    ScanListings,
     Stat,
     StatReply,
     Top,
     Uidl,
-    UidlOne,
-    UidlOneReply,
     UidlReply,
-    UniqueIdListing,
-    UniqueIdListings,
 )
 from pop3proto.server import StoredMessage
 from pop3proto.server.mailbox import OpenedMaildrop
@@ -68,24 +62,24 @@ def opened(*deleted: int) -> OpenedMaildrop:
 
 def test_listings() -> None:
     maildrop = opened()
-    sizes = ScanListings([(1, 6), (2, 60), (3, 600)])
-    ids = UniqueIdListings([(1, b"a"), (2, b"b"), (3, b"c")])
+    sizes = Listings([(1, 6), (2, 60), (3, 600)])
+    ids = Listings([(1, None, b"a"), (2, None, b"b"), (3, None, b"c")])
     assert maildrop.answer(Stat()) == StatReply(Stat(), 3, 666)
     assert maildrop.answer(List()) == ListReply(List(), sizes, "3 messages (666 octets)")
     assert maildrop.answer(Uidl()) == UidlReply(Uidl(), ids, "3 messages (666 octets)")
-    assert maildrop.answer(ListOne(2)) == ListOneReply(ListOne(2), ScanListing(2, 60))
-    assert maildrop.answer(UidlOne(3)) == UidlOneReply(UidlOne(3), UniqueIdListing(3, b"c"))
+    assert maildrop.answer(List(2)) == ListReply(List(2), Listings([Listing(2, 60)]))
+    assert maildrop.answer(Uidl(3)) == UidlReply(Uidl(3), Listings([Listing(3, unique_id=b"c")]))
     assert maildrop.answer(Noop()) == Ok(Noop())
 
 
 def test_marked_messages_are_gone() -> None:
     maildrop = opened(2)
-    sizes, ids = ScanListings([(1, 6), (3, 600)]), UniqueIdListings([(1, b"a"), (3, b"c")])
+    sizes, ids = Listings([(1, 6), (3, 600)]), Listings([(1, None, b"a"), (3, None, b"c")])
     assert maildrop.marked == {2}
     assert maildrop.answer(Stat()) == StatReply(Stat(), 2, 606)
     assert maildrop.answer(List()) == ListReply(List(), sizes, "2 messages (606 octets)")
     assert maildrop.answer(Uidl()) == UidlReply(Uidl(), ids, "2 messages (606 octets)")
-    for command in (ListOne(2), UidlOne(2), Dele(2)):
+    for command in (List(2), Uidl(2), Dele(2)):
         assert maildrop.answer(command) == ErrorReply(command, "no such message")
     assert maildrop.read(Retr(2)) is None
     assert maildrop.read(Top(2, 0)) is None
@@ -104,7 +98,7 @@ def test_rset_brings_them_back() -> None:
 @pytest.mark.parametrize("message", [4, 2**31 - 1, "2x", "01", "0", "-1", "+2", "*"])
 def test_what_is_no_message_number(message: int | str) -> None:
     maildrop = opened()
-    commands: list[Command[object]] = [ListOne(message), UidlOne(message), Dele(message)]
+    commands: list[Command[object]] = [List(message), Uidl(message), Dele(message)]
     for command in commands:
         assert maildrop.answer(command) == ErrorReply(command, "no such message")
     assert maildrop.read(Retr(message)) is None

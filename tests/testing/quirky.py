@@ -11,9 +11,8 @@ from pop3proto import (
     Capabilities,
     Fault,
     Leniency,
-    ScanListings,
+    Listings,
     StatReply,
-    UniqueIdListings,
 )
 from pop3proto.model.leniency import ServerProfile
 from pop3proto.model.value import replace
@@ -77,8 +76,8 @@ class Seen:
     capabilities: Capabilities | None
     """Behind it."""
     stat: StatReply | None
-    sizes: ScanListings
-    ids: UniqueIdListings
+    sizes: Listings
+    ids: Listings
     bodies: list[bytes]
     top: bytes
     noop: str

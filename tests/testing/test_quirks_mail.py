@@ -13,7 +13,7 @@ from pop3proto import (
     DeadConnectionError,
     DeadlineError,
     Fault,
-    ListOne,
+    List,
     Noop,
     RemoteProtocolError,
     Retr,
@@ -158,8 +158,8 @@ def test_pipelining_out_of_step() -> None:
         assert client.closed
     with start({Quirk.PIPELINED_BACKWARDS}, pipelining=False) as client:
         client.login("user", "secret", mechanisms=["USER"])
-        rows = unwrapped(client.batch([ListOne(1), ListOne(2)]))
-        assert [row.listing.number for row in rows] == [1, 2]
+        rows = unwrapped(client.batch([List(1), List(2)]))
+        assert [row.listings[0].number for row in rows] == [1, 2]
 
 
 def test_pipelining_before_the_login_closes_too() -> None:
@@ -182,8 +182,8 @@ def test_answers_that_are_mixed(messages: list[bytes]) -> None:
 
 def test_short_answers_that_are_mixed_are_whole() -> None:
     with logged_in(Quirk.PIPELINED_MIXED) as client:
-        rows = unwrapped(client.batch([ListOne(1), ListOne(2)]))
-        assert [row.listing.number for row in rows] == [1, 2]
+        rows = unwrapped(client.batch([List(1), List(2)]))
+        assert [row.listings[0].number for row in rows] == [1, 2]
 
 
 @pytest.mark.parametrize("quirk", [Quirk.SECOND_REPLY, Quirk.CLOSES_BEFORE_QUIT])

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model.capabilities import Capabilities
-from ..model.listings import MessageListings
+from ..model.listings import Listings
 from ..server import MemoryMaildrops
 from ..testing import LoopbackServer, serve
 from ..transports import Security
@@ -141,7 +141,7 @@ def _capability_table(capabilities: Capabilities) -> Table:
     return table
 
 
-def _message_table(listings: MessageListings, names: list[str]) -> Table:
+def _message_table(listings: Listings, names: list[str]) -> Table:
     table = Table("No.", "Octets", "Unique-id", "Difficulty", title="Messages in the maildrop")
     for (number, octets, unique_id), name in zip(listings, names, strict=True):
         identifier = Text((unique_id or b"").decode("ascii", "backslashreplace"))
@@ -149,9 +149,7 @@ def _message_table(listings: MessageListings, names: list[str]) -> Table:
     return table
 
 
-def _download(
-    console: Console, client: Client, listings: MessageListings, files: list[Path]
-) -> None:
+def _download(console: Console, client: Client, listings: Listings, files: list[Path]) -> None:
     """Fetch each message into its file; the commands are sent ahead."""
     total = sum(octets or 0 for _, octets, _ in listings)
     columns = (TextColumn("Downloading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
@@ -162,7 +160,7 @@ def _download(
         def progress(octets: int, expected: int | None) -> None:
             bar.update(task, completed=done + octets)
 
-        numbers = listings.scan_listings.numbers
+        numbers = listings.numbers
         outcomes = client.retr_many(numbers, progress=progress)
         for path, outcome in zip(files, outcomes, strict=True):
             content = outcome.unwrap().content
@@ -184,7 +182,7 @@ def _compare(console: Console, files: list[Path], held: list[bytes]) -> bool:
     return not wrong
 
 
-def _compare_rest(console: Console, before: MessageListings, after: MessageListings) -> bool:
+def _compare_rest(console: Console, before: Listings, after: Listings) -> bool:
     """Say whether all messages but the first are still there, by their unique-ids."""
     _, *expected = (unique_id for _, _, unique_id in before)
     as_expected = [unique_id for _, _, unique_id in after] == expected

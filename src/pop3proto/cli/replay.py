@@ -11,7 +11,7 @@ from rich.text import Text
 from ..model.commands import Command
 from ..model.events import ClientEvent, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation
-from ..model.listings import ScanListings, UniqueIdListings
+from ..model.listings import Listings
 from ..model.replies import ErrorReply, MessageData
 from ..model.value import field_names
 from ..transcript import Replay, Transcript, replay
@@ -88,9 +88,9 @@ def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, ScanListings | UniqueIdListings):
+    if isinstance(value, Listings):
         # Each row takes a dozen characters at the least, so these are more than are shown.
-        return ascii([tuple(row) for row in value[:_LONGEST]])
+        return ascii([tuple(x for x in row if x is not None) for row in value[:_LONGEST]])
     return ascii(value)
 
 

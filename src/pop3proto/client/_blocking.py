@@ -17,13 +17,10 @@ from ..model.capabilities import Capabilities
 from ..model.commands import Command
 from ..model.leniency import Deviation
 from ..model.listings import (
-    MessageListings,
-    ScanListing,
-    ScanListings,
-    UniqueIdListing,
-    UniqueIdListings,
+    Listing,
+    Listings,
 )
-from ..model.replies import Greeting, Language, Message, Ok, StatReply
+from ..model.replies import Greeting, LangReply, Language, Message, Ok, StatReply
 from ..model.states import State
 from ..sasl import Mechanism
 from .client import AsyncClient
@@ -308,7 +305,7 @@ class Client:
         """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
         return run(self._client.utf8())
 
-    def lang(self, tag: str) -> Ok:
+    def lang(self, tag: str) -> LangReply:
         """Choose the language of the server's texts (RFC 6856 section 3)."""
         return run(self._client.lang(tag))
 
@@ -321,26 +318,26 @@ class Client:
         return run(self._client.stat())
 
     @overload
-    def list(self, message: None = None) -> ScanListings: ...
+    def list(self, message: None = None) -> Listings: ...
     @overload
-    def list(self, message: int | str) -> ScanListing: ...
-    def list(self, message: int | str | None = None) -> ScanListings | ScanListing:
+    def list(self, message: int | str) -> Listing: ...
+    def list(self, message: int | str | None = None) -> Listings | Listing:
         """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
         if message is None:
             return run(self._client.list())
         return run(self._client.list(message))
 
     @overload
-    def uidl(self, message: None = None) -> UniqueIdListings: ...
+    def uidl(self, message: None = None) -> Listings: ...
     @overload
-    def uidl(self, message: int | str) -> UniqueIdListing: ...
-    def uidl(self, message: int | str | None = None) -> UniqueIdListings | UniqueIdListing:
+    def uidl(self, message: int | str) -> Listing: ...
+    def uidl(self, message: int | str | None = None) -> Listings | Listing:
         """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
         if message is None:
             return run(self._client.uidl())
         return run(self._client.uidl(message))
 
-    def messages(self) -> MessageListings:
+    def messages(self) -> Listings:
         """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is

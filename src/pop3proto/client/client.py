@@ -12,27 +12,21 @@ from ..model.commands import (
     Capa,
     Dele,
     Lang,
-    Languages,
     Last,
     List,
-    ListOne,
     Noop,
     Retr,
     Rset,
     Stat,
     Top,
     Uidl,
-    UidlOne,
     Utf8,
 )
 from ..model.listings import (
-    MessageListings,
-    ScanListing,
-    ScanListings,
-    UniqueIdListing,
-    UniqueIdListings,
+    Listing,
+    Listings,
 )
-from ..model.replies import Language, Message, Ok, StatReply
+from ..model.replies import LangReply, Language, Message, Ok, StatReply
 from .authentication import AuthenticatingSession
 from .batch import AsyncBatch
 from .files import replacing
@@ -64,40 +58,40 @@ class AsyncClient(AuthenticatingSession):
         """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
         return await self.call(Utf8())
 
-    async def lang(self, tag: str) -> Ok:
+    async def lang(self, tag: str) -> LangReply:
         """Choose the language of the server's texts (RFC 6856 section 3)."""
         return await self.call(Lang(tag))
 
     async def languages(self) -> tuple[Language, ...]:
         """The languages that the server speaks (RFC 6856 section 3)."""
-        return (await self.call(Languages())).languages
+        return (await self.call(Lang())).languages
 
     async def stat(self) -> StatReply:
         """How many messages there are, and their octets together (RFC 1939 section 5)."""
         return await self.call(Stat())
 
     @overload
-    async def list(self, message: None = None) -> ScanListings: ...
+    async def list(self, message: None = None) -> Listings: ...
     @overload
-    async def list(self, message: int | str) -> ScanListing: ...
-    async def list(self, message: int | str | None = None) -> ScanListings | ScanListing:
+    async def list(self, message: int | str) -> Listing: ...
+    async def list(self, message: int | str | None = None) -> Listings | Listing:
         """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
         if message is None:
             self._listings = (await self.call(List())).listings
             return self._listings
-        return (await self.call(ListOne(message))).listing
+        return (await self.call(List(message))).listings[0]
 
     @overload
-    async def uidl(self, message: None = None) -> UniqueIdListings: ...
+    async def uidl(self, message: None = None) -> Listings: ...
     @overload
-    async def uidl(self, message: int | str) -> UniqueIdListing: ...
-    async def uidl(self, message: int | str | None = None) -> UniqueIdListings | UniqueIdListing:
+    async def uidl(self, message: int | str) -> Listing: ...
+    async def uidl(self, message: int | str | None = None) -> Listings | Listing:
         """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
         if message is None:
             return (await self.call(Uidl())).listings
-        return (await self.call(UidlOne(message))).listing
+        return (await self.call(Uidl(message))).listings[0]
 
-    async def messages(self) -> MessageListings:
+    async def messages(self) -> Listings:
         """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
@@ -106,15 +100,15 @@ class AsyncClient(AuthenticatingSession):
         """
         # Some servers refuse LIST when there is nothing to list.
         if (await self.stat()).count == 0:
-            return MessageListings(ScanListings())
+            return Listings()
         listings = await self.list()
         try:
-            return MessageListings(listings, await self.uidl())
+            return listings.joined(await self.uidl())
         except CommandError as error:
             announced = self.capabilities is not None and self.capabilities.uidl
             if announced or error.code is not None:
                 raise
-            return MessageListings(listings)
+            return listings
 
     async def retr(
         self,

@@ -36,7 +36,7 @@ from ..model.commands import (
     Utf8,
 )
 from ..model.leniency import Deviation
-from ..model.listings import ScanListings
+from ..model.listings import Listings
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused
@@ -79,7 +79,7 @@ class Session:
         # The server's name, which some mechanisms prove the password for.
         self._host = host
         # What LIST said last, for what progress has to expect.
-        self._listings: ScanListings | None = None
+        self._listings: Listings | None = None
 
     @classmethod
     async def start(
@@ -227,10 +227,8 @@ class Session:
         number = command.message if isinstance(command, Retr) else None
         if self._listings is None or not isinstance(number, int):
             return None
-        try:
-            return self._listings.octets(number)
-        except KeyError:
-            return None
+        listing = self._listings.get(number)
+        return None if listing is None else listing.octets
 
     async def _read_greeting(self) -> None:
         seconds = self._options.timeouts.greeting

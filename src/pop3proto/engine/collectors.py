@@ -15,11 +15,11 @@ from ..model.capabilities import Capabilities
 from ..model.commands import Command
 from ..model.leniency import Fault
 from ..model.limits import Limits
-from ..model.listings import NO_SIZE, ScanListings, UniqueIdListings
+from ..model.listings import NO_SIZE, Listings
 from ..model.replies import (
     CapaReply,
+    LangReply,
     Language,
-    LanguagesReply,
     ListReply,
     MechanismsReply,
     UidlReply,
@@ -39,7 +39,7 @@ from .wire import BodyReader
 
 __all__ = ["COLLECTORS", "Collector"]
 
-CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LanguagesReply | MechanismsReply
+CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LangReply | MechanismsReply
 
 # How many octets it takes for rows to be parsed many at once: few are quicker one by one.
 _SEVERAL = 80
@@ -190,7 +190,7 @@ class ScanListingsCollector(_NumberedRows):
             sizes.append(NO_SIZE if octets is None else octets)
 
     def reply(self) -> ListReply:
-        return ListReply(self.command, ScanListings.from_columns(*self._columns), self.text)
+        return ListReply(self.command, Listings.from_columns(*self._columns), self.text)
 
 
 class UniqueIdListingsCollector(_NumberedRows):
@@ -226,7 +226,8 @@ class UniqueIdListingsCollector(_NumberedRows):
             ends.append(len(ids))
 
     def reply(self) -> UidlReply:
-        listings = UniqueIdListings.from_columns(*self._columns)
+        numbers, ends, ids = self._columns
+        listings = Listings.from_columns(numbers, None, ends, ids)
         # Where each is greater than the one before, as the ids of many servers are, none repeats.
         if not self._ascending and self._hashes_repeat():
             self._note_duplicates(listings)
@@ -245,9 +246,9 @@ class UniqueIdListingsCollector(_NumberedRows):
             start = end
         return any(len(set(part)) < len(part) for part in parts)
 
-    def _note_duplicates(self, listings: UniqueIdListings) -> None:
+    def _note_duplicates(self, listings: Listings) -> None:
         seen: set[bytes] = set()
-        for number, unique_id in listings:
+        for number, _, unique_id in listings:
             if unique_id is None:
                 continue
             if unique_id in seen:
@@ -284,10 +285,10 @@ class CapabilitiesCollector(_Lines):
 class LanguagesCollector(_Lines):
     """LANG without an argument (RFC 6856 section 3)."""
 
-    def reply(self) -> LanguagesReply:
+    def reply(self) -> LangReply:
         words = (line.partition(b" ") for line in self.lines)
         languages = (Language(decode(tag), decode(name.strip())) for tag, _, name in words)
-        return LanguagesReply(self.command, tuple(languages), self.text)
+        return LangReply(self.command, tuple(languages), self.text)
 
 
 class MechanismsCollector(_Lines):

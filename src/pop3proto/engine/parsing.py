@@ -13,14 +13,15 @@ from ..errors import RemoteProtocolError, printable
 from ..model.commands import Command
 from ..model.grammar import MAX_SIZE_DIGITS, decode_base64, parse_message_number, parse_number
 from ..model.leniency import Fault
-from ..model.listings import ScanListing, UniqueIdListing
+from ..model.listings import Listings
 from ..model.replies import (
     Challenge,
     ErrorReply,
+    LangReply,
     LastReply,
-    ListOneReply,
+    ListReply,
     StatReply,
-    UidlOneReply,
+    UidlReply,
     split_response_code,
 )
 from ..model.states import ReplyShape
@@ -181,16 +182,20 @@ def _check_number(command: Command[Any], number: int, text: bytes) -> None:
         )
 
 
-def _parse_list_one(command: Command[Any], text: bytes, faults: Faults) -> ListOneReply:
-    listing = ScanListing(*parse_scan_row(text, command, faults))
-    _check_number(command, listing.number, text)
-    return ListOneReply(command, listing)
+def _parse_list_one(command: Command[Any], text: bytes, faults: Faults) -> ListReply:
+    number, octets = parse_scan_row(text, command, faults)
+    _check_number(command, number, text)
+    return ListReply(command, Listings([(number, octets)]))
 
 
-def _parse_uidl_one(command: Command[Any], text: bytes, faults: Faults) -> UidlOneReply:
-    listing = UniqueIdListing(*parse_unique_id_row(text, command, faults))
-    _check_number(command, listing.number, text)
-    return UidlOneReply(command, listing)
+def _parse_uidl_one(command: Command[Any], text: bytes, faults: Faults) -> UidlReply:
+    number, unique_id = parse_unique_id_row(text, command, faults)
+    _check_number(command, number, text)
+    return UidlReply(command, Listings([(number, None, unique_id)]))
+
+
+def _parse_lang(command: Command[Any], text: bytes, faults: Faults) -> LangReply:
+    return LangReply(command, (), decode(text))
 
 
 def _parse_last(command: Command[Any], text: bytes, faults: Faults) -> LastReply:
@@ -201,11 +206,12 @@ def _parse_last(command: Command[Any], text: bytes, faults: Faults) -> LastReply
     return LastReply(command, number)
 
 
-SingleLineReply: TypeAlias = StatReply | ListOneReply | UidlOneReply | LastReply
+SingleLineReply: TypeAlias = StatReply | ListReply | UidlReply | LastReply | LangReply
 
 SINGLE_LINE_PARSERS: dict[ReplyShape, Callable[[Command[Any], bytes, Faults], SingleLineReply]] = {
     ReplyShape.DROP_LISTING: _parse_stat,
     ReplyShape.SCAN_LISTING: _parse_list_one,
     ReplyShape.UNIQUE_ID_LISTING: _parse_uidl_one,
     ReplyShape.LAST_MESSAGE: _parse_last,
+    ReplyShape.LANGUAGE: _parse_lang,
 }

@@ -15,10 +15,8 @@ from ..model.commands import (
     Dele,
     Extension,
     Lang,
-    Languages,
     Last,
     List,
-    ListOne,
     Noop,
     Pass,
     Quit,
@@ -29,7 +27,6 @@ from ..model.commands import (
     Stls,
     Top,
     Uidl,
-    UidlOne,
     User,
     Utf8,
 )
@@ -102,8 +99,8 @@ def _message(word: bytes) -> int | str:
     return word.decode("ascii")
 
 
-def _with_message(command: Callable[[int | str], C]) -> Callable[[bytes | None], C]:
-    def parse(argument: bytes | None) -> C:
+def _with_message(command: Callable[[int | str], Command[Any]]) -> Parser:
+    def parse(argument: bytes | None) -> Command[Any]:
         return command(_message(_required(argument).strip(b" ")))
 
     return parse
@@ -155,9 +152,9 @@ _PARSERS: dict[bytes, Parser] = {
     b"AUTH": _either(_bare(AuthList), _auth),
     b"CAPA": _bare(Capa),
     b"DELE": _with_message(Dele),
-    b"LANG": _either(_bare(Languages), _lang),
+    b"LANG": _either(_bare(Lang), _lang),
     b"LAST": _bare(Last),
-    b"LIST": _either(_bare(List), _with_message(ListOne)),
+    b"LIST": _either(_bare(List), _with_message(List)),
     b"NOOP": _bare(Noop),
     b"PASS": _with_text(Pass),
     b"QUIT": _bare(Quit),
@@ -167,7 +164,7 @@ _PARSERS: dict[bytes, Parser] = {
     b"STAT": _bare(Stat),
     b"STLS": _bare(Stls),
     b"TOP": _top,
-    b"UIDL": _either(_bare(Uidl), _with_message(UidlOne)),
+    b"UIDL": _either(_bare(Uidl), _with_message(Uidl)),
     b"USER": _with_text(User),
     b"UTF8": _bare(Utf8),
 }

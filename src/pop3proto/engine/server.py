@@ -31,9 +31,8 @@ from ..model.replies import (
     Challenge,
     ErrorReply,
     Greeting,
-    LanguagesReply,
+    LangReply,
     LastReply,
-    ListOneReply,
     ListReply,
     MechanismsReply,
     MessageData,
@@ -41,7 +40,6 @@ from ..model.replies import (
     MessageStart,
     Ok,
     StatReply,
-    UidlOneReply,
     UidlReply,
 )
 from ..model.states import ReplyShape, Signal, State
@@ -61,14 +59,15 @@ _CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})
 _FITTING: dict[ReplyShape, tuple[type, ...]] = {
     ReplyShape.STATUS: (Ok,),
     ReplyShape.DROP_LISTING: (StatReply,),
-    ReplyShape.SCAN_LISTING: (ListOneReply,),
-    ReplyShape.UNIQUE_ID_LISTING: (UidlOneReply,),
+    ReplyShape.SCAN_LISTING: (ListReply,),
+    ReplyShape.UNIQUE_ID_LISTING: (UidlReply,),
     ReplyShape.LAST_MESSAGE: (LastReply,),
     ReplyShape.AUTHENTICATION: (Ok, Challenge),
     ReplyShape.SCAN_LISTINGS: (ListReply,),
     ReplyShape.UNIQUE_ID_LISTINGS: (UidlReply,),
     ReplyShape.CAPABILITIES: (CapaReply,),
-    ReplyShape.LANGUAGES: (LanguagesReply,),
+    ReplyShape.LANGUAGES: (LangReply,),
+    ReplyShape.LANGUAGE: (LangReply,),
     ReplyShape.MECHANISMS: (MechanismsReply,),
     ReplyShape.MESSAGE: (MessageStart,),
 }

@@ -8,7 +8,7 @@ what may not stand on a command line never gets near one.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from ..errors import LocalProtocolError
 from .command import (
@@ -28,14 +28,12 @@ from .grammar import MAX_MESSAGE_NUMBER
 from .login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from .replies import (
     CapaReply,
-    LanguagesReply,
+    LangReply,
     LastReply,
-    ListOneReply,
     ListReply,
     Message,
     Ok,
     StatReply,
-    UidlOneReply,
     UidlReply,
 )
 from .states import ReplyShape, State
@@ -53,10 +51,8 @@ __all__ = [
     "Dele",
     "Extension",
     "Lang",
-    "Languages",
     "Last",
     "List",
-    "ListOne",
     "Noop",
     "Pass",
     "Quit",
@@ -67,7 +63,6 @@ __all__ = [
     "Stls",
     "Top",
     "Uidl",
-    "UidlOne",
     "Upload",
     "User",
     "Utf8",
@@ -81,15 +76,6 @@ class Stat(Command[StatReply]):
     verb = "STAT"
     legal_states = TRANSACTION
     shape = ReplyShape.DROP_LISTING
-
-
-@value
-class List(Command[ListReply]):
-    """LIST without an argument: the size of every message (RFC 1939 section 5)."""
-
-    verb = "LIST"
-    legal_states = TRANSACTION
-    shape = ReplyShape.SCAN_LISTINGS
 
 
 @value
@@ -112,12 +98,55 @@ _set_message = slot_setter(_MessageCommand, "message")
 
 
 @value
-class ListOne(_MessageCommand[ListOneReply]):
-    """LIST with an argument: the size of one message (RFC 1939 section 5)."""
+class _ListingCommand(Command[R_co]):
+    """A command with a message as its one argument, or about all of them."""
+
+    message: int | str | None = None
+    """The message number, from 1, or ``None`` for every message; text is sent as it is, for
+    servers that take other names."""
+    shape: ReplyShape = field(init=False)
+    """One row, or a row for each message."""
+    _rows: ClassVar[ReplyShape]
+    _row: ClassVar[ReplyShape]
+
+    def __init__(self, message: int | str | None = None) -> None:
+        if message is not None:
+            check_message(message)
+        _set_listed(self, message)
+        _set_shape(self, self._rows if message is None else self._row)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({'' if self.message is None else f'message={self.message!r}'})"
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the command line with its CRLF."""
+        if self.message is None:
+            return self._wire_form
+        return line(self.verb.encode("ascii"), self.message)
+
+
+_set_listed = slot_setter(_ListingCommand, "message")
+_set_shape = slot_setter(_ListingCommand, "shape")
+
+
+@value
+class List(_ListingCommand[ListReply]):
+    """LIST: the size of one message or of each (RFC 1939 section 5)."""
 
     verb = "LIST"
     legal_states = TRANSACTION
-    shape = ReplyShape.SCAN_LISTING
+    _rows, _row = ReplyShape.SCAN_LISTINGS, ReplyShape.SCAN_LISTING
+
+
+@value
+class Uidl(_ListingCommand[UidlReply]):
+    """UIDL: the unique-id of one message or of each (RFC 1939 section 7)."""
+
+    verb = "UIDL"
+    legal_states = TRANSACTION
+    _rows, _row = ReplyShape.UNIQUE_ID_LISTINGS, ReplyShape.UNIQUE_ID_LISTING
 
 
 @value
@@ -193,24 +222,6 @@ class Top(Command[Message]):
 
 
 @value
-class Uidl(Command[UidlReply]):
-    """UIDL without an argument: the unique-id of every message (RFC 1939 section 7)."""
-
-    verb = "UIDL"
-    legal_states = TRANSACTION
-    shape = ReplyShape.UNIQUE_ID_LISTINGS
-
-
-@value
-class UidlOne(_MessageCommand[UidlOneReply]):
-    """UIDL with an argument: the unique-id of one message (RFC 1939 section 7)."""
-
-    verb = "UIDL"
-    legal_states = TRANSACTION
-    shape = ReplyShape.UNIQUE_ID_LISTING
-
-
-@value
 class Last(Command[LastReply]):
     """LAST: the highest message number accessed (RFC 1460 section 5). Obsolete."""
 
@@ -248,29 +259,31 @@ class Utf8(Command[Ok]):
 
 
 @value
-class Lang(Command[Ok]):
-    """LANG with an argument: the language of the server's texts (RFC 6856 section 3)."""
+class Lang(Command[LangReply]):
+    """LANG: set the language of the server's texts, or list what it speaks (RFC 6856 section 3)."""
 
     verb = "LANG"
     legal_states = AUTHORIZATION_OR_TRANSACTION
-    tag: str
-    """A language tag (RFC 5646), or ``*`` for the server's default."""
+    tag: str | None = None
+    """A language tag (RFC 5646), ``*`` for the server's default, or ``None`` to ask for a list."""
+    shape: ReplyShape = field(init=False)
+    """A status line, or a list of languages."""
 
-    def __post_init__(self) -> None:
-        check_word("the language tag", self.tag)
+    def __init__(self, tag: str | None = None) -> None:
+        if tag is not None:
+            check_word("the language tag", tag)
+        _set_tag(self, tag)
+        _set_lang_shape(self, ReplyShape.LANGUAGES if tag is None else ReplyShape.LANGUAGE)
+
+    def __repr__(self) -> str:
+        return f"Lang({'' if self.tag is None else f'tag={self.tag!r}'})"
 
     def to_bytes(self) -> bytes:
-        """The command line with its CRLF."""
-        return line(b"LANG", self.tag)
+        """Return the command line with its CRLF."""
+        return self._wire_form if self.tag is None else line(b"LANG", self.tag)
 
 
-@value
-class Languages(Command[LanguagesReply]):
-    """LANG without an argument: the languages that the server speaks (RFC 6856 section 3)."""
-
-    verb = "LANG"
-    legal_states = AUTHORIZATION_OR_TRANSACTION
-    shape = ReplyShape.LANGUAGES
+_set_tag, _set_lang_shape = slot_setter(Lang, "tag"), slot_setter(Lang, "shape")
 
 
 @value

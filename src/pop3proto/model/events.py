@@ -11,9 +11,8 @@ from .replies import (
     Challenge,
     ErrorReply,
     Greeting,
-    LanguagesReply,
+    LangReply,
     LastReply,
-    ListOneReply,
     ListReply,
     MechanismsReply,
     MessageData,
@@ -21,7 +20,6 @@ from .replies import (
     MessageStart,
     Ok,
     StatReply,
-    UidlOneReply,
     UidlReply,
 )
 from .value import value
@@ -55,13 +53,13 @@ ServerReply: TypeAlias = (
     | Ok
     | ErrorReply
     | StatReply
-    | ListOneReply
     | ListReply
-    | UidlOneReply
+    | ListReply
+    | UidlReply
     | UidlReply
     | LastReply
     | CapaReply
-    | LanguagesReply
+    | LangReply
     | MechanismsReply
     | Challenge
     | MessageStart

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
 from .grammar import MAX_SIZE
-from .listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from .listings import Listings
 from .value import field, slot_setter, value
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ __all__ = [
     "Challenge",
     "ErrorReply",
     "Greeting",
+    "LangReply",
     "Language",
-    "LanguagesReply",
     "LastReply",
-    "ListOneReply",
     "ListReply",
     "MechanismsReply",
     "Message",
@@ -42,7 +41,6 @@ __all__ = [
     "Ok",
     "ResponseCode",
     "StatReply",
-    "UidlOneReply",
     "UidlReply",
 ]
 
@@ -201,54 +199,42 @@ class StatReply:
 
 
 @value
-class ListOneReply:
-    """The scan listing of one message (RFC 1939 section 5, LIST with an argument)."""
-
-    command: Command[Any]
-    listing: ScanListing
-
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _status_line(b"+OK", _scan_row(*self.listing))
-
-
-@value
 class ListReply:
-    """The scan listings of all messages (RFC 1939 section 5, LIST without an argument)."""
+    """Sizes of messages, one or all (RFC 1939 section 5, LIST)."""
 
     command: Command[Any]
-    listings: ScanListings
+    listings: Listings
+    """One row if the command names a message."""
     text: str = ""
+    """Follows ``+OK`` where the rows come after it."""
 
     def to_bytes(self) -> bytes:
-        """The wire form."""
-        rows = (_scan_row(*row).encode("ascii") for row in self.listings)
-        return _multiline(self.text, rows)
-
-
-@value
-class UidlOneReply:
-    """The unique-id listing of one message (RFC 1939 section 7, UIDL with an argument)."""
-
-    command: Command[Any]
-    listing: UniqueIdListing
-
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return b"+OK " + _unique_id_row(*self.listing) + b"\r\n"
+        """Return the wire form."""
+        rows = [b"%d %d" % (row.number, _number(row.octets)) for row in self.listings]
+        return _rows(self, rows)
 
 
 @value
 class UidlReply:
-    """The unique-id listings of all messages (RFC 1939 section 7, UIDL without an argument)."""
+    """Unique-ids of messages, one or all (RFC 1939 section 7, UIDL)."""
 
     command: Command[Any]
-    listings: UniqueIdListings
+    listings: Listings
+    """One row if the command names a message."""
     text: str = ""
+    """Follows ``+OK`` where the rows come after it."""
 
     def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _multiline(self.text, (_unique_id_row(*row) for row in self.listings))
+        """Return the wire form."""
+        return _rows(self, [_unique_id_row(row.number, row.unique_id) for row in self.listings])
+
+
+def _rows(reply: ListReply | UidlReply, rows: list[bytes]) -> bytes:
+    if reply.command.shape.multiline:
+        return _multiline(reply.text, rows)
+    if len(rows) != 1 or reply.text:
+        raise LocalProtocolError("the answer about one message is one row, without a text")
+    return b"+OK %s\r\n" % rows[0]
 
 
 @value
@@ -288,17 +274,22 @@ class Language:
 
 
 @value
-class LanguagesReply:
-    """The languages that a server speaks (RFC 6856 section 3, LANG without an argument)."""
+class LangReply:
+    """The language that was set, or the languages that a server speaks (RFC 6856 section 3)."""
 
     command: Command[Any]
-    languages: tuple[Language, ...]
+    languages: tuple[Language, ...] = ()
+    """None where the command names a language."""
     text: str = ""
 
     def to_bytes(self) -> bytes:
-        """The wire form."""
-        rows = (f"{language.tag} {language.description}".rstrip(" ") for language in self.languages)
-        return _multiline(self.text, map(_encoded, rows))
+        """Return the wire form."""
+        if self.command.shape.multiline:
+            rows = (f"{each.tag} {each.description}".rstrip(" ") for each in self.languages)
+            return _multiline(self.text, map(_encoded, rows))
+        if self.languages:
+            raise LocalProtocolError("the answer to a language that was set lists none")
+        return _status_line(b"+OK", self.text)
 
 
 @value
@@ -407,18 +398,14 @@ _set_message_content = slot_setter(Message, "content")
 _set_message_text = slot_setter(Message, "text")
 
 
-def _number(number: int | None, least: int = 0) -> int:
-    if number is None or not least <= number <= MAX_SIZE:
-        raise LocalProtocolError(f"a listing needs a number from {least} to {MAX_SIZE}")
+def _number(number: int | None) -> int:
+    if number is None or not 0 <= number <= MAX_SIZE:
+        raise LocalProtocolError(f"a listing needs a number from 0 to {MAX_SIZE}")
     return number
-
-
-def _scan_row(number: int, octets: int | None) -> str:
-    return f"{_number(number, 1)} {_number(octets)}"
 
 
 def _unique_id_row(number: int, unique_id: bytes | None) -> bytes:
     # RFC 1939 section 7: one to 70 characters in the range 0x21 to 0x7E.
     if not unique_id or len(unique_id) > 70 or any(not 0x21 <= c <= 0x7E for c in unique_id):
         raise LocalProtocolError("a unique-id has 1 to 70 printable ASCII characters, no blank")
-    return b"%d %s" % (_number(number, 1), unique_id)
+    return b"%d %s" % (number, unique_id)

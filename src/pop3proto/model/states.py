@@ -57,6 +57,7 @@ class ReplyShape(Enum):
     UNIQUE_ID_LISTINGS = "unique-id listings"
     CAPABILITIES = "capabilities"
     LANGUAGES = "languages"
+    LANGUAGE = "language"
     MECHANISMS = "mechanisms"
     MESSAGE = "message"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, dataclass_transform, overload
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ _MISSING: Any = object()
 class Field:
     """One field of a value: how it is set, shown and compared."""
 
-    __slots__ = ("compare", "default", "kw_only", "name", "repr", "set")
+    __slots__ = ("compare", "default", "init", "kw_only", "name", "repr", "set")
 
-    def __init__(self, default: object, repr: bool, compare: bool) -> None:
+    def __init__(self, default: object, init: bool, repr: bool, compare: bool) -> None:
         self.name = ""
         self.default = default
+        self.init = init
         self.repr = repr
         self.compare = compare
         self.kw_only = False
@@ -37,10 +39,15 @@ class Field:
 @overload
 def field(*, default: T, repr: bool = ..., compare: bool = ...) -> T: ...
 @overload
-def field(*, repr: bool = ..., compare: bool = ...) -> Any: ...
-def field(*, default: Any = _MISSING, repr: bool = True, compare: bool = True) -> Any:
-    """Return a field of a value that is not shown in its repr, or does not count in ``==``."""
-    return Field(default, repr, compare)
+def field(*, init: bool = ..., repr: bool = ..., compare: bool = ...) -> Any: ...
+def field(
+    *, default: Any = _MISSING, init: bool = True, repr: bool = True, compare: bool = True
+) -> Any:
+    """Return a field of a value that is not shown in its repr, or does not count in ``==``.
+
+    With ``init=False`` it is a slot only, for what the class works out in its ``__init__()``.
+    """
+    return Field(default, init, repr, compare)
 
 
 @overload
@@ -90,17 +97,18 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     """Return the class again, with slots; a class cannot get them after it was made."""
     namespace: dict[str, Any] = {**old.__dict__, "__qualname__": old.__qualname__}
     own = [_own_field(namespace, name, kw_only) for name in _annotated(old)]
-    inherited = {field.name: field for field in getattr(old, "__fields__", ())}
     # An inherited field has its slot already.
-    namespace["__slots__"] = tuple(field.name for field in own if field.name not in inherited)
+    namespace["__slots__"] = tuple(
+        f.name for f in own if not isinstance(getattr(old, f.name, None), MemberDescriptorType)
+    )
     for name in ("__dict__", "__weakref__"):
         namespace.pop(name, None)
-    for name, method in _METHODS.items():
-        namespace.setdefault(name, method)
+    if not hasattr(old, "__fields__"):
+        namespace = _METHODS | namespace
     if "__init__" not in old.__dict__ and (own or old.__init__ is object.__init__):
         namespace["__init__"] = _init
-    fields = [*{**inherited, **{field.name: field for field in own}}.values()]
-    fields.sort(key=lambda field: field.kw_only)
+    every = {field.name: field for field in (*getattr(old, "__fields__", ()), *own)}
+    fields = sorted((f for f in every.values() if f.init), key=lambda field: field.kw_only)
     namespace["__fields__"] = tuple(fields)
     namespace.setdefault("__match_args__", tuple(f.name for f in fields if not f.kw_only))
     compared = [field.name for field in fields if field.compare]
@@ -126,7 +134,7 @@ def _annotated(cls: type[Any]) -> list[str]:
 def _own_field(namespace: dict[str, Any], name: str, kw_only: bool) -> Field:
     # The name of a slot cannot be that of a class attribute too, so the default has to go.
     given = namespace.pop(name, _MISSING)
-    result = given if isinstance(given, Field) else Field(given, True, True)
+    result = given if isinstance(given, Field) else Field(given, True, True, True)
     result.name, result.kw_only = name, kw_only
     return result
 
@@ -205,17 +213,17 @@ def _delattr(self: object, name: str) -> None:
     raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
 
 
-def _getstate(self: Any) -> tuple[object, ...]:
-    return tuple(getattr(self, field.name) for field in self.__fields__)
+def _reduce(self: Any) -> tuple[Any, ...]:
+    """Pickle and copy by way of the constructor, so that what arrives has passed its checks."""
+    return _call, (type(self), {name: getattr(self, name) for name in field_names(self)})
 
 
-def _setstate(self: Any, state: tuple[object, ...]) -> None:
-    for field, content in zip(self.__fields__, state, strict=True):
-        field.set(self, content)
+def _call(cls: type[Any], contents: dict[str, object]) -> Any:
+    return cls(**contents)
 
 
 def _replace(self: Any, /, **changes: object) -> Any:
-    return type(self)(**dict(zip(field_names(self), _getstate(self), strict=True)) | changes)
+    return type(self)(**{name: getattr(self, name) for name in field_names(self)} | changes)
 
 
 class _SignatureOnDemand:
@@ -248,11 +256,10 @@ def _hints(cls: type[Any]) -> list[tuple[str, Any]]:
 _METHODS: dict[str, Any] = {
     "__delattr__": _delattr,
     "__eq__": _eq,
-    "__getstate__": _getstate,
     "__hash__": _hash,
+    "__reduce__": _reduce,
     "__replace__": _replace,
     "__repr__": _repr,
     "__setattr__": _setattr,
-    "__setstate__": _setstate,
     "__signature__": _SignatureOnDemand(),
 }

@@ -10,25 +10,21 @@ from ..model.commands import (
     Dele,
     Last,
     List,
-    ListOne,
     Noop,
     Retr,
     Rset,
     Stat,
     Top,
     Uidl,
-    UidlOne,
 )
 from ..model.events import ServerReply
-from ..model.listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from ..model.listings import Listings
 from ..model.replies import (
     ErrorReply,
     LastReply,
-    ListOneReply,
     ListReply,
     Ok,
     StatReply,
-    UidlOneReply,
     UidlReply,
 )
 from .maildrop import Maildrop, StoredMessage, first_lines
@@ -93,12 +89,12 @@ class OpenedMaildrop:
         match command:
             case Stat():
                 return StatReply(command, self._count, self._octets)
-            case List():
+            case List(message=None):
                 rows = ((number, message.octets) for number, message in self._left())
-                return ListReply(command, ScanListings(rows), self.summary)
-            case Uidl():
-                ids = ((number, message.unique_id) for number, message in self._left())
-                return UidlReply(command, UniqueIdListings(ids), self.summary)
+                return ListReply(command, Listings(rows), self.summary)
+            case Uidl(message=None):
+                ids = ((number, None, message.unique_id) for number, message in self._left())
+                return UidlReply(command, Listings(ids), self.summary)
             case Last():
                 return LastReply(command, self._last)
             case Noop():
@@ -106,19 +102,19 @@ class OpenedMaildrop:
             case Rset():
                 self._reset()
                 return Ok(command, self.summary)
-            case ListOne() | UidlOne() | Dele():
+            case List() | Uidl() | Dele():
                 return self._answer_about_one(command)
             case _:
                 return None
 
-    def _answer_about_one(self, command: ListOne | UidlOne | Dele) -> ServerReply:
+    def _answer_about_one(self, command: List | Uidl | Dele) -> ServerReply:
         number, message = self._find(command.message)
         if message is None:
             return no_such_message(command)
-        if isinstance(command, ListOne):
-            return ListOneReply(command, ScanListing(number, message.octets))
-        if isinstance(command, UidlOne):
-            return UidlOneReply(command, UniqueIdListing(number, message.unique_id))
+        if isinstance(command, List):
+            return ListReply(command, Listings([(number, message.octets)]))
+        if isinstance(command, Uidl):
+            return UidlReply(command, Listings([(number, None, message.unique_id)]))
         self.marked.add(number)
         self._count -= 1
         self._octets -= message.octets
@@ -140,7 +136,7 @@ class OpenedMaildrop:
         self._last = max(self._last, number)
         return body
 
-    def _find(self, message: int | str) -> tuple[int, StoredMessage | None]:
+    def _find(self, message: int | str | None) -> tuple[int, StoredMessage | None]:
         # Text is no message number, so there is no such message.
         if not isinstance(message, int) or message in self.marked:
             return 0, None

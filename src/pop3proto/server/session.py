@@ -22,7 +22,6 @@ from ..model.commands import (
     Capa,
     Command,
     Lang,
-    Languages,
     Pass,
     Quit,
     Retr,
@@ -39,8 +38,8 @@ from ..model.replies import (
     Challenge,
     ErrorReply,
     Greeting,
+    LangReply,
     Language,
-    LanguagesReply,
     MechanismsReply,
     MessageData,
     MessageEnd,
@@ -271,10 +270,10 @@ class ServerSession:
         match command:
             case Capa():
                 self._reply(CapaReply(command, self._capabilities()))
-            case Languages():
-                self._reply(LanguagesReply(command, _LANGUAGES))
-            case Lang():
-                self._choose_language(command)
+            case Lang(tag=None):
+                self._reply(LangReply(command, _LANGUAGES))
+            case Lang(tag=str(tag)):
+                self._choose_language(command, tag)
             case Quit():
                 self._quit(command)
             case _ if self._login is not None:
@@ -319,12 +318,12 @@ class ServerSession:
             logged_in=self.state is State.TRANSACTION,
         )
 
-    def _choose_language(self, command: Lang) -> None:
+    def _choose_language(self, command: Lang, tag: str) -> None:
         # RFC 6856 section 3.2: "*" is whatever the server likes; "en-GB" is served by "en".
-        wanted = "i-default" if command.tag == "*" else command.tag.lower()
+        wanted = "i-default" if tag == "*" else tag.lower()
         for language in _LANGUAGES:
             if f"{wanted}-".startswith(f"{language.tag}-"):
-                self._reply(Ok(command, f"{language.tag} {language.description}"))
+                self._reply(LangReply(command, (), f"{language.tag} {language.description}"))
                 return
         self._reply(ErrorReply(command, "this language is not spoken here"))
 

@@ -34,10 +34,8 @@ from ..model.commands import (
     Dele,
     Extension,
     Lang,
-    Languages,
     Last,
     List,
-    ListOne,
     Noop,
     Pass,
     Quit,
@@ -46,21 +44,19 @@ from ..model.commands import (
     Stat,
     Top,
     Uidl,
-    UidlOne,
     User,
 )
 from ..model.events import ServerReply
 from ..model.grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
-from ..model.listings import ScanListing, ScanListings, UniqueIdListing, UniqueIdListings
+from ..model.listings import Listings
 from ..model.replies import (
     CapaReply,
     Challenge,
     ErrorReply,
     Greeting,
+    LangReply,
     Language,
-    LanguagesReply,
     LastReply,
-    ListOneReply,
     ListReply,
     MechanismsReply,
     MessageData,
@@ -69,7 +65,6 @@ from ..model.replies import (
     Ok,
     ResponseCode,
     StatReply,
-    UidlOneReply,
     UidlReply,
 )
 from ..model.states import ReplyShape
@@ -161,17 +156,17 @@ def unique_ids() -> SearchStrategy[bytes]:
     return st.lists(st.integers(0x21, 0x7E), min_size=1, max_size=70).map(bytes)
 
 
-def scan_listings(max_size: int = 20) -> SearchStrategy[ScanListings]:
+def scan_listings(max_size: int = 20) -> SearchStrategy[Listings]:
     """Answers to LIST: numbers with gaps, in any order (RFC 1939 section 5)."""
     rows = st.lists(st.tuples(message_numbers(), sizes()), max_size=max_size)
-    return st.builds(ScanListings, rows)
+    return st.builds(Listings, rows)
 
 
-def unique_id_listings(max_size: int = 20) -> SearchStrategy[UniqueIdListings]:
+def unique_id_listings(max_size: int = 20) -> SearchStrategy[Listings]:
     """Answers to UIDL, with no unique-id twice (RFC 1939 section 7)."""
-    row = st.tuples(message_numbers(), unique_ids())
-    rows = st.lists(row, max_size=max_size, unique_by=lambda chosen: chosen[1])
-    return st.builds(UniqueIdListings, rows)
+    row = st.tuples(message_numbers(), st.none(), unique_ids())
+    rows = st.lists(row, max_size=max_size, unique_by=lambda chosen: chosen[2])
+    return st.builds(Listings, rows)
 
 
 def capabilities() -> SearchStrategy[Capabilities]:
@@ -198,11 +193,11 @@ def bodies() -> SearchStrategy[bytes]:
 def commands() -> SearchStrategy[Command[Any]]:
     """Commands that are legal in TRANSACTION and leave it as it is."""
     number = message_numbers()
-    bare = st.sampled_from([Stat(), List(), Uidl(), Noop(), Rset(), Last(), Capa(), Languages()])
+    bare = st.sampled_from([Stat(), List(), Uidl(), Noop(), Rset(), Last(), Capa(), Lang()])
     lines = st.sampled_from(["XTND XLST Subject", "XSENDER 1"])
     return st.one_of(
         bare,
-        *(st.builds(command, number) for command in (ListOne, UidlOne, Retr, Dele)),
+        *(st.builds(command, number) for command in (List, Uidl, Retr, Dele)),
         st.builds(Top, number, st.integers(0, 1000)),
         st.builds(Lang, st.sampled_from(["en", "de", "i-default", "*"])),
         st.builds(Extension.single, lines),
@@ -250,7 +245,11 @@ def _message(command: Command[Any]) -> _Answers:
 def _languages(command: Command[Any]) -> _Answers:
     known = [Language("en", "English"), Language("fr", "Français"), Language("i-default")]
     some = st.lists(st.sampled_from(known), unique=True).map(tuple)
-    return some.map(lambda languages: [LanguagesReply(command, languages)])
+    return some.map(lambda languages: [LangReply(command, languages)])
+
+
+def _language(command: Command[Any]) -> _Answers:
+    return texts().map(lambda text: [LangReply(command, (), text)])
 
 
 def _mechanisms(command: Command[Any]) -> _Answers:
@@ -266,15 +265,16 @@ def _one(make: Callable[[Command[Any], Any], ServerReply], values: SearchStrateg
 
 
 def _one_row(
-    make: Callable[[Command[Any], Any], ServerReply],
-    row: Callable[[int, Any], Any],
-    values: SearchStrategy[Any],
+    make: Callable[[Command[Any], Listings], ServerReply],
+    octets: SearchStrategy[int | None],
+    unique_id: SearchStrategy[bytes | None],
 ) -> Any:
     def answers(command: Command[Any]) -> _Answers:
         asked = getattr(command, "message", None)
         # The answer to a number is about that message.
         numbers = st.just(asked) if isinstance(asked, int) else message_numbers()
-        return st.builds(row, numbers, values).map(lambda chosen: [make(command, chosen)])
+        rows = st.tuples(numbers, octets, unique_id)
+        return rows.map(lambda row: [make(command, Listings([row]))])
 
     return answers
 
@@ -287,13 +287,14 @@ _POSITIVE: dict[ReplyShape, Callable[[Command[Any]], _Answers]] = {
     ReplyShape.STATUS: _ok,
     ReplyShape.AUTHENTICATION: _authentication,
     ReplyShape.DROP_LISTING: _drop_listing,
-    ReplyShape.SCAN_LISTING: _one_row(ListOneReply, ScanListing, sizes()),
-    ReplyShape.UNIQUE_ID_LISTING: _one_row(UidlOneReply, UniqueIdListing, unique_ids()),
+    ReplyShape.SCAN_LISTING: _one_row(ListReply, sizes(), st.none()),
+    ReplyShape.UNIQUE_ID_LISTING: _one_row(UidlReply, st.none(), unique_ids()),
     ReplyShape.LAST_MESSAGE: _one(LastReply, sizes()),
     ReplyShape.SCAN_LISTINGS: _one(ListReply, scan_listings()),
     ReplyShape.UNIQUE_ID_LISTINGS: _one(UidlReply, unique_id_listings()),
     ReplyShape.CAPABILITIES: _one(CapaReply, capabilities()),
     ReplyShape.LANGUAGES: _languages,
+    ReplyShape.LANGUAGE: _language,
     ReplyShape.MECHANISMS: _mechanisms,
     ReplyShape.MESSAGE: _message,
 }

@@ -12,11 +12,10 @@ from ...model.replies import (
     Challenge,
     Greeting,
     LastReply,
-    ListOneReply,
     ListReply,
     Ok,
     StatReply,
-    UidlOneReply,
+    UidlReply,
 )
 from .names import Quirk
 
@@ -80,7 +79,7 @@ def status(quirks: Quirks, line: bytes, reply: ServerReply) -> bytes:
             return b"done"
         case Ok(command=Noop()) if Quirk.NUL_STATUS in quirks:
             return b"+OK \0"
-        case StatReply() | ListOneReply() | UidlOneReply():
+        case StatReply() | ListReply() | UidlReply() if not reply.command.shape.multiline:
             line = b"+OK " + listing(quirks, line.removeprefix(b"+OK "), reply)
         case _:
             pass
@@ -101,7 +100,10 @@ def _text(quirks: Quirks, text: bytes, reply: ServerReply) -> bytes:
     success = isinstance(reply, Ok) and isinstance(reply.command, Auth)
     if success and Quirk.BARE_AUTH_SUCCESS in quirks:
         return b""
-    numbers = isinstance(reply, StatReply | ListOneReply | UidlOneReply | LastReply)
+    numbers = (
+        isinstance(reply, StatReply | ListReply | UidlReply | LastReply)
+        and not reply.command.shape.multiline
+    )
     if Quirk.BARE_STATUS in quirks and not numbers:
         return b""
     return text + b"  " if Quirk.TRAILING_SPACES in quirks else text
@@ -134,7 +136,7 @@ def listing(quirks: Quirks, line: bytes, reply: ServerReply) -> bytes:
         number = b"%d" % (int(number) - 1)
     elif Quirk.HUGE_NUMBERS in quirks:
         number = b"%d" % (int(number) + 2**31 - 1)
-    if isinstance(reply, ListReply | ListOneReply):
+    if isinstance(reply, ListReply):
         value = _size(quirks, value)
     elif Quirk.MISSING_UNIQUE_IDS in quirks:
         return number

@@ -14,7 +14,6 @@ from ...model.commands import (
     Command,
     Dele,
     List,
-    ListOne,
     Noop,
     Pass,
     Quit,
@@ -22,7 +21,6 @@ from ...model.commands import (
     Stat,
     Top,
     Uidl,
-    UidlOne,
 )
 from ...model.events import ServerReply
 from ...model.replies import (
@@ -131,11 +129,11 @@ class QuirkyServer(QuirkyLogins):
                 return Quirk.NO_STAT in quirks
             case Retr(message=1):
                 return Quirk.REFUSED_MESSAGE in quirks
-            case Uidl() | UidlOne() if Quirk.NO_UIDL in quirks:
+            case Uidl() if Quirk.NO_UIDL in quirks:
                 return True
-            case List() | Uidl():
+            case List(message=None) | Uidl(message=None):
                 return Quirk.NO_EMPTY_LISTINGS in quirks and self._is_empty
-            case ListOne(message=number) | UidlOne(message=number):
+            case List(message=number) | Uidl(message=number):
                 return Quirk.RETR_HIDES in quirks and number in self._retrieved
             case _:
                 return False
