@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Self, TypeAlias, overload
 
 from ..engine.parsing import decode
 from ..model.secret import Secret
@@ -107,7 +107,7 @@ class Commands:
         from hashlib import md5  # here, because it takes as long to load as all the rest
 
         password = Secret(password)
-        secret = encoded(password, self.encoding, check=False)
+        secret = Secret(encoded(password, self.encoding, check=False))
         stamp = self.timestamp.match(self.welcome)
         if stamp is None:
             raise ServerError("-ERR APOP not supported by server")
@@ -234,7 +234,7 @@ class MessageLines:
         return lines
 
 
-def encoded(line: Secret, encoding: str, *, check: bool = True) -> Secret:
+def encoded(line: Secret, encoding: str, *, check: bool = True) -> bytes:
     """Return ``line`` as octets, without control characters if ``check`` is set.
 
     Raises ``InvalidArgumentError`` for a control character, and ``UnicodeEncodeError``, which does
@@ -242,14 +242,13 @@ def encoded(line: Secret, encoding: str, *, check: bool = True) -> Secret:
     """
     problem: ValueError
     try:
-        octets = Secret(bytes(text_of(line), encoding))
+        # Encoded twice, so that no local variable holds the octets.
+        if not check or _CONTROL.search(bytes(text_of(line), encoding)) is None:
+            return bytes(text_of(line), encoding)
+        problem = InvalidArgumentError("a command may not hold control characters")
     except UnicodeEncodeError as error:
         unshown = "?" * len(text_of(line))
         problem = UnicodeEncodeError(encoding, unshown, error.start, error.end, error.reason)
-    else:
-        if not (check and _CONTROL.search(octets.octets())):
-            return octets
-        problem = InvalidArgumentError("a command may not hold control characters")
     # Out of the except clause, so that the codec's error, which shows the text, is not its context.
     raise problem
 
@@ -261,4 +260,4 @@ def _secret(words: object) -> Secret:
 
 def text_of(secret: Secret) -> str:
     """Return the text of ``secret``, without a check that it is not octets."""
-    return cast(str, secret.reveal())
+    return secret.reveal()  # type: ignore[return-value]

@@ -14,7 +14,8 @@ from io import BufferedReader
 from typing import BinaryIO, cast
 
 from ..errors import printable
-from ..transcript.redact import LineRedactor
+from ..model.secret import Secret
+from ..transcript.redact import Answer, LineRedactor
 from .errors import BrokenConnectionError, LostConnectionError, ServerError
 from .texts import BUFFER, CRLF, SAMPLE, DirectReader, LineReader, TextReader
 
@@ -132,15 +133,19 @@ class Conversation:
         self.form = None
         self._status = b""
 
-    def sent(self, data: bytes) -> None:
-        """Take note of a line, or of several, with their ends, that are about to be sent."""
-        self.expect_status()
-        self._surplus = b""
-        self._quiet = False
-        lines = data.split(b"\n")[:-1]
-        self._owed += len(lines)
-        for line in lines:
-            self.redactor.sent(line.removesuffix(b"\r"))
+    def sent(self, data: Secret, answer: Answer) -> None:
+        """Take note of ``data``, lines with their ends, that are about to be sent.
+
+        ``answer`` is what the redactor expects if it is one line, as it nearly always is.
+        """
+        self.form, self._status, self._surplus, self._quiet = None, b"", b"", False
+        count = data.octets().count(b"\n")
+        self._owed += count
+        if count == 1:
+            self.redactor.take(answer)
+        else:
+            for line in data.octets().split(b"\n")[:-1]:
+                self.redactor.sent(line.removesuffix(b"\r"))
 
     def shown(self, line: str) -> str:
         """Return what may be shown of the client's next ``line``."""

@@ -129,12 +129,12 @@ class POP3(Commands):
         line = Secret(bytes(line + CRLF))
         conversation = self._conversation
         conversation.ready()
-        shown = conversation.redactor.shown(line.octets()[:-2])
+        shown, answer = conversation.redactor.read(line.octets()[:-2])
         if self._debugging > 1:
             print("*put*", repr(shown))
         sys.audit("poplib.putline", self, shown)
         send = self.sock.sendall
-        conversation.sent(line.octets())
+        conversation.sent(line, answer)
         try:
             send(line.octets())
         except BaseException as error:
@@ -145,7 +145,7 @@ class POP3(Commands):
         line = Secret(line)
         if self._debugging:
             print("*cmd*", repr(self._conversation.shown(text_of(line))))
-        self._putline(encoded(line, self.encoding).octets())
+        self._putline(encoded(line, self.encoding))
 
     def _getline(self) -> tuple[bytes, int]:
         # A status line, or after a positive one a line of the text, as it came: with its stuffed

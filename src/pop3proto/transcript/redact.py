@@ -46,7 +46,7 @@ _NO_LIMIT = 2**63
 _ELIDED = bytes(octet if octet in b"\r\n" else ord("x") for octet in range(256))
 
 
-class _Answer(Enum):
+class Answer(Enum):
     """The kinds of positive answer to a line of the client's."""
 
     STATUS = auto()
@@ -58,8 +58,11 @@ class _Answer(Enum):
     MECHANISMS = auto()
 
 
-_OF_AUTH = frozenset({_Answer.AUTH, _Answer.MECHANISMS})
-_BODIES = frozenset({_Answer.LISTING, _Answer.MESSAGE, _Answer.MECHANISMS})
+# Names and tuples, because to look an attribute of an enum up, or to hash it, takes as long as all
+# the rest that is done for a short command.
+_STATUS, _LOGIN, _AUTH = Answer.STATUS, Answer.LOGIN, Answer.AUTH
+_OF_AUTH = (Answer.AUTH, Answer.MECHANISMS)
+_BODIES = (Answer.LISTING, Answer.MESSAGE, Answer.MECHANISMS)
 
 
 class LineRedactor:
@@ -74,7 +77,7 @@ class LineRedactor:
         self._replayable = replayable
         self._hidden_line = _REDACTED_BASE64 if replayable else _SHORT
         # What answers the lines that were sent and not answered yet, in their order.
-        self._pending: deque[_Answer] = deque()
+        self._pending: deque[Answer] = deque()
         # Whether the client's lines belong to AUTH.
         self._exchange = False
         # Whether the last answer within AUTH can be its end as well as a challenge.
@@ -87,45 +90,48 @@ class LineRedactor:
 
     def shown(self, line: bytes) -> bytes:
         """Return what may be shown of the client's next ``line``, given without its end."""
-        return self._read(line)[0]
+        return self.read(line)[0]
 
     def sent(self, line: bytes) -> None:
         """Take note of a line that the client has sent, given without its end."""
-        self._take(self._read(line)[1])
+        self.take(self.read(line)[1])
 
     def answered(self, line: bytes) -> None:
         """Take note of a status line of the server's, given without its end."""
+        answer = self._pending.popleft() if self._pending else None
+        if answer is _STATUS or answer is _LOGIN:
+            return
         status = split_status_line(line)[0].upper()
-        if self._pending:
-            self._answered(self._pending.popleft(), status)
+        if answer is not None:
+            self._answered(answer, status)
         elif self._exchange or status == b"+":
             # It answers something that was sent elsewhere: a secret may well follow.
             self._exchange = self._doubtful = True
 
     def auth_ended(self) -> None:
         """Take note that AUTH is over, which the answer alone does not always tell."""
-        self._exchange = not _OF_AUTH.isdisjoint(self._pending)
+        self._exchange = any(answer in self._pending for answer in _OF_AUTH)
 
-    def _read(self, line: bytes) -> tuple[bytes, _Answer]:
-        """Return what may be shown of ``line``, and what is going to answer it."""
+    def read(self, line: bytes) -> tuple[bytes, Answer]:
+        """Return what may be shown of the client's next ``line``, and what will answer it."""
         verb = _SECRET_VERB.search(line)
         if self._exchange and (verb is not None or not self._ends_exchange(line)):
             # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
-            return (line if line in (b"", b"*") else self._hidden_line), _Answer.AUTH
+            return (line if line in (b"", b"*") else self._hidden_line), _AUTH
         if verb is None:
             return line, self._answer_to(line)
         name, head, argument = verb[1].upper(), line[: verb.end()], line[verb.end() :]
         if name == b"AUTH":
             of_auth = not argument[:1].isalpha()
-            answer = _Answer.AUTH if argument.strip() else _Answer.MECHANISMS
+            answer = _AUTH if argument.strip() else Answer.MECHANISMS
             shown = self._auth_argument(argument)
-            return head + shown, answer if of_auth else _Answer.STATUS
+            return head + shown, answer if of_auth else _STATUS
         if not argument:
-            return line, _Answer.LOGIN
+            return line, _LOGIN
         if not self._replayable:
-            return head + b" " + _SHORT, _Answer.LOGIN
+            return head + b" " + _SHORT, _LOGIN
         shown = _apop_argument(argument) if name == b"APOP" else b" " + REDACTED
-        return head + shown, _Answer.LOGIN
+        return head + shown, _LOGIN
 
     def _auth_argument(self, argument: bytes) -> bytes:
         mechanism, *responses = argument.split() or [b""]
@@ -144,11 +150,12 @@ class LineRedactor:
         known = verb.upper() in KNOWN_VERBS or verb[:1].upper() == b"X"
         return known and bool(blank) and not self._lost
 
-    def _answer_to(self, line: bytes) -> _Answer:
+    def _answer_to(self, line: bytes) -> Answer:
         """Return what answers a command without a secret; here the texts do not matter."""
-        return _Answer.STATUS
+        return _STATUS
 
-    def _take(self, answer: _Answer) -> None:
+    def take(self, answer: Answer) -> None:
+        """Take note that the client has sent the line for which ``read()`` returned ``answer``."""
         if answer in _OF_AUTH:
             self._exchange, self._doubtful = True, self._lost
         elif self._exchange:
@@ -156,12 +163,12 @@ class LineRedactor:
             self._exchange, self._logged_in = self._lost, True
         self._pending.append(answer)
 
-    def _answered(self, answer: _Answer, status: bytes) -> None:
-        if answer is _Answer.LOGIN:
+    def _answered(self, answer: Answer, status: bytes) -> None:
+        if answer is _LOGIN:
             self._logged_in = self._logged_in or status == b"+OK"
         if answer not in _OF_AUTH or status == b"+":
             return
-        if answer is _Answer.AUTH and status == b"+OK":
+        if answer is _AUTH and status == b"+OK":
             # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). What the client
             # takes it for shows in its next line.
             self._doubtful = True
@@ -188,7 +195,7 @@ class Redactor(LineRedactor):
         self._greeted = False
         self._buffer = ReceiveBuffer()
         self._reader = BodyReader(self._buffer)
-        self._body: _Answer | None = None
+        self._body: Answer | None = None
         self._newline = b"\r\n"
 
     def client(self, data: bytes) -> bytes:
@@ -223,31 +230,31 @@ class Redactor(LineRedactor):
         self._buffer.start += len(rest)
         if self._bodies:
             return b""
-        return rest.translate(_ELIDED) if self._body is _Answer.MESSAGE else rest
+        return rest.translate(_ELIDED) if self._body is Answer.MESSAGE else rest
 
     def _client_line(self, line: bytes) -> bytes:
         content = line.removesuffix(b"\n").removesuffix(b"\r")
         end = line[len(content) :]
         if self._upload:
             return self._upload_line(content) + end
-        shown, answer = self._read(content)
-        self._take(answer)
+        shown, answer = self.read(content)
+        self.take(answer)
         return shown + end
 
     def _upload_line(self, content: bytes) -> bytes:
         if content == b".":
             self._upload = False
-            self._pending.append(_Answer.STATUS)
+            self._pending.append(_STATUS)
             return content
         return content if self._bodies else _elided(content)
 
-    def _answer_to(self, line: bytes) -> _Answer:
+    def _answer_to(self, line: bytes) -> Answer:
         if offers_upload(line):
-            return _Answer.UPLOAD
+            return Answer.UPLOAD
         shape = recorded_command(line, self._multiline).shape
         if shape is ReplyShape.MESSAGE:
-            return _Answer.MESSAGE
-        return _Answer.LISTING if shape.multiline else _Answer.STATUS
+            return Answer.MESSAGE
+        return Answer.LISTING if shape.multiline else _STATUS
 
     def _server_pieces(self) -> Iterator[bytes]:
         buffer = self._buffer
@@ -266,7 +273,7 @@ class Redactor(LineRedactor):
                 break
             if line is None:
                 return
-            elide = self._body is _Answer.MESSAGE
+            elide = self._body is Answer.MESSAGE
             if self._body is None:
                 self._status(line)
                 elide = self._lost
@@ -299,12 +306,12 @@ class Redactor(LineRedactor):
             return self._greeted and bool(self._pending) and self._pending[0] in _OF_AUTH
         return bool(status) and (not self._greeted or bool(self._pending))
 
-    def _answered(self, answer: _Answer, status: bytes) -> None:
+    def _answered(self, answer: Answer, status: bytes) -> None:
         if status == b"+OK" and answer in _BODIES:
             self._body, self._newline = answer, self._buffer.newline
             if self._bodies:
                 self._reader.begin()
-        elif status == b"+OK" and answer is _Answer.UPLOAD:
+        elif status == b"+OK" and answer is Answer.UPLOAD:
             self._begin_upload()
         super()._answered(answer, status)
 

@@ -149,7 +149,8 @@ class Replay(ABC, Generic[EventT]):
     """
 
     _peer: Role
-    _engine: _RecordedClient | _RecordedServer
+    # Which of the two recorded engines it is, each subclass knows.
+    _engine: Any
 
     def __init__(
         self, entries: Sequence[Entry], chunk_size: int | None, multiline: Collection[str]
@@ -166,7 +167,8 @@ class Replay(ABC, Generic[EventT]):
     @property
     def state(self) -> State:
         """The state of the session, as far as events have been returned."""
-        return self._engine.state
+        state: State = self._engine.state
+        return state
 
     def __iter__(self) -> Iterator[EventT]:
         return self
