@@ -107,7 +107,8 @@ def test_the_commands_of_one_who_cannot_spell() -> None:
         socket.create_connection((server.host, server.port)) as connection,
     ):
         connection.sendall(
-            b"STAT one two\r\nAPOP user c4c9334bac560ecc979e58001b3e22fb\r\nPASS\tsecret\r\nAUTH PLAIN\r\nno base64\r\nAUTH PLAIN\r\n\r\nAUTH PLAIN\r\n*\r\n"
+            b"STAT one two\r\nAPOP user c4c9334bac560ecc979e58001b3e22fb\r\nPASS\tsecret\r\n"
+            b"AUTH PLAIN\r\nno base64\r\nAUTH PLAIN\r\n\r\nAUTH PLAIN\r\n*\r\n"
             b"AUTH PLAIN "
             + b"AHNlY3JldABzZWNyZXQx" * 20
             + b"\r\nXTND \x1b[2J\r\nUSER \xff\r\nQUIT\r\n"

@@ -298,7 +298,7 @@ def serve(
     >>> with serve({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]}, password="secret") as server:
     ...     with server.connect() as client:
     ...         _ = client.login("user", "secret")
-    ...         client.dele(1)
+    ...         _ = client.dele(1)
     ...     server.messages("user")
     []
 
