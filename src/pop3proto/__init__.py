@@ -94,8 +94,8 @@ from .model.events import (
     ServerEvent,
     ServerReply,
 )
-from .model.leniency import LENIENT, STRICT, Deviation, Fault, Leniency, ServerProfile
-from .model.limits import DEFAULT_LIMITS, Limits
+from .model.leniency import Deviation, Fault, Leniency, ServerProfile
+from .model.limits import Limits
 from .model.listings import (
     Listing,
     Listings,
@@ -127,9 +127,6 @@ if TYPE_CHECKING:
     from .transports.blocking import connect
 
 __all__ = [
-    "DEFAULT_LIMITS",
-    "LENIENT",
-    "STRICT",
     "Apop",
     "Auth",
     "AuthCancel",

@@ -3,12 +3,12 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    LENIENT,
     ClientConnection,
     ConnectionLostError,
     DeadConnectionError,
     Deviation,
     Fault,
+    Leniency,
     LocalProtocolError,
     Noop,
     Ok,
@@ -175,7 +175,7 @@ def test_what_is_forgiven_is_an_event_before_what_shows_it(role: str) -> None:
 
 
 def test_what_is_not_forgiven_names_the_fault_and_the_line() -> None:
-    connection = client(Noop(), leniency=LENIENT.refusing(Fault.STATUS_INDICATOR_CASE))
+    connection = client(Noop(), leniency=Leniency().refusing(Fault.STATUS_INDICATOR_CASE))
     connection.receive_data(b"+ok\x1b[2J\r\n")
     with pytest.raises(RemoteProtocolError) as caught:
         connection.next_event()
@@ -185,7 +185,7 @@ def test_what_is_not_forgiven_names_the_fault_and_the_line() -> None:
 
 
 def test_a_fault_without_a_sample_shows_no_line() -> None:
-    connection = client(Noop(), leniency=LENIENT.refusing(Fault.BLANK_LINE))
+    connection = client(Noop(), leniency=Leniency().refusing(Fault.BLANK_LINE))
     connection.receive_data(b"\r\n")
     with pytest.raises(RemoteProtocolError, match=r"^blank line between replies \(at"):
         connection.next_event()

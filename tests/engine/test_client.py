@@ -3,8 +3,6 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    LENIENT,
-    STRICT,
     Apop,
     Auth,
     AuthCancel,
@@ -23,6 +21,7 @@ from pop3proto import (
     ErrorReply,
     Fault,
     Greeting,
+    Leniency,
     Limits,
     List,
     Listings,
@@ -316,7 +315,7 @@ def test_a_fault_that_is_forgiven_is_reported_before_the_reply(fault: Fault, siz
 def test_a_fault_that_is_not_forgiven_ends_the_session(fault: Fault, strict: bool) -> None:
     state, command, wire, *_ = FAULTS[fault]
     connection = client(*([command] if command else []), state=state)
-    connection.leniency = STRICT if strict else LENIENT.refusing(fault)
+    connection.leniency = Leniency.none() if strict else Leniency().refusing(fault)
     error = error_of(connection, wire)
     assert error.fault is fault
     assert error.command == command
@@ -327,7 +326,7 @@ def test_a_fault_that_is_not_forgiven_ends_the_session(fault: Fault, strict: boo
 def test_every_other_fault_may_be_refused(fault: Fault) -> None:
     state, command, wire, *_, replies = FAULTS[fault]
     connection = client(*([command] if command else []), state=state)
-    connection.leniency = STRICT.tolerating(fault)
+    connection.leniency = Leniency.none().tolerating(fault)
     assert events(connection, wire)[-len(replies) :] == replies
 
 

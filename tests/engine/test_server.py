@@ -3,8 +3,6 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    LENIENT,
-    STRICT,
     Apop,
     Auth,
     AuthCancel,
@@ -24,6 +22,7 @@ from pop3proto import (
     Fault,
     Greeting,
     InvalidCommand,
+    Leniency,
     LimitError,
     Limits,
     List,
@@ -278,7 +277,7 @@ def test_a_bare_lf() -> None:
     connection = server()
     assert events(connection, b"NOOP\n") == [Deviation(Fault.BARE_LF), Noop()]
     connection.send(Ok(Noop()))
-    strict = server(leniency=LENIENT.refusing(Fault.BARE_LF))
+    strict = server(leniency=Leniency().refusing(Fault.BARE_LF))
     assert strict.next_event() is Signal.NEED_DATA
     event = invalid(strict, b"NOOP\nDELE 1\r\n")
     assert event.line == b"NOOP\nDELE 1"
@@ -288,7 +287,7 @@ def test_octets_beyond_ascii() -> None:
     connection = server(State.AUTHORIZATION)
     found = events(connection, b"USER j\xc3\xb6rg\r\n")
     assert found == [Deviation(Fault.EIGHT_BIT_COMMAND), User("jörg")]
-    strict = server(State.AUTHORIZATION, leniency=STRICT)
+    strict = server(State.AUTHORIZATION, leniency=Leniency.none())
     assert invalid(strict, b"USER j\xf6rg\r\n").reason == "8-bit octets need UTF8 first"
 
 

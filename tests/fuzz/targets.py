@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pop3proto import (
-    DEFAULT_LIMITS,
-    LENIENT,
-    STRICT,
     Apop,
     Auth,
     AuthCancel,
@@ -87,7 +84,7 @@ COMMANDS: tuple[Command[Any], ...] = (
 STATES = (State.TRANSACTION, State.AUTHORIZATION, State.GREETING)
 # All of them can be passed within a few dozen octets, and some without the others.
 LIMITS: tuple[Limits, ...] = (
-    DEFAULT_LIMITS,
+    Limits(),
     Limits(
         status_line=40,
         listing_line=12,
@@ -102,7 +99,7 @@ LIMITS: tuple[Limits, ...] = (
     Limits(listing_octets=30, challenge=6, command_line=60, auth_line=30),
     Limits(listing_lines=3, listing_line=40, upload=1),
 )
-LENIENCIES: tuple[Leniency, ...] = (LENIENT, STRICT, *map(LENIENT.refusing, Fault))
+LENIENCIES: tuple[Leniency, ...] = (Leniency(), Leniency.none(), *map(Leniency().refusing, Fault))
 SIZES = tuple(range(1, 65))
 # So many chunks show what there is to be seen. Twenty thousand would take a second.
 _CHUNKS = 300
@@ -118,8 +115,8 @@ class ClientInput:
 
     size: int = 1
     pulls: int = 0
-    limits: Limits = DEFAULT_LIMITS
-    leniency: Leniency = LENIENT
+    limits: Limits = Limits()
+    leniency: Leniency = Leniency()
     state: State = State.TRANSACTION
     steps: Sequence[Step] = ()
 
@@ -158,8 +155,8 @@ class ServerInput:
 
     size: int = 1
     pulls: int = 0
-    limits: Limits = DEFAULT_LIMITS
-    leniency: Leniency = LENIENT
+    limits: Limits = Limits()
+    leniency: Leniency = Leniency()
     choices: Sequence[int] = ()
     """Of the first twelve commands; see ``Answers``."""
     steps: Sequence[Step] = ()

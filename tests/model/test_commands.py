@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    DEFAULT_LIMITS,
     Command,
     Dele,
     Extension,
     Lang,
+    Limits,
     List,
     LocalProtocolError,
     Message,
@@ -195,7 +195,7 @@ def test_an_argument_of_blanks_alone_would_be_none(
 def test_the_longest_argument_fits_a_line_that_the_server_takes(
     make: Callable[[Any], Command[Any]],
 ) -> None:
-    assert len(make("x" * 480).to_bytes()) <= DEFAULT_LIMITS.command_line
+    assert len(make("x" * 480).to_bytes()) <= Limits().command_line
     with pytest.raises(LocalProtocolError, match="too long"):
         make("x" * 481)
     with pytest.raises(LocalProtocolError, match="too long"):
@@ -268,7 +268,7 @@ def test_what_merely_resembles_a_known_command_is_an_extension(line: str | bytes
 
 
 def test_the_longest_extension() -> None:
-    assert len(Extension("x" * 8_190).to_bytes()) == DEFAULT_LIMITS.auth_line
+    assert len(Extension("x" * 8_190).to_bytes()) == Limits().auth_line
     with pytest.raises(LocalProtocolError, match="too long"):
         Extension("x" * 8_191)
 

@@ -3,35 +3,35 @@ from pathlib import Path
 import pytest
 
 import pop3proto
-from pop3proto import LENIENT, STRICT, Deviation, Fault, Leniency, List, Pass, Uidl
+from pop3proto import Deviation, Fault, Leniency, List, Pass, Uidl
 from pop3proto.model.leniency import ServerProfile
 
 
 def test_lenient_tolerates_all_and_strict_none() -> None:
-    assert all(fault in LENIENT for fault in Fault)
-    assert not any(fault in STRICT for fault in Fault)
+    assert all(fault in Leniency() for fault in Fault)
+    assert not any(fault in Leniency.none() for fault in Fault)
 
 
 @pytest.mark.parametrize("fault", Fault)
 def test_each_fault_is_a_switch_of_its_own(fault: Fault) -> None:
     others = set(Fault) - {fault}
-    refusing, tolerating = LENIENT.refusing(fault), STRICT.tolerating(fault)
+    refusing, tolerating = Leniency().refusing(fault), Leniency.none().tolerating(fault)
     assert {f for f in Fault if f in refusing} == others
     assert {f for f in Fault if f in tolerating} == {fault}
-    assert refusing.tolerating(fault) == LENIENT
-    assert tolerating.refusing(fault) == STRICT
+    assert refusing.tolerating(fault) == Leniency()
+    assert tolerating.refusing(fault) == Leniency.none()
 
 
 def test_several_switches_at_once() -> None:
-    two = STRICT.tolerating(Fault.BARE_LF, Fault.BLANK_LINE)
+    two = Leniency.none().tolerating(Fault.BARE_LF, Fault.BLANK_LINE)
     assert two == Leniency(frozenset({Fault.BLANK_LINE, Fault.BARE_LF}))
-    assert LENIENT.refusing(*Fault) == STRICT
-    assert hash(LENIENT.refusing()) == hash(LENIENT)
+    assert Leniency().refusing(*Fault) == Leniency.none()
+    assert hash(Leniency().refusing()) == hash(Leniency())
 
 
 def test_what_is_no_fault_is_not_tolerated() -> None:
-    assert "line ended by LF alone" not in LENIENT
-    assert None not in LENIENT
+    assert "line ended by LF alone" not in Leniency()
+    assert None not in Leniency()
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -72,7 +72,7 @@ def test_deviations_compare_by_all_they_say() -> None:
 def test_profiles_are_kept_as_json() -> None:
     profile = ServerProfile.of([Deviation(Fault.BARE_LF), Deviation(Fault.BARE_LF)])
     assert ServerProfile.from_json(profile.to_json()) == profile
-    assert profile.leniency() == STRICT.tolerating(Fault.BARE_LF)
+    assert profile.leniency() == Leniency.none().tolerating(Fault.BARE_LF)
 
 
 def test_a_profile_of_several_sessions() -> None:
@@ -89,7 +89,7 @@ def test_a_profile_keeps_what_a_later_release_has_written() -> None:
     profile = ServerProfile.from_json(text)
     assert profile.faults == {Fault.BARE_LF}
     assert profile.unknown == {"A_LATER_FAULT"}
-    assert profile.leniency() == STRICT.tolerating(Fault.BARE_LF)
+    assert profile.leniency() == Leniency.none().tolerating(Fault.BARE_LF)
     assert ServerProfile.from_json(profile.to_json()) == profile
     assert "A_LATER_FAULT" in (profile | ServerProfile()).to_json()
 

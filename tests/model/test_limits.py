@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from pop3proto import DEFAULT_LIMITS, Limits
+from pop3proto import Limits
 from pop3proto.model.value import field_names, replace
 
 NAMES = field_names(Limits)
 
 
 def test_defaults() -> None:
-    assert Limits() == DEFAULT_LIMITS
+    assert Limits() == Limits()
     assert (
         Limits(
             status_line=8192,
@@ -22,7 +22,7 @@ def test_defaults() -> None:
             auth_line=8192,
             upload=67_108_864,
         )
-        == DEFAULT_LIMITS
+        == Limits()
     )
 
 
@@ -36,14 +36,14 @@ def test_a_limit_is_a_positive_int(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_limit_can_be_changed_and_the_others_stay(name: str) -> None:
-    changed = replace(DEFAULT_LIMITS, **{name: 1})
-    assert changed != DEFAULT_LIMITS
+    changed = replace(Limits(), **{name: 1})
+    assert changed != Limits()
     assert getattr(changed, name) == 1
     assert changed == replace(Limits(), **{name: 1})
 
 
 def test_limits_are_immutable_and_given_by_name() -> None:
     with pytest.raises(AttributeError):
-        DEFAULT_LIMITS.status_line = 1  # type: ignore[misc]
+        Limits().status_line = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
         Limits(512)  # type: ignore[call-arg]

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    DEFAULT_LIMITS,
     Apop,
     Auth,
     AuthCancel,
     AuthList,
     AuthResponse,
     Command,
+    Limits,
     LocalProtocolError,
     Pass,
     ReplyShape,
@@ -122,7 +122,7 @@ def test_the_longest_name_fits_a_line_that_the_server_takes(
             command = make("x" * size)
         except LocalProtocolError:
             continue
-        assert len(command.to_bytes()) <= DEFAULT_LIMITS.command_line
+        assert len(command.to_bytes()) <= Limits().command_line
         accepted = size
     assert 450 < accepted < 512
 

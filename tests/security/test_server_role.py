@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    STRICT,
     Apop,
     Auth,
     AuthResponse,
     Challenge,
     ClientConnection,
+    Leniency,
     Limits,
     MaildropError,
     State,
@@ -207,7 +207,7 @@ def test_the_longest_line(maildrops: MemoryMaildrops, length: int, line: bytes) 
 def test_nul_bare_lf_and_8_bit_are_refused_in_strict_mode(
     maildrops: MemoryMaildrops, line: bytes
 ) -> None:
-    session = session_of(maildrops, leniency=STRICT)
+    session = session_of(maildrops, leniency=Leniency.none())
     actions = act(session, line)
     assert re.fullmatch(rb"-ERR [^\r\n]+\r\n", sent(actions))
     assert session.user is None
@@ -220,7 +220,7 @@ def test_nul_is_refused_in_any_mode(maildrops: MemoryMaildrops) -> None:
 def test_a_bare_lf_within_a_pipeline_does_not_make_two_commands_of_one_in_strict_mode(
     maildrops: MemoryMaildrops,
 ) -> None:
-    session = session_of(maildrops, leniency=STRICT)
+    session = session_of(maildrops, leniency=Leniency.none())
     act(session, LOGIN)
     assert sent(act(session, b"NOOP\nDELE 1\r\nQUIT\r\n")).endswith(b"+OK goodbye\r\n")
     assert len(maildrops.contents("user")) == 2

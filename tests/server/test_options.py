@@ -1,16 +1,16 @@
-from pop3proto.server import DEFAULT_OPTIONS, ServerOptions
+from pop3proto.server import ServerOptions
 
 
 def test_defaults_that_keep_a_server_safe() -> None:
-    assert not DEFAULT_OPTIONS.allow_plaintext_auth
-    assert DEFAULT_OPTIONS.failed_login_delay > 0
-    assert DEFAULT_OPTIONS.max_failed_logins == 3
-    assert DEFAULT_OPTIONS.max_bad_commands == 20
-    assert DEFAULT_OPTIONS.max_auth_rounds == 20
+    assert not ServerOptions().allow_plaintext_auth
+    assert ServerOptions().failed_login_delay > 0
+    assert ServerOptions().max_failed_logins == 3
+    assert ServerOptions().max_bad_commands == 20
+    assert ServerOptions().max_auth_rounds == 20
 
 
 def test_capabilities_with_nothing_that_needs_tls() -> None:
-    capabilities = DEFAULT_OPTIONS.capabilities(
+    capabilities = ServerOptions().capabilities(
         stls=True, user=False, mechanisms=(), logged_in=False
     )
     assert capabilities.lines == (

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    STRICT,
     Apop,
     Auth,
     AuthCancel,
@@ -27,6 +26,7 @@ from pop3proto import (
     Language,
     Last,
     LastReply,
+    Leniency,
     LimitError,
     Limits,
     List,
@@ -573,7 +573,7 @@ def test_a_client_that_leaves_in_the_middle_of_stls() -> None:
 
 
 def test_utf8() -> None:
-    talk = Talk(users={"usér": "pässword"}, leniency=STRICT)
+    talk = Talk(users={"usér": "pässword"}, leniency=Leniency.none())
     assert talk.ask(Utf8()) == Ok(Utf8())
     assert isinstance(talk.ask(User("usér")), Ok)
     assert isinstance(talk.ask(Pass("pässword")), Ok)
@@ -885,7 +885,7 @@ def test_what_a_client_may_not_send_at_all() -> None:
 
 
 def test_limits_and_leniency_are_the_engines() -> None:
-    talk = Talk(limits=Limits(command_line=20), leniency=STRICT)
+    talk = Talk(limits=Limits(command_line=20), leniency=Leniency.none())
     assert talk.raw(b"NOOP\n\r\n") == b"-ERR a control character in a command\r\n"
     assert talk.raw(b"USER " + b"a" * 20 + b"\r\n") == b"-ERR the line is too long\r\n"
     assert not isinstance(talk.session.error, LimitError)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pop3proto import (
-    LENIENT,
     Capabilities,
     Fault,
     Leniency,
@@ -57,7 +56,7 @@ def sent(quirks: Iterable[Quirk], messages: list[bytes] = MESSAGES) -> list[byte
 
 def start(
     quirks: Iterable[Quirk],
-    leniency: Leniency = LENIENT,
+    leniency: Leniency = Leniency(),
     messages: list[bytes] = MESSAGES,
     **options: Any,
 ) -> Client:
@@ -90,7 +89,7 @@ class Seen:
 
 def use(
     quirks: Iterable[Quirk],
-    leniency: Leniency = LENIENT,
+    leniency: Leniency = Leniency(),
     messages: list[bytes] = MESSAGES,
     **login: Any,
 ) -> Seen:

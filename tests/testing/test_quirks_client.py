@@ -7,12 +7,11 @@ from typing import TypeVar
 import pytest
 
 from pop3proto import (
-    LENIENT,
-    STRICT,
     CommandError,
     ConnectionLostError,
     DeadlineError,
     Fault,
+    Leniency,
     RemoteProtocolError,
 )
 from pop3proto.errors import Pop3Error
@@ -98,7 +97,7 @@ TOLERATED: dict[Quirk, tuple[Fault, Callable[[Seen], bool]]] = {
     Quirk.SOME_DOT_STUFFING: (Fault.UNSTUFFED_DOT, lambda seen: b"\n.x\r" in seen.bodies[0]),
 }
 
-# What even STRICT takes, and how it is to be seen.
+# What even Leniency.none() takes, and how it is to be seen.
 ACCEPTED: dict[Quirk, Callable[[Seen], bool]] = {
     Quirk.BARE_STATUS: lambda seen: seen.result.text == "",
     Quirk.NO_CAPA: lambda seen: seen.offered is None and seen.capabilities is None,
@@ -184,7 +183,7 @@ def test_tolerated(quirk: Quirk) -> None:
     assert seen.bodies == sent({quirk})
     assert seen.faults == {fault}
     assert use({quirk}, ServerProfile(seen.faults).leniency()).bodies == seen.bodies
-    for leniency in (STRICT, LENIENT.refusing(fault)):
+    for leniency in (Leniency.none(), Leniency().refusing(fault)):
         with pytest.raises(RemoteProtocolError):
             use({quirk}, leniency)
 
@@ -192,7 +191,7 @@ def test_tolerated(quirk: Quirk) -> None:
 @pytest.mark.parametrize("quirk", ACCEPTED)
 def test_accepted(quirk: Quirk) -> None:
     assert not ACCEPTED[quirk](ORDINARY)
-    seen = use({quirk}, STRICT)
+    seen = use({quirk}, Leniency.none())
     assert ACCEPTED[quirk](seen)
     assert seen.bodies == sent({quirk})
     assert seen.client.deviations == ()
@@ -246,7 +245,7 @@ def test_spaces_at_the_end_of_every_status_line() -> None:
     # The timestamp in the greeting is another one each time.
     assert spaced[1:] == [line + b"  " for line in ordinary[1:]]
     assert spaced[0].endswith(b">  ")
-    with start({Quirk.TRAILING_SPACES}, STRICT) as client:
+    with start({Quirk.TRAILING_SPACES}, Leniency.none()) as client:
         client.login("user", "secret", mechanisms=["APOP"])
         assert client.stat() == ORDINARY.stat
         assert (client.list(1), client.uidl(2)) == (ORDINARY.sizes[0], ORDINARY.ids[1])
@@ -265,7 +264,7 @@ def test_what_a_quirk_is_not_about_stays_as_it_is(quirk: Quirk) -> None:
 
 
 def test_failures_that_say_plus() -> None:
-    assert use({Quirk.PLUS_ERR}, STRICT).bodies == MESSAGES
+    assert use({Quirk.PLUS_ERR}, Leniency.none()).bodies == MESSAGES
     with logged_in(Quirk.PLUS_ERR) as client:
         with pytest.raises(RemoteProtocolError, match=r"\+ERR no such message"):
             client.retr(9)
@@ -273,7 +272,7 @@ def test_failures_that_say_plus() -> None:
 
 
 def test_capa_that_closes_need_not_be_sent() -> None:
-    with start({Quirk.CLOSES_ON_CAPA}, STRICT, capabilities=False) as client:
+    with start({Quirk.CLOSES_ON_CAPA}, Leniency.none(), capabilities=False) as client:
         client.login("user", "secret", mechanisms=["USER"])
         assert client.stat().count == 2
         assert client.capabilities is None
@@ -283,7 +282,7 @@ def test_capa_that_closes_need_not_be_sent() -> None:
 def test_another_order_at_each_connection() -> None:
     orders: list[list[str]] = []
     for _ in range(3):
-        seen = use({Quirk.SHUFFLED_CAPABILITIES}, STRICT)
+        seen = use({Quirk.SHUFFLED_CAPABILITIES}, Leniency.none())
         assert sorted(names(seen)) == sorted(names(ORDINARY))
         with start({Quirk.SHUFFLED_CAPABILITIES}) as client:
             assert client.capa() == client.capabilities

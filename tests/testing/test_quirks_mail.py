@@ -6,13 +6,12 @@ from typing import Any, TypeVar
 import pytest
 
 from pop3proto import (
-    LENIENT,
-    STRICT,
     CommandError,
     ConnectionLostError,
     DeadConnectionError,
     DeadlineError,
     Fault,
+    Leniency,
     List,
     Noop,
     RemoteProtocolError,
@@ -40,14 +39,14 @@ def test_each_octet_comes_by_itself() -> None:
     assert len(stream.sizes) > 200
     # The end of the stream is no octet.
     assert set(stream.sizes) - {0} == {1}
-    assert use({Quirk.SPLIT_PACKETS}, STRICT).bodies == MESSAGES
+    assert use({Quirk.SPLIT_PACKETS}, Leniency.none()).bodies == MESSAGES
 
 
 def test_a_command_is_never_cut() -> None:
     for pieces in ((b"CA", b"PA\r\n"), (b"NOOP\r\nCAPA\r", b"\n")):
         # There is the greeting, and then the end.
         assert lines_of(Quirk.NO_SPLIT_COMMANDS, *pieces)[1:] == [b""]
-    seen = use({Quirk.NO_SPLIT_COMMANDS}, STRICT, mechanisms=["SCRAM-SHA-256"])
+    seen = use({Quirk.NO_SPLIT_COMMANDS}, Leniency.none(), mechanisms=["SCRAM-SHA-256"])
     assert seen.bodies == MESSAGES
     assert seen.result.confirmed
     with logged_in(Quirk.NO_SPLIT_COMMANDS) as client:
@@ -76,7 +75,7 @@ def test_dots_that_are_doubled_now_and_then() -> None:
         # A dot that stands alone is kept; of two, nobody can know that both belong to the mail.
         assert client.retr(1).content == mail.replace(b"..c", b".c")
     assert client.deviations[-1].fault is Fault.UNSTUFFED_DOT
-    with start({Quirk.SOME_DOT_STUFFING}, LENIENT.refusing(Fault.UNSTUFFED_DOT)) as client:
+    with start({Quirk.SOME_DOT_STUFFING}, Leniency().refusing(Fault.UNSTUFFED_DOT)) as client:
         client.login("user", "secret", mechanisms=["USER"])
         with pytest.raises(RemoteProtocolError):
             client.retr(1)

@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    LENIENT,
     Apop,
     Auth,
     AuthCancel,
@@ -22,6 +21,7 @@ from pop3proto import (
     Fault,
     Greeting,
     InvalidCommand,
+    Leniency,
     LimitError,
     Limits,
     List,
@@ -370,7 +370,7 @@ def test_limits_and_leniency_are_the_caller_s() -> None:
         list(replay(session, "client", limits=Limits(status_line=512)))
     session = Transcript.loads("pop3proto transcript 1\nS: +OK\\n")
     with pytest.raises(RemoteProtocolError):
-        list(replay(session, "client", leniency=LENIENT.refusing(Fault.BARE_LF)))
+        list(replay(session, "client", leniency=Leniency().refusing(Fault.BARE_LF)))
     long = transcript("S +OK", f"C PASS {'x' * 3000}", "S -ERR")
     assert list(replay(long, "server")) == [Pass("x" * 3000)]
     assert list(replay(long, "server", limits=Limits())) == [

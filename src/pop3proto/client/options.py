@@ -6,7 +6,7 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import LocalProtocolError, Pop3Error, printable
-from ..model.leniency import LENIENT, Leniency
+from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.value import field_names, value
 from ..sasl.login import LoginResult
@@ -132,7 +132,7 @@ class ClientOptions:
     """How long each phase may take."""
     limits: Limits = Limits()
     """How much is collected from the server."""
-    leniency: Leniency = LENIENT
+    leniency: Leniency = Leniency()
     """Which faults of the server are forgiven."""
     capabilities: bool = True
     """Whether to send CAPA after connecting and after the login; some servers hang up on it."""

@@ -22,7 +22,7 @@ from ..errors import (
 from ..model.commands import Command
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation
-from ..model.limits import DEFAULT_LIMITS
+from ..model.limits import Limits
 from ..model.secret import Secret
 from ..model.states import Signal
 from ..sasl import Login, Mechanism, by_name, channel_bindings
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHALLENGE_LINE", "Wire", "authenticate", "mechanism_of"]
 
-CHALLENGE_LINE = 2 * DEFAULT_LIMITS.challenge
+CHALLENGE_LINE = 2 * Limits().challenge
 """How many octets the line of a challenge may have: base64 takes 4 for 3."""
 
 _Answer = Callable[[bytes], bytes | str | None]

@@ -22,8 +22,8 @@ from ..model.commands import (
     Utf8,
 )
 from ..model.events import ClientEvent
-from ..model.leniency import LENIENT, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.leniency import Leniency
+from ..model.limits import Limits
 from ..model.replies import CapaReply, Challenge, ErrorReply, Greeting, MessageEnd, Ok
 from ..model.states import Signal, State
 from .base import Engine
@@ -45,8 +45,8 @@ class ClientState(Engine[ClientEvent]):
         self,
         *,
         secure: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
-        leniency: Leniency = LENIENT,
+        limits: Limits = Limits(),
+        leniency: Leniency = Leniency(),
     ) -> None:
         super().__init__(secure, limits, leniency)
         self.capabilities: Capabilities | None = None

@@ -24,8 +24,8 @@ from ..model.commands import (
     Utf8,
 )
 from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
-from ..model.leniency import LENIENT, Deviation, Fault, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.leniency import Deviation, Fault, Leniency
+from ..model.limits import Limits
 from ..model.replies import (
     CapaReply,
     Challenge,
@@ -90,8 +90,8 @@ class ServerConnection(Engine[ServerEvent]):
         self,
         *,
         secure: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
-        leniency: Leniency = LENIENT,
+        limits: Limits = Limits(),
+        leniency: Leniency = Leniency(),
     ) -> None:
         super().__init__(secure, limits, leniency)
         self._awaiting: Command[Any] | InvalidCommand | None = None

@@ -12,7 +12,7 @@ from .value import value
 if TYPE_CHECKING:
     from .commands import Command
 
-__all__ = ["LENIENT", "STRICT", "Deviation", "Fault", "Leniency", "ServerProfile"]
+__all__ = ["Deviation", "Fault", "Leniency", "ServerProfile"]
 
 
 @unique
@@ -44,13 +44,17 @@ class Fault(Enum):
 
 @value
 class Leniency:
-    """Which faults are tolerated; the others raise ``RemoteProtocolError``.
+    """Which faults are tolerated, by default all; the others raise ``RemoteProtocolError``.
 
-    ``LENIENT`` tolerates all of them, ``STRICT`` none; ``LENIENT.refusing(Fault.BARE_LF)`` is
-    everything but one.
+    ``Leniency.none()`` tolerates none, ``Leniency().refusing(Fault.BARE_LF)`` all but one.
     """
 
-    tolerated: frozenset[Fault]
+    tolerated: frozenset[Fault] = frozenset(Fault)
+
+    @classmethod
+    def none(cls) -> Leniency:
+        """Return the leniency that tolerates no fault."""
+        return cls(frozenset())
 
     def __contains__(self, fault: object) -> bool:
         return fault in self.tolerated
@@ -62,12 +66,6 @@ class Leniency:
     def tolerating(self, *faults: Fault) -> Leniency:
         """The same leniency with ``faults`` as well."""
         return Leniency(self.tolerated.union(faults))
-
-
-LENIENT = Leniency(frozenset(Fault))
-"""Tolerates every fault."""
-STRICT = Leniency(frozenset())
-"""Tolerates no fault."""
 
 
 @value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .value import field_names, value
 
-__all__ = ["DEFAULT_LIMITS", "Limits"]
+__all__ = ["Limits"]
 
 _KIB = 1024
 _MIB = 1024 * 1024
@@ -54,7 +54,3 @@ class Limits:
             limit = getattr(self, name)
             if type(limit) is not int or limit < 1:
                 raise ValueError(f"limit {name} must be a positive int, not {limit!r}")
-
-
-DEFAULT_LIMITS = Limits()
-"""The limits that an engine has if it is given no others."""

@@ -26,11 +26,10 @@ from .maildrop import (
     first_lines,
     wire_octets,
 )
-from .options import DEFAULT_OPTIONS, ServerOptions
+from .options import ServerOptions
 from .session import ServerSession
 
 __all__ = [
-    "DEFAULT_OPTIONS",
     "Action",
     "Attempt",
     "Authenticator",

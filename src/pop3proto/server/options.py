@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..model.capabilities import Capabilities
 from ..model.value import value
 
-__all__ = ["DEFAULT_OPTIONS", "ServerOptions"]
+__all__ = ["ServerOptions"]
 
 
 @value(kw_only=True)
@@ -58,7 +58,3 @@ class ServerOptions:
             (f"IMPLEMENTATION {self.implementation}", logged_in),
         )
         return Capabilities(tuple(line for line, holds in offered if holds))
-
-
-DEFAULT_OPTIONS = ServerOptions()
-"""The options that a session has if it is given no others."""

@@ -31,8 +31,8 @@ from ..model.commands import (
     Utf8,
 )
 from ..model.events import ConnectionClosed, InvalidCommand, ServerReply
-from ..model.leniency import LENIENT, Deviation, Fault, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.leniency import Deviation, Fault, Leniency
+from ..model.limits import Limits
 from ..model.replies import (
     CapaReply,
     Challenge,
@@ -63,7 +63,7 @@ from .actions import Action, Close, Delay, NeedData, Send, StartTls
 from .hooks import Hooks
 from .mailbox import Body, OpenedMaildrop, no_such_message
 from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateError
-from .options import DEFAULT_OPTIONS, ServerOptions
+from .options import ServerOptions
 
 __all__ = ["ServerSession"]
 
@@ -90,13 +90,13 @@ class ServerSession:
         maildrops: MaildropProvider,
         users: Authenticator | Mapping[str, str],
         *,
-        options: ServerOptions = DEFAULT_OPTIONS,
+        options: ServerOptions = ServerOptions(),
         secure: bool = False,
         offer_stls: bool = False,
         timestamp: str | None = None,
         mechanisms: Iterable[ServerMechanism] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
-        leniency: Leniency = LENIENT,
+        limits: Limits = Limits(),
+        leniency: Leniency = Leniency(),
         hooks: Hooks | None = None,
     ) -> None:
         self.options = options

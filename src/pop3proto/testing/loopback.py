@@ -13,10 +13,10 @@ from threading import Condition, Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..model.leniency import LENIENT, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.leniency import Leniency
+from ..model.limits import Limits
 from ..model.url import PopUrl
-from ..server import DEFAULT_OPTIONS, ServerOptions, ServerSession
+from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
 from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
@@ -281,12 +281,12 @@ def serve(
     password: str | None = None,
     users: Users | None = None,
     security: Security | Literal["tls", "stls", "plaintext"] = Security.STLS,
-    options: ServerOptions = DEFAULT_OPTIONS,
+    options: ServerOptions = ServerOptions(),
     mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
     idle_timeout: float = 600.0,
-    limits: Limits = DEFAULT_LIMITS,
-    leniency: Leniency = LENIENT,
+    limits: Limits = Limits(),
+    leniency: Leniency = Leniency(),
     host: str = HOST,
     port: int = 0,
     quirks: Iterable[Quirk | str] = (),

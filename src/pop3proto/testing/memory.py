@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from ..model.leniency import LENIENT, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
-from ..server import DEFAULT_OPTIONS, ServerOptions, ServerSession
+from ..model.leniency import Leniency
+from ..model.limits import Limits
+from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
 from ..server.maildrop import CHUNK
 from ..transports import Security
@@ -216,11 +216,11 @@ def memory_stream(
     password: str | None = None,
     users: Users | None = None,
     security: Security | Literal["tls", "stls", "plaintext"] = Security.PLAINTEXT,
-    options: ServerOptions = DEFAULT_OPTIONS,
+    options: ServerOptions = ServerOptions(),
     mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    leniency: Leniency = LENIENT,
+    limits: Limits = Limits(),
+    leniency: Leniency = Leniency(),
     quirks: Iterable[Quirk | str] = (),
     clock: VirtualClock | None = None,
 ) -> MemoryStream[ServerSession]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..errors import printable
 from ..model.commands import Auth, Command
 from ..model.events import InvalidCommand
-from ..model.leniency import LENIENT, Leniency
-from ..model.limits import DEFAULT_LIMITS, Limits
+from ..model.leniency import Leniency
+from ..model.limits import Limits
 from ..model.states import State
 from ..server import (
     Authenticator,
@@ -57,8 +57,8 @@ class Sessions:
         security: Security,
         options: ServerOptions,
         mechanisms: Mechanisms = None,
-        limits: Limits = DEFAULT_LIMITS,
-        leniency: Leniency = LENIENT,
+        limits: Limits = Limits(),
+        leniency: Leniency = Leniency(),
         quirks: Iterable[Quirk | str] = (),
     ) -> None:
         self.maildrops = MemoryMaildrops(mail) if isinstance(mail, Mapping) else mail

@@ -24,7 +24,7 @@ from ..errors import (
 )
 from ..model.commands import Auth, AuthResponse, Command, Extension, Upload
 from ..model.events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent
-from ..model.leniency import LENIENT, Deviation, Leniency
+from ..model.leniency import Deviation, Leniency
 from ..model.limits import Limits
 from ..model.replies import Challenge, ErrorReply, Greeting, MessageData, MessageStart, Ok
 from ..model.states import Signal, State
@@ -302,7 +302,7 @@ class _ServerReplay(Replay[ServerEvent]):
         super().__init__(entries, chunk_size, multiline)
         self._engine = engine
         # It reads the recorded answers, one at a time.
-        self._reader = _RecordedClient(secure=_begins_secure(entries), leniency=LENIENT)
+        self._reader = _RecordedClient(secure=_begins_secure(entries), leniency=Leniency())
 
     def _tls_established(self) -> None:
         super()._tls_established()
@@ -348,7 +348,7 @@ def replay(
     chunk_size: int | None = None,
     multiline: Collection[str] = (),
     limits: Limits = REPLAY_LIMITS,
-    leniency: Leniency = LENIENT,
+    leniency: Leniency = Leniency(),
 ) -> Replay[ClientEvent]: ...
 @overload
 def replay(
@@ -358,7 +358,7 @@ def replay(
     chunk_size: int | None = None,
     multiline: Collection[str] = (),
     limits: Limits = REPLAY_LIMITS,
-    leniency: Leniency = LENIENT,
+    leniency: Leniency = Leniency(),
 ) -> Replay[ServerEvent]: ...
 def replay(
     transcript: Transcript,
@@ -367,7 +367,7 @@ def replay(
     chunk_size: int | None = None,
     multiline: Collection[str] = (),
     limits: Limits = REPLAY_LIMITS,
-    leniency: Leniency = LENIENT,
+    leniency: Leniency = Leniency(),
 ) -> Replay[ClientEvent] | Replay[ServerEvent]:
     """Put a session through the engine of ``role`` again, and return an iterator of its events.
 
