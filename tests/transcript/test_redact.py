@@ -268,6 +268,8 @@ def test_line_by_line() -> None:
     assert kept("C CAPA", "C AUTH LOGIN", "S +OK", "S -ERR", last="USER user") == "USER user"
     assert kept("C AUTH LOGIN", "S +OK", last="PASS secret") == "<secret>"
     assert kept("C AUTHX", "S -ERR", last="UTF8") == "UTF8"
+    assert kept("C AUTHLOGIN", "S +OK", last="c2VjcmV0") == "<secret>"
+    assert kept("C AUTHLOGIN", "S + ", last="QUIT") == "QUIT"
     assert kept("C AUTH LOGIN", "S + ", last="*") == "*"
     assert kept("S +OK", last=f"APOP user {DIGEST}") == "APOP <secret>"
     assert kept("S +OK", last="AUTH PLAIN c2VjcmV0") == "AUTH PLAIN <secret>"

@@ -1,4 +1,4 @@
-"""The arguments of each command, apart from the commands: ``--help`` loads none of them."""
+"""The arguments of each command, apart from its module, which ``--help`` need not load."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _quirk(text: str) -> Quirk:
-    from ..testing import Quirk  # here, as the other commands need none
+    from ..testing import Quirk  # here, because only this option needs it
 
     try:
         return Quirk.named(text)
@@ -155,7 +155,7 @@ def _quirk(text: str) -> Quirk:
 
 
 def _positive(text: str) -> int:
-    # What argparse makes of a ValueError names this function; see int() for what else passes.
+    # For a ValueError argparse would print the name of this function; and int() accepts too much.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError("a number of octets from 1 is wanted")
     return int(text)

@@ -33,7 +33,7 @@ _NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
 # larger ones go from the network to the file.
 _SMALL = 1024 * 1024
 _LONGEST_NAME = 100
-# Where a folder says whose messages it holds: the same unique-id can mean another message in
+# The file in which a folder notes its maildrop: the same unique-id can mean another message in
 # another maildrop (RFC 1939 section 7), and what is taken for fetched may get deleted.
 _OWNER = ".pop3proto-maildrop"
 # Capitals are escaped too: file systems that take "a" for "A" would lose a message.

@@ -16,7 +16,7 @@ from .texts import TextReader
 
 __all__ = ["Commands", "LongAnswer", "MessageLines", "encoded", "text_of"]
 
-# What int() takes, but not more digits than a size can have.
+# The numbers that int() accepts, but with no more digits than a size can have.
 _DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
 # Those that CPython refuses (CVE-2025-15367). Octets from 0x80 on belong to somebody's encoding.
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -156,7 +156,7 @@ class Commands:
     def capa(self) -> dict[str, _Words]:
         """Send CAPA; return the server's capabilities, names to words (RFC 2449 section 5).
 
-        A name that is listed twice gets the words of both lines. What is not UTF-8 becomes
+        A name that is listed twice gets the words of both lines. Octets that are not UTF-8 become
         surrogate escapes.
         """
         try:
@@ -254,7 +254,7 @@ def encoded(line: Secret, encoding: str, *, check: bool = True) -> bytes:
 
 
 def _secret(words: object) -> Secret:
-    # What is no text is written as poplib would write it.
+    # poplib accepts any object, and writes it like this.
     return words if isinstance(words, Secret) else Secret(f"{words}")
 
 

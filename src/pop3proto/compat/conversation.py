@@ -28,7 +28,7 @@ _TERMINATOR = len(b".\r\n")
 
 
 def reader(sock: object) -> BinaryIO:
-    """Return the file to read from, for a socket or for whatever a program has in its place."""
+    """Return the file to read from, for a socket or for the object that replaces it."""
     if isinstance(sock, socket.socket):
         return cast(BinaryIO, sock.makefile("rb", BUFFER))
     # It has to know no more than poplib asks of it.
@@ -76,7 +76,7 @@ class Conversation:
         # More than what is owed can only come from a peer; a file that was prepared holds all.
         self._peer = False
         self._surplus = b""
-        # What the file has shown of what it holds, and how much of it was not taken since.
+        # The octets that the file has shown of its buffer, and how many were not taken since.
         self._ahead = b""
         self._left = 0
         self._after_bare_lf = False
@@ -115,7 +115,7 @@ class Conversation:
             self.failed(error)
 
     def refusal(self, message: str) -> Exception:
-        """Return the ``error_proto`` that says ``message``, and if the connection is usable."""
+        """Return the ``error_proto`` with ``message``, of the class that fits the connection."""
         return self._error(message) if self.fault else ServerError(message)
 
     def ready(self) -> None:
@@ -225,7 +225,7 @@ class Conversation:
     def _read_looking_ahead(self, file: BinaryIO) -> bytes:
         """Return a line, after a look at what ``file`` holds: one look for many lines.
 
-        What waits after the last line has to be known, and so that line has to be seen whole.
+        The octets after the last line have to be known, so that line has to be seen whole.
         """
         if not isinstance(file, BufferedReader):
             return file.readline(-1)
@@ -266,7 +266,7 @@ class Conversation:
         return LineReader(file, newline)
 
     def next_lines(self, text: TextReader) -> list[bytes]:
-        """Return the next lines of ``text``; none at its end. Any error ends the connection."""
+        """Return the next lines of ``text``, or ``[]`` at its end. An error ends the connection."""
         try:
             lines = text.read()
         except BaseException as error:

@@ -121,7 +121,7 @@ class POP3(Commands):
             raise ValueError("Non-blocking socket (timeout=0) is not supported")
         return socket.create_connection((self.host, self.port), timeout)
 
-    # What follows is not public, but programs know it: they call it, override it and patch it.
+    # The next methods are not public, but programs know, call, override and patch them.
     # So each of these calls the others just where poplib's do. They take text, and _putline octets,
     # and hide it in a Secret at once, because a traceback can show the locals of these frames.
 
@@ -244,7 +244,7 @@ class POP3(Commands):
         return response
 
     def close(self) -> None:
-        """Close the connection, whatever its state; without QUIT nothing is deleted."""
+        """Close the connection, in any state; without QUIT nothing is deleted."""
         if self._conversation.finish is not None:
             self._conversation.fail("it was closed")
         try:

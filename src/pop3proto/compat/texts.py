@@ -37,7 +37,7 @@ class TextReader(Protocol):
     """Whether that was taken from where others would find it."""
 
     def read(self) -> list[bytes]:
-        """Return the next lines without their ends; none at the end of the text."""
+        """Return the next lines without their ends, or ``[]`` at the end of the text."""
         ...
 
 
@@ -69,7 +69,7 @@ class LineReader:
         return isinstance(file, (BufferedReader, BytesIO))
 
     def read(self) -> list[bytes]:
-        """Do what ``TextReader`` says; raise ``BrokenConnectionError`` at the end of the stream."""
+        """Return the next lines; raise ``BrokenConnectionError`` at the end of the stream."""
         body, partial = self._body, self._partial
         while not body.complete:
             data = self._next_octets()
@@ -109,7 +109,7 @@ class LineReader:
         return octets
 
     def _receive(self) -> bytes:
-        """Return the next octets; none at the end of the stream."""
+        """Return the next octets, or ``b""`` at the end of the stream."""
         file = self._file
         data = file.peek(1) if isinstance(file, BufferedReader) else file.read(BUFFER)
         self._held = len(data)
@@ -127,8 +127,8 @@ class LineReader:
 class DirectReader(LineReader):
     """Reads what the file does not hold yet straight from the socket, not by way of the file.
 
-    That saves two copies, and half of the system calls. What comes with the end of the text and
-    does not belong to it is lost, except for ``surplus``.
+    That saves two copies, and half of the system calls. Octets that come with the end of the text
+    and do not belong to it are lost, except for ``surplus``.
     """
 
     def _receive(self) -> bytes:
@@ -149,7 +149,7 @@ class SteppingReader:
         self.lost = False
 
     def read(self) -> list[bytes]:
-        """Do what ``TextReader`` says; raise what ``getline`` raises."""
+        """Return the next lines; raise the exceptions of ``getline``."""
         lines: list[bytes] = []
         getline, at_once, total = self._getline, self._at_once, self.octets
         while len(lines) < at_once and not self._complete:

@@ -26,7 +26,7 @@ from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
 __all__ = ["REDACTED", "LineRedactor", "Redactor"]
 
 REDACTED = b"<redacted>"
-"""What stands in the place of a secret; in base64 where the protocol wants that."""
+"""The replacement of a secret; in base64 where the protocol wants that."""
 _REDACTED_BASE64 = b64encode(REDACTED)
 _REDACTED_DIGEST = b"0" * 32
 # For people, who need not be able to replay it.
@@ -39,7 +39,7 @@ _SECRET_VERB = re.compile(rb"(?:\A[\x00-\x20]*|[\x00-\x1f] *)(PASS|RPOP|APOP|AUT
 _MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}|[a-z0-9_-]{1,20}")
 _DIGEST = re.compile(rb"[0-9a-f]{32}", re.IGNORECASE)
 
-# Long enough for any challenge that the engines take. What is longer ends the tracking.
+# Long enough for any challenge that the engines accept. A longer line ends the tracking.
 _STATUS_LINE = 256 * 1024
 # The lines of a text may be as long as they like: they are cut from what is there already.
 _NO_LIMIT = 2**63
@@ -55,13 +55,14 @@ class Answer(Enum):
     MESSAGE = auto()
     UPLOAD = auto()
     AUTH = auto()
+    MISTYPED_AUTH = auto()
     MECHANISMS = auto()
 
 
 # Names and tuples, because to look an attribute of an enum up, or to hash it, takes as long as all
 # the rest that is done for a short command.
 _STATUS, _LOGIN, _AUTH = Answer.STATUS, Answer.LOGIN, Answer.AUTH
-_OF_AUTH = (Answer.AUTH, Answer.MECHANISMS)
+_OF_AUTH = (Answer.AUTH, Answer.MISTYPED_AUTH, Answer.MECHANISMS)
 _BODIES = (Answer.LISTING, Answer.MESSAGE, Answer.MECHANISMS)
 
 
@@ -76,7 +77,7 @@ class LineRedactor:
     def __init__(self, *, replayable: bool = False) -> None:
         self._replayable = replayable
         self._hidden_line = _REDACTED_BASE64 if replayable else _SHORT
-        # What answers the lines that were sent and not answered yet, in their order.
+        # The answers to the lines that were sent and not answered yet, in their order.
         self._pending: deque[Answer] = deque()
         # Whether the client's lines belong to AUTH.
         self._exchange = False
@@ -122,10 +123,11 @@ class LineRedactor:
             return line, self._answer_to(line)
         name, head, argument = verb[1].upper(), line[: verb.end()], line[verb.end() :]
         if name == b"AUTH":
-            of_auth = not argument[:1].isalpha()
             answer = _AUTH if argument.strip() else Answer.MECHANISMS
-            shown = self._auth_argument(argument)
-            return head + shown, answer if of_auth else _STATUS
+            if argument[:1].isalpha():
+                # A server that takes it for AUTH is hardly to be found, but possible.
+                answer = Answer.MISTYPED_AUTH
+            return head + self._auth_argument(argument), answer
         if not argument:
             return line, _LOGIN
         if not self._replayable:
@@ -157,7 +159,8 @@ class LineRedactor:
     def take(self, answer: Answer) -> None:
         """Take note that the client has sent the line for which ``read()`` returned ``answer``."""
         if answer in _OF_AUTH:
-            self._exchange, self._doubtful = True, self._lost
+            self._exchange = True
+            self._doubtful = self._lost or answer is Answer.MISTYPED_AUTH
         elif self._exchange:
             # The client goes on after a positive answer.
             self._exchange, self._logged_in = self._lost, True
@@ -168,9 +171,9 @@ class LineRedactor:
             self._logged_in = self._logged_in or status == b"+OK"
         if answer not in _OF_AUTH or status == b"+":
             return
-        if answer is _AUTH and status == b"+OK":
-            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). What the client
-            # takes it for shows in its next line.
+        if answer is not Answer.MECHANISMS and status == b"+OK":
+            # Some servers introduce a challenge with +OK (Fault.OK_CHALLENGE). The client's next
+            # line shows what it is.
             self._doubtful = True
         else:
             # Lines that were sent ahead of this answer have answers of their own.
@@ -181,8 +184,8 @@ class Redactor(LineRedactor):
     """Turns the octets of both directions into octets that may be kept.
 
     Both directions are told in the order in which they pass, as chunks that are cut anywhere.
-    ``bodies`` says whether messages are kept; if not, each of their octets but CR and LF becomes
-    an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
+    ``bodies`` says whether messages are kept; if not, each of their octets except CR and LF
+    becomes an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
     """
 
     def __init__(self, *, bodies: bool = True, multiline: Verbs = ()) -> None:
@@ -320,8 +323,8 @@ class Redactor(LineRedactor):
         if self._logged_in and not ahead:
             self._upload = True
         else:
-            # Before the login, and from a client that has not waited for this answer, what comes
-            # now can be commands as well, whatever the server says.
+            # Before the login, or from a client that has not waited for this answer, the next lines
+            # can be commands as well.
             self._lose()
 
     def _lose(self) -> None:

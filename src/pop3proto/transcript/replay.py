@@ -94,7 +94,7 @@ def _as_sent(command: Auth, following: bytes | None) -> Auth:
 
 
 class _RecordedServer(ServerConnection):
-    """A server whose answers were given: none of them is refused."""
+    """A server that gives any recorded answer."""
 
     def take_as(self, command: Command[Any]) -> None:
         """Wait for the answer to a line, as ``command``, that this engine does not accept.
@@ -130,7 +130,7 @@ class _RecordedServer(ServerConnection):
         return True
 
     def _check_fit(self, reply: object, command: Command[Any]) -> None:
-        """Do nothing: a recorded answer is allowed, whatever it is."""
+        """Do nothing: any recorded answer is allowed."""
 
 
 def _line(command: Extension[Any]) -> bytes:
