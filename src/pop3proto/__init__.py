@@ -122,6 +122,7 @@ from .model.replies import (
 from .model.secret import Secret
 from .model.states import ReplyShape, Signal, State
 from .model.url import PopUrl
+from .sasl.login import Login
 
 if TYPE_CHECKING:
     from .transports.blocking import connect
@@ -171,6 +172,7 @@ __all__ = [
     "Listing",
     "Listings",
     "LocalProtocolError",
+    "Login",
     "LoginDelay",
     "LoginDelayError",
     "LoginError",

@@ -119,7 +119,7 @@ def scram(
     monkeypatch: pytest.MonkeyPatch, reason: bytes, *rest: tuple[bytes, bytes]
 ) -> tuple[AsyncClient, Script]:
     """A server that answers the proof with an error."""
-    monkeypatch.setattr("pop3proto.sasl.scram.token_urlsafe", lambda octets: NONCE)
+    monkeypatch.setattr("pop3proto.sasl.scram.fresh_nonce", NONCE.encode)
     return client(
         capa("SASL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN"),
         (

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError, SaslError
 from pop3proto.sasl.cram_md5 import CramMd5
-from pop3proto.sasl.server_digests import ServerCramMd5 as Server
+from pop3proto.sasl.cram_md5 import ServerCramMd5 as Server
 from pop3proto.sasl.users import LoggedIn, Passwords
 from tests.property.effort import effort
 from tests.tracebacks import shown

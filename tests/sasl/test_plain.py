@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pop3proto import LocalProtocolError, SaslError
 from pop3proto.sasl import Mechanism
 from pop3proto.sasl.mechanism import ShowsSecret
-from pop3proto.sasl.plain import Anonymous, External, LoginMechanism, Plain
-from pop3proto.sasl.users import LoggedIn, Passwords, ServerPlain
+from pop3proto.sasl.plain import Anonymous, External, LoginMechanism, Plain, ServerPlain
+from pop3proto.sasl.users import LoggedIn, Passwords
 from tests.property.effort import effort
 from tests.tracebacks import shown
 

@@ -1,5 +1,6 @@
 import pytest
 
+from pop3proto.model.secret import Secret
 from pop3proto.sasl.scram_messages import (
     attributes,
     client_proof,
@@ -9,7 +10,7 @@ from pop3proto.sasl.scram_messages import (
     signature,
 )
 
-KEYS = keys_for("sha1", b"pencil", b"salt", 4096)
+KEYS = keys_for("sha1", Secret(b"pencil"), b"salt", 4096)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_messages_are_taken_apart(message: bytes, wanted: str, values: list[byte
 
 
 def test_a_proof_is_proof_of_one_conversation() -> None:
-    client_key, server_key = derive("sha1", b"pencil", b"salt", 4096)
+    client_key, server_key = derive("sha1", Secret(b"pencil"), b"salt", 4096)
     assert server_key == KEYS.server_key
     proof = client_proof("sha1", client_key, b"one")
     assert proves("sha1", KEYS.stored_key, b"one", proof)

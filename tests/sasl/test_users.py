@@ -3,10 +3,8 @@ import hashlib
 import pytest
 
 from pop3proto.sasl.users import (
-    LoggedIn,
     Passwords,
     PasswordSource,
-    ServerPlain,
     apop_digest_matches,
     as_text,
 )
@@ -58,7 +56,7 @@ def test_what_stands_in_for_an_unknown_password_never_matches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Even whoever guessed it is not let in.
-    monkeypatch.setattr("pop3proto.sasl.users._NOBODYS", "guessed")
+    monkeypatch.setattr("pop3proto.sasl.users.NOBODYS", "guessed")
     assert not Passwords(USERS).check("nobody", "guessed")
     digest = hashlib.md5(b"<1@example.org>guessed").hexdigest()
     assert not apop_digest_matches(digest, "<1@example.org>", None)
@@ -84,24 +82,3 @@ def test_apop_takes_a_password_that_the_client_has_prepared(stored: str) -> None
 def test_text_keeps_octets_that_are_not_utf_8() -> None:
     assert as_text("user") == "user"
     assert as_text(b"us\xc3\xa9r \xff") == "usér \udcff"
-
-
-@pytest.mark.parametrize(
-    ("response", "outcome"),
-    [
-        (None, b""),
-        (b"\0user\0secret", LoggedIn("user")),
-        (b"user\0user\0secret", LoggedIn("user")),
-        (b"\0us\xc3\xa9r\0p\xc3\xa4ssword", LoggedIn("usér")),
-        (b"\0user\0wrong", None),
-        (b"us\xc3\xa9r\0user\0secret", None),
-        (b"\0\0secret", None),
-        (b"", None),
-        (b"user\0secret", None),
-        (b"\0user\0secret\0", None),
-    ],
-)
-def test_plain(response: bytes | None, outcome: object) -> None:
-    mechanism = ServerPlain(Passwords(USERS))
-    assert (mechanism.name, mechanism.shows_password) == ("PLAIN", True)
-    assert mechanism.begin().respond(response) == outcome

@@ -6,13 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from ..errors import LocalProtocolError
 from ..model.commands import AuthCancel, AuthList, Command
 from ..model.events import ClientEvent
 from ..model.secret import Secret
 from ..sasl import ChannelBinding, Mechanism, channel_bindings
 from ..sasl.login import Login, LoginResult
-from ..sasl.login_flows import as_token
 from .session import Session
 
 __all__ = ["AuthenticatingSession"]
@@ -106,16 +104,14 @@ class AuthenticatingSession(Session):
         ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError`` holds what the
         server said in JSON.
         """
-        kind: type = type(token)
-        if not callable(token) and not issubclass(kind, str | Secret):
-            # A traceback shows the locals of this frame.
-            token = ""
-            raise LocalProtocolError(f"a token is a str or a function, not {kind.__name__}")
-        get_token = token if callable(token) else None
-        token = "" if callable(token) else Secret(token)
+        get_token = None
+        if callable(token):
+            get_token = token
+        else:
+            token = Secret(token)
         login = Login.oauth(
             user,
-            None if get_token else token,
+            None if callable(token) else token,
             mechanism=mechanism,
             host=self._host,
             initial_response=initial_response,
@@ -186,4 +182,4 @@ class AuthenticatingSession(Session):
 async def _resolved(get_token: _GetToken) -> Secret:
     token = get_token()
     # The one place where the session awaits something that is not its stream.
-    return as_token(await token if isawaitable(token) else token)
+    return Secret(await token if isawaitable(token) else token)

@@ -12,8 +12,7 @@ class Secret:
 
     Every public function turns what it was given into a ``Secret`` in its first line; from there on
     the text is in no local variable. ``reveal()`` is the one way out, for whoever writes the octets
-    of the wire, or computes a proof. Raises ``LocalProtocolError`` for anything but ``str``,
-    ``bytes`` or a ``Secret``, without showing it.
+    of the wire, or computes a proof.
 
     >>> Secret("correct horse")
     <secret>
@@ -23,31 +22,38 @@ class Secret:
     _value: str | bytes
 
     def __init__(self, value: str | bytes | Secret) -> None:
-        if isinstance(value, Secret):
-            value = value._value
-        self._value = value
-        kind = type(value)
-        # The argument must not show in the traceback of the error either.
-        del value
-        if not issubclass(kind, str | bytes):
-            raise LocalProtocolError(f"a secret is str or bytes, not {kind.__name__}")
+        # What is of a wrong type can hold a secret as well, so it is refused only where it is used:
+        # by then no frame knows it.
+        self._value = value._value if isinstance(value, Secret) else value
+
+    @property
+    def kind(self) -> type[object]:
+        """The type of what is held; anything but ``str`` and ``bytes`` is of no use."""
+        return type(self._value)
 
     def reveal(self) -> str | bytes:
-        """Return the secret as it was given."""
+        """Return the secret as it was given.
+
+        Raises ``LocalProtocolError`` for what is neither ``str`` nor ``bytes``.
+        """
+        if not issubclass(self.kind, str | bytes):
+            raise LocalProtocolError(f"a secret is str or bytes, not {self.kind.__name__}")
         return self._value
 
     def octets(self) -> bytes:
         """Return the secret as octets, text as UTF-8 (RFC 6856).
 
-        Raises ``LocalProtocolError`` for a lone surrogate.
+        Raises ``LocalProtocolError`` for a lone surrogate, and for what is neither ``str`` nor
+        ``bytes``.
         """
-        if isinstance(self._value, bytes):
-            return self._value
+        value = self.reveal()
+        if isinstance(value, bytes):
+            return value
         try:
-            return self._value.encode("utf-8")
+            return value.encode("utf-8")
         except UnicodeEncodeError:
-            # The error of the codec would show the text.
-            pass
+            # The error of the codec would show the text, and so would this frame.
+            del value
         raise LocalProtocolError("a secret holds a lone surrogate")
 
     def __bool__(self) -> bool:

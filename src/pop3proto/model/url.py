@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-from unicodedata import category, normalize
 
 from ..errors import LocalProtocolError
 from .value import value
@@ -183,6 +182,8 @@ def _encoded(text: str) -> str:
 def _check_user(user: str) -> None:
     if not user:
         raise LocalProtocolError("the user of a POP URL is empty")
+    from unicodedata import category
+
     if any(category(character) in ("Cc", "Cs") for character in user):
         raise LocalProtocolError("the user of a POP URL has a control character")
 
@@ -208,6 +209,8 @@ def _check_host(host: str) -> None:
         if scoped:
             raise LocalProtocolError("the IPv6 address of a POP URL is not one")
         return
+    from unicodedata import normalize
+
     # Fullwidth forms and the like become the marks of a URL when the name is prepared for DNS,
     # and the ideographic full stop becomes a dot.
     name = normalize("NFKC", host).replace("\u3002", ".")

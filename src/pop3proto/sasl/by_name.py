@@ -11,6 +11,7 @@ from .oauth import OAuthBearer, XOAuth2
 from .plain import Anonymous, External, LoginMechanism, Plain
 from .scram import ScramSha1, ScramSha256, ScramSha512
 from .spnego import Gssapi, Ntlm
+from .users import as_text
 
 __all__ = ["PASSWORD_MECHANISMS", "SHOWS_SECRET", "by_name", "shows_secret"]
 
@@ -26,7 +27,7 @@ _HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS",
 
 
 def shows_secret(mechanism: Mechanism | str) -> bool:
-    """Whether who reads what ``mechanism`` says can log in with it: it needs TLS.
+    """Return whether whoever reads what ``mechanism`` says can log in with it: it needs TLS.
 
     ``mechanism`` can be a name. One that is not known counts as one that shows its secret, as
     does an object with such a name, unless its ``shows_secret`` is ``False``.
@@ -64,31 +65,27 @@ def by_name(
     if upper.endswith(_PLUS) != (channel_binding is not None) or (channel_binding and not scram):
         raise MechanismError(f"{upper}: SCRAM's -PLUS forms bind to the channel, no others")
     if scram is not None:
-        return scram(user, secret.reveal(), channel_binding=channel_binding, can_bind=can_bind)
+        return scram(user, secret, channel_binding=channel_binding, can_bind=can_bind)
     match upper:
         case "PLAIN":
-            return Plain(user, secret.reveal())
+            return Plain(user, secret)
         case "LOGIN":
-            return LoginMechanism(user, secret.reveal())
+            return LoginMechanism(user, secret)
         case "CRAM-MD5":
-            return CramMd5(user, secret.reveal())
+            return CramMd5(user, secret)
         case "DIGEST-MD5":
-            return DigestMd5(user, secret.reveal(), host=host or "")
+            return DigestMd5(user, secret, host=host or "")
         case "XOAUTH2":
-            return XOAuth2(user, secret.reveal())
+            return XOAuth2(user, secret)
         case "OAUTHBEARER":
-            return OAuthBearer(user, secret.reveal(), host=host)
+            return OAuthBearer(user, secret, host=host)
         case "EXTERNAL":
             return External(user)
         case "ANONYMOUS":
             return Anonymous(user)
         case "GSSAPI":
-            return Gssapi(host or "", user=_text(user), password=_text(secret.reveal()))
+            return Gssapi(host or "", user=as_text(user) or None, password=secret or None)
         case "NTLM":
-            return Ntlm(user, secret.reveal(), host=host or "")
+            return Ntlm(user, secret, host=host or "")
         case _:
             raise MechanismError(f"no mechanism is known by the name {name!r}")
-
-
-def _text(text: str | bytes) -> str | None:
-    return (text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text) or None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import new as new_hash
 from typing import Literal, Protocol
 
 from .mechanism import ChannelBinding
@@ -86,9 +85,11 @@ def end_point(certificate: bytes) -> ChannelBinding | None:
         return None
     if name is None:
         return None
+    from hashlib import new
+
     # RFC 5929 section 4.1: MD5 and SHA-1 are replaced.
     name = "sha256" if name in ("md5", "sha1") else name
-    return ChannelBinding("tls-server-end-point", new_hash(name, certificate).digest())
+    return ChannelBinding("tls-server-end-point", new(name, certificate).digest())
 
 
 def _hash_of_signature(certificate: bytes) -> str | None:

@@ -1,59 +1,50 @@
-"""DIGEST-MD5 (RFC 2831), the client's side; the grammar and the digests serve both sides."""
+"""DIGEST-MD5 (RFC 2831), both sides."""
 
 from __future__ import annotations
 
-import hmac
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from hashlib import md5
-from secrets import token_urlsafe
+from os import urandom
 
-from ..errors import SaslError, ServerVerificationError
-from .plain import octets_of, raise_first
+from ..errors import LocalProtocolError, SaslError, ServerVerificationError
+from ..model.secret import Secret
+from .cram_md5 import is_host
+from .saslprep import octets_of
+from .users import NOBODYS, Attempt, LoggedIn, PasswordSource, Verdict, as_octets
 
-__all__ = [
-    "MAX_RESPONSE",
-    "DigestMd5",
-    "digests",
-    "is_utf8",
-    "parse",
-    "quoted",
-    "secret_hash",
-]
+__all__ = ["DigestMd5", "ServerDigestMd5", "parse"]
 
 # RFC 2831 sections 2.1.1 and 2.1.2: both are less than this.
 _MAX_CHALLENGE = 2048
-MAX_RESPONSE = 4096
+_MAX_RESPONSE = 4096
 
 # Section 7.1, with the white space of RFC 2616 section 2.1: name = token or "quoted string".
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TEXT = rb'(?:[^"\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\\[\x00-\x7f])*'
-_DIRECTIVE = re.compile(
-    rb'(%b)[ \t\r\n]*=[ \t\r\n]*(?:"(%b)"|(%b))[ \t\r\n]*(?:,[ \t\r\n,]*|\Z)'
-    % (_TOKEN, _TEXT, _TOKEN)
+_DIRECTIVE = rb'(%b)[ \t\r\n]*=[ \t\r\n]*(?:"(%b)"|(%b))[ \t\r\n]*(?:,[ \t\r\n,]*|\Z)' % (
+    _TOKEN,
+    _TEXT,
+    _TOKEN,
 )
-_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_SPECIAL = re.compile(rb'(["\\])')
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_ASCII = re.compile(r"[!-~]+")
 
 
 def parse(message: bytes, *, repeated: str = "") -> dict[str, list[bytes]]:
-    """The directives of ``message`` by their names in lower case, without quotes.
+    """Return the directives of ``message`` by their names in lower case, without quotes.
 
     Raises ``ValueError``, which quotes nothing of it, if it breaks the grammar, or if a
     directive other than ``repeated`` comes twice.
     """
+    import re
+
+    directives = re.compile(_DIRECTIVE)
     found: dict[str, list[bytes]] = {}
     position = len(message) - len(message.lstrip(b" \t\r\n,"))
     while position < len(message):
-        directive = _DIRECTIVE.match(message, position)
+        directive = directives.match(message, position)
         if directive is None:
             raise ValueError(f"breaks the grammar at octet {position}")
         name, text, token = directive.groups()
         values = found.setdefault(name.decode("ascii").lower(), [])
-        values.append(token if text is None else _ESCAPED.sub(rb"\1", text))
+        values.append(token if text is None else re.sub(rb"(?s)\\(.)", rb"\1", text))
         position = directive.end()
     for name, values in found.items():
         if len(values) > 1 and name != repeated:
@@ -61,26 +52,28 @@ def parse(message: bytes, *, repeated: str = "") -> dict[str, list[bytes]]:
     return found
 
 
-def is_utf8(directives: Mapping[str, Sequence[bytes]]) -> bool:
-    """Whether names are in UTF-8, and not in ISO 8859-1; ``ValueError`` for other charsets."""
+def _charset_of(directives: Mapping[str, Sequence[bytes]]) -> str:
+    """Return the charset of the names; raise ``ValueError`` for one that RFC 2831 does not know."""
     charset = directives.get("charset")
-    if charset is not None and charset[0].lower() != b"utf-8":
+    if charset is None:
+        return "iso-8859-1"
+    if charset[0].lower() != b"utf-8":
         raise ValueError("names an unknown charset")
-    return charset is not None
+    return "utf-8"
 
 
-def quoted(value: bytes) -> bytes:
-    """``value`` as a quoted string."""
-    return b'"' + _SPECIAL.sub(rb"\\\1", value) + b'"'
+def _quoted(value: bytes) -> bytes:
+    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-def secret_hash(user: bytes, realm: bytes, password: bytes, charset: str) -> bytes:
-    """The 16 octets that stand for the password (section 2.1.2.1).
+def _secret_hash(user: bytes, realm: bytes, password: Secret, charset: str) -> Secret:
+    """Return the 16 octets that stand for the password (section 2.1.2.1).
 
     Each of the three is in ``charset``, and hashed in ISO 8859-1 if all its characters belong
     to that.
     """
-    return _hash(b":".join(_for_hash(octets, charset) for octets in (user, realm, password)))
+    parts = user, realm, password.octets()
+    return Secret(_hash(b":".join(_for_hash(octets, charset) for octets in parts)))
 
 
 def _for_hash(octets: bytes, charset: str) -> bytes:
@@ -90,14 +83,14 @@ def _for_hash(octets: bytes, charset: str) -> bytes:
         return octets
 
 
-def digests(
-    secret: bytes, nonce: bytes, cnonce: bytes, digest_uri: bytes, authorization_id: bytes
+def _digests(
+    secret: Secret, nonce: bytes, cnonce: bytes, digest_uri: bytes, authorization_id: bytes
 ) -> tuple[bytes, bytes]:
-    """The ``response`` and the ``rspauth`` of an authentication (section 2.1.2.1).
+    """Return the ``response`` and the ``rspauth`` of an authentication (section 2.1.2.1).
 
-    ``secret`` comes from ``secret_hash()``. The qop is ``auth``, and the nonce count 1.
+    ``secret`` comes from ``_secret_hash()``. The qop is ``auth``, and the nonce count 1.
     """
-    a1 = b"%b:%b:%b" % (secret, nonce, cnonce)
+    a1 = b"%b:%b:%b" % (secret.octets(), nonce, cnonce)
     if authorization_id:
         a1 += b":" + authorization_id
     middle = b"%b:%b:00000001:%b:auth:" % (_hex(a1), nonce, cnonce)
@@ -108,6 +101,8 @@ def digests(
 
 
 def _hash(octets: bytes) -> bytes:
+    from hashlib import md5
+
     return md5(octets, usedforsecurity=False).digest()
 
 
@@ -146,7 +141,7 @@ class DigestMd5:
     def __init__(
         self,
         user: str | bytes,
-        password: str | bytes,
+        password: str | bytes | Secret,
         *,
         service: str = "pop",
         host: str,
@@ -154,24 +149,20 @@ class DigestMd5:
         realm: str | bytes | None = None,
         cnonce: str | None = None,
     ) -> None:
-        problems: list[str] = []
+        password = Secret(password)
         self._complete = False
         self._rspauth: bytes | None = None
         self._user, self._password, self._realm, self._host = user, password, realm, host
-        cnonce = token_urlsafe() if cnonce is None else cnonce
-        self._cnonce = _ascii("the cnonce", cnonce, problems)
+        self._cnonce = _ascii("the cnonce", urandom(24).hex() if cnonce is None else cnonce)
         self._digest_uri = b"%b/%b" % (
-            _ascii("the service", service, problems),
-            _ascii("the host", host, problems, "A-labels (xn--...) for other characters"),
+            _ascii("the service", service),
+            _ascii("the host", host, ", A-labels (xn--...) for other characters"),
         )
-        octets_of("the password", password, problems, empty=True)
+        octets_of("the password", password, empty=True)
         what = "the authorization identity"
-        self._authorization_id = _name(what, authorization_id, problems, empty=True)
-        _name("the user name", user, problems)
-        _name("the realm", b"" if realm is None else realm, problems, empty=True)
-        # A traceback shows the locals of this frame: the secret must not be one of them.
-        del password
-        raise_first(problems)
+        self._authorization_id = _name(what, authorization_id, empty=True)
+        _name("the user name", user)
+        _name("the realm", b"" if realm is None else realm, empty=True)
 
     def __repr__(self) -> str:
         return "DigestMd5(<secret>)"
@@ -182,10 +173,10 @@ class DigestMd5:
         return self._complete
 
     def initial(self) -> None:
-        """Nothing: the server has to begin."""
+        """Return nothing: the server has to begin."""
 
     def respond(self, challenge: bytes) -> bytes:
-        """The digest, and then nothing for the server's proof.
+        """Return the digest, and then nothing for the server's proof.
 
         Raises ``SaslError`` for a challenge that breaks RFC 2831, or wants what this mechanism
         does not have, and for a third one; ``ServerVerificationError`` for a second one that does
@@ -203,31 +194,35 @@ class DigestMd5:
         raise SaslError(f"the server's DIGEST-MD5 challenge {problem}")
 
     def _answer(self, directives: dict[str, list[bytes]]) -> bytes:
-        """The response to a challenge; ``ValueError`` says why there is none."""
-        charset = "utf-8" if is_utf8(directives) else "iso-8859-1"
-        user, password = _encoded(self._user, charset), _encoded(self._password, charset)
+        """Return the response to a challenge; ``ValueError`` says why there is none."""
+        charset = _charset_of(directives)
+        user, secret = (
+            _in_charset(Secret(self._user), charset),
+            _in_charset(self._password, charset),
+        )
+        name, nonce = user.octets(), directives["nonce"][0]
         realm = self._choose_realm(directives.get("realm", []), charset)
-        response, rspauth = digests(
-            secret_hash(user, realm or b"", password, charset),
-            directives["nonce"][0],
+        response, rspauth = _digests(
+            _secret_hash(name, realm or b"", secret, charset),
+            nonce,
             self._cnonce,
             self._digest_uri,
             self._authorization_id,
         )
         fields = [
             b"charset=utf-8" if charset == "utf-8" else b"",
-            b"username=" + quoted(user),
-            b"" if realm is None else b"realm=" + quoted(realm),
-            b"nonce=" + quoted(directives["nonce"][0]),
+            b"username=" + _quoted(name),
+            b"" if realm is None else b"realm=" + _quoted(realm),
+            b"nonce=" + _quoted(nonce),
             b"nc=00000001",
-            b"cnonce=" + quoted(self._cnonce),
-            b"digest-uri=" + quoted(self._digest_uri),
+            b"cnonce=" + _quoted(self._cnonce),
+            b"digest-uri=" + _quoted(self._digest_uri),
             b"response=" + response,
             b"qop=auth",
-            b"authzid=" + quoted(self._authorization_id) if self._authorization_id else b"",
+            b"authzid=" + _quoted(self._authorization_id) if self._authorization_id else b"",
         ]
         message = b",".join(filter(None, fields))
-        if len(message) >= MAX_RESPONSE:
+        if len(message) >= _MAX_RESPONSE:
             raise ValueError("asks for an answer that is too long")
         self._rspauth = rspauth
         return message
@@ -235,7 +230,7 @@ class DigestMd5:
     def _choose_realm(self, offered: list[bytes], charset: str) -> bytes | None:
         # Those of the server go back to it, and are hashed, in its own octets.
         if self._realm is not None:
-            wanted = _encoded(self._realm, charset)
+            wanted = _in_charset(Secret(self._realm), charset).octets()
             if offered and wanted not in offered:
                 raise ValueError("does not offer the realm that was asked for")
             return wanted
@@ -243,16 +238,19 @@ class DigestMd5:
         return next((realm for realm in offered if realm.lower() == host), (*offered, None)[0])
 
     def _verify(self, challenge: bytes, rspauth: bytes) -> None:
-        proof = b""
-        with suppress(ValueError):
+        from hmac import compare_digest
+
+        try:
             proof = parse(challenge).get("rspauth", [b""])[0]
-        if not hmac.compare_digest(proof, rspauth):
+        except ValueError:
+            proof = b""
+        if not compare_digest(proof, rspauth):
             raise ServerVerificationError("the server did not prove that it knows the password")
         self._complete = True
 
 
 def _checked(challenge: bytes) -> dict[str, list[bytes]]:
-    """The directives of a challenge that this mechanism can answer, or ``ValueError``."""
+    """Return the directives of a challenge that this mechanism can answer, or ``ValueError``."""
     if len(challenge) >= _MAX_CHALLENGE:
         raise ValueError(f"has {_MAX_CHALLENGE} octets or more")
     directives = parse(challenge, repeated="realm")
@@ -263,38 +261,147 @@ def _checked(challenge: bytes) -> dict[str, list[bytes]]:
     qop = directives.get("qop", [b"auth"])[0].lower().split(b",")
     if b"auth" not in [option.strip() for option in qop]:
         raise ValueError("does not offer the qop auth")
-    if is_utf8(directives) and not all(map(_is_utf8_text, directives.get("realm", []))):
-        raise ValueError("has a realm that is not UTF-8")
+    try:
+        if _charset_of(directives) == "utf-8":
+            for realm in directives.get("realm", []):
+                realm.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("has a realm that is not UTF-8") from None
     return directives
 
 
-def _is_utf8_text(octets: bytes) -> bool:
-    try:
-        octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _encoded(text: str | bytes, charset: str) -> bytes:
-    if isinstance(text, bytes):
+def _in_charset(text: Secret, charset: str) -> Secret:
+    """Return ``text`` as octets of ``charset``; octets as they are."""
+    value = text.reveal()
+    if isinstance(value, bytes):
         return text
     try:
-        return text.encode(charset)
+        return Secret(value.encode(charset))
     except UnicodeEncodeError:
-        # Its text would show a character of the password.
-        raise ValueError("allows only ISO 8859-1, and a name or the password is not") from None
+        # Its text would show a character of the password, and this frame all of it.
+        del value
+    raise ValueError("allows only ISO 8859-1, and a name or the password is not")
 
 
-def _ascii(what: str, text: object, problems: list[str], instead: str = "") -> bytes:
-    if isinstance(text, str) and _ASCII.fullmatch(text):
-        return text.encode("ascii")
-    problems.append(", ".join(filter(None, [f"{what} is printable ASCII without blanks", instead])))
-    return b""
+def _ascii(what: str, text: str, instead: str = "") -> bytes:
+    if not is_host(text):
+        raise LocalProtocolError(f"{what} is printable ASCII without blanks{instead}")
+    return text.encode("ascii")
 
 
-def _name(what: str, text: object, problems: list[str], *, empty: bool = False) -> bytes:
-    octets = octets_of(what, text, problems, empty=empty)
-    if _CONTROL.search(octets):
-        problems.append(f"{what} holds a control character")
+def _name(what: str, text: str | bytes, *, empty: bool = False) -> bytes:
+    octets = octets_of(what, text, empty=empty)
+    if any(octet < 0x20 or octet == 0x7F for octet in octets):
+        raise LocalProtocolError(f"{what} holds a control character")
     return octets
+
+
+class ServerDigestMd5:
+    """DIGEST-MD5 (RFC 2831) on passwords that the server can read. Obsolete (RFC 6331).
+
+    ``host`` is the name under which clients reach the server, and ``realm`` what its users
+    belong to: ``host``, if it is not given. ``service`` is the protocol. A user can only act as
+    that user. Raises ``LocalProtocolError`` for a host or a service that is not printable ASCII,
+    and a realm that holds control characters.
+    """
+
+    name = "DIGEST-MD5"
+    shows_password = False
+
+    def __init__(
+        self,
+        passwords: PasswordSource,
+        *,
+        host: str,
+        realm: str | None = None,
+        service: str = "pop",
+    ) -> None:
+        realm = host if realm is None else realm
+        self._digest_uri = b"%b/%b" % (_ascii("the service", service), _ascii("the host", host))
+        if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in realm):
+            raise LocalProtocolError("a realm holds no control characters")
+        self._passwords = passwords
+        self._realm = realm
+
+    def begin(self) -> Attempt:
+        """Begin an attempt, with a nonce that was never used before."""
+        return _DigestMd5Attempt(self._passwords, self._realm, self._digest_uri)
+
+
+class _DigestMd5Attempt:
+    __slots__ = ("_digest_uri", "_nonce", "_passwords", "_realm", "_step", "_user")
+
+    def __init__(self, passwords: PasswordSource, realm: str, digest_uri: bytes) -> None:
+        self._passwords = passwords
+        self._realm = realm
+        self._digest_uri = digest_uri
+        self._nonce = urandom(24).hex().encode("ascii")
+        self._step = 0
+        self._user: str | None = None
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return the challenge, the server's proof, then the verdict.
+
+        There is no initial response.
+        """
+        self._step += 1
+        if self._step == 1 and data is None:
+            return self._challenge()
+        if self._step == 2 and data is not None and len(data) < _MAX_RESPONSE:
+            try:
+                return self._verify(parse(data))
+            except ValueError:
+                # What breaks the grammar, and what is not in the charset it claims to be in.
+                return None
+        user, self._user = self._user, None
+        return LoggedIn(user) if user is not None and data == b"" else None
+
+    def _challenge(self) -> bytes:
+        return b'realm=%b,nonce=%b,qop="auth",algorithm=md5-sess,charset=utf-8' % (
+            _quoted(self._realm.encode("utf-8")),
+            _quoted(self._nonce),
+        )
+
+    def _verify(self, directives: dict[str, list[bytes]]) -> bytes | None:
+        """Return the server's proof for a right response, else ``None``; or ``ValueError``."""
+        from hmac import compare_digest
+
+        charset = _charset_of(directives)
+        given = {name: values[0] for name, values in directives.items()}
+        octets, realm = given.get("username", b""), given.get("realm", b"")
+        user = octets.decode(charset)
+        if not self._is_answer(given) or not user or realm.decode(charset) != self._realm:
+            return None
+        if given.get("authzid", b"").decode("utf-8") not in ("", user):
+            return None
+        password = self._passwords.password_for(user)
+        stored = Secret(_stored(NOBODYS if password is None else password, charset))
+        expected, rspauth = _digests(
+            _secret_hash(octets, realm, stored, charset),
+            self._nonce,
+            given["cnonce"],
+            given["digest-uri"],
+            given.get("authzid", b""),
+        )
+        if not compare_digest(expected, given.get("response", b"")) or password is None:
+            return None
+        self._user = user
+        return b"rspauth=" + rspauth
+
+    def _is_answer(self, given: dict[str, bytes]) -> bool:
+        """Return whether a response belongs to the challenge."""
+        return (
+            given.get("nonce") == self._nonce
+            and given.get("nc") == b"00000001"
+            and given.get("qop", b"auth").lower() == b"auth"
+            and given.get("digest-uri", b"").lower() == self._digest_uri.lower()
+            and bool(given.get("cnonce"))
+        )
+
+
+def _stored(password: str, charset: str) -> bytes:
+    try:
+        return password.encode(charset, "surrogateescape")
+    except UnicodeEncodeError:
+        # A client that keeps to ISO 8859-1 cannot know such a password.
+        return as_octets(password)

@@ -12,7 +12,7 @@ from ..model.events import ClientEvent
 from ..model.leniency import Deviation
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
-from .login_flows import Flows, LoginResult, Steps, as_token
+from .login_flows import Flows, LoginResult, Steps
 from .mechanism import ChannelBinding, Mechanism
 
 __all__ = ["Login", "LoginResult"]
@@ -100,21 +100,21 @@ class Login:
         server announces that, else XOAUTH2, announced or not. Office 365 wants
         ``initial_response=False``.
         """
-        kind: type = type(token)
-        if token is not None and not callable(token) and not issubclass(kind, str | Secret):
-            # A traceback shows the locals of this frame.
-            token = None
-            raise LocalProtocolError(f"a token is a str or a function, not {kind.__name__}")
-        source = token if callable(token) else None
-        secret = None if token is None or callable(token) else Secret(token)
-        token = None
+        source = None
+        if callable(token):
+            source, token = token, None
+        elif token is not None:
+            token = Secret(token)
+            if not issubclass(token.kind, str):
+                problem = f"a token is a str or a function, not {token.kind.__name__}"
+                raise LocalProtocolError(problem)
         flows = Flows(
             host=host,
             initial_response=initial_response,
             allow_plaintext_auth=allow_plaintext_auth,
             ask=ask,
         )
-        return cls._of(flows, flows.oauth(user, secret, source, mechanism))
+        return cls._of(flows, flows.oauth(user, token, source, mechanism))
 
     @classmethod
     def authenticate(
@@ -234,7 +234,7 @@ class Login:
 
         Raises what ``feed()`` raises, and ``LocalProtocolError`` if none is wanted.
         """
-        token = as_token(token)
+        token = Secret(token)
         if not self._wants_token:
             raise LocalProtocolError("no access token is wanted")
         self._wants_token = False

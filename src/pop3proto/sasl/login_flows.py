@@ -38,10 +38,10 @@ from ..model.value import value
 from .by_name import SHOWS_SECRET, by_name, shows_secret
 from .choice import APOP, USER, Choice
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
-from .plain import octets_of, raise_first
 from .refusals import login_refused
+from .saslprep import octets_of
 
-__all__ = ["Flows", "LoginResult", "Steps", "TokenSource", "as_token"]
+__all__ = ["Flows", "LoginResult", "Steps", "TokenSource"]
 
 RPOP = "RPOP"
 # RFC 5034 sets no bound. No mechanism takes more than a handful.
@@ -73,13 +73,6 @@ class _Commands(NamedTuple):
     commands: tuple[Command[Any], ...]
     wants_utf8: bool
     """Whether a name or a password is not ASCII."""
-
-
-def as_token(token: object) -> Secret:
-    """Return an access token as a ``Secret``; raise ``LocalProtocolError`` if it is no text."""
-    if isinstance(token, str | bytes | Secret):
-        return Secret(token)
-    raise LocalProtocolError(f"the access token must be str or bytes, not {type(token).__name__}")
 
 
 class Flows:
@@ -195,7 +188,7 @@ class Flows:
         return (yield from self.sasl(by_name(name, user, token, host=self._host)))
 
     def _next_token(self, source: TokenSource | None) -> Steps[Secret]:
-        return as_token((yield None) if source is None else source())
+        return Secret((yield None) if source is None else source())
 
     def sasl(self, mechanism: Mechanism) -> Steps[LoginResult]:
         """Log in with ``mechanism``, announced or not (RFC 5034)."""
@@ -395,15 +388,13 @@ class Flows:
 
 def _first_of(mechanism: Mechanism) -> Secret | None:
     """Return what the mechanism says first, if anything."""
-    first = mechanism.initial()
+    first: bytes | Secret | None = mechanism.initial()
     if first is None:
         return None
-    kind: type = type(first)
-    if not issubclass(kind, bytes):
-        # A traceback shows the locals of this frame.
-        del first
-        raise LocalProtocolError(f"what a mechanism says is bytes, not {kind.__name__}")
-    return Secret(first)
+    first = Secret(first)
+    if not issubclass(first.kind, bytes):
+        raise LocalProtocolError(f"what a mechanism says is bytes, not {first.kind.__name__}")
+    return first
 
 
 def _is_odd(text: str | bytes | Secret) -> bool:
@@ -416,7 +407,4 @@ def _prepared(what: str, text: Secret) -> Secret:
     """Return text after SASLprep (RFC 4013); octets as they are."""
     if not _is_odd(text):
         return text
-    problems: list[str] = []
-    octets = Secret(octets_of(what, text.reveal(), problems, prepare=True))
-    raise_first(problems)
-    return Secret(octets.octets().decode("utf-8"))
+    return Secret(octets_of(what, text, prepare=True).decode("utf-8"))

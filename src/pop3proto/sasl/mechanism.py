@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
@@ -10,9 +9,6 @@ from ..errors import LocalProtocolError
 from ..model.value import value
 
 __all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
-
-# RFC 5802 section 7: cb-name.
-_BINDING_TYPE = re.compile(r"[A-Za-z0-9.-]+")
 
 
 class Mechanism(Protocol):
@@ -92,7 +88,9 @@ class ChannelBinding:
 
 
 def _check(kind: object, data: object) -> None:
-    if not isinstance(kind, str) or not _BINDING_TYPE.fullmatch(kind):
+    # RFC 5802 section 7: cb-name.
+    name = kind.replace(".", "").replace("-", "") if isinstance(kind, str) else ""
+    if not isinstance(kind, str) or not kind or not (f"{name}0".isalnum() and name.isascii()):
         raise LocalProtocolError(
             "the type of a channel binding has ASCII letters, digits, dots and hyphens"
         )

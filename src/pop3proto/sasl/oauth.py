@@ -1,37 +1,44 @@
-"""XOAUTH2 and OAUTHBEARER (RFC 7628), the client's side: access tokens in place of passwords."""
+"""XOAUTH2 and OAUTHBEARER (RFC 7628), both sides: access tokens in place of passwords."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import Protocol, cast
 
-from ..errors import SaslError
-from .plain import octets_of, raise_first
+from ..errors import LocalProtocolError, SaslError
+from ..model.secret import Secret
+from .saslprep import octets_of
+from .users import Attempt, LoggedIn, Verdict, as_text
 
-__all__ = ["OAuthBearer", "XOAuth2"]
+__all__ = ["OAuthBearer", "ServerOAuthBearer", "ServerXOAuth2", "TokenSource", "XOAuth2"]
 
-# RFC 6749 appendix A.12.
-_TOKEN = re.compile(rb"[ -~]+")
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _MAX_PORT = 65535
 # What a server says about a refusal is some strings; more than this is read by nobody.
 _MAX_DETAILS = 8192
 _MAX_BRACKETS = 32
 
 
-def _name_of(what: str, text: str | bytes, problems: list[str], *, empty: bool) -> bytes:
-    octets = octets_of(what, text, problems, empty=empty)
+def _has_control(octets: bytes) -> bool:
     # U+0001 ends a field.
-    if _CONTROL.search(octets):
-        problems.append(f"{what} holds a control character")
+    return any(octet < 0x20 or octet == 0x7F for octet in octets)
+
+
+def _is_token(octets: bytes) -> bool:
+    # RFC 6749 appendix A.12.
+    return bool(octets) and all(0x20 <= octet <= 0x7E for octet in octets)
+
+
+def _name_of(what: str, text: str | bytes, *, empty: bool) -> bytes:
+    octets = octets_of(what, text, empty=empty)
+    if _has_control(octets):
+        raise LocalProtocolError(f"{what} holds a control character")
     return octets
 
 
-def _token_of(token: str | bytes, problems: list[str]) -> bytes:
-    octets = octets_of("the access token", token, problems)
-    if octets and not _TOKEN.fullmatch(octets):
-        problems.append("an access token is printable ASCII")
+def _token_of(token: Secret) -> Secret:
+    octets = Secret(octets_of("the access token", token))
+    if not _is_token(octets.octets()):
+        raise LocalProtocolError("an access token is printable ASCII")
     return octets
 
 
@@ -57,7 +64,7 @@ class _OAuth:
     shows_secret = True
     _dummy: bytes
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: Secret) -> None:
         self._message = message
         self._sent = False
         self._details: Mapping[str, object] | None = None
@@ -76,12 +83,12 @@ class _OAuth:
         return self._details or {}
 
     def initial(self) -> bytes:
-        """The message with the access token."""
+        """Return the message with the access token."""
         self._sent = True
-        return self._message
+        return self._message.octets()
 
     def respond(self, challenge: bytes) -> bytes:
-        """A reply without meaning to the server's explanation, which ``details`` then holds.
+        """Return a reply without meaning to an explanation, which ``details`` then holds.
 
         The server refuses the login after it. Raises ``SaslError`` for a second challenge.
         """
@@ -104,13 +111,11 @@ class XOAuth2(_OAuth):
     name = "XOAUTH2"
     _dummy = b""
 
-    def __init__(self, user: str | bytes, token: str | bytes) -> None:
-        problems: list[str] = []
-        name = _name_of("the user name", user, problems, empty=False)
-        super().__init__(b"user=%s\x01auth=Bearer %s\x01\x01" % (name, _token_of(token, problems)))
-        # A traceback shows the locals of this frame: the secret must not be one of them.
-        del token
-        raise_first(problems)
+    def __init__(self, user: str | bytes, token: str | bytes | Secret) -> None:
+        token = Secret(token)
+        name = _name_of("the user name", user, empty=False)
+        token = _token_of(token)
+        super().__init__(Secret(b"user=%b\x01auth=Bearer %b\x01\x01" % (name, token.octets())))
 
 
 class OAuthBearer(_OAuth):
@@ -130,23 +135,140 @@ class OAuthBearer(_OAuth):
     def __init__(
         self,
         user: str | bytes,
-        token: str | bytes,
+        token: str | bytes | Secret,
         *,
         host: str | None = None,
         port: int | None = None,
     ) -> None:
-        problems: list[str] = []
-        name = _name_of("the user name", user, problems, empty=True)
+        token = Secret(token)
+        name = _name_of("the user name", user, empty=True)
         # RFC 5801 section 4: a comma ends the name.
         name = name.replace(b"=", b"=3D").replace(b",", b"=2C")
-        fields = [b"n,%s," % (b"a=" + name if name else b"")]
+        fields = [b"n,%b," % (b"a=" + name if name else b"")]
         if host is not None:
-            fields.append(b"host=" + _name_of("the host", host, problems, empty=False))
+            fields.append(b"host=" + _name_of("the host", host, empty=False))
         if port is not None:
             if type(port) is not int or not 1 <= port <= _MAX_PORT:
-                problems.append(f"a port is a number from 1 to {_MAX_PORT}")
+                raise LocalProtocolError(f"a port is a number from 1 to {_MAX_PORT}")
             fields.append(b"port=" + str(port).encode("ascii"))
-        fields.append(b"auth=Bearer " + _token_of(token, problems))
-        super().__init__(b"\x01".join([*fields, b"", b""]))
-        del token, fields
-        raise_first(problems)
+        token = _token_of(token)
+        last = b"auth=Bearer %b\x01\x01"
+        super().__init__(Secret(b"\x01".join([*fields, last % token.octets()])))
+
+
+_XOAUTH2 = rb"user=([^\x01]*)\x01auth=([^\x01]*)\x01\x01"
+# RFC 7628 section 3.1; without channel binding, which OAUTHBEARER does not have.
+_OAUTHBEARER = rb"[ny],(?:a=([^,\x01]*))?,\x01((?:[a-zA-Z]+=[^\x01]*\x01)*)\x01"
+
+
+class TokenSource(Protocol):
+    """Knows which access tokens are good for whose maildrop."""
+
+    def check_token(self, user: str, token: str) -> bool:
+        """Return whether ``token`` opens the maildrop of ``user``.
+
+        An unknown user has to take as long as a wrong token. ``token`` is printable ASCII; octets
+        of ``user`` that are not UTF-8 come as surrogate escapes.
+        """
+        ...
+
+
+def _read_xoauth2(data: bytes) -> tuple[bytes, bytes] | None:
+    """Return the user and the credentials, or ``None`` if the message breaks the grammar."""
+    from re import fullmatch
+
+    message = fullmatch(_XOAUTH2, data)
+    return message and (message[1], message[2])
+
+
+def _read_oauthbearer(data: bytes) -> tuple[bytes, bytes] | None:
+    """Return the user and the credentials, or ``None`` if the message breaks the grammar."""
+    from re import fullmatch, search
+
+    message = fullmatch(_OAUTHBEARER, data)
+    if message is None or message[1] is None or search(rb"=(?!2C|3D)", message[1]):
+        return None
+    fields = [field.partition(b"=") for field in message[2].split(b"\x01")[:-1]]
+    credentials = [value for key, _, value in fields if key == b"auth"]
+    if len(credentials) != 1:
+        return None
+    user = message[1].replace(b"=2C", b",").replace(b"=3D", b"=")
+    return user, credentials[0]
+
+
+class _ServerOAuth:
+    """What both mechanisms do with the user and the credentials that they find."""
+
+    name: str
+    shows_password = True
+    _status: str
+    _read: Callable[[bytes], tuple[bytes, bytes] | None]
+
+    def __init__(self, tokens: TokenSource, *, scope: str = "", schemes: str = "") -> None:
+        # Loaded with the first mechanism only: most servers have none of OAuth.
+        import json
+
+        details = {"status": self._status, "schemes": schemes, "scope": scope}
+        said = {name: value for name, value in details.items() if value}
+        self._tokens = tokens
+        self._explanation = json.dumps(said, separators=(",", ":")).encode("ascii")
+
+    def begin(self) -> Attempt:
+        """Begin an attempt."""
+        return _OAuthAttempt(self._verdict)
+
+    def _verdict(self, data: bytes) -> Verdict:
+        """Return what follows the client's message: ``bytes`` explain a refusal to come."""
+        parts = self._read(data)
+        if parts is None or not parts[0] or _has_control(parts[0]):
+            return None
+        user = as_text(parts[0])
+        scheme, _, token = parts[1].partition(b" ")
+        # A client without a token asks for the explanation (RFC 7628 section 4.3).
+        bears = scheme.lower() == b"bearer" and _is_token(token)
+        if bears and self._tokens.check_token(user, token.decode("ascii")):
+            return LoggedIn(user)
+        return self._explanation
+
+
+class _OAuthAttempt:
+    __slots__ = ("_refused", "_verdict")
+
+    def __init__(self, verdict: Callable[[bytes], Verdict]) -> None:
+        self._verdict = verdict
+        self._refused = False
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return the verdict, or first an explanation, to which any response is taken."""
+        if self._refused:
+            return None
+        if data is None:
+            return b""
+        verdict = self._verdict(data)
+        self._refused = not isinstance(verdict, LoggedIn)
+        return verdict
+
+
+class ServerXOAuth2(_ServerOAuth):
+    """XOAUTH2, as Google and Microsoft document it, the server's side.
+
+    A client whose token is refused is told ``schemes`` and ``scope``, where they are not empty:
+    the authentication schemes, and the scope that a token needs.
+    """
+
+    name = "XOAUTH2"
+    _status = "401"
+    _read = staticmethod(_read_xoauth2)
+
+
+class ServerOAuthBearer(_ServerOAuth):
+    """OAUTHBEARER (RFC 7628), the server's side, for access tokens of RFC 6750.
+
+    A client whose token is refused is told ``schemes`` and ``scope``, where they are not empty:
+    the authentication schemes, and the scope that a token needs. A client that names no user is
+    refused; the host and port that it names are not looked at.
+    """
+
+    name = "OAUTHBEARER"
+    _status = "invalid_token"
+    _read = staticmethod(_read_oauthbearer)

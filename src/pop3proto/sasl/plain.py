@@ -1,72 +1,27 @@
-"""The mechanisms in which the client just says who it is: PLAIN, LOGIN, ANONYMOUS, EXTERNAL."""
+"""The mechanisms in which the client just says who it is: PLAIN, LOGIN, EXTERNAL, ANONYMOUS."""
 
 from __future__ import annotations
 
-import stringprep
+from collections.abc import Callable
 
 from ..errors import LocalProtocolError, SaslError
-from .saslprep import saslprep
-from .users import as_text
+from ..model.secret import Secret
+from .saslprep import octets_of
+from .users import Attempt, Authenticator, LoggedIn, Verdict, as_text
 
 __all__ = [
     "Anonymous",
     "External",
     "LoginMechanism",
     "Plain",
-    "octets_of",
-    "raise_first",
-    "trace_problem",
+    "ServerAnonymous",
+    "ServerExternal",
+    "ServerLogin",
+    "ServerPlain",
 ]
 
 # RFC 4505 section 2.
 _MAX_TRACE = 255
-# Section 3: fewer than SASLprep prohibits, and nothing is mapped.
-_PROHIBITED = (
-    stringprep.in_table_c21_c22,
-    stringprep.in_table_c3,
-    stringprep.in_table_c4,
-    stringprep.in_table_c5,
-    stringprep.in_table_c6,
-    stringprep.in_table_c8,
-    stringprep.in_table_c9,
-)
-
-
-def octets_of(
-    what: str,
-    text: object,
-    problems: list[str],
-    *,
-    prepare: bool = False,
-    empty: bool = False,
-) -> bytes:
-    """The octets of ``text``; why there are none, or wrong ones, is added to ``problems``.
-
-    No exception leaves this function: a traceback would show the secret that it was called with.
-    """
-    octets = b""
-    try:
-        if isinstance(text, str):
-            octets = (saslprep(text) if prepare else text).encode("utf-8")
-        elif isinstance(text, bytes):
-            octets = text
-        else:
-            problems.append(f"{what} must be str or bytes, not {type(text).__name__}")
-    except LocalProtocolError as error:
-        problems.append(f"{what}: {error}")
-    except UnicodeEncodeError:
-        problems.append(f"{what} holds a lone surrogate")
-    if b"\0" in octets:
-        problems.append(f"{what} holds a NUL")
-    elif not octets and not empty:
-        problems.append(f"{what} is empty")
-    return octets
-
-
-def raise_first(problems: list[str]) -> None:
-    """Raise ``LocalProtocolError`` if there are problems."""
-    if problems:
-        raise LocalProtocolError(problems[0])
 
 
 class _OneMessage:
@@ -77,7 +32,7 @@ class _OneMessage:
     name: str
     shows_secret = False
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: Secret) -> None:
         self._message = message
         self._sent = False
 
@@ -90,12 +45,12 @@ class _OneMessage:
         return self._sent
 
     def initial(self) -> bytes:
-        """The message."""
+        """Return the message."""
         self._sent = True
-        return self._message
+        return self._message.octets()
 
     def respond(self, challenge: bytes) -> bytes:
-        """Raises ``SaslError``: the mechanism knows no challenges."""
+        """Raise ``SaslError``: the mechanism knows no challenges."""
         raise SaslError(f"the server sent a challenge, and {self.name} has none")
 
 
@@ -113,18 +68,17 @@ class Plain(_OneMessage):
     shows_secret = True
 
     def __init__(
-        self, user: str | bytes, password: str | bytes, *, authorization_id: str | bytes = ""
+        self,
+        user: str | bytes,
+        password: str | bytes | Secret,
+        *,
+        authorization_id: str | bytes = "",
     ) -> None:
-        problems: list[str] = []
-        parts = (
-            octets_of("the authorization identity", authorization_id, problems, empty=True),
-            octets_of("the user name", user, problems, prepare=True),
-            octets_of("the password", password, problems, prepare=True),
-        )
-        super().__init__(b"\0".join(parts))
-        # A traceback shows the locals of this frame: the secret must not be one of them.
-        del password, parts
-        raise_first(problems)
+        password = Secret(password)
+        identity = octets_of("the authorization identity", authorization_id, empty=True)
+        name = octets_of("the user name", user, prepare=True)
+        secret = Secret(octets_of("the password", password, prepare=True))
+        super().__init__(Secret(b"%b\0%b\0%b" % (identity, name, secret.octets())))
 
 
 class External(_OneMessage):
@@ -139,21 +93,19 @@ class External(_OneMessage):
     name = "EXTERNAL"
 
     def __init__(self, authorization_id: str | bytes = "") -> None:
-        problems: list[str] = []
-        message = octets_of("the authorization identity", authorization_id, problems, empty=True)
-        super().__init__(message)
-        raise_first(problems)
+        identity = octets_of("the authorization identity", authorization_id, empty=True)
+        super().__init__(Secret(identity))
 
     def __repr__(self) -> str:
-        return f"External({self._message!r})"
+        return f"External({self._message.octets()!r})"
 
 
 class Anonymous(_OneMessage):
     """ANONYMOUS (RFC 4505): a guest, who may leave a trace.
 
     ``trace`` is an email address, or at most 255 characters without ``@``. Raises
-    ``LocalProtocolError`` for anything else, and for control characters and what else the
-    ``trace`` profile of section 3 prohibits.
+    ``LocalProtocolError`` for anything else, for control characters, and for everything else that
+    the ``trace`` profile of section 3 prohibits.
     """
 
     __slots__ = ()
@@ -161,17 +113,17 @@ class Anonymous(_OneMessage):
     name = "ANONYMOUS"
 
     def __init__(self, trace: str | bytes = "") -> None:
-        problem = trace_problem(trace)
+        problem = _trace_problem(trace)
         if problem is not None:
             raise LocalProtocolError(problem)
-        super().__init__(trace.encode("utf-8") if isinstance(trace, str) else trace)
+        super().__init__(Secret(trace))
 
     def __repr__(self) -> str:
-        return f"Anonymous({self._message!r})"
+        return f"Anonymous({self._message.octets()!r})"
 
 
-def trace_problem(trace: object) -> str | None:
-    """Why ``trace`` is not what RFC 4505 sections 2 and 3 allow, or ``None``."""
+def _trace_problem(trace: object) -> str | None:
+    """Return why ``trace`` is not what RFC 4505 sections 2 and 3 allow, or ``None``."""
     if not isinstance(trace, str | bytes):
         return f"the trace must be str or bytes, not {type(trace).__name__}"
     trace = as_text(trace)
@@ -188,7 +140,19 @@ def trace_problem(trace: object) -> str | None:
 def _prohibited(trace: str) -> bool:
     if trace.isascii():
         return not trace.isprintable()
-    if any(table(character) for character in trace for table in _PROHIBITED):
+    import stringprep
+
+    # Section 3: fewer than SASLprep prohibits, and nothing is mapped.
+    tables = (
+        stringprep.in_table_c21_c22,
+        stringprep.in_table_c3,
+        stringprep.in_table_c4,
+        stringprep.in_table_c5,
+        stringprep.in_table_c6,
+        stringprep.in_table_c8,
+        stringprep.in_table_c9,
+    )
+    if any(table(character) for character in trace for table in tables):
         return True
     # RFC 3454 section 6: text from right to left holds nothing else, and is it at both ends.
     rightward = [stringprep.in_table_d1(character) for character in trace]
@@ -197,7 +161,7 @@ def _prohibited(trace: str) -> bool:
 
 
 class LoginMechanism:
-    """LOGIN: name and password in the clear on two prompts, never standardized; see PLAIN.
+    """LOGIN: name and password in the clear on two prompts, never standardized; see ``Plain``.
 
     The prompts are not interpreted: the first one gets ``user``, the second one ``password``.
     Raises ``LocalProtocolError`` for a NUL and an empty user name.
@@ -208,14 +172,10 @@ class LoginMechanism:
     name = "LOGIN"
     shows_secret = True
 
-    def __init__(self, user: str | bytes, password: str | bytes) -> None:
-        problems: list[str] = []
-        self._answers = [
-            octets_of("the password", password, problems, empty=True),
-            octets_of("the user name", user, problems),
-        ]
-        del password
-        raise_first(problems)
+    def __init__(self, user: str | bytes, password: str | bytes | Secret) -> None:
+        password = Secret(password)
+        secret = Secret(octets_of("the password", password, empty=True))
+        self._answers = [secret, Secret(octets_of("the user name", user))]
 
     def __repr__(self) -> str:
         return "LoginMechanism(<secret>)"
@@ -226,10 +186,130 @@ class LoginMechanism:
         return not self._answers
 
     def initial(self) -> None:
-        """Nothing: the server has to prompt."""
+        """Return nothing: the server has to prompt."""
 
     def respond(self, challenge: bytes) -> bytes:
-        """The user name, then the password; raises ``SaslError`` when asked for more."""
+        """Return the user name, then the password; raise ``SaslError`` when asked for more."""
         if not self._answers:
             raise SaslError("the server prompts for more than a name and a password")
-        return self._answers.pop()
+        return self._answers.pop().octets()
+
+
+class ServerPlain:
+    """PLAIN (RFC 4616), the server's side. A user can only act as that user."""
+
+    name = "PLAIN"
+    shows_password = True
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def begin(self) -> Attempt:
+        """Begin an attempt."""
+        return self
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return an empty challenge if there is no response yet, else the verdict."""
+        if data is None:
+            return b""
+        # RFC 4616 section 2: [authzid] NUL authcid NUL passwd.
+        parts = data.split(b"\0")
+        if len(parts) != 3 or not parts[1] or parts[0] not in (b"", parts[1]):
+            return None
+        user = as_text(parts[1])
+        return LoggedIn(user) if self._authenticator.check(user, as_text(parts[2])) else None
+
+
+class ServerLogin:
+    """LOGIN, the server's side: name and password in the clear, each on a prompt."""
+
+    name = "LOGIN"
+    shows_password = True
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def begin(self) -> Attempt:
+        """Begin an attempt."""
+        return _LoginAttempt(self._authenticator)
+
+
+class _LoginAttempt:
+    __slots__ = ("_authenticator", "_over", "_user")
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self._user: str | None = None
+        self._over = False
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return the two prompts, then the verdict. Some clients send the name with AUTH."""
+        if self._over:
+            return None
+        if data is None:
+            return b"Username:"
+        if self._user is None:
+            self._user = as_text(data)
+            return b"Password:"
+        self._over = True
+        # The authenticator is not shown what no name and no password can hold.
+        if not self._user or "\0" in self._user or b"\0" in data:
+            return None
+        known = self._authenticator.check(self._user, as_text(data))
+        return LoggedIn(self._user) if known else None
+
+
+class ServerExternal:
+    """EXTERNAL (RFC 4422 appendix A): the client has proved who it is by other means.
+
+    ``identity`` is the user that the caller knows the client to be, as by its TLS certificate;
+    empty if it proved nothing, and then no login succeeds. A user can only act as that user.
+    """
+
+    name = "EXTERNAL"
+    shows_password = False
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+
+    def begin(self) -> Attempt:
+        """Begin an attempt."""
+        return self
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return an empty challenge if there is no response yet, else the verdict."""
+        if data is None:
+            return b""
+        itself = as_text(data) in ("", self._identity)
+        return LoggedIn(self._identity) if itself and self._identity else None
+
+
+class ServerAnonymous:
+    """ANONYMOUS (RFC 4505): everybody is let in, to the maildrop of ``user``.
+
+    ``on_trace`` is called with what the client says about itself, if that is not empty: an email
+    address or any other text, which nobody has proved. It is free of control characters.
+    """
+
+    name = "ANONYMOUS"
+    shows_password = False
+
+    def __init__(
+        self, user: str = "anonymous", *, on_trace: Callable[[str], object] | None = None
+    ) -> None:
+        self._user = user
+        self._on_trace = on_trace
+
+    def begin(self) -> Attempt:
+        """Begin an attempt."""
+        return self
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return an empty challenge if there is no response yet, else the verdict."""
+        if data is None:
+            return b""
+        if _trace_problem(data) is not None:
+            return None
+        if data and self._on_trace is not None:
+            self._on_trace(as_text(data))
+        return LoggedIn(self._user)

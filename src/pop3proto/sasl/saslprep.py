@@ -2,53 +2,107 @@
 
 from __future__ import annotations
 
-import stringprep
-from unicodedata import ucd_3_2_0
-
 from ..errors import LocalProtocolError
+from ..model.secret import Secret
 
-__all__ = ["saslprep"]
-
-_PROHIBITED = (
-    stringprep.in_table_c12,
-    stringprep.in_table_c21_c22,
-    stringprep.in_table_c3,
-    stringprep.in_table_c4,
-    stringprep.in_table_c5,
-    stringprep.in_table_c6,
-    stringprep.in_table_c7,
-    stringprep.in_table_c8,
-    stringprep.in_table_c9,
-)
+__all__ = ["octets_of", "prepared", "saslprep"]
 
 
 def saslprep(text: str, *, stored: bool = False) -> str:
-    """``text`` in the form in which it is compared (RFC 4013 section 2).
+    """Return ``text`` in the form in which it is compared (RFC 4013 section 2).
 
     ``stored`` is for what a server keeps: there code points that Unicode 3.2 does not know are
     refused, while a client's may hold them (RFC 3454 section 7). Raises ``LocalProtocolError`` for
-    text that may not be; no word of it is in the message, for it can be a password.
+    text that is not allowed; no word of it is in the message, because it can be a password.
     """
     if text.isascii() and text.isprintable():
         return text
-    prepared = ucd_3_2_0.normalize("NFKC", "".join(map(_mapped, text)))
-    problem = _problem(prepared, stored=stored)
+    # Here, because few names need these tables, and they take long to load.
+    from unicodedata import ucd_3_2_0
+
+    secret = Secret(ucd_3_2_0.normalize("NFKC", "".join(map(_mapped, text))))
     # A traceback shows the locals of this frame.
     del text
+    problem = _problem(secret, stored=stored)
     if problem is not None:
-        del prepared
         raise LocalProtocolError(problem)
-    return prepared
+    return str(secret.reveal())
+
+
+def prepared(password: str) -> str:
+    """Return ``password`` after SASLprep, or as it is if SASLprep does not allow it.
+
+    That is how a server compares what clients may have prepared, as they have to for PLAIN
+    (RFC 4616 section 2).
+    """
+    try:
+        return saslprep(password)
+    except LocalProtocolError:
+        return password
+
+
+def octets_of(
+    what: str, text: str | bytes | Secret, *, prepare: bool = False, empty: bool = False
+) -> bytes:
+    """Return the octets of ``text``, after SASLprep if it is text to ``prepare``.
+
+    Raises ``LocalProtocolError``, which names ``what`` and shows nothing of it, for what is neither
+    text nor octets, for a NUL, and, unless ``empty`` is allowed, for nothing at all. ``text``
+    itself shows in that traceback, unless it is a ``Secret``.
+    """
+    problem = _problem_with(text, prepare=prepare, empty=empty)
+    if problem is not None:
+        raise LocalProtocolError(f"{what}{problem}")
+    return _encoded(text, prepare=prepare)
+
+
+def _problem_with(text: str | bytes | Secret, *, prepare: bool, empty: bool) -> str | None:
+    # No exception leaves this function, because its frame knows the octets.
+    kind = text.kind if isinstance(text, Secret) else type(text)
+    if not issubclass(kind, str | bytes):
+        return f" must be str or bytes, not {kind.__name__}"
+    try:
+        octets = _encoded(text, prepare=prepare)
+    except LocalProtocolError as error:
+        return f": {error}"
+    except UnicodeEncodeError:
+        return " holds a lone surrogate"
+    if b"\0" in octets:
+        return " holds a NUL"
+    return None if octets or empty else " is empty"
+
+
+def _encoded(text: str | bytes | Secret, *, prepare: bool) -> bytes:
+    value = text.reveal() if isinstance(text, Secret) else text
+    if isinstance(value, bytes):
+        return value
+    return (saslprep(value) if prepare else value).encode("utf-8")
 
 
 def _mapped(character: str) -> str:
-    if stringprep.in_table_c12(character):
+    from stringprep import in_table_b1, in_table_c12
+
+    if in_table_c12(character):
         return " "
-    return "" if stringprep.in_table_b1(character) else character
+    return "" if in_table_b1(character) else character
 
 
-def _problem(text: str, *, stored: bool) -> str | None:
-    if any(prohibited(c) for c in text for prohibited in _PROHIBITED):
+def _problem(secret: Secret, *, stored: bool) -> str | None:
+    import stringprep
+
+    text = str(secret.reveal())
+    prohibited = (
+        stringprep.in_table_c12,
+        stringprep.in_table_c21_c22,
+        stringprep.in_table_c3,
+        stringprep.in_table_c4,
+        stringprep.in_table_c5,
+        stringprep.in_table_c6,
+        stringprep.in_table_c7,
+        stringprep.in_table_c8,
+        stringprep.in_table_c9,
+    )
+    if any(table(character) for character in text for table in prohibited):
         return "it holds a character that SASLprep prohibits (RFC 4013 section 2.3)"
     if stored and any(map(stringprep.in_table_a1, text)):
         return "it holds a character that SASLprep does not know (RFC 4013 section 2.5)"

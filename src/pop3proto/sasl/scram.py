@@ -1,32 +1,69 @@
-"""SCRAM, the client's side (RFC 5802, RFC 7677)."""
+"""SCRAM (RFC 5802, RFC 7677), both sides."""
 
 from __future__ import annotations
 
-import hmac
-import re
 from base64 import b64encode
-from secrets import token_urlsafe
+from collections.abc import Iterable
+from os import urandom
 from typing import ClassVar
 
-from ..errors import CredentialsError, SaslError, ServerVerificationError, printable
+from ..errors import (
+    CredentialsError,
+    LocalProtocolError,
+    SaslError,
+    ServerVerificationError,
+    printable,
+)
 from ..model.grammar import decode_base64
+from ..model.secret import Secret
 from .mechanism import ChannelBinding
-from .plain import octets_of, raise_first
-from .scram_messages import HASHES, attributes, client_proof, derive, signature
+from .saslprep import octets_of, prepared
+from .scram_messages import (
+    HASHES,
+    ScramKeys,
+    ScramKeySource,
+    attributes,
+    client_proof,
+    derive,
+    escaped,
+    fresh_nonce,
+    is_nonce,
+    keys_for,
+    proves,
+    signature,
+    unescaped,
+)
+from .users import Attempt, LoggedIn, PasswordSource, Verdict, as_octets, as_text
 
-__all__ = ["ScramSha1", "ScramSha256", "ScramSha512"]
+__all__ = [
+    "ScramKeySource",
+    "ScramKeys",
+    "ScramSha1",
+    "ScramSha256",
+    "ScramSha512",
+    "ServerScramSha1",
+    "ServerScramSha256",
+    "ServerScramSha512",
+]
 
-# RFC 7677 section 4 for SHA-256. With fewer, who listens can try passwords too fast; with more,
+# RFC 7677 section 4 for SHA-256. With fewer, whoever listens can try passwords too fast; with more,
 # the server keeps the client busy for seconds.
 _MIN_ITERATIONS = 4096
 _MAX_ITERATIONS = 1_000_000
-_NUMBER = re.compile(rb"[1-9][0-9]{0,8}")
-# RFC 5802 section 7: printable ASCII but the comma.
-_NONCE = re.compile(rb"[!-+\--~]+")
-# What a server names as its reason (section 7) where the binding is the matter, and where the
-# user or the password is.
-_BINDING_ERRORS = frozenset({b"unsupported-channel-binding-type", b"channel-bindings-dont-match"})
+# More digits than that are above the upper bound whatever they say.
+_MAX_DIGITS = 9
+# What a server names as its reason (RFC 5802 section 7) where the binding is the matter, and where
+# the user or the password is.
+_UNSUPPORTED_BINDING = b"unsupported-channel-binding-type"
+_BINDING_ERRORS = frozenset({_UNSUPPORTED_BINDING, b"channel-bindings-dont-match"})
 _CREDENTIAL_ERRORS = frozenset({b"invalid-proof", b"unknown-user"})
+_SALT_OCTETS = 16
+# As many as SHA-256 has.
+_MAX_SALT_OCTETS = 32
+_NO_KEYS = ScramKeys(b"", 1, b"", b"")
+# A user's salt has to be the same each time, on each connection, and so has that of one who is
+# not known.
+_SECRET = urandom(32)
 
 
 class _Scram:
@@ -63,12 +100,11 @@ class _Scram:
 
     base: ClassVar[str]
     shows_secret = False
-    """Whether who reads the octets can log in with them."""
 
     def __init__(
         self,
         user: str | bytes,
-        password: str | bytes,
+        password: str | bytes | Secret,
         *,
         authorization_id: str | bytes = "",
         channel_binding: ChannelBinding | None = None,
@@ -77,20 +113,16 @@ class _Scram:
         min_iterations: int = _MIN_ITERATIONS,
         max_iterations: int = _MAX_ITERATIONS,
     ) -> None:
-        problems: list[str] = []
-        name = octets_of("the user name", user, problems, prepare=True)
-        self._password = octets_of("the password", password, problems, prepare=True, empty=True)
-        del password
-        authorization = octets_of(
-            "the authorization identity", authorization_id, problems, prepare=True, empty=True
-        )
+        password = Secret(password)
+        name = octets_of("the user name", user, prepare=True)
+        self._password = Secret(octets_of("the password", password, prepare=True, empty=True))
+        what = "the authorization identity"
+        authorization = octets_of(what, authorization_id, prepare=True, empty=True)
         if not 1 <= min_iterations <= max_iterations:
-            problems.append("min_iterations is from 1 to max_iterations")
-        nonce = token_urlsafe(24) if nonce is None else nonce
-        self._nonce = octets_of("the nonce", nonce, problems)
-        if not _NONCE.fullmatch(self._nonce):
-            problems.append("a nonce is printable ASCII without commas")
-        raise_first(problems)
+            raise LocalProtocolError("min_iterations is from 1 to max_iterations")
+        self._nonce = fresh_nonce() if nonce is None else octets_of("the nonce", nonce)
+        if not is_nonce(self._nonce):
+            raise LocalProtocolError("a nonce is printable ASCII without commas")
         self.channel_bound = channel_binding is not None
         """Whether the login is tied to the TLS connection."""
         self.name = self.base + ("-PLUS" if self.channel_bound else "")
@@ -104,9 +136,9 @@ class _Scram:
         if channel_binding is not None:
             flag = b"p=" + channel_binding.type.encode("ascii")
             self._binding = channel_binding.data
-        identity = b"a=" + _escaped(authorization) if authorization else b""
+        identity = b"a=" + escaped(authorization) if authorization else b""
         self._header = flag + b"," + identity + b","
-        self._bare = b"n=" + _escaped(name) + b",r=" + self._nonce
+        self._bare = b"n=" + escaped(name) + b",r=" + self._nonce
         # What the server has to say in the end.
         self._expected = b""
         self._server_error = b""
@@ -130,11 +162,11 @@ class _Scram:
         return self.channel_bound and (self._step == 0 or self._server_error in _BINDING_ERRORS)
 
     def initial(self) -> bytes | None:
-        """The client's first message: who it is, and its nonce."""
+        """Return the client's first message: who it is, and its nonce."""
         return self._header + self._bare
 
     def respond(self, challenge: bytes) -> bytes:
-        """The proof of the password, and an empty answer to the server's own proof.
+        """Return the proof of the password, then an empty answer to the server's own proof.
 
         Raises ``SaslError`` if the challenge makes no sense or would make the exchange unsafe, or
         holds an error of the server's; ``CredentialsError`` if that error is the user or the
@@ -157,12 +189,12 @@ class _Scram:
         hash_name = HASHES[self.base]
         client_key, server_key = derive(hash_name, self._password, salt, iterations)
         # One login, one use.
-        self._password = b""
+        self._password = Secret(b"")
         self._expected = signature(hash_name, server_key, auth_message)
         return final + b",p=" + client_proof(hash_name, client_key, auth_message)
 
     def _server_first(self, challenge: bytes) -> tuple[bytes, bytes, int]:
-        """Nonce, salt and number of iterations; checked before any key is derived from them."""
+        """Return nonce, salt and iterations, checked before any key is derived from them."""
         self._raise_error(challenge)
         values = attributes(challenge, "rsi")
         if values is None:
@@ -170,12 +202,13 @@ class _Scram:
         nonce, encoded, count = values
         if not nonce.startswith(self._nonce) or nonce == self._nonce:
             raise SaslError("the server's nonce does not begin with ours and go on")
-        if not _NONCE.fullmatch(nonce):
+        if not is_nonce(nonce):
             raise SaslError("the server's nonce is not printable ASCII")
         salt = decode_base64(encoded)
         if not salt:
             raise SaslError("the server's salt is not base64")
-        iterations = int(count) if _NUMBER.fullmatch(count) else 0
+        number = len(count) <= _MAX_DIGITS and count.isdigit() and count[:1] != b"0"
+        iterations = int(count) if number else 0
         if not self.min_iterations <= iterations <= self.max_iterations:
             raise SaslError(
                 f"the server asks for {printable(count, 20)} iterations, where "
@@ -193,9 +226,11 @@ class _Scram:
         raise cls(f"the server refuses: {printable(error[0])}")
 
     def _verify(self, challenge: bytes) -> None:
+        from hmac import compare_digest
+
         self._raise_error(challenge)
         proof = attributes(challenge, "v")
-        if proof is None or not hmac.compare_digest(proof[0], self._expected):
+        if proof is None or not compare_digest(proof[0], self._expected):
             raise ServerVerificationError(
                 "the server's signature is wrong: it does not know the password"
             )
@@ -222,6 +257,195 @@ class ScramSha512(_Scram):
     base = "SCRAM-SHA-512"
 
 
-def _escaped(name: bytes) -> bytes:
-    # RFC 5802 section 5.1: saslname.
-    return name.replace(b"=", b"=3D").replace(b",", b"=2C")
+class _ServerScram:
+    """SCRAM on passwords, or on the keys derived from them.
+
+    With ``channel_bindings``, those of the connection that the client is on, it is the ``-PLUS``
+    form. ``offers_plus`` says of the other form that the ``-PLUS`` form is offered beside it: then
+    a client that says that it could have bound, and saw no offer, is refused, because somebody
+    has stripped the offer (RFC 5802 section 6).
+
+    A user can only act as that user. An unknown user is asked like a known one: with
+    ``iterations`` and a salt of ``salt_octets`` octets, which should be those of the keys of a
+    ``ScramKeySource``, if that is where ``users`` come from; its users have their own. Salts that
+    are made here, those of unknown users among them, come from ``secret``, which by default lasts
+    as long as the process. A server with a ``ScramKeySource`` should keep one: an unknown user is
+    one whose salt changes when it is started again.
+
+    Raises ``LocalProtocolError`` for numbers below 1, for a salt of more than 32 octets, and for
+    a secret that is empty.
+    """
+
+    base: ClassVar[str]
+    shows_password = False
+
+    def __init__(
+        self,
+        users: PasswordSource | ScramKeySource,
+        *,
+        channel_bindings: Iterable[ChannelBinding] = (),
+        offers_plus: bool = False,
+        iterations: int = _MIN_ITERATIONS,
+        salt_octets: int = _SALT_OCTETS,
+        secret: bytes | None = None,
+    ) -> None:
+        if iterations < 1 or not 1 <= salt_octets <= _MAX_SALT_OCTETS or secret == b"":
+            raise LocalProtocolError(
+                f"SCRAM takes an iteration, a salt of 1 to {_MAX_SALT_OCTETS} octets, and a secret"
+            )
+        self._users = users
+        self._bindings = {binding.type: binding.data for binding in channel_bindings}
+        self._offers_plus = offers_plus or bool(self._bindings)
+        self._iterations = iterations
+        self._salt_octets = salt_octets
+        self._secret = _SECRET if secret is None else secret
+        self.name = self.base + ("-PLUS" if self._bindings else "")
+
+    def begin(self) -> Attempt:
+        """Begin an attempt."""
+        return _ScramAttempt(self)
+
+    def keys(self, user: str) -> tuple[ScramKeys, bool]:
+        """Return the keys of ``user``, and whether there is such a user."""
+        if isinstance(self._users, ScramKeySource):
+            found = self._users.scram_keys(user, self.base)
+            return (self._nobodys(user) if found is None else found), found is not None
+        password = self._users.password_for(user)
+        # For an unknown user too, so that the work is the same.
+        octets = self._secret if password is None else as_octets(prepared(password))
+        hash_name = HASHES[self.base]
+        keys = keys_for(hash_name, Secret(octets), self._salt(user), self._iterations)
+        return keys, password is not None
+
+    def _nobodys(self, user: str) -> ScramKeys:
+        """Return keys that nobody can know; made without a derivation, as those found are."""
+        from hmac import digest
+
+        hash_name = HASHES[self.base]
+        stored_key, server_key = (
+            digest(self._secret, what + as_octets(user), hash_name)
+            for what in (b"stored key\0", b"server key\0")
+        )
+        return ScramKeys(self._salt(user), self._iterations, stored_key, server_key)
+
+    def _salt(self, user: str) -> bytes:
+        from hmac import digest
+
+        message = f"salt\0{self.base}\0".encode("ascii") + as_octets(user)
+        return digest(self._secret, message, "sha256")[: self._salt_octets]
+
+    def accepts(self, header: bytes) -> bool:
+        """Return whether the client's flag for channel binding fits what is offered here."""
+        if header.startswith(b"p="):
+            return header[2:].decode("ascii", "replace") in self._bindings
+        if self._bindings:
+            return False
+        return header == b"n" or (header == b"y" and not self._offers_plus)
+
+    def misses(self, flag: bytes) -> bool:
+        """Return whether the client wants to bind, to something that this side does not have."""
+        return bool(self._bindings) and flag.startswith(b"p=") and not self.accepts(flag)
+
+    def binding(self, flag: bytes) -> bytes:
+        """Return the data that the client has to have bound to."""
+        return self._bindings.get(flag[2:].decode("ascii"), b"")
+
+
+class _ScramAttempt:
+    __slots__ = (
+        "_auth_message",
+        "_header",
+        "_keys",
+        "_known",
+        "_mechanism",
+        "_nonce",
+        "_proved",
+        "_step",
+        "_user",
+    )
+
+    def __init__(self, mechanism: _ServerScram) -> None:
+        self._mechanism = mechanism
+        self._step = 0
+        self._header = b""
+        self._nonce = b""
+        self._auth_message = b""
+        self._user = ""
+        self._keys = _NO_KEYS
+        self._known = False
+        self._proved = False
+
+    def respond(self, data: bytes | None) -> Verdict:
+        """Return the server's first message, its proof, then the verdict."""
+        if data is None:
+            # Asked for once, before the client has said anything.
+            verdict: Verdict = b"" if self._step == 0 else None
+            self._step = max(self._step, 1)
+            return verdict
+        self._step = max(self._step, 1) + 1
+        if self._step == 2:
+            return self._first(data)
+        if self._step == 3:
+            return self._final(data)
+        # RFC 5034 section 4: +OK carries no data, so the proof went before and is acknowledged.
+        return LoggedIn(self._user) if self._step == 4 and self._proved and not data else None
+
+    def _first(self, data: bytes) -> Verdict:
+        flag, _, rest = data.partition(b",")
+        identity, _, bare = rest.partition(b",")
+        values = attributes(bare, "nr")
+        if values is None:
+            return None
+        if not self._mechanism.accepts(flag):
+            # The client may know another type of binding; all that follows is refused.
+            return b"e=" + _UNSUPPORTED_BINDING if self._mechanism.misses(flag) else None
+        name, nonce = unescaped(values[0]), values[1]
+        if name is None or not nonce or identity not in (b"", b"a=" + values[0]):
+            return None
+        self._user = as_text(name)
+        self._header = flag + b"," + identity + b","
+        self._nonce = nonce + fresh_nonce()
+        self._keys, self._known = self._mechanism.keys(self._user)
+        first = b"r=%s,s=%s,i=%d" % (
+            self._nonce,
+            b64encode(self._keys.salt),
+            self._keys.iterations,
+        )
+        self._auth_message = bare + b"," + first
+        self._header += self._mechanism.binding(flag) if flag.startswith(b"p=") else b""
+        return first
+
+    def _final(self, data: bytes) -> Verdict:
+        without_proof, _, _ = data.rpartition(b",p=")
+        values = attributes(without_proof, "cr")
+        proof = data[len(without_proof) + 3 :]
+        # Without a nonce the first message was refused, and nothing that follows is any better.
+        if values is None or not self._nonce or values[1] != self._nonce:
+            return None
+        if decode_base64(values[0]) != self._header:
+            return None
+        auth_message = self._auth_message + b"," + without_proof
+        hash_name = HASHES[self._mechanism.base]
+        right = proves(hash_name, self._keys.stored_key, auth_message, proof)
+        self._proved = right and self._known
+        if not self._proved:
+            return None
+        return b"v=" + signature(hash_name, self._keys.server_key, auth_message)
+
+
+class ServerScramSha1(_ServerScram):
+    """SCRAM-SHA-1 (RFC 5802), the server's side."""
+
+    base = "SCRAM-SHA-1"
+
+
+class ServerScramSha256(_ServerScram):
+    """SCRAM-SHA-256 (RFC 7677), the server's side."""
+
+    base = "SCRAM-SHA-256"
+
+
+class ServerScramSha512(_ServerScram):
+    """SCRAM-SHA-512, the server's side."""
+
+    base = "SCRAM-SHA-512"

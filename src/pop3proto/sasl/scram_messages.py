@@ -1,32 +1,32 @@
-"""What both sides of SCRAM have in common: messages, keys and proofs (RFC 5802)."""
+"""What both sides of SCRAM share: messages, keys and proofs (RFC 5802)."""
 
 from __future__ import annotations
 
-import hmac
-import re
-from base64 import b64encode
-from hashlib import new as new_hash
-from hashlib import pbkdf2_hmac
-from typing import NamedTuple
+from base64 import b64encode, urlsafe_b64encode
+from os import urandom
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..model.grammar import decode_base64
+from ..model.secret import Secret
 
 __all__ = [
     "HASHES",
+    "ScramKeySource",
     "ScramKeys",
     "attributes",
     "client_proof",
     "derive",
+    "escaped",
+    "fresh_nonce",
+    "is_nonce",
     "keys_for",
     "proves",
     "signature",
+    "unescaped",
 ]
 
 HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 """The hash of each mechanism, without ``-PLUS``."""
-
-# RFC 5802 section 7: attr-val, a letter and an equals sign before a value without NUL and comma.
-_ATTRIBUTE = re.compile(rb"([A-Za-z])=([^\0,]*)")
 
 
 class ScramKeys(NamedTuple):
@@ -38,51 +38,83 @@ class ScramKeys(NamedTuple):
     server_key: bytes
 
 
-def derive(hash_name: str, password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
-    """The client's key and the server's (RFC 5802 section 3)."""
-    try:
-        salted = pbkdf2_hmac(hash_name, password, salt, iterations)
-    finally:
-        # A traceback shows the locals of this frame.
-        del password
-    return (
-        hmac.digest(salted, b"Client Key", hash_name),
-        hmac.digest(salted, b"Server Key", hash_name),
-    )
+@runtime_checkable
+class ScramKeySource(Protocol):
+    """Knows the keys of users whose passwords it does not keep."""
+
+    def scram_keys(self, user: str, mechanism: str) -> ScramKeys | None:
+        """Return the keys of ``user`` for ``mechanism``, without ``-PLUS``; ``None`` if unknown."""
+        ...
+
+
+def fresh_nonce() -> bytes:
+    """Return what nobody can guess: 192 random bits."""
+    return urlsafe_b64encode(urandom(24))
+
+
+def is_nonce(octets: bytes) -> bool:
+    """Return whether ``octets`` are printable ASCII but the comma (RFC 5802 section 7)."""
+    return bool(octets) and all(0x21 <= octet <= 0x7E and octet != 0x2C for octet in octets)
+
+
+def escaped(name: bytes) -> bytes:
+    """Return ``name`` as a saslname (RFC 5802 section 5.1)."""
+    return name.replace(b"=", b"=3D").replace(b",", b"=2C")
+
+
+def unescaped(name: bytes) -> bytes | None:
+    """Return the user that a saslname means, or ``None`` (RFC 5802 section 5.1)."""
+    if not name or name.count(b"=") != name.count(b"=2C") + name.count(b"=3D"):
+        return None
+    return name.replace(b"=2C", b",").replace(b"=3D", b"=")
+
+
+def derive(hash_name: str, password: Secret, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
+    """Return the client's key and the server's (RFC 5802 section 3)."""
+    from hashlib import pbkdf2_hmac
+    from hmac import digest
+
+    salted = pbkdf2_hmac(hash_name, password.octets(), salt, iterations)
+    return digest(salted, b"Client Key", hash_name), digest(salted, b"Server Key", hash_name)
 
 
 def _stored(hash_name: str, client_key: bytes) -> bytes:
-    """StoredKey, the hash of the client's key."""
-    return new_hash(hash_name, client_key).digest()
+    """Return StoredKey, the hash of the client's key."""
+    from hashlib import new
+
+    return new(hash_name, client_key).digest()
 
 
-def keys_for(hash_name: str, password: bytes, salt: bytes, iterations: int) -> ScramKeys:
-    """What a server keeps of ``password``."""
-    try:
-        client_key, server_key = derive(hash_name, password, salt, iterations)
-    finally:
-        del password
+def keys_for(hash_name: str, password: Secret, salt: bytes, iterations: int) -> ScramKeys:
+    """Return what a server keeps of ``password``."""
+    client_key, server_key = derive(hash_name, password, salt, iterations)
     return ScramKeys(salt, iterations, _stored(hash_name, client_key), server_key)
 
 
 def client_proof(hash_name: str, client_key: bytes, auth_message: bytes) -> bytes:
-    """ClientProof, in base64."""
-    mask = hmac.digest(_stored(hash_name, client_key), auth_message, hash_name)
+    """Return ClientProof, in base64."""
+    from hmac import digest
+
+    mask = digest(_stored(hash_name, client_key), auth_message, hash_name)
     return b64encode(_xor(client_key, mask))
 
 
 def proves(hash_name: str, stored_key: bytes, auth_message: bytes, proof: bytes) -> bool:
-    """Whether ``proof``, in base64, shows knowledge of the password behind ``stored_key``."""
+    """Return whether ``proof``, in base64, shows knowledge of the password of ``stored_key``."""
+    from hmac import compare_digest, digest
+
     decoded = decode_base64(proof)
-    mask = hmac.digest(stored_key, auth_message, hash_name)
+    mask = digest(stored_key, auth_message, hash_name)
     if decoded is None or len(decoded) != len(mask):
         return False
-    return hmac.compare_digest(_stored(hash_name, _xor(decoded, mask)), stored_key)
+    return compare_digest(_stored(hash_name, _xor(decoded, mask)), stored_key)
 
 
 def signature(hash_name: str, server_key: bytes, auth_message: bytes) -> bytes:
-    """ServerSignature, in base64."""
-    return b64encode(hmac.digest(server_key, auth_message, hash_name))
+    """Return ServerSignature, in base64."""
+    from hmac import digest
+
+    return b64encode(digest(server_key, auth_message, hash_name))
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
@@ -90,19 +122,22 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def attributes(message: bytes, wanted: str) -> list[bytes] | None:
-    """The values of the attributes called ``wanted``, which ``message`` has to begin with.
+    """Return the values of the attributes called ``wanted``, with which ``message`` has to begin.
 
     More may follow, which are extensions that need not be understood (RFC 5802 section 5.1).
     ``None`` if the message is of another form. ``m=``, which would have to be understood, is
     never one of ``wanted``.
     """
-    parts = [_ATTRIBUTE.fullmatch(part) for part in message.split(b",")]
-    if len(parts) < len(wanted):
-        return None
+    names: list[bytes] = []
     values: list[bytes] = []
-    for part, name in zip(parts, wanted, strict=False):
-        if part is None or part[1] != name.encode("ascii"):
+    for part in message.split(b","):
+        # Section 7: attr-val, a letter and an equals sign before a value without NUL and comma.
+        name, equals, value = part.partition(b"=")
+        if len(name) != 1 or not name.isalpha() or not equals or b"\0" in value:
             return None
-        values.append(part[2])
-    rest = parts[len(wanted) :]
-    return None if any(part is None or part[1] == b"m" for part in rest) else values
+        names.append(name)
+        values.append(value)
+    count = len(wanted)
+    if b"".join(names[:count]) != wanted.encode("ascii") or b"m" in names[count:]:
+        return None
+    return values[:count]

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .channel_binding import end_point
+from .cram_md5 import ServerCramMd5
+from .digest_md5 import ServerDigestMd5
 from .mechanism import ChannelBinding
-from .server_digests import ServerCramMd5, ServerDigestMd5
-from .server_oauth import ServerOAuthBearer, ServerXOAuth2, TokenSource
-from .server_scram import (
+from .oauth import ServerOAuthBearer, ServerXOAuth2, TokenSource
+from .plain import ServerAnonymous, ServerExternal, ServerLogin, ServerPlain
+from .scram import (
     ScramKeys,
     ScramKeySource,
     ServerScramSha1,
     ServerScramSha256,
     ServerScramSha512,
 )
-from .server_simple import ServerAnonymous, ServerExternal, ServerLogin
 from .users import (
     Attempt,
     LoggedIn,
     Passwords,
     PasswordSource,
     ServerMechanism,
-    ServerPlain,
     Verdict,
 )
 

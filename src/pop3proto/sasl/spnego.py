@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LocalProtocolError, SaslError, printable
-from .plain import octets_of, raise_first
+from ..model.secret import Secret
+from .saslprep import octets_of
+from .users import as_text
 
 if TYPE_CHECKING:
     from spnego import ContextProxy
@@ -19,16 +20,18 @@ __all__ = ["Gssapi", "Ntlm"]
 T = TypeVar("T")
 
 # What pyspnego's parsers let out for tokens that are none, besides its own errors.
-_MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, struct.error)
+_MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError)
 # RFC 4752 section 3.3: the bit for "no security layer".
 _NO_LAYER = 1
 
 
 def _library_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """``others``, what pyspnego raises, and what it lets through of the libraries below it."""
+    """Return ``others``, what pyspnego raises, and what it lets through from libraries below."""
+    from struct import error as malformed
+
     from spnego.exceptions import SpnegoError
 
-    errors: list[type[Exception]] = [*others, SpnegoError]
+    errors: list[type[Exception]] = [*others, SpnegoError, malformed]
     for module, name in (("krb5", "Krb5Error"), ("gssapi.exceptions", "GSSError")):
         # They are not installed where only NTLM is asked for.
         with suppress(ImportError):
@@ -37,24 +40,25 @@ def _library_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
 
 
 def _context(
-    protocol: str, user: str | None, password: str | None, host: str, service: str
+    protocol: str, user: str | None, password: Secret | None, host: str, service: str
 ) -> ContextProxy:
-    """A context of pyspnego's; what is wrong with it is a ``LocalProtocolError``."""
+    """Return a context of pyspnego's; raise ``LocalProtocolError`` for what is wrong with it."""
     problem = ""
     try:
         import spnego
 
         try:
             return spnego.client(
-                username=user, password=password, hostname=host, service=service, protocol=protocol
+                username=user,
+                password=None if password is None else as_text(password.reveal()),
+                hostname=host,
+                service=service,
+                protocol=protocol,
             )
         except _library_errors(ImportError, ValueError) as error:
             problem = f"{protocol} is not possible here: {_first_line(error)}"
     except ImportError:
         problem = "GSSAPI and NTLM need pyspnego: pip install 'pop3proto[spnego]'"
-    finally:
-        # A traceback shows the locals of this frame.
-        del password
     raise LocalProtocolError(problem)
 
 
@@ -63,7 +67,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _asked(call: Callable[[], T], name: str) -> T:
-    """What ``call`` to pyspnego returns; its errors are ``SaslError``."""
+    """Return what ``call`` to pyspnego returns; its errors are ``SaslError``."""
     try:
         return call()
     except _library_errors(*_MALFORMED) as error:
@@ -91,32 +95,27 @@ class Gssapi:
         host: str,
         *,
         user: str | None = None,
-        password: str | None = None,
+        password: str | Secret | None = None,
         service: str = "pop",
         authorization_id: str | bytes = "",
     ) -> None:
-        problems: list[str] = []
-        try:
-            self._authorization = octets_of(
-                "the authorization identity", authorization_id, problems, empty=True
-            )
-            raise_first(problems)
-            self._context = _context("kerberos", user, password, host, service)
-        finally:
-            # A traceback shows the locals of this frame.
-            del password
+        secret = None if password is None else Secret(password)
+        password = secret
+        what = "the authorization identity"
+        self._authorization = octets_of(what, authorization_id, empty=True)
+        self._context = _context("kerberos", user, secret, host, service)
         self.complete = False
-        """Whether the security layer has been agreed upon."""
+        """Whether the security layer has been agreed on."""
 
     def __repr__(self) -> str:
         return "Gssapi(<secret>)"
 
     def initial(self) -> bytes | None:
-        """The first token."""
+        """Return the first token."""
         return _asked(self._context.step, self.name)
 
     def respond(self, challenge: bytes) -> bytes:
-        """The next token, then the answer to the server's offer of security layers."""
+        """Return the next token, then the answer to the server's offer of security layers."""
         if self.complete:
             raise SaslError("GSSAPI has ended, and the server goes on")
         if not self._context.complete:
@@ -143,19 +142,14 @@ class Ntlm:
     shows_secret = False
     """Whether who reads the octets can log in with them."""
 
-    def __init__(self, user: str | bytes, password: str | bytes, *, host: str = "") -> None:
-        problems: list[str] = []
-        name = octets_of("the user name", user, problems)
-        secret = octets_of("the password", password, problems, empty=True)
-        # A traceback shows the locals of this frame.
-        del password
-        try:
-            raise_first(problems)
-            self._context = _context(
-                "ntlm", _text(name), _text(secret), host or "unspecified", "pop"
-            )
-        finally:
-            del secret
+    def __init__(
+        self, user: str | bytes, password: str | bytes | Secret, *, host: str = ""
+    ) -> None:
+        password = Secret(password)
+        name = octets_of("the user name", user)
+        secret = Secret(octets_of("the password", password, empty=True))
+        # These mechanisms know text only.
+        self._context = _context("ntlm", as_text(name), secret, host or "unspecified", "pop")
 
     def __repr__(self) -> str:
         return "Ntlm(<secret>)"
@@ -166,16 +160,11 @@ class Ntlm:
         return self._context.complete
 
     def initial(self) -> bytes | None:
-        """The negotiation message."""
+        """Return the negotiation message."""
         return _asked(self._context.step, self.name)
 
     def respond(self, challenge: bytes) -> bytes:
-        """The answer to the server's challenge."""
+        """Return the answer to the server's challenge."""
         if self.complete:
             raise SaslError("NTLM has ended, and the server goes on")
         return _asked(lambda: self._context.step(challenge), self.name) or b""
-
-
-def _text(octets: bytes) -> str:
-    # These mechanisms know text only.
-    return octets.decode("utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ Whatever moves the octets hands them to ``ServerSession.receive_data()``, asks `
 what to do next, and calls ``close()`` in the end.
 """
 
+from ..sasl.plain import ServerPlain
 from ..sasl.users import (
     Attempt,
     Authenticator,
@@ -11,7 +12,6 @@ from ..sasl.users import (
     Passwords,
     PasswordSource,
     ServerMechanism,
-    ServerPlain,
     Verdict,
 )
 from .actions import Action, Close, Delay, NeedData, Send, StartTls

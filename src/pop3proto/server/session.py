@@ -48,6 +48,7 @@ from ..model.replies import (
     ResponseCode,
 )
 from ..model.states import Signal, State
+from ..sasl.plain import ServerPlain
 from ..sasl.users import (
     Attempt,
     Authenticator,
@@ -55,7 +56,6 @@ from ..sasl.users import (
     Passwords,
     PasswordSource,
     ServerMechanism,
-    ServerPlain,
     apop_digest_matches,
     as_text,
 )

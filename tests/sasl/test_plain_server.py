@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pop3proto.sasl.plain import Anonymous as AnonymousClient
 from pop3proto.sasl.plain import External as ExternalClient
 from pop3proto.sasl.plain import LoginMechanism as LoginClient
-from pop3proto.sasl.server_simple import ServerAnonymous, ServerExternal, ServerLogin
+from pop3proto.sasl.plain import ServerAnonymous, ServerExternal, ServerLogin, ServerPlain
 from pop3proto.sasl.users import LoggedIn, Passwords, Verdict
 from tests.property.effort import effort
 
@@ -143,3 +143,24 @@ def test_nothing_that_a_client_sends_is_an_error(
 ) -> None:
     for outcome in outcomes(mechanism, *responses):
         assert outcome is None or isinstance(outcome, bytes | LoggedIn)
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome"),
+    [
+        (None, b""),
+        (b"\0user\0secret", LoggedIn("user")),
+        (b"user\0user\0secret", LoggedIn("user")),
+        (b"\0us\xc3\xa9r\0p\xc3\xa4ssword", LoggedIn("usér")),
+        (b"\0user\0wrong", None),
+        (b"us\xc3\xa9r\0user\0secret", None),
+        (b"\0\0secret", None),
+        (b"", None),
+        (b"user\0secret", None),
+        (b"\0user\0secret\0", None),
+    ],
+)
+def test_plain(response: bytes | None, outcome: object) -> None:
+    mechanism = ServerPlain(Passwords({"user": "secret", "usér": "pässword"}))
+    assert (mechanism.name, mechanism.shows_password) == ("PLAIN", True)
+    assert mechanism.begin().respond(response) == outcome

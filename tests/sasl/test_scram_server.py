@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scramp import ScramClient
 
 from pop3proto import LocalProtocolError, SaslError
+from pop3proto.model.secret import Secret
 from pop3proto.sasl import scram as _scram
-from pop3proto.sasl import server_scram as _server_scram
+from pop3proto.sasl import scram as _server_scram
 from pop3proto.sasl.mechanism import ChannelBinding
 from pop3proto.sasl.scram_messages import ScramKeys, keys_for
 from pop3proto.sasl.server import (
@@ -178,7 +179,7 @@ class Keys:
 
 
 def test_keys_in_place_of_passwords() -> None:
-    keys = keys_for("sha256", b"pencil", b"salt", 5000)
+    keys = keys_for("sha256", Secret(b"pencil"), b"salt", 5000)
     server = ServerScramSha256(Keys(keys))
     assert talked(server, client_of(server)) == LoggedIn("user")
     assert talked(server, client_of(server, password="wrong")) is None
@@ -187,7 +188,7 @@ def test_keys_in_place_of_passwords() -> None:
 
 
 def test_an_unknown_user_seems_to_have_keys_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = Keys(keys_for("sha256", b"pencil", b"s" * 24, 10_000))
+    source = Keys(keys_for("sha256", Secret(b"pencil"), b"s" * 24, 10_000))
 
     def derive(*args: Any) -> Any:
         raise AssertionError("it takes another time than looking keys up")

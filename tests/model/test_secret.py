@@ -1,0 +1,51 @@
+"""Secrets, which show nowhere."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from pop3proto import LocalProtocolError, Secret
+from tests.tracebacks import shown
+
+TEXT = "pa55word"
+
+
+@pytest.mark.parametrize("given", [TEXT, TEXT.encode()])
+def test_it_comes_out_as_it_was_given(given: str | bytes) -> None:
+    secret = Secret(given)
+    assert secret.reveal() == given
+    assert secret.octets() == TEXT.encode()
+    assert Secret(secret) == secret
+    assert secret.kind is type(given)
+
+
+def test_it_shows_nowhere() -> None:
+    assert repr(Secret(TEXT)) == str(Secret(TEXT)) == f"{Secret(TEXT)}" == "<secret>"
+
+
+def test_it_is_compared_by_what_it_holds() -> None:
+    assert Secret(TEXT) == Secret(TEXT) != Secret(TEXT.encode())
+    assert Secret(TEXT) != TEXT
+    assert len({Secret(TEXT), Secret(TEXT), Secret("")}) == 2
+    assert Secret(TEXT)
+    assert not Secret("")
+    assert pickle.loads(pickle.dumps(Secret(TEXT))) == Secret(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (f"{TEXT}\ud800", "lone surrogate"),
+        ([TEXT], "str or bytes, not list"),
+        (bytearray(TEXT.encode()), "str or bytes, not bytearray"),
+        (None, "str or bytes, not NoneType"),
+    ],
+)
+def test_what_it_cannot_give_does_not_show_either(given: Any, problem: str) -> None:
+    secret = Secret(given)
+    with pytest.raises(LocalProtocolError, match=problem) as caught:
+        secret.octets()
+    assert TEXT not in shown(caught.value)
