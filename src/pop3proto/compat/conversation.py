@@ -7,6 +7,7 @@ The one exception is ``DirectReader``.
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from ..transcript.redact import Answer, LineRedactor
 from .errors import BrokenConnectionError, LostConnectionError, ServerError
 from .texts import BUFFER, CRLF, SAMPLE, DirectReader, LineReader, TextReader
 
-__all__ = ["Conversation", "pending", "reader"]
+__all__ = ["Conversation", "pending", "reader", "shut_down"]
 
 # The count of answers owed after a program has read or written on its own: it never comes to 0.
 _UNKNOWN = math.inf
@@ -45,6 +46,20 @@ def pending(sock: socket.socket, file: BinaryIO) -> bool:
         return bool(file.peek(1))
     finally:
         sock.settimeout(timeout)
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Tell the peer that nothing more will come, if it can be told, and close ``sock``."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        # The server may have closed the connection before, which Windows calls WSAEINVAL, and a
+        # handshake that failed has closed the socket.
+        harmless = error.errno in (errno.ENOTCONN, errno.EBADF)
+        if not harmless and getattr(error, "winerror", 0) != 10022:
+            raise
+    finally:
+        sock.close()
 
 
 class Conversation:

@@ -15,7 +15,7 @@ connection, because that is what poplib's callers catch then.
 
 from __future__ import annotations
 
-import errno
+import errno  # noqa: F401 - poplib has this name, and programs use it
 import re
 import socket
 import sys
@@ -23,17 +23,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from os import PathLike
-from typing import Any, BinaryIO, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias, cast
 
 from ..errors import printable
 from ..model.replies import TIMESTAMP
 from ..model.secret import Secret
-from ..sasl import Mechanism
-from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
 from .commands import Commands, LongAnswer, MessageLines, encoded, text_of
-from .conversation import Conversation, pending, reader
+from .conversation import Conversation, pending, reader, shut_down
 from .errors import BrokenConnectionError, InjectedDataError, ServerError, standard, standard_error
 from .texts import CRLF, LineReader, SteppingReader, TextReader
+
+if TYPE_CHECKING:
+    from ..sasl import Mechanism
+else:
+    # Programs can ask for type hints. Few need sasl, which takes as long to load as all the rest.
+    Mechanism = object
 
 with suppress(ImportError):
     import ssl
@@ -115,8 +119,7 @@ class POP3(Commands):
     def _conversation(self) -> Conversation:
         return Conversation()
 
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        # Programs override this to go through a proxy.
+    def _create_socket(self, timeout: float | None) -> socket.socket:  # overridden for proxies
         if timeout is not None and not timeout:
             raise ValueError("Non-blocking socket (timeout=0) is not supported")
         return socket.create_connection((self.host, self.port), timeout)
@@ -200,13 +203,12 @@ class POP3(Commands):
         return response, lines, text.octets
 
     def _text(self, at_once: int = sys.maxsize) -> TextReader:
-        conversation = self._conversation
-        newline = conversation.begin_text()
+        newline = self._conversation.begin_text()
         ours = _is(self._getline, _GETLINE) and self._debugging < 2
         if not (ours and LineReader.suits(self.file)):
             return SteppingReader(self._getline, at_once)
         if at_once == sys.maxsize and _is(self._getresp, _GETRESP):
-            return conversation.whole_text(self.file, newline)
+            return self._conversation.whole_text(self.file, newline)
         return LineReader(self.file, newline)
 
     def _shortcmd(self, line: Any) -> bytes:
@@ -256,7 +258,7 @@ class POP3(Commands):
             sock = cast("socket.socket | None", self.sock)
             self.sock = None  # type: ignore[assignment]
             if sock is not None:
-                _close(sock)
+                shut_down(sock)
 
     def retr_iter(self, which: int | str) -> MessageLines:
         """Send RETR and return the lines one by one as they come; none of them is kept.
@@ -293,6 +295,8 @@ class POP3(Commands):
         ``ValueError`` if the arguments describe no mechanism, or one of them would have no use;
         then nothing is sent.
         """
+        from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
+
         password = Secret(password)
         initial_response = None if initial_response is None else Secret(initial_response)
         # An ssl.SSLSocket, as far as can be told where there may be no ssl.
@@ -328,8 +332,7 @@ class POP3(Commands):
             raise self._conversation.refusal("-ERR TLS session already established")
         if "STLS" not in {name.upper() for name in self.capa()}:
             raise ServerError("-ERR STLS not supported by server")
-        if context is None:
-            context = _unchecked()
+        context = context or _unchecked()
         try:
             response = self._shortcmd("STLS")
         except BaseException as error:
@@ -356,19 +359,6 @@ _GETRESP = vars(POP3)["_getresp"]
 
 def _is(method: object, function: object) -> bool:
     return getattr(method, "__func__", None) is function
-
-
-def _close(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError as error:
-        # The server may have closed the connection before, which Windows calls WSAEINVAL, and a
-        # handshake that failed has closed the socket.
-        harmless = error.errno in (errno.ENOTCONN, errno.EBADF)
-        if not harmless and getattr(error, "winerror", 0) != 10022:
-            raise
-    finally:
-        sock.close()
 
 
 if HAVE_SSL:
