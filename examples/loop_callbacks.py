@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,14 +53,13 @@ class Download:
     def __init__(
         self, sock: Socket, timer: Timer, user: str, password: str, finished: Callable[[], object]
     ) -> None:
+        # By the best mechanism; see Login for all the others.
+        self._login = pop3.Login(user, password)
         self.messages: dict[int | str, bytes] = {}
         self.refused: dict[int | str, str] = {}
         self.error: Exception | None = None
         self._sock, self._timer, self._finished = sock, timer, finished
         self._engine = pop3.ClientConnection()
-        self._script: Iterator[pop3.Command[Any]] = iter(
-            (pop3.User(user), pop3.Pass(password), pop3.Capa(), pop3.List())
-        )
         self._numbers: deque[int] = deque()
         self._body = bytearray()
         self._done = False
@@ -90,7 +89,7 @@ class Download:
 
     def _on_encrypted(self) -> None:
         self._engine.tls_established()
-        self._send(next(self._script))
+        self._log_in(None)
 
     def _on_error(self, _: object) -> None:
         # The end of the stream is one of these errors; before QUIT is answered it is a loss.
@@ -129,7 +128,17 @@ class Download:
         # Never blocks: the socket keeps what the kernel does not take, and reads on.
         self._sock.write(self._engine.send(command))
 
+    def _log_in(self, event: pop3.ClientEvent | None) -> None:
+        """Give an event to the login, or none to begin it; send what it wants to be sent."""
+        if (command := self._login.feed(event, self._engine)) is not None:
+            self._send(command)
+        elif self._login.done:
+            self._send(pop3.Capa())  # What is offered may be more than before the login.
+
     def _handle(self, event: pop3.ClientEvent) -> None:
+        if self._engine.secure and not self._login.done:
+            self._log_in(event)
+            return
         match event:
             case pop3.Greeting():
                 self._send(pop3.Stls())
@@ -137,8 +146,8 @@ class Download:
                 pass  # The engine is PAUSED next.
             case pop3.Ok(pop3.Quit()) | pop3.ConnectionClosed():
                 self._end(None)
-            case pop3.Ok() | pop3.CapaReply() | pop3.ErrorReply(pop3.Capa()):
-                self._send(next(self._script))
+            case pop3.CapaReply() | pop3.ErrorReply(pop3.Capa()):
+                self._send(pop3.List())
             case pop3.ListReply():
                 self._numbers.extend(event.listings.numbers)
                 self._fetch()

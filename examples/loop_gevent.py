@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar, cast
 from gevent import socket, ssl
 
 import pop3proto as pop3
+from pop3proto.sasl import channel_bindings
 
 TIMEOUT = 60.0  # Seconds that the server may be silent.
 # RETRs sent ahead of their answers, if the server can take that. While sendall() waits, nothing
@@ -30,7 +31,7 @@ class Session:
 
     def __init__(self, sock: Any) -> None:
         self.engine = pop3.ClientConnection()
-        self._sock = sock
+        self.sock = sock
 
     def __enter__(self) -> Self:
         return self
@@ -41,18 +42,18 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._sock.close()
+        self.sock.close()
 
     def send(self, command: pop3.Command[Any]) -> None:
         """Send a command. Its answer comes behind those to the commands before it."""
-        self._sock.sendall(self.engine.send(command))
+        self.sock.sendall(self.engine.send(command))
 
     def next_event(self) -> pop3.ClientEvent:
         """The next event that is no ``Deviation``."""
         while True:
             event = self.engine.next_event()
             if event is pop3.Signal.NEED_DATA:
-                self.engine.receive_data(self._sock.recv(65536))
+                self.engine.receive_data(self.sock.recv(65536))
             elif not isinstance(event, pop3.Deviation):
                 assert event is not pop3.Signal.PAUSED  # start_tls() leaves no time for it.
                 return event
@@ -70,10 +71,18 @@ class Session:
         self.send(command)
         return cast(R, self.reply())
 
+    def log_in(self, login: pop3.Login) -> pop3.LoginResult:
+        """Log in, in whichever way; the greeting has been read."""
+        command = login.feed(None, self.engine)
+        while command is not None:
+            self.send(command)
+            command = login.feed(self.next_event(), self.engine)
+        return login.result
+
     def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Demand STLS. The certificate is verified, and the host name in it."""
         self.call(pop3.Stls())
-        self._sock = context.wrap_socket(self._sock, server_hostname=host)
+        self.sock = context.wrap_socket(self.sock, server_hostname=host)
         self.engine.tls_established()
 
 
@@ -86,8 +95,9 @@ def fetch_all(
     with Session(socket.create_connection((host, port), TIMEOUT)) as session:
         session.reply()  # The greeting.
         session.start_tls(context, host)
-        session.call(pop3.User(user))
-        session.call(pop3.Pass(password))
+        session.log_in(
+            pop3.Login(user, password, channel_binding=channel_bindings(session.sock), host=host)
+        )
         try:
             window = WINDOW if session.call(pop3.Capa()).capabilities.pipelining else 1
         except pop3.CommandError:

@@ -1,6 +1,6 @@
 """Fetch maildrops with ``selectors``: non-blocking sockets, and TLS on ``ssl.MemoryBIO``.
 
-POP3_PASSWORD=... python loop_selectors.py pop.example.org 110 user@example.org FOLDER
+POP3_PASSWORD=... python loop_selectors.py pop.example.org 110 user@example.org FOLDER [MECHANISM]
 """
 
 from __future__ import annotations
@@ -11,24 +11,49 @@ import socket
 import ssl
 import sys
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pop3proto as pop3
+from pop3proto.sasl import channel_bindings
 
 TIMEOUT = 60.0  # Seconds that the server may be silent.
 WINDOW = 100  # RETRs sent ahead of their answers, if the server can take that.
+
+
+def login_by(
+    mechanism: str | None, user: str, secret: pop3.Secret, host: str, tls: ssl.SSLObject
+) -> pop3.Login:
+    """Return the login by ``mechanism``, or by the best one that the server offers.
+
+    A token of OAuth is the ``secret`` of XOAUTH2 and OAUTHBEARER.
+    """
+    if mechanism in ("XOAUTH2", "OAUTHBEARER"):
+        return pop3.Login.oauth(user, secret, mechanism=mechanism, host=host)
+    return pop3.Login(
+        user,
+        secret,
+        mechanisms=None if mechanism is None else [mechanism],
+        channel_binding=channel_bindings(tls),
+        host=host,
+    )
 
 
 class Download:
     """One session: STLS, the login, LIST, RETR of every message, QUIT."""
 
     def __init__(
-        self, sock: socket.socket, host: str, user: str, password: str, context: ssl.SSLContext
+        self,
+        sock: socket.socket,
+        host: str,
+        user: str,
+        password: str,
+        context: ssl.SSLContext,
+        mechanism: str | None = None,
     ) -> None:
+        secret = pop3.Secret(password)
         sock.setblocking(False)
         self.sock = sock
         self.messages: dict[int | str, bytes] = {}
@@ -38,14 +63,13 @@ class Download:
         self.deadline = monotonic() + TIMEOUT
         self.unsent = b""
         self._engine = pop3.ClientConnection()
-        self._script: Iterator[pop3.Command[Any]] = iter(
-            (pop3.User(user), pop3.Pass(password), pop3.Capa(), pop3.List())
-        )
         self._numbers: deque[int] = deque()
         self._body = bytearray()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._tls_begun = False
+        self._how = mechanism, user, secret, host
+        self._login: pop3.Login | None = None
 
     def advance(self, readable: bool) -> None:
         """Receive if there is something, and send what the socket takes."""
@@ -74,7 +98,8 @@ class Download:
             if not self._engine.secure:
                 self._tls.do_handshake()  # Verifies the certificate, and the host name in it.
                 self._engine.tls_established()
-                self._send(next(self._script))
+                self._login = login_by(*self._how, self._tls)
+                self._log_in(None)
             while not self.done:
                 self._feed(self._tls.read(65536))
 
@@ -98,7 +123,18 @@ class Download:
         else:
             self.unsent += data
 
+    def _log_in(self, event: pop3.ClientEvent | None) -> None:
+        """Give an event to the login, or none to begin it; send what it wants to be sent."""
+        assert self._login is not None
+        if (command := self._login.feed(event, self._engine)) is not None:
+            self._send(command)
+        elif self._login.done:
+            self._send(pop3.Capa())  # What is offered may be more than before the login.
+
     def _handle(self, event: pop3.ClientEvent) -> None:
+        if self._login is not None and not self._login.done:
+            self._log_in(event)
+            return
         match event:
             case pop3.Greeting():
                 self._send(pop3.Stls())
@@ -106,8 +142,8 @@ class Download:
                 pass  # The engine is PAUSED next.
             case pop3.Ok(pop3.Quit()) | pop3.ConnectionClosed():
                 self.done = True
-            case pop3.Ok() | pop3.CapaReply() | pop3.ErrorReply(pop3.Capa()):
-                self._send(next(self._script))
+            case pop3.CapaReply() | pop3.ErrorReply(pop3.Capa()):
+                self._send(pop3.List())
             case pop3.ListReply():
                 self._numbers.extend(event.listings.numbers)
                 self._fetch()
@@ -157,10 +193,10 @@ def run(*downloads: Download) -> None:
                     selector.modify(download.sock, selectors.EVENT_READ | write, download)
 
 
-def main(host: str, port: str, user: str, folder: str) -> None:
+def main(host: str, port: str, user: str, folder: str, mechanism: str | None = None) -> None:
     password, context = os.environ["POP3_PASSWORD"], ssl.create_default_context()
     sock = socket.create_connection((host, int(port)), TIMEOUT)
-    download = Download(sock, host, user, password, context)
+    download = Download(sock, host, user, password, context, mechanism)
     run(download)
     for number, content in download.messages.items():
         Path(folder, f"{number}.eml").write_bytes(content)

@@ -18,6 +18,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
 
 import pop3proto as pop3
+from pop3proto.sasl import channel_bindings
 
 TIMEOUT = 60.0  # Seconds that the server may be silent.
 WINDOW = 100  # RETRs sent ahead of their answers, if the server can take that.
@@ -78,6 +79,14 @@ class Session:
         self.send(command)
         return cast(R, await self.reply())
 
+    async def log_in(self, login: pop3.Login) -> pop3.LoginResult:
+        """Log in, in whichever way; the greeting has been read."""
+        command = login.feed(None, self.engine)
+        while command is not None:
+            self.send(command)
+            command = login.feed(await self.next_event(), self.engine)
+        return login.result
+
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Demand STLS. The certificate is verified, and the host name in it."""
         await self.call(pop3.Stls())
@@ -93,8 +102,8 @@ async def fetch_all(
     try:
         await session.reply()  # The greeting.
         await session.start_tls(context, host)
-        await session.call(pop3.User(user))
-        await session.call(pop3.Pass(password))
+        bindings = channel_bindings(cast(ssl.SSLSocket, session.stream.socket))
+        await session.log_in(pop3.Login(user, password, channel_binding=bindings, host=host))
         return await _fetched(session)
     finally:
         if session.stream.socket is not None:  # A start_tls() that failed has closed it.

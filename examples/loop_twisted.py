@@ -1,6 +1,6 @@
 """Fetch a maildrop with Twisted: a ``Protocol``, and ``transport.startTLS()``.
 
-POP3_PASSWORD=... python loop_twisted.py pop.example.org 110 user@example.org FOLDER
+POP3_PASSWORD=... python loop_twisted.py pop.example.org 110 user@example.org FOLDER [MECHANISM]
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.error import ConnectionDone
@@ -24,9 +24,40 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import pop3proto as pop3
+from pop3proto.sasl import ChannelBinding
+from pop3proto.sasl.server import end_point
 
 TIMEOUT = 60.0  # Seconds that the server may be silent.
 WINDOW = 100  # RETRs sent ahead of their answers, if the server can take that.
+
+
+def channel_bindings(tls: SSL.Connection) -> list[ChannelBinding]:
+    """Return what ties a login to this connection (RFC 9266, RFC 5929), the best first."""
+    exported = tls.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+    found = [ChannelBinding("tls-exporter", exported)]
+    certificate = tls.get_peer_certificate()
+    if certificate is not None:
+        binding = end_point(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))
+        found += [] if binding is None else [binding]
+    return found
+
+
+def login_by(
+    mechanism: str | None, user: str, secret: pop3.Secret, host: str, tls: SSL.Connection
+) -> pop3.Login:
+    """Return the login by ``mechanism``, or by the best one that the server offers.
+
+    A token of OAuth is the ``secret`` of XOAUTH2 and OAUTHBEARER.
+    """
+    if mechanism in ("XOAUTH2", "OAUTHBEARER"):
+        return pop3.Login.oauth(user, secret, mechanism=mechanism, host=host)
+    return pop3.Login(
+        user,
+        secret,
+        mechanisms=None if mechanism is None else [mechanism],
+        channel_binding=channel_bindings(tls),
+        host=host,
+    )
 
 
 @implementer(IHandshakeListener)
@@ -35,15 +66,15 @@ class Download(Protocol, TimeoutMixin):
 
     transport: Any
 
-    def __init__(self, host: str, user: str, password: str) -> None:
+    def __init__(self, host: str, user: str, password: str, mechanism: str | None = None) -> None:
+        secret = pop3.Secret(password)
         self.messages: dict[int | str, bytes] = {}
         self.refused: dict[int | str, str] = {}
         self.finished: Deferred[None] = Deferred()  # Fires when the connection is closed.
         self._tls_options = optionsForClientTLS(host)  # Verifies certificate and host name.
         self._engine = pop3.ClientConnection()
-        self._script: Iterator[pop3.Command[Any]] = iter(
-            (pop3.User(user), pop3.Pass(password), pop3.Capa(), pop3.List())
-        )
+        self._how = mechanism, user, secret, host
+        self._login: pop3.Login | None = None
         self._numbers: deque[int] = deque()
         self._body = bytearray()
         self._done = False
@@ -58,7 +89,8 @@ class Download(Protocol, TimeoutMixin):
 
     def handshakeCompleted(self) -> None:
         self._engine.tls_established()
-        self._send(next(self._script))
+        self._login = login_by(*self._how, self.transport.getHandle())
+        self._log_in(None)
 
     def timeoutConnection(self) -> None:
         self._fail(pop3.DeadlineError(f"the server was silent for {TIMEOUT:g} s"))
@@ -99,7 +131,18 @@ class Download(Protocol, TimeoutMixin):
         # Never blocks: the transport keeps what the socket does not take, and reads on.
         self.transport.write(self._engine.send(command))
 
+    def _log_in(self, event: pop3.ClientEvent | None) -> None:
+        """Give an event to the login, or none to begin it; send what it wants to be sent."""
+        assert self._login is not None
+        if (command := self._login.feed(event, self._engine)) is not None:
+            self._send(command)
+        elif self._login.done:
+            self._send(pop3.Capa())  # What is offered may be more than before the login.
+
     def _handle(self, event: pop3.ClientEvent) -> None:
+        if self._login is not None and not self._login.done:
+            self._log_in(event)
+            return
         match event:
             case pop3.Greeting():
                 self._send(pop3.Stls())
@@ -108,8 +151,8 @@ class Download(Protocol, TimeoutMixin):
             case pop3.Ok(pop3.Quit()) | pop3.ConnectionClosed():
                 self._done = True
                 self.transport.loseConnection()
-            case pop3.Ok() | pop3.CapaReply() | pop3.ErrorReply(pop3.Capa()):
-                self._send(next(self._script))
+            case pop3.CapaReply() | pop3.ErrorReply(pop3.Capa()):
+                self._send(pop3.List())
             case pop3.ListReply():
                 self._numbers.extend(event.listings.numbers)
                 self._fetch()
@@ -143,8 +186,10 @@ def save(download: Download, folder: str) -> None:
         print(f"message {number} was refused: {text}", file=sys.stderr)
 
 
-async def main(reactor: Any, host: str, port: str, user: str, folder: str) -> None:
-    download = Download(host, user, os.environ["POP3_PASSWORD"])
+async def main(
+    reactor: Any, host: str, port: str, user: str, folder: str, mechanism: str | None = None
+) -> None:
+    download = Download(host, user, os.environ["POP3_PASSWORD"], mechanism)
     try:
         await connectProtocol(HostnameEndpoint(reactor, host, int(port), TIMEOUT), download)
         await download.finished

@@ -122,7 +122,7 @@ from .model.replies import (
 from .model.secret import Secret
 from .model.states import ReplyShape, Signal, State
 from .model.url import PopUrl
-from .sasl.login import Login
+from .sasl.login import Login, LoginResult
 
 if TYPE_CHECKING:
     from .transports.blocking import connect
@@ -176,6 +176,7 @@ __all__ = [
     "LoginDelay",
     "LoginDelayError",
     "LoginError",
+    "LoginResult",
     "MaildropError",
     "MaildropInUseError",
     "MaildropLockedError",

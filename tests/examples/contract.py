@@ -20,6 +20,7 @@ import trustme
 
 import pop3proto as pop3
 from pop3proto.errors import MaildropError
+from pop3proto.sasl.server import Passwords, ServerXOAuth2, end_point, password_mechanisms
 from pop3proto.server import (
     Maildrop,
     MaildropProvider,
@@ -65,6 +66,13 @@ class CountingConnection(pop3.ClientConnection):
         cls = CountingConnection
         cls.most_in_flight = max(cls.most_in_flight, len(self.in_flight))
         return data
+
+
+class Tokens:
+    """The password is an access token, too."""
+
+    def check_token(self, user: str, token: str) -> bool:
+        return (user, token) == (USER, PASSWORD)
 
 
 class FaultyMaildrop:
@@ -117,19 +125,33 @@ def serving(
     options: ServerOptions = OPTIONS,
     security: Security = Security.STLS,
     name: str = "127.0.0.1",
+    strong: bool = False,
 ) -> Generator[Server]:
-    """Run a server whose certificate is made out to ``name``."""
+    """Run a server whose certificate is made out to ``name``; ``strong`` has every mechanism."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
+    issued = authority.issue_cert(name)
+    issued.configure_cert(context)
+    binding = end_point(ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode()))
+    assert binding is not None
+    passwords = Passwords({USER: PASSWORD})
+    every = (
+        *password_mechanisms(passwords, host=name, channel_bindings=[binding]),
+        ServerXOAuth2(Tokens()),
+    )
     with serve(
         maildrops or MemoryMaildrops({USER: MESSAGES}),
         users={USER: PASSWORD},
         options=options,
+        mechanisms=every if strong else None,
         security=security,
         tls_context=None if security is Security.PLAINTEXT else context,
     ) as loopback:
         yield Server(loopback, authority)
+
+
+def mechanisms_tried(server: Server) -> list[str]:
+    return [line.split()[1] for line in server.loopback.commands if line.startswith("AUTH ")]
 
 
 @dataclass
@@ -156,15 +178,17 @@ def run_script(
     folder: Path,
     password: str = PASSWORD,
     trusted: trustme.CA | None = None,
+    mechanism: str | None = None,
 ) -> Fetched:
     """Run an example as its docstring says, in a process of its own that trusts the server."""
     authority = folder / "ca.pem"
     (trusted or server.authority).cert_pem.write_to_path(str(authority))
     messages = folder / "messages"
     messages.mkdir()
+    where = [server.host, str(server.port), USER, str(messages)]
     paths = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     done = subprocess.run(
-        [sys.executable, *command, server.host, str(server.port), USER, str(messages)],
+        [sys.executable, *command, *where, *([] if mechanism is None else [mechanism])],
         env=os.environ
         | {"POP3_PASSWORD": password, "SSL_CERT_FILE": str(authority), "PYTHONPATH": paths},
         cwd=ROOT,
@@ -196,6 +220,8 @@ class Job:
     authority: trustme.CA
     """Who is trusted to issue the server's certificate."""
     timeout: float
+    mechanism: str | None = None
+    """How to log in, where the example can be told."""
 
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -212,7 +238,9 @@ def run_driver(module: ModuleType, job: Job) -> Fetched:
         str(count),
         module.__name__,
     ]
-    fetched = run_script(command, job.server, job.folder, job.password, job.authority)
+    fetched = run_script(
+        command, job.server, job.folder, job.password, job.authority, job.mechanism
+    )
     CountingConnection.most_in_flight = int(count.read_text())
     return fetched
 
@@ -222,6 +250,8 @@ class LoopContract(ABC):
 
     module: ModuleType
     """The example."""
+    best = "SCRAM-SHA-512-PLUS"
+    """The mechanism that it takes where the server has all of them."""
 
     @abstractmethod
     def run(self, job: Job) -> Fetched:
@@ -241,9 +271,11 @@ class LoopContract(ABC):
         password: str = PASSWORD,
         trusted: trustme.CA | None = None,
         timeout: float = 20.0,
+        mechanism: str | None = None,
     ) -> Fetched:
         self.monkeypatch.setattr(self.module, "TIMEOUT", timeout)
-        return self.run(Job(server, folder, password, trusted or server.authority, timeout))
+        authority = trusted or server.authority
+        return self.run(Job(server, folder, password, authority, timeout, mechanism))
 
     def test_fetches_everything_with_commands_sent_ahead(self, tmp_path: Path) -> None:
         with serving() as server:
@@ -277,8 +309,13 @@ class LoopContract(ABC):
     def test_a_wrong_password(self, tmp_path: Path) -> None:
         with serving() as server:
             fetched = self.fetch(server, tmp_path, password="wrong")
-        assert fetched.error.startswith("CommandError: the server refused: ")
-        assert "(at Pass(<secret>))" in fetched.error
+        assert fetched.error.startswith("CredentialsError: the server refused: ")
+        assert "(at Auth('PLAIN', <secret>))" in fetched.error
+
+    def test_takes_the_best_mechanism(self, tmp_path: Path) -> None:
+        with serving(MemoryMaildrops(), strong=True) as server:
+            assert self.fetch(server, tmp_path) == Fetched()
+        assert set(mechanisms_tried(server)) == {self.best}
 
     def test_the_stream_ends_within_a_message(self, tmp_path: Path) -> None:
         def cut_off(number: int) -> Iterator[bytes]:
@@ -331,3 +368,20 @@ class ScriptContract(LoopContract):
         with serving() as server:
             fetched = run_script([str(self.module.__file__)], server, tmp_path)
         assert fetched == Fetched(dict(enumerate(MESSAGES, 1)))
+
+
+class AnyMechanismContract(ScriptContract):
+    """For examples that can be told how to log in."""
+
+    @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "XOAUTH2", "PLAIN", "CRAM-MD5"])
+    def test_takes_the_mechanism_that_it_is_told(self, tmp_path: Path, mechanism: str) -> None:
+        with serving(MemoryMaildrops(), strong=True) as server:
+            assert self.fetch(server, tmp_path, mechanism=mechanism) == Fetched()
+        assert mechanisms_tried(server) == [mechanism]
+
+    @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "XOAUTH2"])
+    def test_a_wrong_secret_for_it(self, tmp_path: Path, mechanism: str) -> None:
+        with serving(strong=True) as server:
+            fetched = self.fetch(server, tmp_path, mechanism=mechanism, password="wrong")
+        assert "the server refused" in fetched.error
+        assert f"(at Auth('{mechanism}', <secret>))" in fetched.error

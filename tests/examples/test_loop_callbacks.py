@@ -23,6 +23,7 @@ class TestCallbacks(LoopContract):
     """The class, on a socket with the manners of Qt's."""
 
     module = loop_callbacks
+    best = "SCRAM-SHA-512"
 
     def run(self, job: Job) -> Fetched:
         sock, timer, ends = SocketWithSignals(job.context()), Timer(), list[bool]()
@@ -39,6 +40,7 @@ class TestQt(LoopContract):
     """The script, with Qt itself, in processes of their own."""
 
     module = loop_callbacks
+    best = "SCRAM-SHA-512"
 
     def run(self, job: Job) -> Fetched:
         return run_driver(self.module, job)

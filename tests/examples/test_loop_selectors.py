@@ -13,9 +13,9 @@ from tests.examples.contract import (
     MESSAGES,
     PASSWORD,
     USER,
+    AnyMechanismContract,
     Fetched,
     Job,
-    ScriptContract,
     described,
     serving,
 )
@@ -23,10 +23,10 @@ from tests.examples.contract import (
 
 def connected(job: Job) -> Download:
     sock = socket.create_connection((job.server.host, job.server.port), 10)
-    return Download(sock, job.server.host, USER, job.password, job.context())
+    return Download(sock, job.server.host, USER, job.password, job.context(), job.mechanism)
 
 
-class TestSelectors(ScriptContract):
+class TestSelectors(AnyMechanismContract):
     module = loop_selectors
 
     def run(self, job: Job) -> Fetched:

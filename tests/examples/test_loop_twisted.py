@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from examples import loop_twisted
-from tests.examples.contract import Fetched, Job, ScriptContract, run_driver
+from tests.examples.contract import AnyMechanismContract, Fetched, Job, run_driver
 
 
-class TestTwisted(ScriptContract):
+class TestTwisted(AnyMechanismContract):
     """In processes of their own: Twisted's reactor runs once in a process."""
 
     module = loop_twisted
