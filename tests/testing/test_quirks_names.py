@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from pop3proto.server import MemoryMaildrops
-from pop3proto.testing import Quirk, QuirkyServer, memory_stream, serve
+from pop3proto.testing import Quirk, Quirks, memory_stream, serve
+from pop3proto.testing.quirks import (
+    capabilities,
+    framing,
+    listings,
+    logins,
+    messages,
+    status,
+)
+from pop3proto.testing.quirks.row import Row
 from pop3proto.transports import Security
 from tests.testing.quirky import lines_of, stream_with
 
@@ -17,7 +26,7 @@ TAKERS: dict[str, Callable[[Any], Any]] = {
     "serve": lambda quirks: serve(
         MemoryMaildrops(), users={}, security=Security.PLAINTEXT, quirks=quirks
     ),
-    "QuirkyServer": lambda quirks: QuirkyServer(MemoryMaildrops(), {}, quirks=quirks),
+    "Quirks": Quirks,
 }
 takers = pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)
 
@@ -26,6 +35,17 @@ takers = pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)
 def test_a_quirk_has_two_names(quirk: Quirk) -> None:
     assert Quirk.named(quirk.name) is quirk
     assert Quirk.named(quirk.name.lower().replace("_", "-")) is quirk
+
+
+def test_a_quirk_has_the_name_that_it_is_written_down_with() -> None:
+    written = [
+        (name, row)
+        for module in (capabilities, framing, listings, logins, messages, status)
+        for name, row in vars(module).items()
+        if isinstance(row, Row)
+    ]
+    assert sorted(name for name, _ in written) == sorted(quirk.name for quirk in Quirk)
+    assert dict(written) == {quirk.name: quirk.row for quirk in Quirk}
 
 
 @pytest.mark.parametrize("name", ["", "no_capa", "NO-CAPA", "No-Capa", "no-capa ", "named", "name"])
@@ -37,7 +57,8 @@ def test_what_is_no_name(name: str) -> None:
 @pytest.mark.parametrize("quirks", [["NO_CAPA"], {"no-capa"}, (Quirk.NO_CAPA, "NO_CAPA")])
 def test_names_do_what_the_quirks_do(quirks: Any) -> None:
     session = stream_with(quirks).session
-    assert getattr(session, "quirks", None) == {Quirk.NO_CAPA}
+    assert isinstance(session.hooks, Quirks)
+    assert session.hooks.quirks == {Quirk.NO_CAPA}
     with serve(MemoryMaildrops(), users={}, security=Security.PLAINTEXT, quirks=quirks) as server:
         assert server.security is Security.PLAINTEXT
     assert lines_of(Quirk.NO_CAPA, b"CAPA\r\n")[1] == b"-ERR not now"

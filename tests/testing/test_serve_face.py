@@ -109,9 +109,8 @@ def test_the_commands_of_one_who_cannot_spell() -> None:
         connection.sendall(
             b"STAT one two\r\nAPOP user c4c9334bac560ecc979e58001b3e22fb\r\nPASS\tsecret\r\n"
             b"AUTH PLAIN\r\nno base64\r\nAUTH PLAIN\r\n\r\nAUTH PLAIN\r\n*\r\n"
-            b"AUTH PLAIN "
-            + b"AHNlY3JldABzZWNyZXQx" * 20
-            + b"\r\nXTND \x1b[2J\r\nUSER \xff\r\nQUIT\r\n"
+            b"AUTH PLAIN " + b"AHNlY3JldABzZWNyZXQx" * 20 + b"\r\nXTND \x1b[2J\r\n"
+            b"USER \xff\r\nQUIT\r\n"
         )
         while connection.recv(65536):
             pass

@@ -1,4 +1,4 @@
-"""What a server's session asks for: small values, made for ``match``."""
+"""The actions that a server's session asks for: small values, made for ``match``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Send:
 
 @value
 class NeedData:
-    """Wait for octets and hand them to ``receive_data()``; none at all if the stream ended."""
+    """Wait for octets and hand them to ``receive_data()``; ``b""`` if the stream ended."""
 
 
 @value
 class StartTls:
-    """Shake hands, with what arrives next as the first octets of TLS; ``tls_established()`` then.
+    """Shake hands: the next octets to arrive are the first of TLS. Then ``tls_established()``.
 
     Nothing that arrived before may be handed to TLS.
     """
@@ -31,7 +31,7 @@ class StartTls:
 
 @value
 class Delay:
-    """Do nothing for so long, then ask for the next action."""
+    """Do nothing for so many seconds, then ask for the next action."""
 
     seconds: float
 
@@ -42,4 +42,4 @@ class Close:
 
 
 Action: TypeAlias = Send | NeedData | StartTls | Delay | Close
-"""What is to be done next."""
+"""The kinds of action."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..model.commands import Command
-from ..model.events import InvalidCommand
+from ..model.events import InvalidCommand, ServerReply
+from ..model.replies import ErrorReply
+from ..sasl.users import ServerMechanism
+from .actions import Action, Close, Send
 
 if TYPE_CHECKING:
     from .session import ServerSession
@@ -14,10 +18,55 @@ __all__ = ["Hooks"]
 
 
 class Hooks:
-    """What a ``ServerSession`` calls while it runs; override what you need, the rest does nothing.
+    """The methods that a ``ServerSession`` calls at the points where a server can differ.
 
-    Each method gets the session, so that one object can serve many sessions.
+    Override the ones that you need; these here change nothing. Each one gets the session, whose
+    public methods it may call.
     """
 
-    def received(self, session: ServerSession, event: Command[Any] | InvalidCommand) -> None:
-        """Look at what the client has sent, before it is answered."""
+    def offered(
+        self, session: ServerSession, mechanisms: Iterable[ServerMechanism]
+    ) -> Iterable[ServerMechanism]:
+        """Return the mechanisms of AUTH to offer in place of ``mechanisms``, the best first."""
+        return mechanisms
+
+    def arrived(self, session: ServerSession, data: bytes) -> bytes | None:
+        """Return the octets to take for ``data``, which has arrived; ``None`` hangs up."""
+        return data
+
+    def received(
+        self, session: ServerSession, event: Command[Any] | InvalidCommand
+    ) -> ErrorReply | Close | None:
+        """Look at what the client has sent, before it is answered.
+
+        Return ``None`` to have it answered as usual, an ``ErrorReply`` to refuse it, or ``Close``
+        to hang up.
+        """
+        return None
+
+    def login(
+        self, session: ServerSession, command: Command[Any], user: str | None
+    ) -> ErrorReply | None:
+        """Look at the result of a login: ``user`` has proved to be that, or ``None``, nobody has.
+
+        Return ``None`` to go on as usual, or an ``ErrorReply`` to refuse ``user`` all the same.
+        """
+        return None
+
+    def sending(
+        self, session: ServerSession, reply: ServerReply, octets: bytes
+    ) -> Iterable[Action]:
+        """Return the actions that send ``reply``, whose wire form is ``octets``.
+
+        A ``Close`` among them ends the session. A body is several replies: ``MessageStart``,
+        ``MessageData`` for each piece, ``MessageEnd``.
+        """
+        return (Send(octets),)
+
+    def waiting(self, session: ServerSession) -> Iterable[Action]:
+        """Return actions to add when all that has come is answered, or when the session ends."""
+        return ()
+
+    def deleting(self, session: ServerSession, numbers: frozenset[int]) -> frozenset[int]:
+        """Return the numbers of the messages that QUIT removes in place of ``numbers``."""
+        return numbers

@@ -1,9 +1,9 @@
-"""What a Maildir needs beside its messages: safe names, unique-ids, and a lock of the session.
+"""What a Maildir needs besides its messages: safe names, unique-ids, and a lock of the session.
 
-``mailbox.Maildir`` has the same keys, and the tests deliver with it. To serve one it does not do:
+``mailbox.Maildir`` has the same keys, and the tests deliver with it, but a server cannot use it:
 its ``lock()`` locks nothing; it takes symbolic links and FIFOs for messages, and opens them; it
-reads a folder again only if the folder's time says so, and never twice, so that a message which a
-mail program renames meanwhile can be missed, and is then gone as far as it knows.
+reads a folder again only if the folder's time says so, and never twice. So it can miss a message
+that a mail program renames at that moment, and then takes it for deleted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from errno import EBUSY, EINVAL, ENOENT
-from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
 from typing import TypeVar
@@ -35,22 +34,23 @@ _MAX_UNIQUE_ID = 70
 # A symbolic link can lead out of the Maildir, and opening a FIFO would wait for its writer.
 _NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | _NOFOLLOW
-# How many looks at most are taken until two of them agree. Mail programs rename in fits and starts.
+# The most looks that are taken until two of them agree. Mail programs rename many files at once,
+# and then none for a while.
 _LOOKS = 16
 
 
 def folder_name(user: str) -> str:
-    """The name of a user's folder: one path component, another one for every user.
+    """Return the name of a user's folder: one path component, a different one for every user.
 
     Lower-case letters, digits, and ``-_@+=.`` stand for themselves, except for a full stop at
     either end; every other octet of the UTF-8 form is written as ``%`` and two hexadecimal
-    digits. Raises ``MaildropError`` for a name that is empty, is no Unicode text, or gets longer
-    than 255 octets.
+    digits. Raises ``MaildropError`` for a name that is empty, is not Unicode text, or becomes
+    longer than 255 octets.
     """
     try:
         octets = user.encode("utf-8")
     except UnicodeEncodeError:
-        raise MaildropError("a user name that is no text has no maildrop") from None
+        raise MaildropError("a user name that is not text has no maildrop") from None
     last = len(octets) - 1
     name = "".join(
         chr(octet)
@@ -64,7 +64,7 @@ def folder_name(user: str) -> str:
 
 
 def unique_id(name: str) -> bytes:
-    """The unique-id of the message whose file has the unique name ``name`` (RFC 1939 section 7).
+    """Return the unique-id of the message whose file is called ``name`` (RFC 1939 section 7).
 
     It is that name itself where it is 1 to 70 characters in the range 0x21 to 0x7E and does not
     begin with a tilde; otherwise a tilde and the SHA-256 of the name in hexadecimal.
@@ -73,11 +73,14 @@ def unique_id(name: str) -> bytes:
     fits = 1 <= len(octets) <= _MAX_UNIQUE_ID and all(0x21 <= octet <= 0x7E for octet in octets)
     if fits and not octets.startswith(_HASHED):
         return octets
+    # Here, because few names need it, and it loads OpenSSL's library.
+    from hashlib import sha256
+
     return _HASHED + sha256(octets).hexdigest().encode("ascii")
 
 
 def delivery_order(name: str) -> tuple[int, str]:
-    """A sort key for unique names: they begin with the second of the delivery."""
+    """Return a sort key for unique names, which begin with the second of the delivery."""
     seconds = parse_number(os.fsencode(name.partition(".")[0]))
     return (seconds or 0, name)
 
@@ -85,10 +88,10 @@ def delivery_order(name: str) -> tuple[int, str]:
 class MaildirFiles:
     """The messages of a Maildir by their unique names, wherever its other users put them.
 
-    The unique name is what stands before the colon of a file's name; flags follow it. A mail
-    program changes those, and moves messages from ``new`` to ``cur``, at any time, and a folder
-    that is read meanwhile may show neither the old name nor the new one (POSIX, ``readdir()``).
-    So it takes two looks that agree to say that a message is gone.
+    The unique name is the part of a file's name before the colon; flags follow it. A mail program
+    changes those, and moves messages from ``new`` to ``cur``, at any time, and a folder that is
+    read at that moment may show neither the old name nor the new one (POSIX, ``readdir()``). So
+    a message is only taken for deleted after two looks that agree.
 
     Every method raises ``OSError``, and ``FileNotFoundError`` for a message that is gone.
     """
@@ -96,14 +99,14 @@ class MaildirFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         before = self._paths = self._look()
-        # Whether the last two looks have found the same messages, so that others are gone.
+        # True if the last two looks have found the same messages, so that others are gone.
         self._settled = False
         for _ in range(_LOOKS):
             before = self._paths
             self._look_again()
             if self._settled:
                 return
-        # Where it never rests, what one of two looks has missed the other has hardly missed, too.
+        # The folder never rests. A message that one look has missed is likely to be in the other.
         self._paths = before | self._paths
 
     def __iter__(self) -> Iterator[str]:
@@ -133,14 +136,14 @@ class MaildirFiles:
             elif self._settled:
                 raise FileNotFoundError(ENOENT, "a message is not in its Maildir any more", name)
             self._look_again()
-        raise OSError(EBUSY, "a message is nowhere for long, and yet not gone", name)
+        raise OSError(EBUSY, "a message is renamed faster than it can be opened", name)
 
     def read(self, name: str, chunk: int) -> Iterator[bytes]:
-        """Its content, ``chunk`` octets at once. Closing the generator closes the file."""
+        """Yield its content, ``chunk`` octets at once. Closing the generator closes the file."""
         descriptor = self._at_its_place(name, lambda path: os.open(path, _READ))
         try:
             if not S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(EINVAL, "a message is no regular file", name)
+                raise OSError(EINVAL, "a message is not a regular file", name)
             while data := os.read(descriptor, chunk):
                 yield data
         finally:
@@ -153,7 +156,7 @@ class MaildirFiles:
 
 
 def _platform_lock() -> Callable[[int], None] | None:
-    """What locks an open file for this process, without waiting; ``None`` where nothing does."""
+    """Return a function that locks an open file without waiting, ``None`` where there is none."""
     if sys.platform == "win32":
         return None
     import fcntl
@@ -165,8 +168,8 @@ class FolderLock:
     """A lock on a Maildir, against other threads and other processes.
 
     It is a ``flock()`` on a file in the folder, which ends with its process, whatever happens to
-    that. Where there is no ``flock()``, the file's existence is the lock: a process that is
-    killed leaves it behind, and somebody has to remove it.
+    that. Where there is no ``flock()``, the file's existence is the lock: if the process is
+    killed, the file stays, and somebody has to remove it.
 
     Raises ``MaildropLockedError`` if another session holds it, and ``OSError``.
     """

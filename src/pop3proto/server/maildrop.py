@@ -1,4 +1,4 @@
-"""Maildrops: what a server's session answers from, in memory, in Maildirs, or of the caller's own.
+"""Maildrops, from which a server's session answers: in memory, in Maildirs, or your own.
 
 A ``MaildropProvider`` opens the ``Maildrop`` of a user, for one session at a time (RFC 1939
 section 4).
@@ -34,19 +34,19 @@ __all__ = [
 T = TypeVar("T")
 
 CHUNK = 64 * 1024
-"""How many octets of a message are read at once."""
+"""The octets of a message that are read at once."""
 
 
 @value
 class StoredMessage:
-    """What a maildrop says about one message before it is read."""
+    """A message as a maildrop lists it, before it is read."""
 
     octets: int
-    """The size as it goes over the wire, with CRLF line ends and without stuffed dots (RFC 1939
-    section 11); see ``wire_octets()``."""
+    """The size on the wire, with CRLF line ends and without stuffed dots (RFC 1939 section 11);
+    see ``wire_octets()``."""
     unique_id: bytes
-    """1 to 70 characters in the range 0x21 to 0x7E, the same in every session, and of no other
-    message of this maildrop (RFC 1939 section 7)."""
+    """1 to 70 characters in the range 0x21 to 0x7E, the same in every session, and different from
+    that of any other message of this maildrop (RFC 1939 section 7)."""
 
 
 class UpdateError(MaildropError):
@@ -64,18 +64,18 @@ class UpdateError(MaildropError):
 
 
 class Maildrop(Protocol):
-    """One session's view of one user's messages, which nobody else has open meanwhile."""
+    """One session's view of one user's messages, which nobody else has open at the same time."""
 
     @property
     def messages(self) -> Sequence[StoredMessage]:
-        """The messages there were when the maildrop was opened; number 1 comes first.
+        """The messages that were there when the maildrop was opened; number 1 comes first.
 
-        It never changes: what is delivered later belongs to the next session.
+        It never changes: a message that is delivered later belongs to the next session.
         """
         ...
 
     def open(self, number: int) -> Iterator[bytes]:
-        """The content of message ``number``, from 1, in pieces of any length.
+        """Return the content of message ``number``, from 1, in pieces of any length.
 
         Line ends may be of any kind, the last may be missing, and dots are not stuffed. A
         generator is closed when its reader leaves early. Raises ``MaildropError`` or ``OSError``,
@@ -86,21 +86,21 @@ class Maildrop(Protocol):
     def commit(self, deleted: Collection[int]) -> None:
         """Remove the messages with these numbers for good (UPDATE, RFC 1939 section 6).
 
-        Called once at most, before ``close()``. Raises ``UpdateError``, which says what was
-        removed and what was not, if it could not remove all of them.
+        Called once at most, before ``close()``. Raises ``UpdateError``, which says which were
+        removed and which were not, if it could not remove all of them.
         """
         ...
 
     def close(self) -> None:
-        """Let the next session in. Called however a session ends; again does nothing."""
+        """Let the next session in. Called however a session ends; calling it again does nothing."""
         ...
 
 
 class MaildropProvider(Protocol):
-    """Opens maildrops. Called from every thread or task in which sessions run."""
+    """Opens maildrops. Called from each thread or task in which a session runs."""
 
     def open(self, user: str) -> Maildrop:
-        """The maildrop of ``user``, who has proved to be that, locked for one session.
+        """Return the maildrop of ``user``, who has logged in, locked for one session.
 
         Raises ``MaildropLockedError`` if another session has it, and ``MaildropError`` or
         ``OSError`` if it cannot be opened.
@@ -109,10 +109,10 @@ class MaildropProvider(Protocol):
 
 
 def wire_octets(chunks: Iterable[bytes]) -> int:
-    """How many octets a content has on the wire, stuffed dots and terminator not counted.
+    """Return the octets that a content has on the wire, without stuffed dots and terminator.
 
-    A bare LF counts as CRLF, and so does a last line end that is missing (RFC 1939 section 3);
-    a bare CR is an octet like any other.
+    A bare LF counts as CRLF, and so does a line end that is missing at the end (RFC 1939
+    section 3); a bare CR is an octet like any other.
     """
     octets = 0
     last = b"\n"
@@ -125,10 +125,10 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
 
 
 def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
-    """The header of a content, the blank line behind it, and the first ``lines`` lines of its body.
+    """Yield the header of a content, the blank line, and the first ``lines`` lines of its body.
 
-    What TOP shows (RFC 1939 section 7), as it is stored, with line ends of either kind. No more
-    of ``chunks`` is taken than that needs.
+    That is what TOP shows (RFC 1939 section 7), as it is stored, with line ends of either kind.
+    No more of ``chunks`` is taken than is needed.
     """
     in_header = True
     beginning = b""
@@ -162,12 +162,17 @@ class _Entry:
     content: bytes = field(repr=False)
 
 
+def _check_octets(user: str, content: object) -> None:
+    if not isinstance(content, bytes):
+        raise TypeError(f"a message of {user!r} is bytes, not {type(content).__name__}")
+
+
 class MemoryMaildrops:
     """Maildrops in memory, for tests and demonstrations. Safe between threads.
 
-    ``messages`` are those that each user has to begin with, as ``bytes``. A user who is not among
-    its keys gets a maildrop by logging in, and has none before. Raises ``TypeError`` for anything
-    else.
+    ``messages`` are those that each user has at the beginning, as ``bytes``. A user who is not
+    among its keys gets an empty maildrop at the first login. Raises ``TypeError`` for messages
+    that are not ``bytes``.
 
     >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
     >>> maildrops.add("user", b"Subject: two\\n\\nText.\\n")
@@ -209,8 +214,7 @@ class MemoryMaildrops:
         section 7 does not allow, or that another message of the maildrop has; ``TypeError`` for
         a message that is not ``bytes``.
         """
-        if not isinstance(content, bytes):
-            raise TypeError(f"a message of {user!r} is bytes, not {type(content).__name__}")
+        _check_octets(user, content)
         octets = wire_octets([content])
         with self._lock:
             entries = self._of(user)
@@ -255,7 +259,7 @@ class MemoryMaildrops:
         return _MemoryMaildrop(entries, partial(self._remove, user), partial(self._release, user))
 
     def _remove(self, user: str, messages: Mapping[int, bytes]) -> set[int]:
-        """Remove messages, given by number and unique-id; the numbers of those that stay."""
+        """Remove messages, given by number and unique-id; return the numbers of those that stay."""
         with self._lock:
             stuck = {n for n, unique_id in messages.items() if unique_id in self.undeletable}
             for number in messages.keys() - stuck:
@@ -291,7 +295,7 @@ class _MemoryMaildrop:
             raise UpdateError(deleted=ids.keys() - failed, failed=failed)
 
     def close(self) -> None:
-        # A second call must not take away the lock of the session that came next.
+        # A second call must not release the lock of the next session.
         if not self._closed:
             self._closed = True
             self._release()
@@ -300,28 +304,28 @@ class _MemoryMaildrop:
 class MaildirMaildrops:
     """The maildrops of all users as Maildirs below one folder.
 
-    A user's Maildir has the user's name, with all that could lead elsewhere, or be taken for
-    another name, escaped: lower-case letters, digits and ``-_@+=.`` stand for themselves, any
-    other octet of the UTF-8 form is ``%`` and two hexadecimal digits, and so is a full stop at
-    either end. It is made, readable for its owner alone, when it is opened for the first time.
+    A user's Maildir has the user's name. Characters that could lead elsewhere, or make two names
+    one, are escaped: lower-case letters, digits and ``-_@+=.`` stand for themselves, any other
+    octet of the UTF-8 form is ``%`` and two hexadecimal digits, and so is a full stop at either
+    end. The Maildir is made when it is opened for the first time; only its owner can read it.
 
     Unique-ids are the unique names of the files, or, where RFC 1939 does not allow those, a
-    tilde and their SHA-256; they stay when a mail program sets flags or moves a message to
-    ``cur``, and nothing is ever looked up by one. Symbolic links and whatever else is no regular
-    file are no messages. Messages are numbered in the order of their delivery. A file
-    ``pop3proto.lock`` in each Maildir keeps a second session out, also from another process.
+    tilde and their SHA-256. They stay when a mail program sets flags or moves a message to
+    ``cur``, and nothing is ever looked up by one. Only regular files are messages, not symbolic
+    links. Messages are numbered in the order of their delivery. A file ``pop3proto.lock`` in each
+    Maildir keeps out a second session, of another process as well.
 
-    Mail programs may use a Maildir meanwhile. A message that ``commit()`` cannot find, and cannot
-    prove to be gone, counts as one that is still there.
+    Mail programs may use a Maildir at the same time. A message that ``commit()`` cannot find, and
+    cannot prove to be gone, counts as one that is still there.
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:
         self._root = Path(root)
-        # By user and unique name; sizes take reading every message, and content never changes.
+        # By user and unique name: a size takes reading the message, and content never changes.
         self._sizes: dict[str, dict[str, int]] = {}
 
     def folder(self, user: str) -> Path:
-        """The Maildir of ``user``, whether it is there or not.
+        """Return the Maildir of ``user``, which need not be there.
 
         Raises ``MaildropError`` for a name that cannot have one.
         """
@@ -331,7 +335,7 @@ class MaildirMaildrops:
         """Open the Maildir of ``user``; see ``MaildropProvider``."""
         folder = self.folder(user)
         try:
-            # The Maildir by itself, too: a parent that mkdir() makes does not get the mode.
+            # The Maildir itself as well: a parent that mkdir() makes does not get the mode.
             for path in (folder, folder / "tmp", folder / "new", folder / "cur"):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = FolderLock(folder)
@@ -348,11 +352,11 @@ class MaildirMaildrops:
 
 
 def _measured(files: MaildirFiles, known: Mapping[str, int]) -> dict[str, int]:
-    """The sizes of all messages, in the order of their delivery."""
+    """Return the sizes of all messages, in the order of their delivery."""
     sizes: dict[str, int] = {}
     for name in sorted(files, key=delivery_order):
         octets = known.get(name)
-        # A message that somebody deletes meanwhile is none of this session's.
+        # A message that somebody deletes at this moment is not part of this session.
         with suppress(FileNotFoundError):
             sizes[name] = wire_octets(files.read(name, CHUNK)) if octets is None else octets
     return sizes
@@ -378,10 +382,10 @@ class _Maildir:
         try:
             self._files.remove(name)
         except FileNotFoundError:
-            # Whoever deleted it before did what was asked for.
+            # Somebody has deleted it before, which is all that was asked for.
             return True
         except OSError:
-            # It is still there, or was renamed so often that nobody can tell.
+            # It is still there, or is renamed so often that nobody can tell.
             return False
         return True
 

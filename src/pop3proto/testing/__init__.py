@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .endpoint import AnsweringSession
     from .loopback import LoopbackServer, serve
     from .memory import MemoryStream, memory_stream
+    from .quirks.hooks import Quirks
     from .quirks.names import Quirk
-    from .quirks.server import QuirkyServer
     from .script import (
         Script,
         ScriptedSession,
@@ -33,7 +33,7 @@ __all__ = [
     "LoopbackServer",
     "MemoryStream",
     "Quirk",
-    "QuirkyServer",
+    "Quirks",
     "Script",
     "ScriptError",
     "ScriptedSession",
@@ -62,7 +62,7 @@ _HOMES = {
     ),
     "loopback": ("LoopbackServer", "serve"),
     "quirks.names": ("Quirk",),
-    "quirks.server": ("QuirkyServer",),
+    "quirks.hooks": ("Quirks",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

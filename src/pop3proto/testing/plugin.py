@@ -54,8 +54,9 @@ def pop3_maildrop(
     """The maildrops of ``pop3_server``: one without messages for each user who may log in."""
     from ..server import MemoryMaildrops
 
-    users = _chosen(request, pop3_server_options).get("users")
-    return MemoryMaildrops(dict.fromkeys(users if isinstance(users, Mapping) else ["user"], ()))
+    users: Any = _chosen(request, pop3_server_options).get("users")
+    names: list[str] = [*users] if isinstance(users, Mapping) else ["user"]
+    return MemoryMaildrops(dict.fromkeys(names, ()))
 
 
 @pytest.fixture

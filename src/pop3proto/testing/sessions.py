@@ -79,22 +79,27 @@ class Sessions:
             "secure": security is Security.TLS,
             "offer_stls": security is Security.STLS,
         }
-        self._make: Callable[..., ServerSession] = ServerSession
-        if isinstance(quirks, str) or (quirks := frozenset(quirks)):
-            from .quirks.names import consistent
-            from .quirks.server import QuirkyServer
+        self._quirks = quirks if isinstance(quirks, str) else frozenset(quirks)
+        # Quirks that make no sense are refused here, not at the first connection.
+        self._hooks()
 
-            self._make = QuirkyServer
-            self._settings["quirks"] = consistent(quirks)
+    def _hooks(self) -> Hooks:
+        listening = _Listening(self.commands)
+        if self._quirks == frozenset():
+            return listening
+        # Here, because no server that does as it should has any use for them.
+        from .quirks.hooks import Quirks
+
+        return Quirks(self._quirks, beside=listening)
 
     def new(self) -> ServerSession:
         """Return the session of a new connection."""
         mechanisms = self._mechanisms(None) if callable(self._mechanisms) else self._mechanisms
-        return self._make(
+        return ServerSession(
             self.maildrops,
             self.users,
             mechanisms=mechanisms,
-            hooks=_Listening(self.commands),
+            hooks=self._hooks(),
             **self._settings,
         )
 
