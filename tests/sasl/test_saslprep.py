@@ -1,11 +1,12 @@
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError
-from pop3proto.sasl.saslprep import saslprep
+from pop3proto import LocalProtocolError, Secret
+from pop3proto.sasl.saslprep import octets_of, prepared, saslprep
 from tests.tracebacks import shown
 
 PROHIBITED = [
@@ -78,3 +79,39 @@ def test_any_text_is_prepared_or_refused(text: str) -> None:
     except LocalProtocolError:
         return
     assert unicodedata.ucd_3_2_0.normalize("NFKC", prepared) == prepared
+
+
+def test_what_cannot_be_prepared_is_compared_as_it_is() -> None:
+    assert prepared("I\u00adX") == "IX"
+    assert prepared("a\x07") == "a\x07"
+
+
+@pytest.mark.parametrize("hide", [str, Secret])
+def test_octets_of_text(hide: Any) -> None:
+    assert octets_of("it", hide("I\u00adX"), prepare=True) == b"IX"
+    assert octets_of("it", hide("I\u00adX")) == "I\u00adX".encode()
+    assert octets_of("it", hide(""), empty=True) == b""
+    assert octets_of("it", Secret(b"\xff"), prepare=True) == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("pa55\0word", "the password holds a NUL"),
+        (b"pa55\0word", "the password holds a NUL"),
+        ("pa55\x07word", "the password: it holds a character that SASLprep prohibits"),
+        ("pa55word\u0627", "the password: it mixes directions"),
+        ("", "the password is empty"),
+        (["pa55word"], "the password must be str or bytes, not list"),
+    ],
+)
+def test_what_has_no_octets_does_not_show(text: Any, problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=problem) as caught:
+        octets_of("the password", Secret(text), prepare=isinstance(text, str) and "\0" not in text)
+    assert "pa55" not in shown(caught.value)
+
+
+def test_a_lone_surrogate_does_not_show_either() -> None:
+    with pytest.raises(LocalProtocolError, match="the password holds a lone surrogate") as caught:
+        octets_of("the password", Secret("pa55word\ud800"))
+    assert "pa55" not in shown(caught.value)

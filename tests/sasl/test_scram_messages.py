@@ -5,9 +5,13 @@ from pop3proto.sasl.scram_messages import (
     attributes,
     client_proof,
     derive,
+    escaped,
+    fresh_nonce,
+    is_nonce,
     keys_for,
     proves,
     signature,
+    unescaped,
 )
 
 KEYS = keys_for("sha1", Secret(b"pencil"), b"salt", 4096)
@@ -45,3 +49,21 @@ def test_a_proof_is_proof_of_one_conversation() -> None:
 @pytest.mark.parametrize("proof", [b"", b"QQ==", b"no base64", b"A" * 28])
 def test_what_is_no_proof(proof: bytes) -> None:
     assert not proves("sha1", KEYS.stored_key, b"one", proof)
+
+
+@pytest.mark.parametrize("name", [b"user", b"a,b=c", b"=2C", b"\xff"])
+def test_names_are_escaped(name: bytes) -> None:
+    assert unescaped(escaped(name)) == name
+    assert b"," not in escaped(name)
+
+
+@pytest.mark.parametrize("name", [b"", b"a=b", b"a=2c", b"=3"])
+def test_what_is_no_saslname(name: bytes) -> None:
+    assert unescaped(name) is None
+
+
+def test_nonces() -> None:
+    assert is_nonce(fresh_nonce())
+    assert fresh_nonce() != fresh_nonce()
+    for wrong in (b"", b"a,b", b"a b", b"a\x7f", b"\xff"):
+        assert not is_nonce(wrong)

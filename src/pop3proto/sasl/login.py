@@ -49,6 +49,7 @@ class Login:
     Each of them raises ``LocalProtocolError`` for arguments of the wrong type.
     """
 
+    _result: LoginResult | None
     __slots__ = ("_awaited", "_begun", "_flows", "_over", "_result", "_steps", "_wants_token")
 
     def __init__(
@@ -64,6 +65,7 @@ class Login:
         ask: Iterable[Command[Any]] = _QUESTIONS,
     ) -> None:
         secret = Secret(secret)
+        self._over, self._result = True, None
         if isinstance(mechanisms, str):
             # Whose letters would be taken for names.
             raise LocalProtocolError("mechanisms are a list of names, not a single str")
@@ -168,7 +170,7 @@ class Login:
         self._steps = steps
         self._begun = self._over = self._wants_token = False
         self._awaited: Command[Any] | None = None
-        self._result: LoginResult | None = None
+        self._result = None
 
     def __repr__(self) -> str:
         state = "under way" if not self._over else "failed" if self._result is None else "done"

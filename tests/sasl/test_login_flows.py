@@ -1,0 +1,422 @@
+"""The ways to log in, against an engine and a script: what is said, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import md5
+from typing import Any
+
+import pytest
+
+from pop3proto import Auth, Limits, LocalProtocolError, Login
+from pop3proto.errors import (
+    AuthenticationError,
+    CredentialsError,
+    MaildropInUseError,
+    MechanismError,
+    OAuthError,
+    PlaintextAuthError,
+    RemoteProtocolError,
+    SaslError,
+    ServerVerificationError,
+)
+from pop3proto.sasl import ChannelBinding, XOAuth2
+from tests.sasl.logins import NO, OK, PLAIN, SECRET, Turn, b64, capa, connected, talk
+from tests.tracebacks import shown
+
+USER_PASS = [(b"USER user", OK), (b"PASS " + SECRET.encode(), OK)]
+TOKEN = "vF9dft4qmT"
+XOAUTH2 = b64(b"user=user\1auth=Bearer %s\1\1" % TOKEN.encode())
+FAILURE = b"+ " + b64(b'{"status":"401","scope":"mail"}') + b"\r\n"
+
+
+def by_password(*turns: Turn, engine: Any = None, **how: Any) -> Any:
+    return talk(Login("user", SECRET, **how), *turns, engine=engine)
+
+
+# What the server offers
+
+
+@pytest.mark.parametrize(
+    ("turns", "mechanism"),
+    [
+        ([capa("SASL LOGIN PLAIN"), (b"AUTH PLAIN " + PLAIN, OK)], "PLAIN"),
+        ([capa("TOP"), *USER_PASS], "USER"),
+        # As it was before CAPA.
+        (
+            [
+                (b"CAPA", NO),
+                (b"AUTH", b"+OK\r\nLOGIN\r\nPLAIN\r\n.\r\n"),
+                (b"AUTH PLAIN " + PLAIN, OK),
+            ],
+            "PLAIN",
+        ),
+        ([(b"CAPA", NO), (b"AUTH", NO), *USER_PASS], "USER"),
+    ],
+)
+def test_what_is_taken(turns: list[Turn], mechanism: str) -> None:
+    assert by_password(*turns).mechanism == mechanism
+
+
+def test_nothing_is_asked_of_who_is_not_to_be_asked() -> None:
+    assert by_password(*USER_PASS, ask=()).mechanism == "USER"
+
+
+def test_what_is_known_is_not_asked_for() -> None:
+    engine = connected()
+    turns = capa("SASL PLAIN"), (b"AUTH PLAIN " + PLAIN, NO), *USER_PASS
+    assert by_password(*turns, engine=engine).mechanism == "USER"
+    assert engine.capabilities.sasl == ("PLAIN",)
+
+
+def test_what_a_mechanism_cannot_carry_is_left_to_the_next_one() -> None:
+    odd = f"\u0627{SECRET}"
+    turns = [capa("SASL PLAIN"), (b"USER user", OK), (b"PASS " + odd.encode(), OK)]
+    assert talk(Login("user", odd), *turns).mechanism == "USER"
+    with pytest.raises(LocalProtocolError, match="the password") as caught:
+        talk(Login("user", odd, mechanisms=["PLAIN"]), capa("SASL PLAIN"))
+    assert SECRET not in shown(caught.value)
+
+
+def test_a_weaker_one_only_if_it_is_listed() -> None:
+    cram = (b"AUTH CRAM-MD5", NO)
+    with pytest.raises(AuthenticationError):
+        by_password(capa("SASL CRAM-MD5 PLAIN"), cram)
+    names = ["CRAM-MD5", "PLAIN"]
+    turns = capa("SASL CRAM-MD5 PLAIN"), cram, (b"AUTH PLAIN " + PLAIN, OK)
+    assert by_password(*turns, mechanisms=names).mechanism == "PLAIN"
+
+
+def test_one_binding_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pop3proto.sasl.scram.fresh_nonce", lambda: b"nonce")
+    bindings = [ChannelBinding(kind, b"x") for kind in ("tls-exporter", "tls-server-end-point")]
+    turns = [
+        (b"AUTH SCRAM-SHA-1-PLUS " + b64(b"p=%s,,n=user,r=nonce" % each.type.encode()), NO)
+        for each in bindings
+    ]
+    with pytest.raises(AuthenticationError, match="tried: tls-exporter, tls-server-end-point"):
+        by_password(
+            capa("SASL SCRAM-SHA-1-PLUS"),
+            *turns,
+            channel_binding=bindings,
+            mechanisms=["SCRAM-SHA-1-PLUS"],
+        )
+
+
+# In the clear
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        lambda **how: Login("user", SECRET, ask=(), **how),
+        lambda **how: Login.oauth("user", SECRET, mechanism="XOAUTH2", **how),
+        lambda **how: Login.authenticate(XOAuth2("user", SECRET), **how),
+        lambda **how: Login.authenticate(Talk(first=SECRET.encode()), **how),
+    ],
+)
+def test_nothing_is_shown_in_the_clear(login: Callable[..., Login]) -> None:
+    with pytest.raises(PlaintextAuthError) as caught:
+        talk(login(), engine=connected(secure=False))
+    assert SECRET not in shown(caught.value)
+    command = login(allow_plaintext_auth=True)
+    engine = connected(secure=False)
+    engine.next_event()
+    assert command.feed(None, engine) is not None
+
+
+def test_the_hint_for_a_mechanism_that_nobody_knows() -> None:
+    with pytest.raises(PlaintextAuthError) as caught:
+        talk(Login.authenticate(Talk()), engine=connected(secure=False))
+    assert "shows_secret = False" in caught.value.hint
+
+
+# Commands without SASL
+
+NAME, ODD = "p\xf6st", "gehe\xefm"
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "announced", "answer"),
+    [
+        (NAME, "x", "UTF8 USER", OK),
+        ("user", ODD, "UTF8 USER", OK),
+        # What is refused is not needed (RFC 6856 section 2.2).
+        (NAME, ODD, "UTF8 USER", NO),
+        (NAME, ODD, "UTF8", None),
+        ("user", "x", "UTF8 USER", None),
+    ],
+)
+def test_utf8_comes_before_what_needs_it(
+    name: str, password: str, announced: str, answer: bytes | None
+) -> None:
+    turns = [] if answer is None else [(b"UTF8", answer)]
+    turns += [(f"USER {name}".encode(), OK), (f"PASS {password}".encode(), OK)]
+    assert talk(Login(name, password), capa(announced), *turns).mechanism == "USER"
+
+
+def test_utf8_is_sent_once() -> None:
+    engine = connected()
+    turns = [capa("UTF8 USER"), (b"UTF8", OK), (f"USER {NAME}".encode(), NO)]
+    with pytest.raises(AuthenticationError):
+        talk(Login(NAME, "x"), *turns, engine=engine)
+    # The engine knows that it was granted.
+    login = Login(NAME, "x")
+    command = login.feed(None, engine)
+    assert command is not None
+    assert engine.send(command) == f"USER {NAME}\r\n".encode()
+
+
+def test_user_is_refused() -> None:
+    with pytest.raises(MaildropInUseError) as caught:
+        by_password(capa(), (b"USER user", b"-ERR [IN-USE] locked\r\n"))
+    assert caught.value.command is not None
+
+
+@pytest.mark.parametrize("names", [["APOP"], ["APOP", "USER"]])
+def test_apop_among_others(names: list[str]) -> None:
+    engine = connected(greeting=b"+OK ready\r\n")
+    turns = [capa(), *(USER_PASS if len(names) > 1 else [])]
+    if len(names) > 1:
+        assert by_password(*turns, engine=engine, mechanisms=names).mechanism == "USER"
+        return
+    with pytest.raises(LocalProtocolError, match="no timestamp") as caught:
+        by_password(*turns, engine=engine, mechanisms=names)
+    assert SECRET not in shown(caught.value)
+
+
+@pytest.mark.parametrize("announced", ["UTF8 USER", "TOP"])
+def test_apop_prepares_what_utf_8_can_write_in_two_ways(announced: str) -> None:
+    # RFC 6856 section 2.2.
+    prepared = announced == "UTF8 USER"
+    given = "po\u0308st", "wo\u0308rt"
+    name, password = ("p\xf6st", "w\xf6rt") if prepared else given
+    digest = md5(b"<1.2@example.org>" + password.encode()).hexdigest().encode()
+    turns = [capa(announced), *([(b"UTF8", OK)] if prepared else [])]
+    turns.append((b"APOP %s %s" % (name.encode(), digest), OK))
+    assert talk(Login(*given, mechanisms=["APOP"]), *turns).mechanism == "APOP"
+
+
+def test_apop_in_ascii_needs_no_preparing() -> None:
+    digest = md5(b"<1.2@example.org>" + SECRET.encode()).hexdigest().encode()
+    login = Login("user", SECRET.encode(), mechanisms=["APOP"])
+    with pytest.raises(AuthenticationError):
+        talk(login, capa("UTF8 USER"), (b"APOP user " + digest, NO))
+
+
+def test_apop_and_nothing_else() -> None:
+    with pytest.raises(LocalProtocolError, match="no timestamp"):
+        talk(Login.apop("user", SECRET), engine=connected(greeting=b"+OK ready\r\n"))
+
+
+def test_rpop() -> None:
+    turns = [(b"USER user", OK), (b"RPOP remote", NO)]
+    with pytest.raises(AuthenticationError):
+        talk(Login.rpop("user", "remote"), *turns)
+
+
+# SASL
+
+
+class Talk:
+    """A mechanism of one's own: four members and nothing else."""
+
+    def __init__(
+        self,
+        respond: Callable[[bytes], Any] = lambda challenge: b"",
+        *,
+        first: Any = None,
+        complete: bool = True,
+    ) -> None:
+        self.name = "X-OWN"
+        self.complete = complete
+        self.respond = respond
+        self._first = first
+
+    def initial(self) -> Any:
+        return self._first
+
+
+def own(*turns: Turn, engine: Any = None, **how: Any) -> Any:
+    respond = how.pop("respond", lambda challenge: b"")
+    login = Login.authenticate(Talk(respond, **how))
+    return talk(login, *turns, engine=engine)
+
+
+def raising(error: BaseException) -> Callable[[bytes], bytes]:
+    def respond(challenge: bytes) -> bytes:
+        raise error
+
+    return respond
+
+
+@pytest.mark.parametrize("octets", [180, 181])
+def test_an_initial_response_that_does_not_fit_waits(octets: int) -> None:
+    first = b"x" * octets
+    if octets == 180:
+        turns = [(b"AUTH X-OWN " + b64(first), OK)]
+    else:
+        turns = [(b"AUTH X-OWN", b"+ \r\n"), (b64(first), OK)]
+    assert own(*turns, first=first).mechanism == "X-OWN"
+
+
+@pytest.mark.parametrize("first", ["text", bytearray(b"x"), 5])
+def test_what_a_mechanism_says_is_octets(first: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="is bytes, not"):
+        own(first=first)
+
+
+def test_a_server_that_asks_for_something_else() -> None:
+    prompt = b"+ " + b64(b"Username:") + b"\r\n"
+    with pytest.raises(SaslError, match="something else than X-OWN says first"):
+        own((b"AUTH X-OWN", prompt), (b"*", NO), first=b"x" * 200)
+
+
+@pytest.mark.parametrize("error", [SaslError("odd"), ValueError("odd"), KeyError("odd")])
+def test_what_a_mechanism_raises_cancels(error: Exception) -> None:
+    with pytest.raises(type(error), match="odd") as caught:
+        own((b"AUTH X-OWN", b"+ \r\n"), (b"*", NO), respond=raising(error))
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [SaslError(), CredentialsError("wrong"), SaslError("odd")])
+def test_a_code_in_the_answer_to_the_cancelling(error: Exception) -> None:
+    turns = [(b"AUTH X-OWN", b"+ \r\n"), (b"*", b"-ERR [IN-USE] no\r\n")]
+    with pytest.raises(MaildropInUseError, match="; the server refused") as caught:
+        own(*turns, respond=raising(error))
+    assert caught.value.__cause__ is error
+
+
+def test_a_refusal_of_the_mechanism_gets_the_answer_to_the_cancelling() -> None:
+    login = Login.authenticate(Talk(raising(CredentialsError("wrong"))))
+    with pytest.raises(CredentialsError, match="wrong; the server refused: no") as caught:
+        talk(login, (b"AUTH X-OWN", b"+ \r\n"), (b"*", NO))
+    assert caught.value.text == "no"
+    assert login.failure is caught.value
+
+
+def test_a_server_that_goes_on_after_the_cancelling() -> None:
+    login = Login.authenticate(Talk(raising(ValueError())))
+    with pytest.raises(RemoteProtocolError, match="goes on with a login that was cancelled"):
+        talk(login, (b"AUTH X-OWN", b"+ \r\n"), (b"*", b"+ \r\n"))
+    assert not login.session_usable
+
+
+@pytest.mark.parametrize("error", [ServerVerificationError("no proof"), KeyboardInterrupt()])
+def test_what_leaves_nothing_to_be_said(error: BaseException) -> None:
+    login = Login.authenticate(Talk(raising(error)))
+    with pytest.raises(type(error)) as caught:
+        talk(login, (b"AUTH X-OWN", b"+ \r\n"))
+    assert caught.value is error
+    assert not login.session_usable
+
+
+@pytest.mark.parametrize(
+    ("how", "turns"),
+    [
+        ({"complete": False}, [(b"AUTH X-OWN", OK)]),
+        ({"complete": False}, [(b"AUTH X-OWN", b"+ \r\n"), (b"", OK)]),
+        # Nobody has asked for the password, and yet it was right.
+        ({"first": b"x" * 200}, [(b"AUTH X-OWN", OK)]),
+    ],
+)
+def test_a_server_that_has_not_proved_itself(how: dict[str, Any], turns: list[Turn]) -> None:
+    with pytest.raises(ServerVerificationError, match="before it had proved itself"):
+        own(*turns, **how)
+
+
+def test_challenges_without_end() -> None:
+    again = [(b"", b"+ \r\n")] * 20
+    with pytest.raises(SaslError, match="more than 20 challenges"):
+        own((b"AUTH X-OWN", b"+ \r\n"), *again, (b"*", NO))
+
+
+def test_a_challenge_that_is_too_long() -> None:
+    challenge = b"+ " + b64(b"x" * 101) + b"\r\n"
+    engine = connected(limits=Limits(challenge=100))
+    with pytest.raises(SaslError, match="101 octets, the limit challenge is 100"):
+        own((b"AUTH X-OWN", challenge), (b"*", NO), engine=engine)
+
+
+def test_a_login_that_is_bound_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bound(Talk):
+        channel_bound = True
+
+    result = talk(Login.authenticate(Bound(first=b"")), (b"AUTH X-OWN =", OK))
+    assert result.channel_bound
+
+
+def test_all_answers_belong_to_the_command_that_opened_it() -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        own((b"AUTH X-OWN", b"+ \r\n"), (b"", NO))
+    assert caught.value.command == Auth("X-OWN")
+
+
+# OAuth
+
+
+def oauth(*turns: Turn, token: Any = TOKEN, tokens: tuple[str, ...] = (), **how: Any) -> Any:
+    return talk(Login.oauth("user", token, **how), *turns, tokens=tokens)
+
+
+def test_oauthbearer_where_it_is_offered() -> None:
+    said = b64(b"n,a=user,\1host=pop.example.org\1auth=Bearer %s\1\1" % TOKEN.encode())
+    turns = capa("SASL XOAUTH2 OAUTHBEARER"), (b"AUTH OAUTHBEARER " + said, OK)
+    assert oauth(*turns, host="pop.example.org").mechanism == "OAUTHBEARER"
+    for before in (capa(), capa("SASL PLAIN")):
+        assert oauth(before, (b"AUTH XOAUTH2 " + XOAUTH2, OK)).mechanism == "XOAUTH2"
+
+
+def test_another_mechanism_takes_no_token() -> None:
+    with pytest.raises(LocalProtocolError, match="plain takes no access token"):
+        oauth(mechanism="plain")
+
+
+@pytest.mark.parametrize(
+    ("answers", "details", "kind"),
+    [
+        ([NO], {}, OAuthError),
+        ([FAILURE, NO], {"status": "401", "scope": "mail"}, OAuthError),
+        ([FAILURE, b"-ERR [AUTH] no\r\n"], {"status": "401", "scope": "mail"}, OAuthError),
+        ([b"-ERR [AUTH] no\r\n"], None, CredentialsError),
+        ([FAILURE, b"-ERR [IN-USE] no\r\n"], None, MaildropInUseError),
+    ],
+)
+def test_a_token_that_is_refused(
+    answers: list[bytes], details: Any, kind: type[AuthenticationError]
+) -> None:
+    turns = list(zip([b"AUTH XOAUTH2 " + XOAUTH2, b""], answers, strict=False))
+    login = Login.oauth("user", TOKEN, mechanism="xoauth2")
+    with pytest.raises(kind) as caught:
+        talk(login, *turns)
+    assert type(caught.value) is kind
+    assert getattr(caught.value, "details", None) == details
+    assert login.failure is caught.value
+    assert TOKEN not in shown(caught.value)
+
+
+def test_a_mechanism_that_is_refused_before_it_has_shown_its_token() -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        oauth((b"AUTH XOAUTH2", NO), mechanism="XOAUTH2", initial_response=False)
+    assert type(caught.value) is AuthenticationError
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_token_is_asked_for_once_more(outside: bool) -> None:
+    fresh = b64(b"user=user\1auth=Bearer fresh\1\1")
+    turns = (b"AUTH XOAUTH2 " + XOAUTH2, NO), (b"AUTH XOAUTH2 " + fresh, OK)
+    left = iter([TOKEN, "fresh"])
+    token = None if outside else lambda: next(left)
+    tokens = (TOKEN, "fresh") if outside else ()
+    result = oauth(*turns, token=token, tokens=tokens, mechanism="XOAUTH2")
+    assert result.mechanism == "XOAUTH2"
+
+
+def test_the_same_token_is_not_sent_twice() -> None:
+    with pytest.raises(OAuthError):
+        oauth((b"AUTH XOAUTH2 " + XOAUTH2, NO), token=lambda: TOKEN, mechanism="XOAUTH2")
+
+
+def test_none_of_the_allowed_is_offered() -> None:
+    with pytest.raises(MechanismError, match="those that are: PLAIN"):
+        by_password(capa("SASL PLAIN"), mechanisms=["SCRAM-SHA-1", "CRAM-MD5"])
