@@ -36,8 +36,9 @@ from ..sasl.users import (
 )
 from .options import ServerOptions
 
-__all__ = ["LoginAnswer", "Logins"]
+__all__ = ["LoginAnswer", "LoginCommand", "Logins"]
 
+LoginCommand: TypeAlias = User | Pass | Apop | Auth | AuthResponse | AuthCancel | AuthList
 LoginAnswer: TypeAlias = LoggedIn | Challenge | Ok | MechanismsReply | ErrorReply | None
 """A login, or an answer on the way to one; an ``ErrorReply`` to a command that could never have
 logged in; ``None`` for a wrong password, and whatever else is refused as one."""
@@ -104,8 +105,8 @@ class Logins:
         """End AUTH, if it is not over yet."""
         self.auth = self._attempt = None
 
-    def answer(self, command: Command[Any]) -> LoginAnswer:
-        """Return what a command in AUTHORIZATION or within AUTH comes to."""
+    def answer(self, command: LoginCommand) -> LoginAnswer:
+        """Return what a command that is legal now comes to."""
         match command:
             case User():
                 return self._name(command)
@@ -115,15 +116,13 @@ class Logins:
                 return self._check_digest(command)
             case Auth():
                 return self._begin(command)
-            case AuthResponse(data) if self.auth is not None:
-                return self._respond(self.auth, data)
-            case AuthCancel() if self.auth is not None:
+            case AuthResponse(data):
+                return self._respond(self.auth or command, data)
+            case AuthCancel():
                 # RFC 5034 section 4: the client cancels with an asterisk.
                 return ErrorReply(self.auth, "the login was cancelled")
-            case AuthList():
-                return MechanismsReply(command, self.mechanisms)
             case _:
-                return ErrorReply(command, "not offered")
+                return MechanismsReply(command, self.mechanisms)
 
     def _name(self, command: User) -> Ok | ErrorReply:
         if not self.may_show_password:
@@ -158,7 +157,7 @@ class Logins:
         self.auth, self._attempt, self._rounds = command, mechanism.begin(), 0
         return self._respond(command, command.initial_response)
 
-    def _respond(self, auth: Auth, data: bytes | None) -> LoginAnswer:
+    def _respond(self, auth: Auth | AuthResponse, data: bytes | None) -> LoginAnswer:
         verdict = None if self._attempt is None else self._attempt.respond(data)
         if isinstance(verdict, LoggedIn):
             return verdict

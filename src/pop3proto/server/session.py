@@ -49,7 +49,7 @@ from ..model.states import Signal, State
 from ..sasl.users import Authenticator, LoggedIn, ServerMechanism
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
 from .hooks import Hooks
-from .logins import Logins
+from .logins import LoginCommand, Logins
 from .mailbox import Body, OpenedMaildrop, no_such_message
 from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateError
 from .options import ServerOptions
@@ -341,7 +341,7 @@ class ServerSession:
         else:
             self._not_offered(command)
 
-    def _log_in(self, command: Command[Any]) -> None:
+    def _log_in(self, command: LoginCommand) -> None:
         answer = self._logins.answer(command)
         # Within AUTH, every answer is one to the command that began it.
         answered = self._logins.auth or command
