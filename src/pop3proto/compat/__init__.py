@@ -16,10 +16,10 @@ _NAME = "poplib"
 
 
 class Installation:
-    """The work of ``install()``, to be undone: a context manager, or ``uninstall()``."""
+    """The result of ``install()``; undo it as a context manager, or with ``uninstall()``."""
 
     def __init__(self, replaced: ModuleType | None) -> None:
-        # None where another installation did the work already, whose owner is to undo it.
+        # None if another installation has already done the work; its owner has to undo it.
         self._replaced = replaced
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ def install() -> Installation:
 
     Call it before the modules that are to use it are imported: a module that has run its ``import
     poplib`` keeps the standard library's. ``except poplib.error_proto`` works in both, because
-    there is only one ``error_proto``. A second call changes nothing, and undoing it neither.
+    there is only one ``error_proto``. A second call changes nothing, and neither does undoing it.
 
     >>> with install():
     ...     import poplib

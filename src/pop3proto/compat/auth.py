@@ -1,7 +1,7 @@
 """AUTH for the drop-in (RFC 5034), with SASL mechanisms as objects or as callables.
 
-``sasl.Login`` says what comes next; its lines go through the methods of a ``POP3``, as those of
-every other command do.
+``sasl.Login`` decides what comes next; its lines go through the methods of a ``POP3``, like those
+of every other command.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _Answer = Callable[[bytes], bytes | str | None]
 
 
 class Wire(NamedTuple):
-    """What is used of a ``POP3``."""
+    """The part of ``POP3`` that this module uses."""
 
     put: Callable[[str], None]
     get: Callable[[], bytes]
@@ -51,7 +51,7 @@ class Wire(NamedTuple):
 class _Callable:
     """A mechanism made from a function, in the manner of ``imaplib`` and ``smtplib``."""
 
-    # Only the function knows when it has said all; it gets no chance to object to an +OK.
+    # Only the function knows when it has nothing more to say; it cannot object to an +OK.
     complete = True
 
     def __init__(self, name: str, function: _Answer, initial_response: Secret | None) -> None:
@@ -70,7 +70,7 @@ class _Callable:
 
 
 def _nothing_more(challenge: bytes) -> bytes:
-    # What a server wants that has put the reason of its refusal into a challenge (XOAUTH2).
+    # A server that puts the reason for its refusal into a challenge (XOAUTH2) expects this answer.
     return b""
 
 
@@ -86,7 +86,7 @@ def mechanism_of(
 ) -> Mechanism:
     """Return the mechanism that the arguments of ``auth()`` describe.
 
-    Raises ``InvalidArgumentError`` if they describe none, or if one of them would be for nothing.
+    Raises ``InvalidArgumentError`` if they describe none, or if one of them would have no use.
     """
     problem = ""
     try:
@@ -125,7 +125,7 @@ def mechanism_of(
 def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool) -> bytes:
     """Log in, and return the server's positive reply; see ``POP3.auth()``."""
     heard = _Heard(mechanism)
-    # Whether there is TLS is for the caller to care about.
+    # The caller decides if TLS is needed.
     login = Login.authenticate(
         heard, initial_response=initial_response_ok, allow_plaintext_auth=True
     )
@@ -139,7 +139,7 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool)
             wire.conversation.failed(error)
         told = _translated(error, exchange)
         if heard.error is not None and isinstance(error, Exception):
-            # It is the mechanism's own, whatever came of cancelling the exchange for it.
+            # It is the mechanism's own error, even if cancelling the exchange has failed, too.
             told = heard.error
         if told is error:
             raise
@@ -148,7 +148,7 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool)
 
 
 def _translated(error: BaseException, exchange: _Exchange) -> BaseException:
-    """Return what the drop-in raises in the place of what ``Login`` raises."""
+    """Return the exception that the drop-in raises in place of one of ``Login``."""
     message = f"-ERR {error.args[0]}" if isinstance(error, Pop3Error) else ""
     match error:
         case ServerVerificationError():
@@ -164,7 +164,7 @@ def _translated(error: BaseException, exchange: _Exchange) -> BaseException:
 
 
 class _Heard:
-    """A mechanism, and what it has raised; its answers may be any octets."""
+    """A mechanism, and the exception that it has raised; its answers may be any octets."""
 
     def __init__(self, mechanism: Mechanism) -> None:
         self._mechanism = mechanism
@@ -191,7 +191,7 @@ class _Heard:
 
 
 class _Exchange:
-    """AUTH in an engine of its own, which sees the lines of this exchange and no others."""
+    """An AUTH exchange in an engine of its own, which sees no other lines."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -199,9 +199,9 @@ class _Exchange:
         self.engine.receive_data(b"+OK\r\n")
         self.engine.next_event()
         self.line = b""
-        """The status line that came last."""
+        """The last status line."""
         self.refusal: Exception | None = None
-        """What it was raised as, if it was a refusal."""
+        """The exception that was raised for it, if it was a refusal."""
 
     def ask(self, command: Command[Any]) -> ClientEvent:
         """Send ``command``, and return what the status line that answers it means."""

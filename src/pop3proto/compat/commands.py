@@ -1,4 +1,4 @@
-"""The commands of the drop-in: the line that each sends, and the form of its answer."""
+"""The commands of the drop-in: the line that each of them sends, and the form of its answer."""
 
 from __future__ import annotations
 
@@ -175,10 +175,10 @@ class Commands:
 
 
 class MessageLines:
-    """The lines of a message as they come, without their ends: what ``retr_iter()`` returns.
+    """The lines of a message as they arrive, without their ends; ``retr_iter()`` returns this.
 
-    It can be left before its end: the next command skips what is left, or ``close()`` does, or the
-    end of a ``with``. Iterating raises ``error_proto``, and what the socket raises.
+    You can stop before the end: the next command, ``close()`` or the end of a ``with`` skips the
+    rest. Iterating raises ``error_proto``, and what the socket raises.
     """
 
     def __init__(self, conversation: Conversation, text: TextReader, response: bytes) -> None:
@@ -192,7 +192,7 @@ class MessageLines:
 
     @property
     def octets(self) -> int:
-        """Octets read so far; at the end the third item of what ``retr()`` returns."""
+        """Octets read so far; at the end, the third item that ``retr()`` returns."""
         return self._text.octets
 
     def __enter__(self) -> Self:
@@ -204,7 +204,7 @@ class MessageLines:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # After an error nobody waits for the rest of a message.
+        # After an error, nobody needs the rest of the message.
         if error is None:
             self.close()
 

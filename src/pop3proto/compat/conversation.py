@@ -1,8 +1,7 @@
 """Where a session stands on the wire, so that a line of mail is never taken for an answer.
 
-Nothing is read ahead of what is asked for except by the file object itself: a program that reads
-from ``file`` on its own, or puts another one in its place, finds what it would find with poplib.
-The one exception is ``DirectReader``.
+Only the file object itself reads ahead, so a program that reads from ``file`` on its own, or
+replaces it, finds the same octets as with poplib. The one exception is ``DirectReader``.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def reader(sock: object) -> BinaryIO:
     """Return the file to read from, for a socket or for the object that replaces it."""
     if isinstance(sock, socket.socket):
         return cast(BinaryIO, sock.makefile("rb", BUFFER))
-    # It has to know no more than poplib asks of it.
+    # It only needs the methods that poplib calls.
     return cast(BinaryIO, cast(socket.socket, sock).makefile("rb"))
 
 
@@ -67,28 +66,29 @@ class Conversation:
 
     def __init__(self) -> None:
         self.redactor = LineRedactor()
-        """Knows what may be shown of the client's lines."""
+        """Hides the secrets in the client's lines."""
         self.fault = ""
-        """Why the connection cannot be used any more; empty if it can."""
+        """Why the connection can no longer be used; empty if it can."""
         self.room = 0
-        """How many octets a status line may have where that is more than ``_MAXLINE``."""
+        """How many octets a status line may have, if that is more than ``_MAXLINE``."""
         self.form: bytes | None = None
-        """How the lines of the text end that is being read; ``None`` before a status line."""
+        """The line end of the text that is being read; ``None`` before a status line."""
         self.newline = CRLF
-        """How the line that was read last was ended."""
+        """The line end of the last line."""
         self.finish: Callable[[], None] | None = None
-        """Reads to the end the text that ``retr_iter()`` has begun."""
+        """Reads the rest of the text that ``retr_iter()`` began."""
         self.one_line = False
-        """Whether the status line to come is all of the answer."""
+        """Whether the next status line is the whole answer."""
         self._error: type[BrokenConnectionError] = BrokenConnectionError
         # Whether nothing was sent so far.
         self._quiet = True
-        # The status line that was read, and whether it was positive: then more can follow.
+        # The status line that was read, and whether it was positive; if so, more can follow.
         self._status = b""
         self._positive = False
         # The greeting is owed from the start.
         self._owed: float = 1
-        # More than what is owed can only come from a peer; a file that was prepared holds all.
+        # Only a peer can send more than what is owed; a prepared file holds everything from the
+        # start.
         self._peer = False
         self._surplus = b""
         # The octets that the file has shown of its buffer, and how many were not taken since.
@@ -97,7 +97,7 @@ class Conversation:
         self._after_bare_lf = False
 
     def check(self) -> None:
-        """Raise ``BrokenConnectionError`` if the connection cannot be used any more."""
+        """Raise ``BrokenConnectionError`` if the connection can no longer be used."""
         if self.fault:
             raise self._error(f"-ERR connection unusable after: {self.fault}")
 
@@ -109,7 +109,7 @@ class Conversation:
     def failed(self, error: BaseException) -> None:
         """Give the connection up because of ``error``: nobody knows what was read or sent."""
         if isinstance(error, OSError):
-            # With poplib, what is tried later on such a connection is an OSError too.
+            # With poplib, later calls on such a connection raise OSError, too.
             self._error = LostConnectionError
         self.fail(str(error) or type(error).__name__)
 
@@ -134,7 +134,7 @@ class Conversation:
         return self._error(message) if self.fault else ServerError(message)
 
     def ready(self) -> None:
-        """Come to where a command may be sent, or raise ``BrokenConnectionError``."""
+        """Get ready to send a command, or raise ``BrokenConnectionError``."""
         if self.finish is not None:
             self.finish()
         if self._quiet:
@@ -144,7 +144,7 @@ class Conversation:
         self.check()
 
     def expect_status(self) -> None:
-        """Take what comes next for a status line."""
+        """Treat the next line as a status line."""
         self.form = None
         self._status = b""
 
@@ -240,7 +240,7 @@ class Conversation:
     def _read_looking_ahead(self, file: BinaryIO) -> bytes:
         """Return a line, after a look at what ``file`` holds: one look for many lines.
 
-        The octets after the last line have to be known, so that line has to be seen whole.
+        The octets after the last line have to be known, so the whole of that line has to be seen.
         """
         if not isinstance(file, BufferedReader):
             return file.readline(-1)
@@ -253,7 +253,7 @@ class Conversation:
         return begun + file.readline(-1)
 
     def begin_text(self) -> bytes:
-        """Take what comes next for the lines of a text, and return how they end."""
+        """Treat the next lines as those of a text, and return how they end."""
         if self.form is None:
             self.form = self.newline
         self._after_bare_lf = False
@@ -272,10 +272,10 @@ class Conversation:
     def whole_text(self, file: BinaryIO, newline: bytes) -> LineReader:
         """Return the reader of the text after the last status line, if it alone reads until then.
 
-        Where nothing but this text is owed, nobody waits for what may come after it.
+        If only this text is owed, nobody waits for octets that may come after it.
         """
         shown, left, self._ahead, self._left = self._ahead, self._left, b"", 0
-        # A class of the program's own may do more than read.
+        # The program's own class may do more than read.
         if shown and self._owed == 0 and type(file) is BufferedReader:
             return DirectReader(file, newline, shown, left)
         return LineReader(file, newline)
@@ -290,13 +290,13 @@ class Conversation:
         if not lines:
             self._surplus = self._after_text() if text.surplus is None else text.surplus
             if text.lost and self._owed and self._surplus:
-                # Whoever sent it would wait for the answer in vain.
+                # The sender would wait for the answer in vain.
                 self.fail("a command was sent while a text was read, and its answer came with it")
             self.settle()
         return lines
 
     def _after_text(self) -> bytes:
-        # Nothing, if somebody else has read from the file as well.
+        # Nothing, if other code has read from the file, too.
         ahead = self._ahead
         end = len(ahead) - self._left
         return ahead[end : end + SAMPLE] if ahead.endswith(_TERMINATORS, 0, end) else b""

@@ -26,11 +26,11 @@ class ServerError(standard_error, Pop3Error):
     """``error_proto`` as poplib would raise it, ``args`` included, and a ``Pop3Error`` too."""
 
     def __init__(self, message: str | bytes) -> None:
-        # The argument is a status line of the server's as it came.
+        # The argument is the server's status line, unchanged.
         super().__init__(cast(str, message))
 
     def __reduce__(self) -> tuple[type[Exception], tuple[object, ...]]:
-        # The name that is shown cannot be looked up, so poplib's own class is pickled.
+        # The displayed name cannot be looked up, so poplib's own class is pickled.
         return standard_error, self.args
 
 
@@ -69,6 +69,6 @@ for _class in (
     InvalidArgumentError,
     InjectedDataError,
 ):
-    # Tracebacks and logs show the name that programs and people know.
+    # Tracebacks and logs show the name that people know.
     _class.__name__ = _class.__qualname__ = standard_error.__name__
     _class.__module__ = standard_error.__module__

@@ -6,10 +6,10 @@ takes the place of ``import poplib``. Names, signatures, results, exceptions and
 that programs are known to use are poplib's; its faults are gone, and ``auth()``, ``lang()`` and
 ``retr_iter()`` are new. docs/migrating-from-poplib.md has the list.
 
-Every answer of the server's is ``bytes``, ``+OK`` included; ``-ERR`` raises ``error_proto`` with
-the status line as its argument. When an answer makes no sense, or the connection breaks in the
-middle of one, that connection is never used again: every later call on it raises ``error_proto``,
-so that a line of mail cannot be taken for an answer. It is an ``OSError`` as well if one broke the
+Every answer of the server is ``bytes``, including ``+OK``; ``-ERR`` raises ``error_proto`` with the
+status line as its argument. When an answer makes no sense, or the connection breaks in the middle
+of one, that connection is never used again: every later call on it raises ``error_proto``, so that
+a line of mail cannot be taken for an answer. It is an ``OSError`` as well if one broke the
 connection, because that is what poplib's callers catch then.
 """
 
@@ -53,8 +53,8 @@ POP3_SSL_PORT = 995
 CR = b"\r"
 LF = b"\n"
 
-# Octets of a status line with its end. Programs set it, so it counts; but the lines of texts, for
-# which they set it, have no limit here anyway.
+# The most octets of a status line with its end. It has an effect because programs set it; they do
+# so for the lines of texts, which have no limit here anyway.
 _MAXLINE = 2048
 # How many blank lines are skipped before an answer.
 _BLANK_LINES = 2
@@ -109,7 +109,7 @@ class POP3(Commands):
             self._debugging = 0
             self.welcome = self._getresp()
         except BaseException:
-            # Nobody else can close them. A socket stays open for as long as its file does.
+            # Nothing else can close them. A socket stays open as long as its file does.
             for name in ("file", "sock"):
                 with suppress(AttributeError, OSError):
                     getattr(self, name).close()
@@ -124,9 +124,9 @@ class POP3(Commands):
             raise ValueError("Non-blocking socket (timeout=0) is not supported")
         return socket.create_connection((self.host, self.port), timeout)
 
-    # The next methods are not public, but programs know, call, override and patch them.
-    # So each of these calls the others just where poplib's do. They take text, and _putline octets,
-    # and hide it in a Secret at once, because a traceback can show the locals of these frames.
+    # The next methods are not public, but programs know, call, override and patch them. So each of
+    # them calls the others exactly where poplib's do. They take text, and _putline octets, and hide
+    # it in a Secret at once, because a traceback can show the locals of these frames.
 
     def _putline(self, line: Any) -> None:
         line = Secret(bytes(line + CRLF))
@@ -151,8 +151,8 @@ class POP3(Commands):
         self._putline(encoded(line, self.encoding))
 
     def _getline(self) -> tuple[bytes, int]:
-        # A status line, or after a positive one a line of the text, as it came: with its stuffed
-        # dot, without its end. Returns its octets, with the end, too.
+        # A status line, or after a positive one a line of the text, unchanged except for its line
+        # end: a stuffed dot stays. The number of octets includes the line end.
         conversation, debugging = self._conversation, self._debugging > 1
         if conversation.fault:
             conversation.check()
@@ -190,7 +190,8 @@ class POP3(Commands):
         try:
             return self._getresp()
         except BaseException as error:
-            # An override can raise at a line after which the text comes, which nobody reads.
+            # An override can raise at a status line that a text follows, and then nobody reads the
+            # text.
             self._conversation.missed(error)
             raise
 
@@ -285,8 +286,8 @@ class POP3(Commands):
         and XOAUTH2), or an object from ``pop3proto.sasl`` or of your own. With a name alone,
         ``initial_response`` is the client's first message, if it has one, and ``authobject`` is
         called with each challenge and returns the answer, neither in base64; ``None`` cancels. An
-        initial response waits for the first challenge if it does not fit the 255 octets of a
-        line, or if ``initial_response_ok`` is not set.
+        initial response waits for the first challenge if it does not fit the 255 octets of a line,
+        or if ``initial_response_ok`` is false.
 
         An exception from a mechanism cancels the exchange and is raised here. The session can go
         on after a refusal, and after such an exception unless it is ``ServerVerificationError``.
@@ -323,8 +324,8 @@ class POP3(Commands):
         """Send STLS and go on under TLS (RFC 2595 section 4).
 
         The server has to show a certificate for ``host`` if ``context`` checks host names, as
-        ``ssl.create_default_context()`` does. As with poplib, nothing is checked without one.
-        Raises ``ssl.SSLError`` too; the connection cannot be used after it.
+        ``ssl.create_default_context()`` does. As with poplib, nothing is checked without one. Also
+        raises ``ssl.SSLError``; the connection cannot be used after it.
         """
         if not HAVE_SSL:
             raise ServerError("-ERR TLS support missing")
@@ -352,7 +353,7 @@ class POP3(Commands):
         return response
 
 
-# To know whether a program has put others in their place.
+# To find out if a program has replaced them.
 _GETLINE = vars(POP3)["_getline"]
 _GETRESP = vars(POP3)["_getresp"]
 

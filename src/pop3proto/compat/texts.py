@@ -1,7 +1,7 @@
 """Readers of the dot-terminated texts of a server's answers, from a file object.
 
-None of them reads more than it is asked for, except ``DirectReader``, which can lose what comes
-with the end of a text although nothing asked for it.
+None of them reads more than requested, except ``DirectReader``, which can lose unrequested octets
+that arrive with the end of a text.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["BUFFER", "CRLF", "SAMPLE", "DirectReader", "LineReader", "SteppingRe
 # A quarter of the system calls that io's own default would take. With twice as much, the copies of
 # it are so large that the operating system gets and has to give their memory each time.
 BUFFER = 32 * 1024
-# How much is taken at a time where no file object is between.
+# How much is read at a time without a file object in between.
 _CHUNK = 64 * 1024
-# How much of what waits after an answer is looked at: more than any number of blank lines that
-# a server leaves there by mistake.
+# How much of the data after an answer is examined: more than any number of blank lines that a
+# server sends by mistake.
 SAMPLE = 64
 CRLF = b"\r\n"
 
@@ -30,11 +30,11 @@ class TextReader(Protocol):
     """Reads the lines of a dot-terminated text."""
 
     octets: int
-    """Octets of content so far, line ends included, the dots of dot-stuffing not."""
+    """Octets of content so far, with line ends, without the dots of dot-stuffing."""
     surplus: bytes | None
-    """A sample of what waits after the end, where that is known."""
+    """A sample of the data after the end, if it is known."""
     lost: bool
-    """Whether that was taken from where others would find it."""
+    """Whether the sample was removed from the place where other code would find it."""
 
     def read(self) -> list[bytes]:
         """Return the next lines without their ends, or ``[]`` at the end of the text."""
@@ -44,8 +44,8 @@ class TextReader(Protocol):
 class LineReader:
     """Reads many lines at a time with the engine's ``BodyReader``.
 
-    ``shown`` is what the file has shown of its buffer, if that is known: a status line, which was
-    read since, and ``left`` octets of the text.
+    ``shown`` is the part of its buffer that the file has shown, if known: a status line, which has
+    been read since then, and ``left`` octets of the text.
     """
 
     def __init__(self, file: BinaryIO, newline: bytes, shown: bytes = b"", left: int = 0) -> None:
@@ -55,9 +55,9 @@ class LineReader:
         self._buffer.data = shown
         self._buffer.start = len(shown) - left
         self._body = BodyReader(self._buffer).begin()
-        # How many octets are in the buffer that the file still holds as well.
+        # How many octets of the buffer the file still holds as well.
         self._held = left
-        # The beginning of a line, whose end has not come yet.
+        # The beginning of a line whose end has not arrived yet.
         self._partial: list[bytes] = []
         self.octets = 0
         self.surplus: bytes | None = None
@@ -65,7 +65,7 @@ class LineReader:
 
     @staticmethod
     def suits(file: object) -> bool:
-        """Return whether ``file`` can show what it holds, or take back what was too much."""
+        """Return whether ``file`` can show its buffer, or take back surplus octets."""
         return isinstance(file, (BufferedReader, BytesIO))
 
     def read(self) -> list[bytes]:
@@ -73,22 +73,22 @@ class LineReader:
         body, partial = self._body, self._partial
         while not body.complete:
             data = self._next_octets()
-            # To split first and to join afterwards copies one line alone.
+            # Splitting first and joining afterwards copies only one line.
             lines = _split(data)
-            # However long a line is, it is put together once.
+            # A line is put together once, however long it is.
             partial.append(lines[0])
             if len(lines) == 1:
                 continue
             lines[0] = b"".join(partial)
             if data.startswith(b"\n"):
-                # Where lines end with LF, its CR may have come before.
+                # If lines end with LF, the CR may have arrived before.
                 lines[0] = lines[0].removesuffix(b"\r")
             partial[:] = [lines.pop()]
             return lines
         return []
 
     def _next_octets(self) -> bytes:
-        """Return what there is of the text now, which can be nothing even before its end."""
+        """Return the available part of the text, which can be empty even before its end."""
         buffer, body = self._buffer, self._body
         if not self._held:
             data = self._receive()
@@ -116,7 +116,7 @@ class LineReader:
         return data
 
     def _consume(self, held: int, after: int) -> None:
-        """Take from the file what it holds of the text, but not the octets ``after`` it."""
+        """Remove the text from the file's buffer, but not the octets ``after`` it."""
         file = self._file
         if isinstance(file, BufferedReader):
             file.read(held - after)
@@ -125,7 +125,7 @@ class LineReader:
 
 
 class DirectReader(LineReader):
-    """Reads what the file does not hold yet straight from the socket, not by way of the file.
+    """Reads the rest straight from the socket, bypassing the file.
 
     That saves two copies, and half of the system calls. Octets that come with the end of the text
     and do not belong to it are lost, except for ``surplus``.
@@ -133,12 +133,13 @@ class DirectReader(LineReader):
 
     def _receive(self) -> bytes:
         self.lost = True
-        # A socket that does not block returns None. With poplib, too, that is the end.
+        # A non-blocking socket returns None. poplib treats that as the end, too.
         return cast(BufferedReader, self._file).raw.read(_CHUNK) or b""
 
 
 class SteppingReader:
-    """Reads a line at a time, as poplib does: for an overridden ``_getline``, and to show each."""
+    """Reads one line at a time, as poplib does: for an overridden ``_getline``, and to print each
+    line."""
 
     def __init__(self, getline: Callable[[], tuple[bytes, int]], at_once: int) -> None:
         self._getline = getline
@@ -174,7 +175,7 @@ def _split(data: bytes) -> list[bytes]:
     lines as they need them, and rely on it that there is no LF within one.
     """
     lines = data.split(CRLF)
-    # No other way to look into all of them is as quick.
+    # This is the quickest way to look into all of them.
     if b"\n" not in b"".join(lines):
         return lines
     *lines, rest = data.split(b"\n")
