@@ -1,4 +1,5 @@
-"""The arguments of each command, apart from its module, which ``--help`` need not load."""
+"""The arguments of each command, in a module of their own, so that ``--help`` loads nothing
+else."""
 
 from __future__ import annotations
 
@@ -155,7 +156,7 @@ def _quirk(text: str) -> Quirk:
 
 
 def _positive(text: str) -> int:
-    # For a ValueError argparse would print the name of this function; and int() accepts too much.
+    # argparse would print the name of this function for a ValueError, and int() accepts too much.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError("a number of octets from 1 is wanted")
     return int(text)
@@ -183,4 +184,4 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "replay": _replay,
     "demo": _demo,
 }
-"""For each command the function that adds its arguments to a parser."""
+"""For each command, the function that adds its arguments to a parser."""

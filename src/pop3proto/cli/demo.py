@@ -41,7 +41,7 @@ def _header(subject: str, extra: str = "") -> bytes:
 
 
 def _attachment() -> bytes:
-    """Return a message of some 20 MiB: random octets, the same ones each time, in base64."""
+    """Return a message of about 20 MiB: random octets, the same each time, in base64."""
     octets = random.Random(1939).randbytes(_ATTACHMENT_OCTETS * 57 // 78)  # noqa: S311
     text = encodebytes(octets).replace(b"\n", b"\r\n")
     extra = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
@@ -49,7 +49,7 @@ def _attachment() -> bytes:
 
 
 def difficult_messages() -> Mapping[str, bytes]:
-    """Return messages that have broken a POP3 client, by what is difficult about them.
+    """Return messages that have broken POP3 clients, keyed by what is difficult about them.
 
     Their lines end with CRLF, as a server sends them.
     """
@@ -79,9 +79,9 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 def demonstrate(console: Console, folder: Path | None) -> int:
     """Run the demonstration; the messages go into ``folder``, or into a new temporary one.
 
-    Returns the exit code: 0 if every octet was as it should be, and 1 otherwise. Raises
-    ``OSError`` for a folder that cannot be used, or in which one of the files is already, and
-    ``Pop3Error`` for a session that fails.
+    Returns the exit code: 0 if every octet was right, and 1 otherwise. Raises ``OSError`` for a
+    folder that cannot be used, or that already holds one of the files, and ``Pop3Error`` for a
+    session that fails.
     """
     messages = difficult_messages()
     folder = folder or Path(tempfile.mkdtemp(prefix="pop3proto-demo-"))
@@ -171,7 +171,7 @@ def _download(console: Console, client: Client, listings: Listings, files: list[
 
 
 def _compare(console: Console, files: list[Path], held: list[bytes]) -> bool:
-    """Say which files are what the server holds, octet for octet."""
+    """Say which files equal the server's messages, octet for octet."""
     wrong = [
         path.name for path, content in zip(files, held, strict=True) if path.read_bytes() != content
     ]

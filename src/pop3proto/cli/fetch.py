@@ -29,14 +29,15 @@ PASSWORD_VARIABLE = "POP3PROTO_PASSWORD"  # noqa: S105 - a name
 # Mechanisms that take an access token, and those that take no secret at all.
 _TOKEN = ("XOAUTH2", "OAUTHBEARER")
 _NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
-# Messages of at most so many octets are sent for ahead of their answers, and held one at a time;
-# larger ones go from the network to the file.
+# Messages of at most this many octets are requested ahead, and held in memory one at a time; larger
+# ones go straight from the network to the file.
 _SMALL = 1024 * 1024
 _LONGEST_NAME = 100
-# The file in which a folder notes its maildrop: the same unique-id can mean another message in
-# another maildrop (RFC 1939 section 7), and what is taken for fetched may get deleted.
+# The file in which a folder notes its maildrop: in another maildrop the same unique-id can be
+# another message (RFC 1939 section 7), and a message that counts as fetched may be deleted.
 _OWNER = ".pop3proto-maildrop"
-# Capitals are escaped too: file systems that take "a" for "A" would lose a message.
+# Capitals are escaped, too: on a file system that treats "a" and "A" alike, a message would be
+# lost.
 _PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -59,7 +60,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     client = connect(url, security=security, ssl_context=_context(arguments, url), options=options)
     with client:
         _log_in(client, url, secret)
-        # Not before: a mistyped name would keep the right one out.
+        # Not before the login: a mistyped name would keep out the right one.
         claim(folder, url)
         fetched, there, refused = _fetch(client, folder, console)
         console.print(f"{len(fetched)} fetched, {len(there)} were there already", highlight=False)
@@ -73,9 +74,9 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 
 
 def claim(folder: Path, url: PopUrl) -> None:
-    """Make the folder that of one maildrop.
+    """Tie the folder to one maildrop.
 
-    Raises ``LocalProtocolError`` if it is that of another one.
+    Raises ``LocalProtocolError`` if it is tied to another one.
     """
     # The two registered ports lead to one maildrop, by TLS and by STLS.
     port = None if url.effective_port in (110, 995) else url.port
@@ -129,7 +130,7 @@ def _log_in(client: Client, url: PopUrl, secret: str) -> None:
 
 
 def file_name(unique_id: bytes) -> str:
-    """Return a file's name for a unique-id: its own, and harmless on every system."""
+    """Return a file name for a unique-id, which is unambiguous, and harmless on every system."""
     name = "".join(chr(o) if o in _PLAIN_OCTETS else f"%{o:02x}" for o in unique_id)
     if len(name) > _LONGEST_NAME:
         name = hashlib.sha256(unique_id).hexdigest()
@@ -142,7 +143,8 @@ class _Waiting(NamedTuple):
     number: int
     octets: int | None
     name: str
-    """The file's; empty until the content is known, where it has no unique-id of its own."""
+    """The name of the file; empty until the content is known, if the message has no unique-id of
+    its own."""
 
     @property
     def small(self) -> bool:
@@ -161,7 +163,8 @@ def _waiting(client: Client) -> list[_Waiting]:
 def _fetch(
     client: Client, folder: Path, console: Console
 ) -> tuple[list[int], list[int], list[int]]:
-    """Return the numbers of the messages fetched, those there before, and those refused."""
+    """Return the numbers of the messages that were fetched, were there already, and were
+    refused."""
     from rich.progress import track
 
     messages = _waiting(client)

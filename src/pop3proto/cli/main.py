@@ -27,14 +27,14 @@ _COMMANDS = {
     "demo": "run a server and a client on this machine",
 }
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
-# The packages of the extras, which the user has to install.
+# The packages that the user has to install, and the extras that they belong to.
 _EXTRAS = {"rich": "cli", "trustme": "demo"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv``, by default that of the process, and return the exit code.
 
-    0 is success, 1 a command that failed, 2 a command line, or an installation, that cannot be
+    0 means success, 1 a command that failed, 2 a command line or an installation that cannot be
     used. As always with ``argparse``, ``--help``, ``--version`` and errors of usage raise
     ``SystemExit``.
     """
@@ -72,7 +72,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Run the command and tell its errors; return the exit code."""
+    """Run the command and print its errors; return the exit code."""
     from importlib import import_module
 
     from rich.console import Console

@@ -53,7 +53,7 @@ def _show(console: Console, events: Replay[ClientEvent] | Replay[ServerEvent]) -
             deviations += isinstance(event, Deviation)
             console.print(_line(event), soft_wrap=True)
     finally:
-        # Where the engine raises, this tells how far it came.
+        # If the engine raises, this shows how far it got.
         ending = f"{count} events, {deviations} deviations; state: {events.state.value}"
         console.print(ending, style="bold", highlight=False, soft_wrap=True)
 
@@ -80,7 +80,7 @@ def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
     elif isinstance(event, Deviation):
         yield f"  {_shortened(_escaped(str(event)))}"
     elif isinstance(event, Command | InvalidCommand):
-        # Their own repr knows what is secret.
+        # Their own repr hides secrets.
         yield _shortened(ascii(event).removeprefix(type(event).__name__))
     else:
         for name in field_names(event):
@@ -89,7 +89,7 @@ def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
 
 def _shown(value: object) -> str:
     if isinstance(value, Listings):
-        # Each row takes a dozen characters at the least, so these are more than are shown.
+        # Each row takes at least a dozen characters, so these are more than can be shown.
         return ascii([tuple(x for x in row if x is not None) for row in value[:_LONGEST]])
     return ascii(value)
 

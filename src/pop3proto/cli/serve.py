@@ -1,4 +1,4 @@
-"""``pop3proto serve``: a development server for those who test mail programs."""
+"""``pop3proto serve``: a server for testing mail programs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FROM = b"From "
 
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
-    """Serve until the process is interrupted; returns the exit code.
+    """Serve until the process is interrupted; return the exit code.
 
     Raises ``OSError``, ``MaildropError`` and ``LocalProtocolError`` for what cannot be served.
     """
@@ -112,7 +112,7 @@ def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> Maildr
 
 
 def _count(maildrops: MaildropProvider, user: str) -> int:
-    """How many messages each user has."""
+    """Return how many messages each user has."""
     maildrop = maildrops.open(user)
     try:
         return len(maildrop.messages)
@@ -121,7 +121,7 @@ def _count(maildrops: MaildropProvider, user: str) -> int:
 
 
 class _OneMaildir(MaildirMaildrops):
-    """A Maildir that is where it is, whatever its user is called."""
+    """A single Maildir, whatever its user is called."""
 
     def folder(self, user: str) -> Path:
         return self._root
@@ -132,7 +132,7 @@ def _is_maildir(path: Path) -> bool:
 
 
 def _messages(source: Path) -> Iterator[bytes]:
-    """Whatever ``source`` holds: a Maildir, a folder of messages, or an mbox."""
+    """Yield the messages in ``source``: a Maildir, a folder of messages, or an mbox."""
     if _is_maildir(source):
         maildrop = _OneMaildir(source).open("")
         try:
@@ -150,7 +150,7 @@ def _messages(source: Path) -> Iterator[bytes]:
                 begun = file.read(len(_FROM))
         except FileNotFoundError as error:
             raise MaildropError(f"there is no mbox: {source}") from error
-        # An empty file is an mbox without messages; anything else would be taken for one.
+        # An empty file is an mbox without messages; mailbox accepts any other file as one, too.
         if begun not in (b"", _FROM):
             raise MaildropError(f"this is no mbox, which begins with 'From ': {source}")
         with closing(mailbox.mbox(source, create=False)) as box:
@@ -159,7 +159,7 @@ def _messages(source: Path) -> Iterator[bytes]:
 
 
 def _identified(contents: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Each message with a unique-id that it will have next time as well."""
+    """Yield each message with a unique-id that it will have the next time, too."""
     seen: dict[str, int] = {}
     for content in contents:
         digest = hashlib.sha256(content).hexdigest()[:_IDENTIFIED]
@@ -185,7 +185,7 @@ def _announce(
 
 
 def _wait() -> None:
-    """Until the process is told to end."""
+    """Wait until the process is told to end."""
     told = Event()
 
     def tell(number: int, frame: object) -> None:

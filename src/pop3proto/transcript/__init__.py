@@ -1,4 +1,4 @@
-"""Sessions written down: recorded without their secrets, saved as text, replayed."""
+"""Transcripts of sessions: recorded without secrets, saved as text, replayed."""
 
 from .recorded import EndOfStream, Entry, Line, RecordedLine, Role, TlsEstablished
 from .recorder import Recorder, Transcript

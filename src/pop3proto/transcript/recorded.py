@@ -48,7 +48,7 @@ class Line:
 
 @value
 class TlsEstablished:
-    """From here on the octets went through TLS; as the first entry, from the start."""
+    """From here on the octets went through TLS; if it is the first entry, from the start."""
 
 
 @value
@@ -61,8 +61,8 @@ class EndOfStream:
 Entry: TypeAlias = Line | TlsEstablished | EndOfStream
 """One entry of a transcript."""
 
-# Lines that are certainly commands, even where an AUTH exchange may still be going on: none of
-# these words is the base64 of a text, and base64 has no blanks.
+# Lines that are certainly commands, even if an AUTH exchange may still be going on: none of these
+# words is base64 of a text, and base64 has no blanks.
 _PLAIN_COMMAND = re.compile(
     rb"(?:STAT|LIST|UIDL|CAPA|NOOP|RSET|LAST|QUIT|(?:LIST|UIDL|RETR|DELE) \d+|TOP \d+ \d+)",
     re.IGNORECASE,
@@ -80,7 +80,7 @@ _SHAPES = {
 class RecordedLine(Command[Any]):
     """A line that a recorded client sent and that is not a command, such as ``STAT extra``.
 
-    A replay has it as the command of the server's answer to such a line.
+    In a replay it is the command that the server's answer to such a line carries.
     """
 
     verb = ""
@@ -92,7 +92,7 @@ class RecordedLine(Command[Any]):
     """The form of the positive answer to a correct command of that name."""
 
     def __repr__(self) -> str:
-        # A mistyped line can hold a secret; a replay shows how it begins.
+        # A mistyped line can hold a secret, so only its beginning is shown.
         return f"RecordedLine({printable(self.line.split(b' ', 1)[0][:20])!r}...)"
 
     def to_bytes(self) -> bytes:
@@ -137,7 +137,7 @@ def _odd_command(line: bytes) -> Command[Any]:
 def auth_line(line: bytes) -> AuthCancel | AuthResponse:
     """Return a client's line within AUTH; if it is not base64, it is the answer itself.
 
-    Somebody who redacts by hand may well write something else than base64.
+    Somebody who redacts by hand may well write something that is not base64.
     """
     if line == b"*":
         return AuthCancel()

@@ -1,8 +1,8 @@
-"""Sessions written down without their secrets, and their form as text.
+"""Recording sessions without their secrets, and their form as text.
 
-A ``Recorder`` is told what passes in both directions. Its ``Transcript`` can be saved, read,
-edited, sent with a bug report, loaded, and put through an engine of either role with
-``replay()``. The only file that is read or written here is the one that is passed in.
+A ``Recorder`` is given the octets of both directions. Its ``Transcript`` can be saved, read,
+edited, sent with a bug report, loaded, and put through an engine of either role with ``replay()``.
+The only file that is read or written here is the one that is passed in.
 
 The text form has one line of the session on each line::
 
@@ -59,8 +59,8 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 class Transcript(Sequence[Entry]):
     """A recorded session, in order: ``Line``, ``TlsEstablished`` and ``EndOfStream``.
 
-    Immutable. It does not keep how the octets were cut into chunks: each ``Line`` is one line, or
-    a part of one after which something else happened.
+    Immutable. It does not record how the octets were cut into chunks: each ``Line`` is one line, or
+    part of one if something else happened in the middle of it.
     """
 
     __slots__ = ("_entries",)
@@ -180,7 +180,7 @@ def _entry(line: str, number: int) -> Entry:
         return mark
     who = _SIDES.get(line[:3])
     if who is None:
-        # The line is not shown: it can be anything, a secret too.
+        # The line is not shown, because it can be anything, even a secret.
         raise TranscriptError(
             f"line {number}: neither octets (C:, S:), nor a known mark (--), nor a comment"
         )
@@ -196,21 +196,21 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 class Recorder:
-    """Writes down a session from one of its ends, without the secrets.
+    """Records a session from one of its ends, without the secrets.
 
-    ``role`` is the end whose ``sent()`` and ``received()`` it is told. These are replaced before
-    anything is stored: the arguments of PASS and RPOP, the digest of APOP, the initial response
-    of AUTH, every line of the client's within AUTH, and lines that may be one of these. The
-    replacements can be parsed. User names outside AUTH are kept, and everything that the server
-    sends, even if it repeats a secret.
+    ``role`` is the end that the calls of ``sent()`` and ``received()`` come from. These are
+    replaced before anything is stored: the arguments of PASS and RPOP, the digest of APOP, the
+    initial response of AUTH, every line of the client within AUTH, and lines that may be one of
+    these. The replacements can be parsed. User names outside AUTH are kept, and everything that the
+    server sends, even if it repeats a secret.
 
     With ``bodies=False`` messages are not kept: each of their octets except CR and LF becomes an
     ``x``. The text that a client sends after ``XTND XMIT`` is a message too, but only after a
     login, and if the client has waited for the answer; otherwise it is hidden like a secret.
 
-    ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a
-    dot-terminated text, because the wire does not show which are. After such an answer to an
-    extension that is not named, the recorder hides more than it has to.
+    ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a dot-terminated
+    text, because the wire does not show which are. After such an answer to an extension that is not
+    named, the recorder hides more than necessary.
     """
 
     def __init__(
@@ -231,19 +231,20 @@ class Recorder:
         return Transcript(self._entries)
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
-        """Record octets that this side sent, cut anywhere."""
+        """Record octets that this side sent, in chunks of any size."""
         if data:
             self._octets(self.role, bytes(data))
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
-        """Record octets that this side received, cut anywhere; ``b""`` is the end of the stream."""
+        """Record octets that this side received, in chunks of any size; ``b""`` is the end of the
+        stream."""
         if data:
             self._octets(self._peer, bytes(data))
         else:
             self._end(self._peer)
 
     def tls_established(self) -> None:
-        """Record that TLS was established: after STLS, or first of all for implicit TLS.
+        """Record that TLS was established: after STLS, or at the start for implicit TLS.
 
         The octets of TLS itself are not recorded.
         """

@@ -1,8 +1,7 @@
 """The one place that knows which octets of a client are secret.
 
-Whether a line of a client's is a secret depends on where the session stands: within AUTH every
-line is one. So commands and answers are both followed. Where they cannot be told apart for
-certain, too much is hidden rather than too little.
+The state of the session decides if a client's line is a secret: within AUTH every line is one. So
+both commands and answers are followed. In case of doubt, too much is hidden rather than too little.
 
 ``LineRedactor`` follows whole lines, for people to read; ``Redactor`` follows octets that are cut
 anywhere, for a transcript that can be replayed.
@@ -25,28 +24,28 @@ from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
 __all__ = ["REDACTED", "LineRedactor", "Redactor"]
 
 REDACTED = b"<redacted>"
-"""The replacement of a secret; in base64 where the protocol wants that."""
+"""The replacement for a secret; in base64 where the protocol requires that."""
 _REDACTED_BASE64 = b"PHJlZGFjdGVkPg=="
 _REDACTED_DIGEST = b"0" * 32
 # For people, who need not be able to replay it.
 _SHORT = b"<secret>"
 
-# Laxer than any server reads it: what somebody mistyped is a secret all the same, and a bare CR
-# could be the end of a line to somebody.
+# Laxer than any server: a mistyped secret is still a secret, and some peers may treat a bare CR as
+# the end of a line.
 _SECRET_VERB = re.compile(rb"(?:\A[\x00-\x20]*|[\x00-\x1f] *)(PASS|RPOP|APOP|AUTH)", re.IGNORECASE)
-# In capitals, or in small letters as some write it; what mixes them is rather base64.
+# In capitals, or in small letters as some clients write it; a mixture is more likely base64.
 _MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}|[a-z0-9_-]{1,20}")
 _DIGEST = re.compile(rb"[0-9a-f]{32}", re.IGNORECASE)
 
 # Long enough for any challenge that the engines accept. A longer line ends the tracking.
 _STATUS_LINE = 256 * 1024
-# The lines of a text may be as long as they like: they are cut from what is there already.
+# The lines of a text may have any length: they are cut from octets that are already there.
 _NO_LIMIT = 2**63
 _ELIDED = bytes(octet if octet in b"\r\n" else ord("x") for octet in range(256))
 
 
 class Answer(Enum):
-    """The kinds of positive answer to a line of the client's."""
+    """The kinds of positive answers to a client's line."""
 
     STATUS = auto()
     LOGIN = auto()
@@ -58,15 +57,15 @@ class Answer(Enum):
     MECHANISMS = auto()
 
 
-# Names and tuples, because to look an attribute of an enum up, or to hash it, takes as long as all
-# the rest that is done for a short command.
+# Names and tuples, because looking up an attribute of an enum, or hashing it, takes as long as all
+# the other work for a short command.
 _STATUS, _LOGIN, _AUTH = Answer.STATUS, Answer.LOGIN, Answer.AUTH
 _OF_AUTH = (Answer.AUTH, Answer.MISTYPED_AUTH, Answer.MECHANISMS)
 _BODIES = (Answer.LISTING, Answer.MESSAGE, Answer.MECHANISMS)
 
 
 class LineRedactor:
-    """Takes the secrets out of a client's lines, for which it follows the session line by line.
+    """Removes the secrets from a client's lines, by following the session line by line.
 
     It is told of every line that is sent and of every status line that answers one, but not of
     the lines of texts. With ``replayable=False`` each secret is shown as ``<secret>``; otherwise
@@ -76,15 +75,15 @@ class LineRedactor:
     def __init__(self, *, replayable: bool = False) -> None:
         self._replayable = replayable
         self._hidden_line = _REDACTED_BASE64 if replayable else _SHORT
-        # The answers to the lines that were sent and not answered yet, in their order.
+        # The answers to the lines that have not been answered yet, in order.
         self._pending: deque[Answer] = deque()
         # Whether the client's lines belong to AUTH.
         self._exchange = False
-        # Whether the last answer within AUTH can be its end as well as a challenge.
+        # Whether the last answer within AUTH can be either its end or a challenge.
         self._doubtful = False
         # Whether the server has sent something that answers nothing, or has accepted a text where
-        # it cannot. Then the end of an AUTH exchange cannot be seen any more, and every line of
-        # the client's is hidden, except for the plainest commands.
+        # none is possible. Then the end of an AUTH exchange can no longer be recognised, and every
+        # line of the client is hidden, except for the plainest commands.
         self._lost = False
         self._logged_in = False
 
@@ -97,7 +96,7 @@ class LineRedactor:
         self.take(self.read(line)[1])
 
     def answered(self, line: bytes) -> None:
-        """Take note of a status line of the server's, given without its end."""
+        """Take note of the server's status line, given without its end."""
         answer = self._pending.popleft() if self._pending else None
         if answer is _STATUS or answer is _LOGIN:
             return
@@ -105,7 +104,7 @@ class LineRedactor:
         if answer is not None:
             self._answered(answer, status)
         elif self._exchange or status == b"+":
-            # It answers something that was sent elsewhere: a secret may well follow.
+            # It answers something that was not recorded here: a secret may well follow.
             self._exchange = self._doubtful = True
 
     def auth_ended(self) -> None:
@@ -124,7 +123,7 @@ class LineRedactor:
         if name == b"AUTH":
             answer = _AUTH if argument.strip() else Answer.MECHANISMS
             if argument[:1].isalpha():
-                # A server that takes it for AUTH is hardly to be found, but possible.
+                # A server that reads it as AUTH is unlikely, but possible.
                 answer = Answer.MISTYPED_AUTH
             return head + self._auth_argument(argument), answer
         if not argument:
@@ -152,7 +151,7 @@ class LineRedactor:
         return known and bool(blank) and not self._lost
 
     def _answer_to(self, line: bytes) -> Answer:
-        """Return what answers a command without a secret; here the texts do not matter."""
+        """Return the answer to a command without a secret; the texts do not matter here."""
         return _STATUS
 
     def take(self, answer: Answer) -> None:
@@ -182,16 +181,16 @@ class LineRedactor:
 class Redactor(LineRedactor):
     """Turns the octets of both directions into octets that may be kept.
 
-    Both directions are told in the order in which they pass, as chunks that are cut anywhere.
-    ``bodies`` says whether messages are kept; if not, each of their octets except CR and LF
-    becomes an ``x``. The answers to the extensions named in ``multiline`` are dot-terminated texts.
+    Pass it the octets of both directions in order, in chunks of any size. ``bodies`` says whether
+    messages are kept; if not, each of their octets except CR and LF becomes an ``x``. The answers
+    to the extensions named in ``multiline`` are dot-terminated texts.
     """
 
     def __init__(self, *, bodies: bool = True, multiline: Verbs = ()) -> None:
         super().__init__(replayable=True)
         self._bodies = bodies
         self._multiline = multiline
-        # The line of the client's that is not complete: the one place where a secret can be.
+        # The client's incomplete line: the only place where a secret can be.
         self._partial = bytearray()
         self._upload = False
         self._greeted = False
@@ -219,7 +218,7 @@ class Redactor(LineRedactor):
         return self._client_line(rest) if rest else b""
 
     def server(self, data: bytes) -> bytes:
-        """Return what may be kept of the server's next octets; what is missing comes later."""
+        """Return what may be kept of the server's next octets; the rest is returned later."""
         if self._lost:
             return data if self._bodies else data.translate(_ELIDED)
         self._buffer.feed(data)
@@ -262,7 +261,7 @@ class Redactor(LineRedactor):
         buffer = self._buffer
         while not self._lost:
             if self._body is not None and self._bodies:
-                # Nobody wants it in pieces, so it is passed over at the engine's speed.
+                # Nobody needs it in pieces, so it is skipped at the engine's speed.
                 while self._reader.read():
                     pass
                 if not self._reader.complete:
@@ -332,7 +331,7 @@ class Redactor(LineRedactor):
 
 
 def _elided(line: bytes) -> bytes:
-    # A stuffed dot is no content, and its x would be one.
+    # A stuffed dot is not content, but an x in its place would be.
     return (line[1:] if line.startswith(b"..") else line).translate(_ELIDED)
 
 

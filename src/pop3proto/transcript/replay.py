@@ -47,10 +47,11 @@ __all__ = ["REPLAY_LIMITS", "Replay", "replay"]
 
 EventT = TypeVar("EventT")
 Run: TypeAlias = list[tuple[int, Entry]]
-"""Entries with their numbers, from 1: neighbouring octets of one side, or one other entry."""
+"""Entries with their numbers, from 1: adjacent lines of one side, or a single entry of another
+kind."""
 
 _MIB = 1024 * 1024
-# A recorded line is as long as it was.
+# A recorded line can have any length.
 _NO_LIMIT = 2**63
 REPLAY_LIMITS = Limits(command_line=_MIB, auth_line=_MIB)
 """The limits of a replay: the recorded server may have taken longer lines than this package's."""
@@ -77,7 +78,7 @@ class _RecordedClient(ClientConnection):
             self._projected = before
 
     def command_for(self, line: bytes, multiline: Verbs) -> Command[Any]:
-        """Return the client's ``line`` as the command that it is in this state."""
+        """Return the command that the client's ``line`` is in this state."""
         if self.state is State.AUTHENTICATING:
             return auth_line(line)
         return recorded_command(line, multiline)
@@ -97,7 +98,8 @@ class _RecordedServer(ServerConnection):
     """A server that gives any recorded answer."""
 
     def take_as(self, command: Command[Any]) -> None:
-        """Wait for the answer to a line, as ``command``, that this engine does not accept.
+        """Wait for the answer to a line that this engine does not accept, as if it were
+        ``command``.
 
         The recorded server accepted it, or somebody took a secret out of it by hand.
         """
@@ -106,7 +108,7 @@ class _RecordedServer(ServerConnection):
             self._auth = command
 
     def answer(self, reply: ClientEvent) -> bool:
-        """Take the step to which the recorded ``reply`` led; return whether it is complete.
+        """Take the step that the recorded ``reply`` led to; return whether it is complete.
 
         Its text makes no difference to the client's next commands, and cannot always be written:
         the reply that is sent in its place has the same effect on the state.
@@ -142,14 +144,14 @@ def _offers_upload(command: Command[Any] | None) -> bool:
 
 
 class Replay(ABC, Generic[EventT]):
-    """The events of a recorded session: an iterator, with the state that they have led to.
+    """An iterator of the events of a recorded session, with the state that they led to.
 
     Iterating raises ``TranscriptError`` where the recorded conversation does not fit, and the
-    engine's errors for the octets of its peer. See ``pop3proto.transcript.replay()``.
+    engine's errors for the peer's octets. See ``pop3proto.transcript.replay()``.
     """
 
     _peer: Role
-    # Which of the two recorded engines it is, each subclass knows.
+    # Each subclass knows which of the two recorded engines it uses.
     _engine: Any
 
     def __init__(
@@ -212,7 +214,7 @@ class Replay(ABC, Generic[EventT]):
 
     @abstractmethod
     def _own(self, data: bytes) -> Iterator[EventT]:
-        """Yield the events to which this side's next line has led."""
+        """Yield the events that this side's next line led to."""
 
     def _tls_established(self) -> None:
         self._engine.tls_established()
@@ -241,8 +243,8 @@ class _ClientReplay(Replay[ClientEvent]):
     def _fed(self, data: bytes) -> Iterator[ClientEvent]:
         start = 0
         while True:
-            # A client that did not wait for the greeting: its commands are sent right after it,
-            # so the octets before them are fed line by line.
+            # The client did not wait for the greeting. Its commands are sent right after the
+            # greeting, so the octets before them are fed line by line.
             hasty = self._engine.state is State.GREETING and self._lines.data != b""
             end = (hasty and data.find(b"\n", start) + 1) or len(data)
             self._engine.receive_data(data[start:end])
