@@ -107,8 +107,8 @@ DETAILED: list[Pop3Error] = [
 
 
 def test_the_table_knows_every_exception() -> None:
-    exported = {getattr(errors, name) for name in errors.__all__}
-    assert exported == {*SESSION_USABLE, printable}
+    exported = {each for name in errors.__all__ if isinstance(each := getattr(errors, name), type)}
+    assert exported == set(SESSION_USABLE)
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -234,7 +234,7 @@ def test_a_command_with_a_secret_does_not_show_it(
     cls: type[Pop3Error], command: Pass | Apop | Auth | Rpop
 ) -> None:
     error = cls("refused", command=command)
-    secret = command.digest if isinstance(command, Apop) else "tanstaaf"
+    secret = str(command.digest.reveal()) if isinstance(command, Apop) else "tanstaaf"
     assert secret not in str(error) + repr(error)
     assert type(command).__name__ in str(error)
 

@@ -60,6 +60,7 @@ from .errors import (
     printable,
 )
 from .model.capabilities import Capabilities, Capability, Expire, LoginDelay
+from .model.command import Effect
 from .model.commands import (
     Apop,
     Auth,
@@ -152,6 +153,7 @@ __all__ = [
     "DeadlineError",
     "Dele",
     "Deviation",
+    "Effect",
     "ErrorReply",
     "Expire",
     "Extension",

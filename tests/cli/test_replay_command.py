@@ -37,7 +37,7 @@ S: +OK\r\n
 EVENTS = r"""Greeting  text='ready <1@example.org>'
 Deviation  status indicator not in upper case at User(name='user'): +ok hi \x1b[31m\u202e
 Ok  command=User(name='user')  text='hi \x1b[31m\u202e'
-Ok  command=Pass(<secret>)  text=''
+Ok  command=Pass(password=<secret>)  text=''
 MessageStart  command=Retr(message=1)  text=''
 MessageData  83 octets: b'Subject: a [bold] subject that is long enough to be cut off '...
 MessageEnd  command=Retr(message=1)  octets=83
@@ -68,7 +68,7 @@ def test_replay_as_the_server(session: Path, capsys: pytest.CaptureFixture[str])
     assert main(["replay", str(session), "--role", "server", "--multiline", "XLST"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "User(name='user')",
-        "Pass(<secret>)",
+        "Pass(password=<secret>)",
         "Retr(message=1)",
         "List()",
         "Extension(line='XLST', shape=<ReplyShape.STATUS: 'status'>)",

@@ -27,7 +27,6 @@ from pop3proto import (
 from pop3proto.engine.parsing import (
     SINGLE_LINE_PARSERS,
     Faults,
-    decode,
     explain_greeting,
     note,
     parse_challenge,
@@ -36,6 +35,7 @@ from pop3proto.engine.parsing import (
     parse_unique_id_row,
     split_status_line,
 )
+from pop3proto.model.grammar import decode
 
 
 @pytest.mark.parametrize(

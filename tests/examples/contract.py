@@ -310,7 +310,7 @@ class LoopContract(ABC):
         with serving() as server:
             fetched = self.fetch(server, tmp_path, password="wrong")
         assert fetched.error.startswith("CredentialsError: the server refused: ")
-        assert "(at Auth('PLAIN', <secret>))" in fetched.error
+        assert "(at Auth(mechanism='PLAIN', initial_response=<secret>))" in fetched.error
 
     def test_takes_the_best_mechanism(self, tmp_path: Path) -> None:
         with serving(MemoryMaildrops(), strong=True) as server:
@@ -384,4 +384,4 @@ class AnyMechanismContract(ScriptContract):
         with serving(strong=True) as server:
             fetched = self.fetch(server, tmp_path, mechanism=mechanism, password="wrong")
         assert "the server refused" in fetched.error
-        assert f"(at Auth('{mechanism}', <secret>))" in fetched.error
+        assert f"(at Auth(mechanism='{mechanism}', initial_response=<secret>))" in fetched.error

@@ -54,7 +54,7 @@ def test_every_fault_is_met_somewhere(fault: Fault) -> None:
         ),
         (
             Deviation(Fault.BARE_LF, Pass("tanstaaf")),
-            "line ended by LF alone at Pass(<secret>)",
+            "line ended by LF alone at Pass(password=<secret>)",
         ),
     ],
 )

@@ -109,7 +109,9 @@ def test_a_name_is_not_empty_and_a_password_can_be(empty: str | bytes) -> None:
     with pytest.raises(LocalProtocolError, match="is empty"):
         Apop(empty, DIGEST)
     assert Pass(empty).to_bytes() == b"PASS \r\n"
-    assert Apop.respond("mrose", TIMESTAMP, empty).digest == md5(TIMESTAMP.encode()).hexdigest()
+    assert Apop.respond("mrose", TIMESTAMP, empty) == Apop(
+        "mrose", md5(TIMESTAMP.encode()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize("make", [User, Rpop, lambda name: Apop(name, DIGEST)])
@@ -251,15 +253,15 @@ def test_shapes() -> None:
 
 
 WITH_SECRET: list[tuple[Command[Any], str]] = [
-    (Pass(SECRET), "Pass(<secret>)"),
-    (Pass(SECRET.encode()), "Pass(<secret>)"),
-    (Pass(""), "Pass(<secret>)"),
-    (Apop.respond("mrose", TIMESTAMP, SECRET), "Apop(name='mrose')"),
-    (Rpop(SECRET), "Rpop()"),
-    (Auth("PLAIN", SECRET.encode()), "Auth('PLAIN', <secret>)"),
-    (Auth("PLAIN", b""), "Auth('PLAIN', <secret>)"),
-    (Auth("PLAIN"), "Auth('PLAIN')"),
-    (AuthResponse(SECRET.encode()), "AuthResponse(<secret>)"),
+    (Pass(SECRET), "Pass(password=<secret>)"),
+    (Pass(SECRET.encode()), "Pass(password=<secret>)"),
+    (Pass(""), "Pass(password=<secret>)"),
+    (Apop.respond("mrose", TIMESTAMP, SECRET), "Apop(name='mrose', digest=<secret>)"),
+    (Rpop(SECRET), "Rpop(user=<secret>)"),
+    (Auth("PLAIN", SECRET.encode()), "Auth(mechanism='PLAIN', initial_response=<secret>)"),
+    (Auth("PLAIN", b""), "Auth(mechanism='PLAIN', initial_response=<secret>)"),
+    (Auth("PLAIN"), "Auth(mechanism='PLAIN', initial_response=None)"),
+    (AuthResponse(SECRET.encode()), "AuthResponse(data=<secret>)"),
 ]
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias, overload
 
-from ..engine.parsing import decode
+from ..model.grammar import decode, has_control
 from ..model.secret import Secret
 from .conversation import Conversation
 from .errors import InvalidArgumentError, ServerError, standard_error
@@ -18,8 +18,6 @@ __all__ = ["Commands", "LongAnswer", "MessageLines", "encoded", "text_of"]
 
 # The numbers that int() accepts, but with no more digits than a size can have.
 _DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
-# Those that CPython refuses (CVE-2025-15367). Octets from 0x80 on belong to somebody's encoding.
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 _Words: TypeAlias = list[str]
 LongAnswer: TypeAlias = tuple[bytes, list[bytes], int]
@@ -243,7 +241,9 @@ def encoded(line: Secret, encoding: str, *, check: bool = True) -> bytes:
     problem: ValueError
     try:
         # Encoded twice, so that no local variable holds the octets.
-        if not check or _CONTROL.search(bytes(text_of(line), encoding)) is None:
+        # CPython refuses them too (CVE-2025-15367). Octets from 0x80 on belong to somebody's
+        # encoding.
+        if not check or not has_control(bytes(text_of(line), encoding)):
             return bytes(text_of(line), encoding)
         problem = InvalidArgumentError("a command may not hold control characters")
     except UnicodeEncodeError as error:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from ..errors import ConnectionLostError, Pop3Error, RemoteProtocolError, printable
 from ..model.commands import Auth, AuthCancel, AuthResponse, Command, Stls
 from ..model.events import ClientEvent, ConnectionClosed
-from ..model.grammar import decode_base64
+from ..model.grammar import decode, decode_base64
 from ..model.leniency import Deviation, Fault
 from ..model.replies import Greeting, MessageData, MessageEnd, MessageStart, Ok
 from ..model.states import ReplyShape, Signal, State
@@ -17,7 +17,6 @@ from .collectors import COLLECTORS, Collector
 from .parsing import (
     SINGLE_LINE_PARSERS,
     Faults,
-    decode,
     explain_greeting,
     parse_challenge,
     parse_error_reply,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 from ..errors import LimitError
 from ..model.capabilities import Capabilities
 from ..model.commands import Command
+from ..model.grammar import decode
 from ..model.leniency import Fault
 from ..model.limits import Limits
 from ..model.listings import NO_SIZE, Listings
@@ -30,7 +31,6 @@ from .parsing import (
     USUAL_SCAN_ROW,
     USUAL_UNIQUE_ID_ROW,
     Faults,
-    decode,
     note,
     parse_scan_row,
     parse_unique_id_row,

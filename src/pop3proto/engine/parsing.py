@@ -11,7 +11,15 @@ from typing import Any, TypeAlias
 
 from ..errors import RemoteProtocolError, printable
 from ..model.commands import Command
-from ..model.grammar import MAX_SIZE_DIGITS, decode_base64, parse_message_number, parse_number
+from ..model.grammar import (
+    MAX_SIZE_DIGITS,
+    MAX_UNIQUE_ID,
+    decode,
+    decode_base64,
+    is_unique_id,
+    parse_message_number,
+    parse_number,
+)
 from ..model.leniency import Fault
 from ..model.listings import Listings
 from ..model.replies import (
@@ -32,7 +40,6 @@ __all__ = [
     "USUAL_SCAN_ROW",
     "USUAL_UNIQUE_ID_ROW",
     "Faults",
-    "decode",
     "explain_greeting",
     "note",
     "parse_challenge",
@@ -45,21 +52,12 @@ __all__ = [
 Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
 """Each fault that was met: how often, and the first line that showed it."""
 
-# RFC 1939 section 7: a unique-id has one to 70 characters from 0x21 to 0x7E.
-_MAX_UNIQUE_ID = 70
-_UNIQUE_ID_OCTETS = bytes(range(0x21, 0x7F))
-
 # Regular expressions for the rows that nearly all rows of every server are like. What is below
 # says of each that it has no fault, and that its words are those between white space; its numbers
 # have few enough digits to be in range. No part ever has to give back what it has matched.
 USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
-USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % _MAX_UNIQUE_ID
-LONGEST_USUAL_ROW = len(b"123456789 ") + _MAX_UNIQUE_ID
-
-
-def decode(octets: bytes) -> str:
-    """Text of the server's: UTF-8, with every other octet kept as a surrogate escape."""
-    return octets.decode("utf-8", "surrogateescape")
+USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % MAX_UNIQUE_ID
+LONGEST_USUAL_ROW = len(b"123456789 ") + MAX_UNIQUE_ID
 
 
 def note(faults: Faults, fault: Fault, line: bytes) -> None:
@@ -168,7 +166,7 @@ def parse_unique_id_row(
         return number, None
     if row != word + b" " + unique_id:
         note(faults, Fault.LISTING_SPACING, row)
-    if len(unique_id) > _MAX_UNIQUE_ID or unique_id.translate(None, _UNIQUE_ID_OCTETS):
+    if not is_unique_id(unique_id):
         note(faults, Fault.MALFORMED_UNIQUE_ID, row)
     return number, unique_id
 

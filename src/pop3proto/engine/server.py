@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from ..errors import (
@@ -24,6 +23,7 @@ from ..model.commands import (
     Utf8,
 )
 from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
+from ..model.grammar import has_control
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
 from ..model.replies import (
@@ -50,7 +50,6 @@ from .wire import BodyReader
 
 __all__ = ["ServerConnection"]
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _OVER = frozenset({State.UPDATE, State.CLOSED})
 # Where a client may leave without a word: nothing of its has been lost.
 _CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})
@@ -296,7 +295,7 @@ class ServerConnection(Engine[ServerEvent]):
         return InvalidCommand(b"", "the line is too long")
 
     def _read_command(self, line: bytes) -> ServerEvent:
-        if _CONTROL.search(line):
+        if has_control(line):
             return InvalidCommand(line, "a control character in a command")
         if not (self.utf8 or line.isascii()):
             if Fault.EIGHT_BIT_COMMAND not in self.leniency:
@@ -314,9 +313,9 @@ class ServerConnection(Engine[ServerEvent]):
         elif line == b"*":
             return AuthCancel()
         else:
-            data = parse_auth_response(line)
-            command = AuthResponse(data)
-        if data is not None and len(data) > self.limits.challenge:
+            command = AuthResponse(parse_auth_response(line))
+            data = command.data
+        if data is not None and len(data.octets()) > self.limits.challenge:
             raise LocalProtocolError("the answer is too long")
         return command
 

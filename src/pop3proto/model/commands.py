@@ -1,9 +1,9 @@
-"""What a client asks: one immutable class a command.
+"""What a client asks: one immutable class for each command.
 
 ``Command[R]`` is a command whose positive answer is an ``R``. Its class attributes (verb, states
-in which it is legal, shape of the reply, state after success, barrier, secrecy) are the state
-table of both engines; there is no other. Arguments are checked when a command is built, so that
-what may not stand on a command line never gets near one.
+in which it is legal, shape of the reply, state after success, effect, barrier, secrecy) are the
+state table of both engines; there is no other. Arguments are checked when a command is built, so
+that nothing gets near a command line that may not stand on it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from ..errors import LocalProtocolError
 from .command import (
     AUTHORIZATION,
     AUTHORIZATION_OR_TRANSACTION,
-    MAX_SECRET_LINE,
     TRANSACTION,
     Command,
+    Effect,
     R_co,
-    check,
-    check_message,
-    check_word,
-    line,
-    octets,
 )
-from .grammar import MAX_MESSAGE_NUMBER
+from .grammar import (
+    MAX_MESSAGE_NUMBER,
+    MAX_SECRET_LINE,
+    check_message,
+    check_text,
+    check_word,
+    encode,
+)
 from .login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from .replies import (
     CapaReply,
@@ -90,8 +92,9 @@ class _MessageCommand(Command[R_co]):
         _set_message(self, message)
 
     def to_bytes(self) -> bytes:
-        """The command line with its CRLF."""
-        return line(self.verb.encode("ascii"), self.message)
+        """Return the command line with its CRLF."""
+        message = self.message
+        return self._line_with_number % message if type(message) is int else super().to_bytes()
 
 
 _set_message = slot_setter(_MessageCommand, "message")
@@ -119,12 +122,6 @@ class _ListingCommand(Command[R_co]):
         return (
             f"{type(self).__name__}({'' if self.message is None else f'message={self.message!r}'})"
         )
-
-    def to_bytes(self) -> bytes:
-        """Return the command line with its CRLF."""
-        if self.message is None:
-            return self._wire_form
-        return line(self.verb.encode("ascii"), self.message)
 
 
 _set_listed = slot_setter(_ListingCommand, "message")
@@ -157,10 +154,6 @@ class Retr(_MessageCommand[Message]):
     legal_states = TRANSACTION
     shape = ReplyShape.MESSAGE
 
-    def to_bytes(self) -> bytes:
-        """The command line with its CRLF."""
-        return line(b"RETR", self.message)
-
 
 @value
 class Dele(_MessageCommand[Ok]):
@@ -168,6 +161,7 @@ class Dele(_MessageCommand[Ok]):
 
     verb = "DELE"
     legal_states = TRANSACTION
+    effect = Effect.MARK
 
 
 @value
@@ -177,10 +171,6 @@ class Noop(Command[Ok]):
     verb = "NOOP"
     legal_states = TRANSACTION
 
-    def to_bytes(self) -> bytes:
-        """The command line with its CRLF."""
-        return b"NOOP\r\n"
-
 
 @value
 class Rset(Command[Ok]):
@@ -188,6 +178,7 @@ class Rset(Command[Ok]):
 
     verb = "RSET"
     legal_states = TRANSACTION
+    effect = Effect.UNMARK
 
 
 @value
@@ -196,6 +187,7 @@ class Quit(Command[Ok]):
 
     verb = "QUIT"
     legal_states = AUTHORIZATION_OR_TRANSACTION
+    effect = Effect.END
     barrier = True
 
 
@@ -216,10 +208,6 @@ class Top(Command[Message]):
         if type(self.lines) is not int or not 0 <= self.lines <= MAX_MESSAGE_NUMBER:
             raise LocalProtocolError(f"TOP takes 0 to {MAX_MESSAGE_NUMBER} lines")
 
-    def to_bytes(self) -> bytes:
-        """The command line with its CRLF."""
-        return line(b"TOP", self.message)[:-2] + b" %d\r\n" % self.lines
-
 
 @value
 class Last(Command[LastReply]):
@@ -237,6 +225,7 @@ class Capa(Command[CapaReply]):
     verb = "CAPA"
     legal_states = AUTHORIZATION_OR_TRANSACTION
     shape = ReplyShape.CAPABILITIES
+    effect = Effect.CAPABILITIES
 
 
 @value
@@ -256,6 +245,7 @@ class Utf8(Command[Ok]):
 
     verb = "UTF8"
     legal_states = AUTHORIZATION
+    effect = Effect.UTF8
 
 
 @value
@@ -277,10 +267,6 @@ class Lang(Command[LangReply]):
 
     def __repr__(self) -> str:
         return f"Lang({'' if self.tag is None else f'tag={self.tag!r}'})"
-
-    def to_bytes(self) -> bytes:
-        """Return the command line with its CRLF."""
-        return self._wire_form if self.tag is None else line(b"LANG", self.tag)
 
 
 _set_tag, _set_lang_shape = slot_setter(Lang, "tag"), slot_setter(Lang, "shape")
@@ -304,8 +290,8 @@ class Extension(Command[R_co]):
     def __post_init__(self) -> None:
         if self.shape not in (ReplyShape.STATUS, ReplyShape.MESSAGE):
             raise LocalProtocolError("the shape of an extension's answer is STATUS or MESSAGE")
-        check("the command line", self.line, MAX_SECRET_LINE - 2)
-        verb = octets(self.line).split(b" ", 1)[0]
+        check_text("the command line", self.line, MAX_SECRET_LINE - 2)
+        verb = encode(self.line).split(b" ", 1)[0]
         if not verb:
             raise LocalProtocolError("a command line begins with the command's name")
         # A known command under this guise would slip past the state table and its barriers.
@@ -315,17 +301,17 @@ class Extension(Command[R_co]):
 
     @classmethod
     def single(cls, line: str | bytes) -> Extension[Ok]:
-        """A command that is answered by a status line alone."""
+        """Return a command that is answered by a status line alone."""
         return cast(Extension[Ok], cls(line))
 
     @classmethod
     def multi(cls, line: str | bytes) -> Extension[Message]:
-        """A command that is answered by a status line and a dot-terminated text."""
+        """Return a command that is answered by a status line and a dot-terminated text."""
         return cast(Extension[Message], cls(line, ReplyShape.MESSAGE))
 
     def to_bytes(self) -> bytes:
-        """The command line with its CRLF."""
-        return octets(self.line) + b"\r\n"
+        """Return the command line with its CRLF."""
+        return encode(self.line) + b"\r\n"
 
 
 @value
@@ -344,7 +330,7 @@ class Upload(Command[Ok]):
             raise LocalProtocolError(f"an upload is bytes, not {type(self.content).__name__}")
 
     def to_bytes(self) -> bytes:
-        """The dot-stuffed text with its terminator."""
+        """Return the dot-stuffed text with its terminator."""
         writer = BodyWriter()
         return writer.write(self.content) + writer.finish()
 

@@ -1,17 +1,12 @@
-"""What the wire is made of: numbers and base64."""
+"""What the wire is made of: numbers, unique-ids, texts, base64, and how long they may be."""
 
 from __future__ import annotations
 
+import re
 from binascii import Error, a2b_base64
 
-__all__ = [
-    "MAX_MESSAGE_NUMBER",
-    "MAX_SIZE",
-    "MAX_SIZE_DIGITS",
-    "decode_base64",
-    "parse_message_number",
-    "parse_number",
-]
+from ..errors import LocalProtocolError
+from .secret import Secret
 
 # Message numbers go into four octets each in a listing; no maildrop comes near this.
 MAX_MESSAGE_NUMBER = 2**31 - 1
@@ -19,10 +14,27 @@ _MESSAGE_NUMBER_DIGITS = 10
 # Sizes go into eight octets each: 19 digits, and not more than 2**63 - 1.
 MAX_SIZE_DIGITS = 19
 MAX_SIZE = 2**63 - 1
+# RFC 1939 section 7: a unique-id has 1 to 70 characters from 0x21 to 0x7E.
+MAX_UNIQUE_ID = 70
+_UNIQUE_ID_OCTETS = bytes(range(0x21, 0x7F))
+
+# Octets of a line with its CRLF. RFC 1939 section 3: a response has at most 512. RFC 2449 section
+# 4 asks every server to take commands of 255; many take more, and long user names are real, so a
+# client may go up to what this package's own server takes.
+MAX_LINE = 512
+# Room for a verb, blanks and the line end.
+_ROOM = MAX_LINE - 32
+# Access tokens are used as passwords, and they have no bound worth the name.
+MAX_SECRET_LINE = 8192
+# RFC 5034 section 4: AUTH keeps to 255 octets with its initial response.
+MAX_AUTH_LINE = 255
+
+_CONTROL_IN_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_IN_OCTETS = re.compile(b"[\x00-\x1f\x7f]")
 
 
 def parse_number(word: bytes, digits: int = MAX_SIZE_DIGITS) -> int | None:
-    """The non-negative number that ``word`` spells in at most ``digits`` digits, else ``None``.
+    """Return the number from 0 that ``word`` spells in at most ``digits`` digits, or ``None``.
 
     ``int()`` alone would take signs, underscores, blanks and, from text, the digits of every
     script, and its time grows with the square of the length (CVE-2020-10735).
@@ -34,16 +46,87 @@ def parse_number(word: bytes, digits: int = MAX_SIZE_DIGITS) -> int | None:
 
 
 def parse_message_number(word: bytes) -> int | None:
-    """The message number that ``word`` spells, from 1 to 2**31 - 1, else ``None``."""
+    """Return the message number that ``word`` spells, from 1 to 2**31 - 1, or ``None``."""
     number = parse_number(word, _MESSAGE_NUMBER_DIGITS)
     return number if number is not None and 1 <= number <= MAX_MESSAGE_NUMBER else None
 
 
+def is_unique_id(octets: bytes) -> bool:
+    """Return if ``octets`` are a unique-id as RFC 1939 section 7 has it."""
+    return 1 <= len(octets) <= MAX_UNIQUE_ID and not octets.translate(None, _UNIQUE_ID_OCTETS)
+
+
 def decode_base64(text: bytes) -> bytes | None:
-    """What ``text`` encodes, or ``None`` if it is no base64 to the letter."""
+    """Return what ``text`` encodes, or ``None`` if it is not base64 to the letter."""
     try:
         data = a2b_base64(text, strict_mode=True)
     except Error:
         return None
     # The strict mode of Python 3.11 lets padding pass that nothing needs.
     return data if len(data) == len(text) // 4 * 3 - text[-2:].count(b"=") else None
+
+
+def decode(octets: bytes) -> str:
+    """Return the peer's octets as text: UTF-8, with every other octet as a surrogate escape."""
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str | bytes | Secret) -> bytes:
+    """Return an argument as octets: UTF-8 if it is text (RFC 6856), else as it is."""
+    if isinstance(text, Secret):
+        return text.octets()
+    return text if isinstance(text, bytes) else text.encode("utf-8")
+
+
+def has_control(octets: bytes) -> bool:
+    """Return if an ASCII control character is among ``octets``."""
+    return _CONTROL_IN_OCTETS.search(octets) is not None
+
+
+def check_text(what: str, text: object, room: int = _ROOM, *, empty: bool = False) -> None:
+    """Raise ``LocalProtocolError`` unless ``text`` can be an argument of at most ``room`` octets.
+
+    The error does not say a word of the text, which may be a secret.
+    """
+    problem = _problem_with(text, room, empty)
+    if problem is not None:
+        raise LocalProtocolError(f"{what} {problem}")
+
+
+def _problem_with(text: object, room: int, empty: bool) -> str | None:
+    if isinstance(text, Secret) and issubclass(text.kind, str | bytes):
+        text = text.reveal()
+    if isinstance(text, str):
+        if _CONTROL_IN_TEXT.search(text):
+            return "holds a control character or a lone surrogate"
+        text = text.encode("utf-8")
+    elif not isinstance(text, bytes):
+        kind = text.kind if isinstance(text, Secret) else type(text)
+        return f"must be str or bytes, not {kind.__name__}"
+    elif _CONTROL_IN_OCTETS.search(text):
+        return "holds a control character"
+    if not text and not empty:
+        return "is empty"
+    if len(text) > room:
+        return f"is too long for a command line: more than {room} octets"
+    return None
+
+
+def check_word(what: str, text: str) -> None:
+    """Raise ``LocalProtocolError`` for a text without which the command would be another one."""
+    check_text(what, text)
+    if not text.strip(" "):
+        raise LocalProtocolError(f"{what} is blank")
+
+
+def check_message(message: object) -> None:
+    """Raise ``LocalProtocolError`` unless ``message`` names a message."""
+    if type(message) is int:
+        if not 1 <= message <= MAX_MESSAGE_NUMBER:
+            raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")
+    elif isinstance(message, str):
+        check_word("the message argument", message)
+    else:
+        raise LocalProtocolError(
+            f"a message is an int, or a str for odd servers, not {type(message).__name__}"
+        )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
-from .grammar import MAX_SIZE
+from .grammar import MAX_LINE, MAX_SIZE, has_control, is_unique_id
 from .listings import Listings
 from .value import field, slot_setter, value
 
@@ -44,10 +44,6 @@ __all__ = [
     "UidlReply",
 ]
 
-# RFC 1939 section 3: with its CRLF a response is at most 512 octets long. What this side sends
-# keeps to it; a challenge is the exception (RFC 5034 section 4).
-_MAX_STATUS_LINE = 512
-
 # An RFC 822 msg-id of printable ASCII, without comments and quoted strings: what RFC 1939
 # section 7 asks of a timestamp. Anything laxer lets an attacker between client and server choose
 # octets that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the
@@ -64,15 +60,16 @@ def _encoded(text: str) -> bytes:
         octets = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise LocalProtocolError("a line of a reply may not hold a lone surrogate") from None
-    if any(c < 0x20 or c == 0x7F for c in octets):
+    if has_control(octets):
         raise LocalProtocolError("a line of a reply may not hold control characters")
     return octets
 
 
 def _status_line(indicator: bytes, text: str) -> bytes:
     line = indicator + b" " + _encoded(text) + b"\r\n" if text else indicator + b"\r\n"
-    if len(line) > _MAX_STATUS_LINE:
-        raise LocalProtocolError(f"a status line has at most {_MAX_STATUS_LINE} octets")
+    # RFC 1939 section 3. A challenge is the exception (RFC 5034 section 4).
+    if len(line) > MAX_LINE:
+        raise LocalProtocolError(f"a status line has at most {MAX_LINE} octets")
     return line
 
 
@@ -405,7 +402,6 @@ def _number(number: int | None) -> int:
 
 
 def _unique_id_row(number: int, unique_id: bytes | None) -> bytes:
-    # RFC 1939 section 7: one to 70 characters in the range 0x21 to 0x7E.
-    if not unique_id or len(unique_id) > 70 or any(not 0x21 <= c <= 0x7E for c in unique_id):
+    if unique_id is None or not is_unique_id(unique_id):
         raise LocalProtocolError("a unique-id has 1 to 70 printable ASCII characters, no blank")
     return b"%d %s" % (number, unique_id)

@@ -103,7 +103,7 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     )
     for name in ("__dict__", "__weakref__"):
         namespace.pop(name, None)
-    if not hasattr(old, "__fields__"):
+    if not hasattr(old, "__compared__"):
         namespace = _METHODS | namespace
     if "__init__" not in old.__dict__ and (own or old.__init__ is object.__init__):
         namespace["__init__"] = _init
@@ -191,7 +191,8 @@ def _arranged(
 
 
 def _repr(self: Any) -> str:
-    shown = (f"{f.name}={getattr(self, f.name)!r}" for f in self.__fields__ if f.repr)
+    # A debugger can ask for the repr before all fields are set.
+    shown = (f"{f.name}={getattr(self, f.name, ...)!r}" for f in self.__fields__ if f.repr)
     return f"{type(self).__qualname__}({', '.join(shown)})"
 
 

@@ -152,7 +152,7 @@ class Flows:
 
     def rpop(self, user: str | bytes, remote_user: Secret) -> Steps[LoginResult]:
         """Log in with USER and RPOP."""
-        commands = User(user), Rpop(remote_user.reveal())
+        commands = User(user), Rpop(remote_user)
         return (yield from self._go(_Commands(RPOP, commands, wants_utf8=False)))
 
     def oauth(
@@ -237,7 +237,7 @@ class Flows:
         if name == APOP:
             return self._apop(user, password)
         if name == USER:
-            commands = User(user), Pass(password.reveal())
+            commands = User(user), Pass(password)
             return _Commands(USER, commands, _is_odd(user) or _is_odd(password))
         return by_name(
             name,
@@ -256,7 +256,7 @@ class Flows:
             # RFC 6856 section 2.2.
             user = _prepared("the user name", Secret(user)).reveal()
             password = _prepared("the password", password)
-        command = Apop.respond(user, timestamp, password.reveal())
+        command = Apop.respond(user, timestamp, password)
         return _Commands(APOP, (command,), _is_odd(user))
 
     def _go(self, way: Mechanism | _Commands) -> Steps[LoginResult]:

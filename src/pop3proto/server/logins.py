@@ -23,6 +23,7 @@ from ..model.replies import (
     Ok,
     ResponseCode,
 )
+from ..model.secret import Secret
 from ..sasl.plain import ServerPlain
 from ..sasl.users import (
     Attempt,
@@ -137,7 +138,8 @@ class Logins:
             return _needs_tls(command)
         if user is None:
             return ErrorReply(command, "USER comes first")
-        return LoggedIn(user) if self.users.check(user, as_text(command.password)) else None
+        password = as_text(command.password.reveal())
+        return LoggedIn(user) if self.users.check(user, password) else None
 
     def _check_digest(self, command: Apop) -> LoginAnswer:
         users = self.users
@@ -145,7 +147,7 @@ class Logins:
             return ErrorReply(command, "not offered")
         user = as_text(command.name)
         password = users.password_for(user)
-        matches = apop_digest_matches(command.digest, self.timestamp, password)
+        matches = apop_digest_matches(str(command.digest.reveal()), self.timestamp, password)
         return LoggedIn(user) if matches else None
 
     def _begin(self, command: Auth) -> LoginAnswer:
@@ -157,7 +159,8 @@ class Logins:
         self.auth, self._attempt, self._rounds = command, mechanism.begin(), 0
         return self._respond(command, command.initial_response)
 
-    def _respond(self, auth: Auth | AuthResponse, data: bytes | None) -> LoginAnswer:
+    def _respond(self, auth: Auth | AuthResponse, response: Secret | None) -> LoginAnswer:
+        data = None if response is None else response.octets()
         verdict = None if self._attempt is None else self._attempt.respond(data)
         if isinstance(verdict, LoggedIn):
             return verdict

@@ -18,7 +18,7 @@ from stat import S_ISREG
 from typing import TypeVar
 
 from ..errors import MaildropError, MaildropLockedError
-from ..model.grammar import parse_number
+from ..model.grammar import is_unique_id, parse_number
 
 __all__ = ["FolderLock", "MaildirFiles", "delivery_order", "folder_name", "unique_id"]
 
@@ -30,7 +30,6 @@ _MAX_NAME = 255
 # Upper case is not among them: on some file systems "A" and "a" are one file.
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_@+=.")
 _HASHED = b"~"
-_MAX_UNIQUE_ID = 70
 # A symbolic link can lead out of the Maildir, and opening a FIFO would wait for its writer.
 _NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | _NOFOLLOW
@@ -70,7 +69,7 @@ def unique_id(name: str) -> bytes:
     begin with a tilde; otherwise a tilde and the SHA-256 of the name in hexadecimal.
     """
     octets = os.fsencode(name)
-    fits = 1 <= len(octets) <= _MAX_UNIQUE_ID and all(0x21 <= octet <= 0x7E for octet in octets)
+    fits = is_unique_id(octets)
     if fits and not octets.startswith(_HASHED):
         return octets
     # Here, because few names need it, and it loads OpenSSL's library.

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from ..errors import MaildropError, MaildropLockedError
+from ..model.grammar import is_unique_id
 from ..model.value import field, value
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
@@ -221,7 +222,7 @@ class MemoryMaildrops:
             if unique_id is None:
                 numbered = (b"message-%d" % serial for serial in self._serial)
                 unique_id = next(candidate for candidate in numbered if candidate not in entries)
-            elif not 1 <= len(unique_id) <= 70 or any(not 0x21 <= c <= 0x7E for c in unique_id):
+            elif not is_unique_id(unique_id):
                 raise ValueError(f"no unique-id: {unique_id!r}")
             elif unique_id in entries:
                 raise ValueError(f"another message has the unique-id {unique_id!r}")
