@@ -73,7 +73,9 @@ def test_both_have_the_same_rows() -> None:
         meter = Meter(address)
         plain, ours = peers.Poplib(meter), peers.Blocking(meter)
         assert plain.rows(20) == ours.listings(20) == 20
-        assert [list(map(tuple, rows)) for rows in ours.kept] == list(plain.kept)
+        sizes, names = ours.kept
+        assert [(row.number, row.octets) for row in sizes] == plain.kept[0]
+        assert [(row.number, row.unique_id) for row in names] == plain.kept[1]
         plain.quit()
         ours.quit()
 

@@ -1,5 +1,6 @@
 """No secret is in what a recorder keeps, whatever the chunks and the pipelining."""
 
+import re
 from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator
@@ -209,12 +210,18 @@ SECRETS = frozenset(
 )
 
 
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")
+
+
 def everything_in(value: object, seen: set[int]) -> Iterator[str]:
-    """The reprs of ``value`` and of all that hangs on it."""
+    """Yield the reprs of ``value`` and of all that hangs on it, without addresses.
+
+    Now and then an address has six digits of the digest.
+    """
     if id(value) in seen:
         return
     seen.add(id(value))
-    yield repr(value)
+    yield _ADDRESS.sub("", repr(value))
     for name in getattr(type(value), "__slots__", ()):
         yield from everything_in(getattr(value, name, None), seen)
     for inner in getattr(value, "__dict__", {}).values():
