@@ -142,7 +142,7 @@ def test_every_deadline_of_a_client_can_be_missed(phase: str, waited_for: list[f
 
 
 def test_a_silent_server_and_no_deadline() -> None:
-    with pytest.raises(ConnectionLostError, match="wait for ever"):
+    with pytest.raises(ConnectionLostError, match="wait forever"):
         client_of(MemoryMaildrops(), delays=inf, timeouts=Timeouts(greeting=None))
 
 

@@ -1,4 +1,4 @@
-"""The points at which somebody can look on, or interfere, while a session runs."""
+"""Hooks that can watch a running session, or interfere with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logins of a server's session: what USER, PASS, APOP and AUTH come to."""
+"""Logins of a server's session: the answers to USER, PASS, APOP and AUTH."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Logins:
         self.auth = self._attempt = None
 
     def answer(self, command: LoginCommand) -> LoginAnswer:
-        """Return what a command that is legal now comes to."""
+        """Return the result of a command that is legal now."""
         match command:
             case User():
                 return self._name(command)
@@ -128,7 +128,7 @@ class Logins:
     def _name(self, command: User) -> Ok | ErrorReply:
         if not self.may_show_password:
             return _needs_tls(command)
-        # RFC 1939 section 7 allows to tell if there is such a user; it is safer not to.
+        # RFC 1939 section 7 allows the server to say if there is such a user; it is safer not to.
         self.named = as_text(command.name)
         return Ok(command, "now the password")
 

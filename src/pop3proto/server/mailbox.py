@@ -40,10 +40,11 @@ class Body:
     ) -> None:
         self.command = command
         self.text = text
-        """What the status line says."""
+        """The text of the status line."""
         self._content = content
         self._shown = shown
-        # Read before the status line is sent: what cannot be opened can still be refused.
+        # Read before the status line is sent, so that a message that cannot be opened can still be
+        # refused.
         try:
             self._first: bytes | None = next(shown, b"")
         except BaseException:
@@ -51,12 +52,12 @@ class Body:
             raise
 
     def next_chunk(self) -> bytes | None:
-        """The next octets, or ``None`` at the end. Raises what reading the message raises."""
+        """Return the next octets, or ``None`` at the end; raise what reading the message raises."""
         first, self._first = self._first, None
         return next(self._shown, None) if first is None else first
 
     def close(self) -> None:
-        """Let go of the message, wherever reading it has got to."""
+        """Stop reading the message, at whatever place."""
         for chunks in (self._shown, self._content):
             if isinstance(chunks, Generator):
                 chunks.close()
@@ -81,11 +82,11 @@ class OpenedMaildrop:
 
     @property
     def summary(self) -> str:
-        """How much is there, in words."""
+        """How many messages and octets there are, in words."""
         return f"{self._count} messages ({self._octets} octets)"
 
     def answer(self, command: Command[Any]) -> ServerReply | None:
-        """The answer to a command about messages; ``None`` if it is not about them."""
+        """Return the answer to a command about messages, or ``None`` for other commands."""
         match command:
             case Stat():
                 return StatReply(command, self._count, self._octets)
@@ -122,9 +123,9 @@ class OpenedMaildrop:
         return Ok(command, f"message {number} is deleted")
 
     def read(self, command: Retr | Top) -> Body | None:
-        """What the command asks for; ``None`` if there is no such message.
+        """Return the message that the command asks for, or ``None`` if there is none.
 
-        Raises what ``Maildrop.open()`` raises, at the first octet at the latest.
+        Raises what ``Maildrop.open()`` raises, at the latest when the first octet is read.
         """
         number, message = self._find(command.message)
         if message is None:
@@ -137,7 +138,7 @@ class OpenedMaildrop:
         return body
 
     def _find(self, message: int | str | None) -> tuple[int, StoredMessage | None]:
-        # Text is no message number, so there is no such message.
+        # A message is never named by text, so there is no such message.
         if not isinstance(message, int) or message in self.marked:
             return 0, None
         return message, self._messages[message - 1] if message <= len(self._messages) else None
@@ -148,5 +149,5 @@ class OpenedMaildrop:
 
 
 def no_such_message(command: Command[Any]) -> ErrorReply:
-    """The answer to a number that no message has, or only one marked as deleted."""
+    """Return the answer to a number that no message has, or only one marked as deleted."""
     return ErrorReply(command, "no such message")

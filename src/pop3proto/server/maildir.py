@@ -1,4 +1,4 @@
-"""What a Maildir needs besides its messages: safe names, unique-ids, and a lock of the session.
+"""Parts of a Maildir other than its messages: safe names, unique-ids, and a lock for a session.
 
 ``mailbox.Maildir`` has the same keys, and the tests deliver with it, but a server cannot use it:
 its ``lock()`` locks nothing; it takes symbolic links and FIFOs for messages, and opens them; it

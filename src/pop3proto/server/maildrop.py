@@ -171,9 +171,9 @@ def _check_octets(user: str, content: object) -> None:
 class MemoryMaildrops:
     """Maildrops in memory, for tests and demonstrations. Safe between threads.
 
-    ``messages`` are those that each user has at the beginning, as ``bytes``. A user who is not
-    among its keys gets an empty maildrop at the first login. Raises ``TypeError`` for messages
-    that are not ``bytes``.
+    ``messages`` are the initial messages of each user, as ``bytes``. A user who is not among its
+    keys gets an empty maildrop at the first login. Raises ``TypeError`` for messages that are not
+    ``bytes``.
 
     >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
     >>> maildrops.add("user", b"Subject: two\\n\\nText.\\n")

@@ -28,7 +28,7 @@ class ServerOptions:
     max_failed_logins: int = 3
     """The number of wrong passwords that ends the session."""
     max_bad_commands: int = 20
-    """The number of lines that are no command, or not a possible one, that ends the session."""
+    """The number of invalid or impossible commands that ends the session."""
     max_auth_rounds: int = 20
     """The highest number of challenges in one AUTH."""
     host_name: str = "localhost"

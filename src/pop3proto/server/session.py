@@ -58,7 +58,7 @@ __all__ = ["ServerSession"]
 
 # Characters of a reason that an -ERR shows; a status line has 512 octets at most.
 _MAX_REASON = 100
-# RFC 6856 section 3.2: a server has i-default at the least.
+# RFC 6856 section 3.2: a server has at least i-default.
 _LANGUAGES = (Language("i-default", "English"), Language("en", "English"))
 
 
@@ -160,7 +160,7 @@ class ServerSession:
             self._queue.append(Delay(self.options.latency))
 
     def tls_established(self) -> None:
-        """Take note that the TLS handshake that ``StartTls`` asked for has succeeded.
+        """Report that the TLS handshake that ``StartTls`` asked for has succeeded.
 
         Raises ``LocalProtocolError`` if nothing asked for it, and ``StlsInjectionError`` if
         octets came in the clear before it.
@@ -239,7 +239,7 @@ class ServerSession:
             case ErrorReply() as refusal:
                 self._reply(refusal)
             case _ if isinstance(event, InvalidCommand):
-                # Within AUTH it is an answer that is no base64, which ends the login.
+                # Within AUTH it is an answer that is not base64, which ends the login.
                 reason = printable(event.reason, _MAX_REASON)
                 self._refuse(ErrorReply(self._logins.auth, reason))
             case _ if self.state not in event.legal_states:
@@ -405,7 +405,7 @@ class ServerSession:
         try:
             chunk = body.next_chunk()
         except (MaildropError, OSError) as error:
-            # Only a connection that breaks off says that there should be more.
+            # Only closing the connection shows that the message is not complete.
             self._fail(error)
             return
         if chunk is None:

@@ -19,10 +19,10 @@ HOST = "127.0.0.1"
 def tls_for(
     security: Security, tls_context: ssl.SSLContext | None, host: str = HOST
 ) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
-    """Return who certifies a server at ``host``, and the server's context.
+    """Return the authority that certifies a server at ``host``, and the server's context.
 
-    Where TLS is wanted and the caller has no ``tls_context``, both are made. Raises
-    ``ImportError`` if trustme is not installed.
+    If TLS is wanted and the caller has no ``tls_context``, both are made. Raises ``ImportError`` if
+    trustme is not installed.
     """
     if security is Security.PLAINTEXT or tls_context is not None:
         return None, tls_context
@@ -44,9 +44,9 @@ def tls_for(
 
 
 def client_context(authority: trustme.CA | None) -> ssl.SSLContext:
-    """Return a new context for a client that trusts what ``authority`` has issued, and no more.
+    """Return a new context for a client that trusts only certificates issued by ``authority``.
 
-    Raises ``ValueError`` if there is no authority, because the certificate is the caller's own.
+    Raises ``ValueError`` if there is no authority, because the caller supplied the certificate.
     """
     if authority is None:
         raise ValueError("this server has no certificate of its own making")

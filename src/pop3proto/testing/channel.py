@@ -10,14 +10,14 @@ from ..server.maildrop import CHUNK
 
 __all__ = ["Channel"]
 
-# How long, and for how many octets, an orderly close listens on: closing a socket with octets
-# unread in it resets the connection, and the last answer may be lost with it.
+# For how long, and for how many octets, an orderly close goes on reading: closing a socket with
+# unread octets resets the connection, and the last answer may be lost with it.
 _LINGER_SECONDS = 1.0
 _LINGER_OCTETS = 1024 * 1024
 
 
 class Channel:
-    """A connected socket on which a client may be silent for ``idle_timeout`` seconds at most.
+    """A connected socket whose client may be silent for at most ``idle_timeout`` seconds.
 
     Every method but ``close()`` raises ``OSError``, ``TimeoutError`` among it.
     """
@@ -30,10 +30,10 @@ class Channel:
         self._waiting_octets = 0
 
     def receive(self) -> bytes:
-        """Send what waits to be sent; return the next octets, ``b""`` at the end of the stream."""
+        """Flush; return the next octets, or ``b""`` at the end of the stream."""
         self.flush()
-        # The deadline is that of a whole command, counted from the last answer: a timeout for
-        # each receive would let a client go on forever with an octet now and then.
+        # The deadline is for a whole command, counted from the last answer: with a timeout for each
+        # receive, a client could go on forever by sending an octet now and then.
         remaining = self._deadline - monotonic()
         if remaining <= 0:
             raise TimeoutError("the client has been too slow")
@@ -41,7 +41,7 @@ class Channel:
         return self._socket.recv(CHUNK)
 
     def send(self, data: bytes, *, apart: bool = False) -> None:
-        """Take ``data`` for sending. Small pieces wait until they are 64 KiB, or for ``flush()``.
+        """Send ``data``. Small pieces are held back until they reach 64 KiB, or for ``flush()``.
 
         ``apart`` sends it at once, in a packet of its own.
         """
@@ -53,7 +53,7 @@ class Channel:
             self.flush()
 
     def flush(self) -> None:
-        """Send what waits to be sent."""
+        """Send the data that was held back."""
         if not self._waiting:
             return
         data = b"".join(self._waiting)
@@ -65,7 +65,7 @@ class Channel:
         self._deadline = monotonic() + self._idle_timeout
 
     def close(self) -> None:
-        """Send what waits, say that nothing follows, and wait a moment for the client to close.
+        """Flush, shut down the sending side, and wait a moment for the client to close.
 
         Never fails: the session is over by then.
         """

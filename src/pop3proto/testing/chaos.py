@@ -17,7 +17,7 @@ N = TypeVar("N", int, float)
 
 
 class Disturbances(TypedDict, total=False):
-    """What ``ChaosStream`` is told to do: its arguments of the same names."""
+    """Arguments of ``ChaosStream``."""
 
     chunks: Iterable[int] | int
     delays: Iterable[float] | float
@@ -28,18 +28,19 @@ class Disturbances(TypedDict, total=False):
 class ChaosStream:
     """A ``Stream`` around ``stream`` that delays, cuts and ends what is received.
 
-    ``chunks`` are the sizes, in octets, of what each ``receive()`` returns at most; behind the
-    last one nothing is cut any more, and a single number is meant for all. Instead, ``rng``
-    chooses them, small ones above all: the same seed, the same sizes. ``delays`` are the seconds
-    that pass on ``clock`` before each chunk; again a single one is meant for all, and ``math.inf``
-    is a server that falls silent. Nobody waits for them. A delay that is longer than the deadline
-    raises ``TimeoutError`` when only the deadline has passed. ``clock`` is that of ``stream``, if
-    that has one, so that what a server in memory takes on purpose counts as well.
+    ``chunks`` are the most octets that each ``receive()`` returns; after the last of them, nothing
+    is cut any more. A single number is for all chunks. Instead, ``rng`` can choose the sizes,
+    mostly small ones: the same seed gives the same sizes. ``delays`` are the seconds that pass on
+    ``clock`` before each chunk; a single one is for all chunks, and ``math.inf`` is a server that
+    falls silent. No real time passes. If a delay is longer than the deadline, ``TimeoutError`` is
+    raised when the deadline has passed. ``clock`` is the clock of ``stream``, if it has one, so
+    that the delays of a server in memory count as well.
 
-    Behind ``drop_after`` received octets the stream ends as if the server had closed it, behind
-    ``reset_after`` it raises ``ConnectionResetError``; what is sent then is lost, or raises, too.
+    After ``drop_after`` received octets the stream ends as if the server had closed it; after
+    ``reset_after`` it raises ``ConnectionResetError``. Data that is sent after that is lost, or
+    raises the same error.
 
-    Raises ``ValueError`` for numbers that are out of range, when they are come to.
+    Raises ``ValueError`` for numbers that are out of range, when it gets to them.
 
     >>> from pop3proto.server import MemoryMaildrops
     >>> from pop3proto.testing import memory_stream
@@ -62,7 +63,7 @@ class ChaosStream:
             raise ValueError("either rng or chunks says how large the chunks are, not both")
         own: object = getattr(stream, "clock", None)
         self.clock = clock or (own if isinstance(own, VirtualClock) else VirtualClock())
-        """The time that passes by the delays."""
+        """The clock on which the delays pass."""
         self.octets = 0
         """How many octets have been handed out."""
         self._stream = stream
@@ -76,7 +77,7 @@ class ChaosStream:
                 raise ValueError(f"a number of octets is not {position!r}")
 
     def now(self) -> float:
-        """The time on ``clock``, which is the one that deadlines are measured by."""
+        """Return the time on ``clock``, against which deadlines are measured."""
         return self.clock.now()
 
     async def send(self, data: bytes, timeout: float | None) -> None:
@@ -87,7 +88,7 @@ class ChaosStream:
             await self._stream.send(data, timeout)
 
     async def receive(self, timeout: float | None) -> bytes:
-        """The next chunk, when its delay has passed."""
+        """Return the next chunk, after its delay."""
         if self._at(self._reset_after):
             raise ConnectionResetError("the connection was reset")
         if self._at(self._drop_after):
@@ -107,7 +108,7 @@ class ChaosStream:
 
     def _pass(self, delay: float, timeout: float | None) -> None:
         if timeout is None and delay == inf:
-            raise TimeoutError("the server is silent, and the client would wait for ever")
+            raise TimeoutError("the server is silent, and the client would wait forever")
         if timeout is not None and delay > timeout:
             self.clock.advance(timeout)
             raise TimeoutError

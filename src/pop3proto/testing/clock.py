@@ -1,4 +1,4 @@
-"""A clock that nobody waits for."""
+"""A virtual clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["VirtualClock"]
 
 
 class VirtualClock:
-    """A time of its own, in seconds from 0, that passes only when ``advance()`` is called."""
+    """A clock that starts at 0 seconds, and moves only when ``advance()`` is called."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -17,11 +17,11 @@ class VirtualClock:
         return f"<VirtualClock: {self._now:g} s>"
 
     def now(self) -> float:
-        """What time it is."""
+        """Return the time in seconds."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass. Raises ``ValueError`` if they are negative, or endless."""
+        """Let ``seconds`` pass; raise ``ValueError`` if they are negative or infinite."""
         if not 0 <= seconds < inf:
             raise ValueError(f"time does not pass by {seconds!r} s")
         self._now += seconds

@@ -1,4 +1,4 @@
-"""Whole sessions as values: who says what, and what becomes of it when it is damaged."""
+"""Whole sessions as values, with and without damage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Exchange:
 
     @property
     def server_octets(self) -> bytes:
-        """What the server sends."""
+        """The octets of the answer."""
         writer = BodyWriter()
         parts: list[bytes] = []
         for reply in self.replies:
@@ -45,7 +45,7 @@ class Conversation:
 
     @property
     def rounds(self) -> tuple[tuple[Exchange, ...], ...]:
-        """The exchanges whose commands can be sent together: each round ends with a barrier."""
+        """The exchanges, in groups that can be sent together; each group ends with a barrier."""
         rounds: list[tuple[Exchange, ...]] = [()]
         for exchange in self.exchanges:
             rounds[-1] += (exchange,)
@@ -55,23 +55,23 @@ class Conversation:
 
     @property
     def commands(self) -> tuple[Command[Any], ...]:
-        """What the client sends, in order."""
+        """The client's commands, in order."""
         return tuple(exchange.command for exchange in self.exchanges)
 
     @property
     def replies(self) -> tuple[ServerReply, ...]:
-        """What the server sends, in order: the events that a client's engine has to return."""
+        """The server's replies, in order: the events that a client's engine has to return."""
         answers = (reply for exchange in self.exchanges for reply in exchange.replies)
         return (self.greeting, *answers)
 
     @property
     def client_octets(self) -> bytes:
-        """What the client sends."""
+        """The client's octets."""
         return b"".join(command.to_bytes() for command in self.commands)
 
     @property
     def server_octets(self) -> bytes:
-        """What the server sends."""
+        """The server's octets."""
         answers = (exchange.server_octets for exchange in self.exchanges)
         return self.greeting.to_bytes() + b"".join(answers)
 
@@ -81,15 +81,15 @@ class Damage:
     """Octets that were changed, left out, repeated or put in."""
 
     position: int
-    """Where, in octets from the start of what is damaged."""
+    """The position, in octets from the start of the data."""
     removed: int
-    """How many octets from there on are gone."""
+    """How many octets are removed there."""
     inserted: bytes
-    """What stands in their place."""
+    """The octets that replace them."""
 
     @staticmethod
     def done(damages: Sequence[Damage], data: bytes) -> bytes:
-        """``data`` with all of ``damages``; each position is one in ``data`` as it was."""
+        """Return ``data`` with ``damages``, whose positions are those of the undamaged ``data``."""
         octets = bytearray(data)
         for damage in sorted(damages, key=lambda some: some.position, reverse=True):
             octets[damage.position : damage.position + damage.removed] = damage.inserted
@@ -100,24 +100,24 @@ class Damage:
 class BrokenConversation:
     """A session in which either side's octets have been tampered with.
 
-    A client can send all of its commands behind the greeting, before it reads another octet.
+    A client can send all of its commands after the greeting, before it reads another octet.
     """
 
     conversation: Conversation
-    """What it was before."""
+    """The session before the damage."""
     server_damage: tuple[Damage, ...]
-    """What was done to the octets of the server behind the greeting, which comes first, whole."""
+    """The damage to the server's octets after the greeting, which stays whole."""
     client_damage: tuple[Damage, ...]
-    """What was done to the octets of the client."""
+    """The damage to the client's octets."""
 
     @property
     def server_octets(self) -> bytes:
-        """What the server sends now."""
+        """The server's octets, damaged."""
         greeting = self.conversation.greeting.to_bytes()
         answers = self.conversation.server_octets[len(greeting) :]
         return greeting + Damage.done(self.server_damage, answers)
 
     @property
     def client_octets(self) -> bytes:
-        """What the client sends now."""
+        """The client's octets, damaged."""
         return Damage.done(self.client_damage, self.conversation.client_octets)
