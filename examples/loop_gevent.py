@@ -45,11 +45,11 @@ class Session:
         self.sock.close()
 
     def send(self, command: pop3.Command[Any]) -> None:
-        """Send a command. Its answer comes behind those to the commands before it."""
+        """Send a command. Its answer comes after those to earlier commands."""
         self.sock.sendall(self.engine.send(command))
 
     def next_event(self) -> pop3.ClientEvent:
-        """The next event that is no ``Deviation``."""
+        """Return the next event that is not a ``Deviation``."""
         while True:
             event = self.engine.next_event()
             if event is pop3.Signal.NEED_DATA:
@@ -59,7 +59,7 @@ class Session:
                 return event
 
     def reply(self) -> Any:
-        """The next event; ``CommandError`` is raised for ``-ERR``."""
+        """Return the next event; raise ``CommandError`` for ``-ERR``."""
         event = self.next_event()
         if isinstance(event, pop3.ErrorReply):
             message = f"the server refused: {pop3.printable(event.text)}"
@@ -89,7 +89,7 @@ class Session:
 def fetch_all(
     host: str, port: int, user: str, password: str, context: ssl.SSLContext
 ) -> tuple[dict[int | str, bytes], dict[int | str, str]]:
-    """The messages, and what the server said of those that it refused to send."""
+    """Return the messages, and what the server said of those that it refused to send."""
     messages: dict[int | str, bytes] = {}
     refused: dict[int | str, str] = {}
     with Session(socket.create_connection((host, port), TIMEOUT)) as session:

@@ -43,13 +43,13 @@ class Session:
         self.stream = stream
 
     def send(self, command: pop3.Command[Any]) -> None:
-        """Send a command. Its answer comes behind those to the commands before it."""
+        """Send a command. Its answer comes after those to earlier commands."""
         # Not awaited: the stream goes on sending while it reads, and that is what keeps both
         # ends from waiting for each other. An error of sending shows at the next reading.
         self.stream.write(self.engine.send(command))
 
     async def next_event(self) -> pop3.ClientEvent:
-        """The next event that is no ``Deviation``."""
+        """Return the next event that is not a ``Deviation``."""
         while True:
             event = self.engine.next_event()
             if event is pop3.Signal.NEED_DATA:
@@ -67,7 +67,7 @@ class Session:
             return b""  # Whether it may end here is for the engine to say.
 
     async def reply(self) -> Any:
-        """The next event; ``CommandError`` is raised for ``-ERR``."""
+        """Return the next event; raise ``CommandError`` for ``-ERR``."""
         event = await self.next_event()
         if isinstance(event, pop3.ErrorReply):
             message = f"the server refused: {pop3.printable(event.text)}"
@@ -97,7 +97,7 @@ class Session:
 async def fetch_all(
     host: str, port: int, user: str, password: str, context: ssl.SSLContext
 ) -> tuple[dict[int | str, bytes], dict[int | str, str]]:
-    """The messages, and what the server said of those that it refused to send."""
+    """Return the messages, and what the server said of those that it refused to send."""
     session = Session(await in_time(TCPClient().connect(host, port)))
     try:
         await session.reply()  # The greeting.

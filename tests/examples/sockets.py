@@ -135,7 +135,7 @@ class SocketWithSignals:
 
 
 def run(sock: SocketWithSignals, timer: Timer, over: Callable[[], bool]) -> None:
-    """The loop: turn by turn until it is ``over()``."""
+    """Run the loop, turn by turn, until it is ``over()``."""
     while not over():
         sock.turn(20.0 if timer.due is None else max(timer.due - monotonic(), 0.0))
         if timer.due is not None and monotonic() >= timer.due:

@@ -24,7 +24,7 @@ def capa(*lines: str) -> Turn:
 
 
 def connected(*, secure: bool = True, greeting: bytes = GREETING, **options: Any) -> Any:
-    """An engine that has a greeting to return."""
+    """Return an engine that has a greeting to return."""
     engine = ClientConnection(secure=secure, **options)
     engine.receive_data(greeting)
     return engine

@@ -48,7 +48,7 @@ def choice(
 
 
 def order(made: Choice, error: Pop3Error) -> list[str]:
-    """What is tried if every attempt ends in ``error``."""
+    """Return what is tried if every attempt ends in ``error``."""
     found = [made.next()]
     while made.go_on(error):
         found.append(made.next())
@@ -114,7 +114,7 @@ Tried = list[tuple[str, str | None]]
 def tried(
     *offered: str, error: Pop3Error, named: list[str] | None = None, refused: bool = True
 ) -> tuple[Tried, Choice]:
-    """What is tried, and bound how, if every attempt that is bound ends in ``error``."""
+    """Return what is tried, and bound how, if every attempt that is bound ends in ``error``."""
     made = Choice(named, offered=offered, bindings=[UNIQUE, BINDING], show_password=True)
     found: Tried = []
     going = True

@@ -71,7 +71,7 @@ def test_an_unknown_user_costs_as_much_as_a_wrong_password(
 
 
 def exchanged(mechanism: ServerDigestMd5, client: DigestMd5Client) -> list[Verdict]:
-    """What the server says after its challenge."""
+    """Return what the server says after its challenge."""
     exchange = mechanism.begin()
     challenge, said = exchange.respond(None), list[Verdict]()
     while isinstance(challenge, bytes):

@@ -40,7 +40,7 @@ def client_of(
 
 
 def talked(server: Any, client: Any) -> Any:
-    """The outcome of a login."""
+    """Return the verdict on a login."""
     exchange = server.begin()
     outcome = exchange.respond(client.initial())
     while isinstance(outcome, bytes):

@@ -183,7 +183,7 @@ def test_passwords_that_ntlm_cannot_carry(password: Any) -> None:
 
 @pytest.fixture
 def ntlm_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What pyspnego's server takes for its users."""
+    """Write down what pyspnego's server takes for its users."""
     users = tmp_path / "users"
     users.write_text("EXAMPLE:user:pa55word\n")
     monkeypatch.setenv("NTLM_USER_FILE", str(users))

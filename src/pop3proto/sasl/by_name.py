@@ -20,9 +20,9 @@ _SCRAM = {cls.base: cls for cls in (ScramSha1, ScramSha256, ScramSha512)}
 PASSWORD_MECHANISMS = frozenset(
     {"PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", *_SCRAM, *(n + _PLUS for n in _SCRAM)}
 )
-"""Those that prove a user's password."""
+"""The mechanisms that prove a user's password."""
 SHOWS_SECRET = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
-"""Those that hand over something that opens the maildrop again (RFC 8314)."""
+"""The mechanisms that hand over something that opens the maildrop again (RFC 8314)."""
 _HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS", "GSSAPI"}
 
 

@@ -1,4 +1,4 @@
-"""What ties a login to its TLS connection (RFC 5056): the data of each kind of binding."""
+"""Channel binding (RFC 5056): the data that tie a login to its TLS connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["channel_bindings", "end_point"]
 
 
 class TlsConnection(Protocol):
-    """What is used of an ``ssl.SSLObject`` or an ``ssl.SSLSocket``."""
+    """The methods used of an ``ssl.SSLObject`` or an ``ssl.SSLSocket``."""
 
     def version(self) -> str | None: ...
     def getpeercert(self, binary_form: Literal[True], /) -> bytes | None: ...
@@ -45,13 +45,14 @@ _SEQUENCE, _OBJECT_IDENTIFIER, _FIRST_CONTEXT = 0x30, 0x06, 0xA0
 
 
 def channel_bindings(tls: TlsConnection) -> list[ChannelBinding]:
-    """The bindings that a client's connection has, in the order in which to try them.
+    """Return the bindings that a client's connection has, in the order in which to try them.
 
-    First the one that a server has to know: tls-unique up to TLS 1.2 (RFC 5929 section 3,
-    RFC 5802 section 6.1), tls-exporter (RFC 9266) from TLS 1.3 on, where tls-unique is none. Then
-    tls-exporter for TLS 1.2, and tls-server-end-point (RFC 5929 section 4), which any connection
-    to the same certificate has. tls-exporter is there if ``tls`` gives it out, which no
-    connection of the ``ssl`` module up to Python 3.13 does: who has it makes a ``ChannelBinding``.
+    The first is the one that a server has to know: tls-unique up to TLS 1.2 (RFC 5929 section 3,
+    RFC 5802 section 6.1), tls-exporter (RFC 9266) from TLS 1.3 on, which has no tls-unique. Then
+    come tls-exporter for TLS 1.2, and tls-server-end-point (RFC 5929 section 4), which every
+    connection to the same certificate has. tls-exporter is included if ``tls`` provides it, which
+    no connection of the ``ssl`` module up to Python 3.13 does; if you have it from elsewhere, make
+    a ``ChannelBinding`` of it.
     """
     found: list[ChannelBinding] = []
     # It was attacked through resumed sessions (RFC 7627 section 1); this client resumes none.
@@ -74,7 +75,7 @@ def _binding(tls: TlsConnection, name: str) -> bytes | None:
 
 
 def end_point(certificate: bytes) -> ChannelBinding | None:
-    """tls-server-end-point for a server's certificate in DER (RFC 5929 section 4.1).
+    """Return tls-server-end-point for a server's certificate in DER (RFC 5929 section 4.1).
 
     ``None`` if the certificate's signature has no hash of its own, as with Ed25519, or one that
     is not known.
@@ -95,8 +96,8 @@ def end_point(certificate: bytes) -> ChannelBinding | None:
 def _hash_of_signature(certificate: bytes) -> str | None:
     # RFC 5280 section 4.1: Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, ... }
     whole, _ = _element(certificate, _SEQUENCE)
-    _, behind = _element(whole, _SEQUENCE)
-    algorithm, _ = _element(behind, _SEQUENCE)
+    _, rest = _element(whole, _SEQUENCE)
+    algorithm, _ = _element(rest, _SEQUENCE)
     identifier, parameters = _element(algorithm, _OBJECT_IDENTIFIER)
     if identifier.hex() != _RSA_PSS:
         return _HASHES.get(identifier.hex())
@@ -110,7 +111,7 @@ def _hash_of_signature(certificate: bytes) -> str | None:
 
 
 def _element(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """The content of the first element of ``data``, and what follows; it has to have ``tag``."""
+    """Return the content of the first element of ``data``, and the rest; it has to have ``tag``."""
     if len(data) < 2 or data[0] != tag:
         raise ValueError("no such element")
     length, start = data[1], 2

@@ -1,4 +1,4 @@
-"""Which way to log in comes next: a choice without any input or output."""
+"""The choice of how to log in, without any input or output."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _FINAL = (
 
 
 def is_final(error: Exception) -> bool:
-    """Whether trying another mechanism is of no use after ``error``."""
+    """Return whether trying another mechanism is of no use after ``error``."""
     return isinstance(error, _FINAL)
 
 
@@ -63,7 +63,7 @@ class _Way(NamedTuple):
 
 
 def _strength(name: str) -> int:
-    """How well a mechanism guards the password, so that none weaker is tried with it."""
+    """Return how well a mechanism guards the password, so that no weaker one is tried."""
     if name == USER or (name != APOP and shows_secret(name)):
         return 0
     if not name.startswith(_SCRAM):
@@ -72,12 +72,12 @@ def _strength(name: str) -> int:
 
 
 class Choice:
-    """Names one mechanism after the other, a ``-PLUS`` form once for each binding.
+    """The mechanisms to try, one after the other, a ``-PLUS`` form once for each binding.
 
-    ``named`` are those that the caller allows, in order, or ``None``; ``offered`` those that the
-    server announces, in upper case, or ``None`` if it was not asked; ``bindings`` the channel
-    bindings of the connection, best first; ``show_password`` says whether the network may see the
-    password.
+    ``named`` are the mechanisms that the caller allows, in order, or ``None``; ``offered`` are
+    those that the server announces, in upper case, or ``None`` if it was not asked; ``bindings``
+    are the channel bindings of the connection, best first; ``show_password`` says whether the
+    network may see the password.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Choice:
                     f"{name!r} does not log in with a password: see authenticate() and oauth()"
                 )
         there = {*(offered or ()), USER, *([APOP] if self._listed else [])}
-        # Servers hide what works, and who names one mechanism knows that it does.
+        # Some servers do not announce what works; whoever names one mechanism knows that it does.
         found = wanted if len(wanted) == 1 else [name for name in wanted if name in there]
         bindable = [name for name in found if bindings or not name.endswith(_PLUS)]
         allowed = [name for name in bindable if show_password or _strength(name) > 0]
@@ -112,9 +112,9 @@ class Choice:
         self._refused: dict[str, None] = {}
         self._binding_refused = False
         offers_plus = offered is not None and any(name.endswith(_PLUS) for name in offered)
-        # An answer to who strips the offer; where nobody has asked for it there is none to strip.
+        # The answer to an attacker who strips the offer. If nobody asked, there was none to strip.
         self.can_bind = bool(bindings) and offered is not None and not offers_plus
-        """Whether this side could bind to the channel, and the server does not offer to."""
+        """Whether this side could bind to the channel and the server does not offer it."""
 
     @property
     def binding(self) -> ChannelBinding | None:
@@ -122,16 +122,16 @@ class Choice:
         return self._current.binding
 
     def next(self) -> str:
-        """The mechanism to try."""
+        """Return the mechanism to try."""
         self._current = self._left.pop(0)
         return self._current.name
 
     def go_on(self, error: Pop3Error, *, binding_refused: bool = False) -> bool:
-        """Whether there is another way to try after ``error`` at the last one.
+        """Return whether there is another way to try after ``error`` at the last one.
 
-        With ``binding_refused`` the matter was the binding, or may have been: the password's
-        proof was not looked at. The same mechanism with another one, if there is one, guards the
-        password as well.
+        ``binding_refused`` says that the binding was, or may have been, the reason: the proof of
+        the password was not looked at. The same mechanism with another binding guards the password
+        just as well.
         """
         name, binding = self._current
         self._binding_refused = binding is not None and binding_refused
@@ -151,7 +151,7 @@ class Choice:
 
     def _without_binding(self, error: Pop3Error, binding: ChannelBinding) -> list[_Way]:
         if isinstance(error, CredentialsError):
-            # It may be the user after all: nothing that shows the password comes behind it.
+            # It may be the user after all: nothing that shows the password is tried after it.
             return [w for w in self._left if w.name.startswith(_SCRAM) and w.binding != binding]
         if is_final(error):
             return []
@@ -174,7 +174,7 @@ class Choice:
 def _unavailable(
     offered: Sequence[str] | None, found: Sequence[str], bindable: Sequence[str]
 ) -> Pop3Error:
-    """Why none of the mechanisms ``found`` can be used."""
+    """Return why none of the mechanisms ``found`` can be used."""
     if bindable:
         return PlaintextAuthError(
             "every login that the server offers shows the password to the network"

@@ -1,4 +1,4 @@
-"""``Login``: how a client logs in, without any input or output."""
+"""``Login``: a client's whole login, without any input or output."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ _QUESTIONS: tuple[Command[Any], ...] = (Capa(), AuthList())
 class Login:
     """A login: events in, commands out, until it is ``done``.
 
-    Whoever owns the connection hands in each event, sends what comes out, and does not send
-    anything else in between::
+    The owner of the connection hands in each event and sends each command that comes out, and
+    nothing else in between::
 
         login = Login("user", "secret")
         while not login.done:
             if (command := login.feed(next_event(engine, sock), engine)) is not None:
                 sock.sendall(engine.send(command))
 
-    This one takes a name and a password, and the best way that the server offers: SCRAM, tied to
-    the TLS connection where there is a ``channel_binding`` (one, or several, best first; see
-    ``channel_bindings()``), then CRAM-MD5, then PLAIN or LOGIN, then USER and PASS. Those that
-    show the password to the network are taken under TLS only, unless ``allow_plaintext_auth``.
+    ``Login()`` itself takes a name and a password, and uses the best way that the server offers:
+    SCRAM, tied to the TLS connection if there is a ``channel_binding`` (one, or several, the best
+    first; see ``channel_bindings()``), then CRAM-MD5, then PLAIN or LOGIN, then USER and PASS.
+    Those that show the password to the network are used under TLS only, unless
+    ``allow_plaintext_auth`` is set.
     ``mechanisms`` names what may be used instead, in order of preference: SASL mechanisms,
     DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7), ``"APOP"``. A
     single name is used whether the server announces it or not. After a refusal without a response
@@ -183,14 +184,14 @@ class Login:
 
     @property
     def result(self) -> LoginResult:
-        """How the login came about; ``LocalProtocolError`` before that, and if it did not."""
+        """How the login came about; raises ``LocalProtocolError`` if it has not succeeded."""
         if self._result is None:
             raise LocalProtocolError("there is no result: the login has not succeeded")
         return self._result
 
     @property
     def failure(self) -> CommandError | None:
-        """Why the server refused last; ``None`` if it did not, and after a success.
+        """The server's last refusal; ``None`` if there was none, and after a success.
 
         Some servers close the connection after a refusal: then this is the reason.
         """

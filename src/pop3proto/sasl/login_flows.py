@@ -1,7 +1,7 @@
 """The ways to log in, step by step, without any input or output.
 
 Each way is a generator: it yields a command and is sent the event that answers it. What it returns
-is the result of the login; what it raises is why there is none.
+is the result of the login; what it raises is the reason why there is no result.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Flows:
     )
 
     engine: ClientConnection
-    """Has to be set before each step."""
+    """The engine; it has to be set before each step."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Flows:
         self._allow_plaintext_auth = allow_plaintext_auth
         self._ask = tuple(ask)
         self.failure: CommandError | None = None
-        """Why the server refused, the last time that it did."""
+        """The server's last refusal."""
         self.session_usable = True
         """Whether the connection may be used any more."""
 
@@ -197,7 +197,7 @@ class Flows:
         self._check_shown(Auth(name), shows=shows_secret(mechanism))
         command = Auth(name, complete=False)
         if waiting is not None:
-            at_once = Auth(name, waiting.octets(), complete=mechanism.complete)
+            at_once = Auth(name, waiting, complete=mechanism.complete)
             # Section 4: what does not fit into 255 octets waits for a challenge.
             if self._initial_response and at_once.fits_line:
                 command, waiting = at_once, None
@@ -328,7 +328,7 @@ class Flows:
             # Some servers answer AUTH PLAIN as if it had been LOGIN.
             message = f"the server asks for something else than {mechanism.name} says first"
             raise SaslError(message, command=challenge.command)
-        return AuthResponse(waiting.octets(), complete=mechanism.complete)
+        return AuthResponse(waiting, complete=mechanism.complete)
 
     def _check_challenge(self, challenge: Challenge, rounds: int) -> None:
         limit, octets = self.engine.limits.challenge, len(challenge.data)

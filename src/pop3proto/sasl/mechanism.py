@@ -1,4 +1,4 @@
-"""What a SASL mechanism is to pop3proto: a small object without any input or output."""
+"""The client's side of a SASL mechanism: a small object without any input or output."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
 class Mechanism(Protocol):
     """The client's side of a SASL mechanism (RFC 4422), good for one login.
 
-    The session asks ``initial()`` once, then ``respond()`` for each challenge of the server, and
+    ``Login`` calls ``initial()`` once, then ``respond()`` for each challenge of the server, and
     looks at ``complete`` when the server says ``+OK``. None of the octets are in base64. Whatever
     a method raises cancels the exchange with ``*`` (RFC 5034 section 4) and reaches the caller;
     the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense,
     ``CredentialsError`` for one that says that the credentials are wrong, and
     ``ServerVerificationError`` for a server that fails to prove itself.
 
-    An object of one's own needs these four members and nothing else under TLS. Without TLS it is
-    refused, unless it has a fifth one, ``shows_secret = False`` (see ``ShowsSecret``), or a name
-    of the library's own mechanisms that do not show their secret.
+    An object of your own needs these four members and nothing else under TLS. Without TLS it is
+    refused, unless it has a fifth one, ``shows_secret = False`` (see ``ShowsSecret``), or the
+    name of one of the library's own mechanisms that do not show their secret.
     """
 
     @property
@@ -40,11 +40,11 @@ class Mechanism(Protocol):
         ...
 
     def initial(self) -> bytes | None:
-        """What the client says first; ``None`` if the server has to begin."""
+        """Return what the client says first; ``None`` if the server has to begin."""
         ...
 
     def respond(self, challenge: bytes) -> bytes:
-        """The answer to a challenge of the server."""
+        """Return the answer to a challenge of the server."""
         ...
 
 
@@ -57,7 +57,7 @@ class ShowsSecret(Protocol):
 
     @property
     def shows_secret(self) -> bool:
-        """Whether who reads the octets can log in with them: such a mechanism needs TLS."""
+        """Whether anybody who reads the octets can log in with them: that needs TLS."""
         ...
 
 
@@ -75,7 +75,7 @@ class ReportsDetails(Protocol):
 class ChannelBinding:
     """The octets that tie a login to the TLS connection that it goes through (RFC 5056).
 
-    Raises ``LocalProtocolError`` for what is no name of a type, and for a binding to nothing.
+    Raises ``LocalProtocolError`` for a type that is not a name, and for data without octets.
     """
 
     type: str

@@ -13,7 +13,7 @@ from .users import Attempt, LoggedIn, Verdict, as_text
 __all__ = ["OAuthBearer", "ServerOAuthBearer", "ServerXOAuth2", "TokenSource", "XOAuth2"]
 
 _MAX_PORT = 65535
-# What a server says about a refusal is some strings; more than this is read by nobody.
+# A refusal is explained in a few short strings; nobody reads more than this.
 _MAX_DETAILS = 8192
 _MAX_BRACKETS = 32
 
@@ -101,9 +101,8 @@ class _OAuth:
 class XOAuth2(_OAuth):
     """XOAUTH2, as Google and Microsoft document it: an OAuth 2.0 access token for ``user``.
 
-    The token is shown to whoever reads along, so it belongs on TLS. Raises
-    ``LocalProtocolError`` for control characters, an empty name, and a token that is empty or
-    not printable ASCII.
+    Anybody who reads the octets sees the token, so it needs TLS. Raises ``LocalProtocolError`` for
+    control characters, an empty name, and a token that is empty or not printable ASCII.
     """
 
     __slots__ = ()
@@ -122,9 +121,9 @@ class OAuthBearer(_OAuth):
     """OAUTHBEARER (RFC 7628): an OAuth 2.0 access token (RFC 6750) for ``user``.
 
     ``host`` and ``port`` are those that the client connected to, for servers that ask for them.
-    An empty ``user`` leaves it to the token whose maildrop it is. The token is shown to whoever
-    reads along, so it belongs on TLS. Raises ``LocalProtocolError`` for control characters, a
-    port that is none, and a token that is empty or not printable ASCII.
+    With an empty ``user``, the token decides which maildrop is opened. Anybody who reads the
+    octets sees the token, so it needs TLS. Raises ``LocalProtocolError`` for control characters, a
+    number that is not a port, and a token that is empty or not printable ASCII.
     """
 
     __slots__ = ()

@@ -55,7 +55,7 @@ class _OneMessage:
 
 
 class Plain(_OneMessage):
-    """PLAIN (RFC 4616): the password in the clear, so it belongs on TLS.
+    """PLAIN (RFC 4616): the password in the clear, so it needs TLS.
 
     ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if they are ``str``; octets
     are sent as they are. ``authorization_id`` is whom to act as, if not ``user``. Raises

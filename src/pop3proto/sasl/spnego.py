@@ -19,7 +19,7 @@ __all__ = ["Gssapi", "Ntlm"]
 
 T = TypeVar("T")
 
-# What pyspnego's parsers let out for tokens that are none, besides its own errors.
+# Errors that pyspnego's parsers raise for malformed tokens, besides its own.
 _MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError)
 # RFC 4752 section 3.3: the bit for "no security layer".
 _NO_LAYER = 1
@@ -79,8 +79,8 @@ class Gssapi:
     """GSSAPI (RFC 4752), which is Kerberos: no password goes over the wire.
 
     ``host`` is the server's name as Kerberos knows it. Without ``user`` and ``password`` the
-    tickets of the caller are used. ``authorization_id`` is whose maildrop is opened, if it is not
-    that of the user. No security layer is asked for: that is TLS's part.
+    caller's tickets are used. ``authorization_id`` is whose maildrop is opened, if it is not that
+    of the user. No security layer is asked for, because that is what TLS is for.
 
     Raises ``LocalProtocolError`` if pyspnego or its Kerberos libraries are missing, or there is no
     ticket. The first message may make the operating system talk to the key distribution center.
@@ -88,7 +88,7 @@ class Gssapi:
 
     name = "GSSAPI"
     shows_secret = False
-    """Whether who reads the octets can log in with them."""
+    """Whether anybody who reads the octets can log in with them."""
 
     def __init__(
         self,
@@ -133,14 +133,14 @@ class Gssapi:
 
 
 class Ntlm:
-    """NTLM, as Microsoft's servers have it. No substitute for TLS: its hashes can be searched.
+    """NTLM, as Microsoft's servers have it. No substitute for TLS: its answers can be searched.
 
     Raises ``LocalProtocolError`` if pyspnego is missing.
     """
 
     name = "NTLM"
     shows_secret = False
-    """Whether who reads the octets can log in with them."""
+    """Whether anybody who reads the octets can log in with them."""
 
     def __init__(
         self, user: str | bytes, password: str | bytes | Secret, *, host: str = ""
