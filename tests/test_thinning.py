@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from tests.thinning import kept
 
+TESTS = Path(__file__).parent
 RUNTIMES, MODES, CASES = "abcdef", "xyz", [object() for _ in range(10)]
 
 
@@ -52,3 +55,16 @@ def test_no_runtime_has_much_more_to_do_than_another() -> None:
     ]
     assert sum(counts) == len(CASES)
     assert max(counts) - min(counts) <= 1
+
+
+def test_the_readme_names_every_thinned_test() -> None:
+    readme = (TESTS / "README.md").read_text(encoding="utf-8")
+    thinned = {
+        f"`{path.relative_to(TESTS).as_posix()}::{name}`"
+        for path in TESTS.glob("*/test_*.py")
+        for name in re.findall(
+            r"^@pytest\.mark\.thinned\n(?:@.*\n)*def (test_\w+)", path.read_text("utf-8"), re.M
+        )
+    }
+    assert thinned
+    assert set(re.findall(r"^\| (`\S+::test_\w+`) ", readme, re.M)) == thinned
