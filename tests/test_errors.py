@@ -288,3 +288,45 @@ def test_printable_cuts_long_text(text: str | bytes, limit: int, shown: str) -> 
 @pytest.mark.parametrize("text", ["\x1b" * 1_000_000, b"\xff" * 1_000_000, b"\x1b" * 1_000_000])
 def test_printable_is_short_whatever_is_escaped(text: str | bytes) -> None:
     assert len(printable(text)) <= 4 * 200 + 3
+
+
+TRANSIENT = {
+    BusyError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineError,
+    GreetingError,
+    LoginDelayError,
+    MaildropInUseError,
+    MaildropLockedError,
+    TemporaryServerError,
+}
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_whether_trying_again_can_help(cls: type[Pop3Error]) -> None:
+    assert cls("what failed").transient is (cls in TRANSIENT)
+
+
+@pytest.mark.parametrize(
+    ("code", "transient"),
+    [
+        ("IN-USE", True),
+        ("LOGIN-DELAY", True),
+        ("SYS/TEMP", True),
+        ("SYS/PERM", False),
+        ("X", False),
+    ],
+)
+def test_a_response_code_says_whether_trying_again_can_help(code: str, transient: bool) -> None:
+    reply = ErrorReply(Retr(1), "no", ResponseCode(code))
+    assert CommandError("no", reply=reply).transient is transient
+    assert AuthenticationError("no", reply=reply).transient is transient
+
+
+def test_an_error_takes_only_the_attributes_that_it_has() -> None:
+    assert LimitError("x", limit="a").limit == "a"
+    with pytest.raises(
+        TypeError, match=r"Pop3Error\(\) got an unexpected keyword argument 'limit'"
+    ):
+        Pop3Error("x", limit="a")

@@ -1,13 +1,15 @@
 """Every exception of pop3proto, below one base.
 
-A caller learns four things from each of them: what failed (the class and the message), at which
-command (``command``), whether the session can go on (``session_usable``), and what can be done
-about it (``hint``). No message, repr or attribute holds a secret, and text that came from the
-peer is escaped before it is put into a message.
+A caller learns five things from each of them: what failed (the class and the message), at which
+command (``command``), if the session can go on (``session_usable``), if trying the same again
+later can help (``transient``), and what can be done about it (``hint``). No message, repr or
+attribute holds a secret, and text that came from the peer is escaped before it is put into a
+message.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -49,12 +51,11 @@ __all__ = [
     "TlsUnavailableError",
     "TranscriptError",
     "printable",
-    "refusal_message",
 ]
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:
-    """``text`` with everything a terminal might act upon escaped, cut after ``limit`` characters.
+    """Return ``text`` fit for a terminal: controls escaped, cut after ``limit`` characters.
 
     Octets are read as UTF-8; whatever is not UTF-8, is a control, or changes the direction of
     writing comes out as a backslash escape.
@@ -81,17 +82,25 @@ class Pop3Error(Exception):
 
     session_usable: ClassVar[bool] = True
     """Whether the same connection may be used for the next command."""
+    transient: bool = False
+    """Whether trying the same again later can help, over a new connection if need be."""
     hint: str = ""
     """What the caller can do, in a sentence; empty where the message says it all."""
 
     def __init__(
-        self, message: str = "", *, command: Command[Any] | None = None, hint: str | None = None
+        self, message: str = "", *, command: Command[Any] | None = None, **details: Any
     ) -> None:
+        """Take the ``hint``, and the attributes that the class has besides, by name."""
         super().__init__(message)
         self.command = command
         """The command at which it happened, or ``None`` where none was concerned."""
-        if hint is not None:
-            self.hint = hint
+        for name, content in details.items():
+            if not hasattr(type(self), name):
+                raise TypeError(
+                    f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
+                )
+            if content is not None:
+                setattr(self, name, content)
 
     def __str__(self) -> str:
         message = str(self.args[0]) if self.args else ""
@@ -120,42 +129,22 @@ class RemoteProtocolError(ProtocolError):
 
     session_usable = False
     hint = "open a new connection; deletions of the old one were not made"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        hint: str | None = None,
-        fault: Fault | None = None,
-    ) -> None:
-        super().__init__(message, command=command, hint=hint)
-        self.fault = fault
-        """The fault that would have been tolerated under another ``Leniency``, if it is one."""
+    fault: Fault | None = None
+    """The fault that would have been tolerated under another ``Leniency``, if it is one."""
 
 
 class LimitError(RemoteProtocolError):
     """The peer passed one of the ``Limits``; the connection is dead."""
 
     hint = "raise the limit that is named, if the peer is to be trusted with it"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        limit: str = "",
-        value: int = 0,
-    ) -> None:
-        super().__init__(message, command=command)
-        self.limit = limit
-        """The name of the limit, as ``Limits`` spells it."""
-        self.value = value
-        """What it was set to."""
+    limit: str = ""
+    """The name of the limit, as ``Limits`` spells it."""
+    value: int = 0
+    """What it was set to."""
 
 
 class StlsInjectionError(RemoteProtocolError):
-    """Octets came behind STLS in the clear: somebody writes into the stream (RFC 2595).
+    """Octets came after STLS in the clear: somebody writes into the stream (RFC 2595).
 
     They were not parsed and never will be. The connection is dead.
     """
@@ -167,28 +156,20 @@ class ConnectionLostError(Pop3Error, ConnectionError):
     """The stream ended, or failed, before the session was over; the connection is dead."""
 
     session_usable = False
+    transient = True
     hint = "connect again; only QUIT deletes, so see which messages are still there"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        octets_received: int = 0,
-        pending_deletions: int = 0,
-    ) -> None:
-        super().__init__(message, command=command)
-        self.octets_received = octets_received
-        """Octets of the unfinished message body that had been handed out when it broke off."""
-        self.pending_deletions = pending_deletions
-        """Messages that were marked as deleted, and that no QUIT is known to have deleted: they
-        are kept if QUIT was not sent."""
+    octets_received: int = 0
+    """Octets of the unfinished message body that had been handed out when it broke off."""
+    pending_deletions: int = 0
+    """Messages that were marked as deleted, and that no QUIT is known to have deleted: they
+    are kept if QUIT was not sent."""
 
 
 class ConnectError(Pop3Error, ConnectionError):
     """No connection to the server could be made."""
 
     session_usable = False
+    transient = True
     hint = "check host, port and network"
 
 
@@ -209,26 +190,18 @@ class DeadlineError(Pop3Error, TimeoutError):
     """The peer let a deadline pass; the connection is dead."""
 
     session_usable = False
+    transient = True
     hint = "connect again, or give the phase that is named more time"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        phase: str = "",
-        seconds: float = 0.0,
-    ) -> None:
-        super().__init__(message, command=command)
-        self.phase = phase
-        """The phase, as ``Timeouts`` names it: ``connect``, ``tls``, ``greeting``, ..."""
-        self.seconds = seconds
-        """How long was waited, in seconds."""
+    phase: str = ""
+    """The phase, as ``Timeouts`` names it: ``connect``, ``tls``, ``greeting``, ..."""
+    seconds: float = 0.0
+    """How long was waited, in seconds."""
 
 
 class BusyError(Pop3Error):
     """A second call was made while another one of the same client was still running."""
 
+    transient = True
     hint = "finish or close the running call first"
 
 
@@ -238,19 +211,22 @@ class PlaintextAuthError(LocalProtocolError):
     hint = "use security=TLS or STLS; allow_plaintext_auth=True sends the password in the clear"
 
 
+# The response codes (RFC 2449 section 8.1, RFC 3206 section 4) of what passes.
+_PASSING = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP"})
+
+
 class CommandError(Pop3Error):
     """The server answered ``-ERR``; the session goes on unless the server closes it."""
 
+    reply: ErrorReply | None = None
+    """The answer itself."""
+
     def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        reply: ErrorReply | None = None,
+        self, message: str = "", *, command: Command[Any] | None = None, **details: Any
     ) -> None:
-        super().__init__(message, command=command)
-        self.reply = reply
-        """The answer itself."""
+        super().__init__(message, command=command, **details)
+        if self.code is not None and self.code.name in _PASSING:
+            self.transient = True
 
     @property
     def code(self) -> ResponseCode | None:
@@ -259,7 +235,7 @@ class CommandError(Pop3Error):
 
     @property
     def text(self) -> str:
-        """What the server wrote behind ``-ERR``, unescaped, without the response code."""
+        """What the server wrote after ``-ERR``, unescaped, without the response code."""
         return self.reply.text if self.reply is not None else ""
 
 
@@ -267,6 +243,7 @@ class GreetingError(CommandError):
     """The server greeted with ``-ERR``: it does not want to talk now."""
 
     session_usable = False
+    transient = True
     hint = "try again later"
 
 
@@ -289,30 +266,23 @@ class CredentialsError(AuthenticationError):
 class MaildropInUseError(AuthenticationError):
     """The credentials may be right, but the maildrop is locked: ``[IN-USE]``."""
 
+    transient = True
     hint = "try again when the other session has ended"
 
 
 class LoginDelayError(AuthenticationError):
     """The last login was too short a time ago: ``[LOGIN-DELAY]`` (RFC 2449 section 8.1.1)."""
 
+    transient = True
     hint = "try again later"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        reply: ErrorReply | None = None,
-        seconds: int | None = None,
-    ) -> None:
-        super().__init__(message, command=command, reply=reply)
-        self.seconds = seconds
-        """The delay that the server announces in its capabilities, or ``None``."""
+    seconds: int | None = None
+    """The delay that the server announces in its capabilities, or ``None``."""
 
 
 class TemporaryServerError(AuthenticationError):
     """The server has a fault that passes: ``[SYS/TEMP]`` (RFC 3206 section 4)."""
 
+    transient = True
     hint = "try again later"
 
 
@@ -326,18 +296,8 @@ class OAuthError(AuthenticationError):
     """The server refused an access token (RFC 7628 section 3.2.2)."""
 
     hint = "get a new access token, with the scope that the details name"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        command: Command[Any] | None = None,
-        reply: ErrorReply | None = None,
-        details: Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(message, command=command, reply=reply)
-        self.details: Mapping[str, object] = details or {}
-        """What the server said in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
+    details: Mapping[str, object] = MappingProxyType({})
+    """What the server said in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
 
 
 class MechanismError(LoginError):
@@ -369,6 +329,7 @@ class MaildropError(Pop3Error):
 class MaildropLockedError(MaildropError):
     """Another session holds the maildrop (RFC 1939 section 4, RFC 2449 section 8.1.1)."""
 
+    transient = True
     hint = "try again when the other session has ended"
 
 

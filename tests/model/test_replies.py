@@ -13,6 +13,7 @@ from pop3proto import (
     CapaReply,
     Challenge,
     ErrorReply,
+    Extension,
     Greeting,
     Lang,
     LangReply,
@@ -374,3 +375,15 @@ def test_a_reply_does_not_show_the_secret_of_its_command() -> None:
 def test_the_answer_to_one_has_the_form_of_one(reply: Any) -> None:
     with pytest.raises(LocalProtocolError, match="the answer"):
         reply.to_bytes()
+
+
+def test_a_message_is_bytes_and_true_and_has_the_number_that_was_asked_for() -> None:
+    message = Message(Retr(7), b"text\r\n")
+    assert bytes(message) == b"text\r\n"
+    assert (len(message), message.number) == (6, 7)
+    assert Message(Retr("last"), b"").number == "last"
+    empty = Message(Retr(7), b"")
+    assert empty
+    assert len(empty) == 0
+    with pytest.raises(AttributeError):
+        _ = Message(Extension.multi("XTND XLST"), b"").number

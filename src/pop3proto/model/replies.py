@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
@@ -371,12 +371,27 @@ class Message:
         _set_message_content(self, content)
         _set_message_text(self, text)
 
+    @property
+    def number(self) -> int | str:
+        """The message that its command names."""
+        # Not every command has one: an extension raises AttributeError.
+        command: Any = self.command
+        return cast("int | str", command.message)
+
     def __len__(self) -> int:
-        """The length of ``content`` in octets."""
+        """Return the length of ``content`` in octets."""
         return len(self.content)
 
+    def __bool__(self) -> bool:
+        """Return true, although an empty message has the length 0."""
+        return True
+
+    def __bytes__(self) -> bytes:
+        """Return ``content``."""
+        return self.content
+
     def as_email(self) -> EmailMessage:
-        """The message parsed by the standard library, with ``email.policy.default``."""
+        """Return the message parsed by the standard library, with ``email.policy.default``."""
         # The email package takes longer to load than all of this one.
         from email import message_from_bytes
         from email.policy import default

@@ -63,9 +63,11 @@ def value(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> Any:
     defines itself is kept; ``__post_init__()`` runs after its fields are set. ``kw_only`` takes
     the fields of this class by name alone.
     """
-    if cls is None:
-        return lambda cls: _made(cls, kw_only)
-    return _made(cls, kw_only)
+
+    def make(cls: type[Any]) -> type[Any]:
+        return _made(cls, kw_only)
+
+    return make if cls is None else make(cls)
 
 
 def slot_setter(cls: type, name: str) -> Callable[[object, object], None]:
@@ -203,7 +205,7 @@ def _eq(self: Any, other: Any) -> Any:
 
 
 def _hash(self: Any) -> int:
-    return hash((type(self), self.__compared__(self)))
+    return hash((self.__class__, self.__compared__(self)))
 
 
 def _setattr(self: object, name: str, content: object) -> None:
