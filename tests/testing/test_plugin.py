@@ -40,7 +40,7 @@ def _nothing_else_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def outcome(pytester: pytest.Pytester, source: str) -> pytest.RunResult:
     pytester.makepyfile(IMPORTS + source)
-    return pytester.runpytest_subprocess(*PLUGIN, *STRICT)
+    return pytester.runpytest_inprocess(*PLUGIN, *STRICT)
 
 
 def test_a_server_and_its_maildrop(pytester: pytest.Pytester) -> None:

@@ -180,7 +180,9 @@ def test_client_and_script_that_wait_for_each_other() -> None:
 
 def test_what_comes_behind_the_end() -> None:
     with (
-        pytest.raises(ScriptError, match=r"behind the end(.|\n)*-- end of stream from client"),
+        pytest.raises(
+            ScriptError, match=r"after the end of the script(.|\n)*-- end of stream from client"
+        ),
         in_memory([(b"LANG en", OK)]) as client,
     ):
         choose(client, "en", "en")

@@ -40,9 +40,9 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     Raises ``OSError``, ``MaildropError`` and ``LocalProtocolError`` for what cannot be served.
     """
     users = _users(arguments.user or ["user"])
-    security = Security(arguments.security)
+    security = Security.of(arguments.security)
     if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
-        raise LocalProtocolError("--write-ca takes a certificate that is made, not --cert, and TLS")
+        raise LocalProtocolError("--write-ca needs TLS, and a certificate made here: no --cert")
     maildrops = _maildrops(arguments.source, users, write=arguments.write)
     messages = _count(maildrops, next(iter(users)))
     context = None
@@ -90,7 +90,7 @@ def _users(texts: list[str]) -> dict[str, str]:
         if not name:
             raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
         if name in users:
-            raise LocalProtocolError(f"--user {name} is there twice")
+            raise LocalProtocolError(f"--user {name} is given twice")
         default = os.environ.get(PASSWORD_VARIABLE)
         users[name] = password if mark else default or token_urlsafe(12)
     return users
@@ -99,9 +99,9 @@ def _users(texts: list[str]) -> dict[str, str]:
 def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> MaildropProvider:
     if write:
         if not _is_maildir(source):
-            raise LocalProtocolError("--write takes a Maildir")
+            raise LocalProtocolError("--write needs a Maildir")
         if len(users) > 1:
-            raise LocalProtocolError("--write takes one user")
+            raise LocalProtocolError("--write is for one user")
         return _OneMaildir(source)
     messages = dict(_identified(_messages(source)))
     maildrops = MemoryMaildrops(dict.fromkeys(users, ()))
@@ -152,7 +152,7 @@ def _messages(source: Path) -> Iterator[bytes]:
             raise MaildropError(f"there is no mbox: {source}") from error
         # An empty file is an mbox without messages; mailbox accepts any other file as one, too.
         if begun not in (b"", _FROM):
-            raise MaildropError(f"this is no mbox, which begins with 'From ': {source}")
+            raise MaildropError(f"not an mbox, which begins with 'From ': {source}")
         with closing(mailbox.mbox(source, create=False)) as box:
             for key in box.iterkeys():
                 yield box.get_bytes(key)

@@ -42,11 +42,11 @@ __all__ = ["LoginAnswer", "LoginCommand", "Logins"]
 LoginCommand: TypeAlias = User | Pass | Apop | Auth | AuthResponse | AuthCancel | AuthList
 LoginAnswer: TypeAlias = LoggedIn | Challenge | Ok | MechanismsReply | ErrorReply | None
 """A login, or an answer on the way to one; an ``ErrorReply`` to a command that could never have
-logged in; ``None`` for a wrong password, and whatever else is refused as one."""
+logged in; ``None`` for a wrong password, and for anything that is refused like one."""
 
 
 class Logins:
-    """What a client has to do to log in, and how far it has got."""
+    """The ways to log in, and the steps of a login so far."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Logins:
         self.users = Passwords(users) if isinstance(users, Mapping) else users
         self.secure = secure
         self.timestamp = self._chosen(timestamp, options)
-        """What APOP is computed with, or ``None`` if it is not offered."""
+        """The timestamp for APOP, or ``None`` if APOP is not offered."""
         self.auth: Auth | None = None
         """The AUTH command that is not over yet."""
         self.named: str | None = None
@@ -76,7 +76,8 @@ class Logins:
             # Here, because few servers need it.
             from secrets import token_hex
 
-            # RFC 1939 section 7: different each time; whoever can guess it can collect digests.
+            # RFC 1939 section 7: different each time. Digests for one that can be guessed could be
+            # collected beforehand.
             timestamp = f"<{token_hex(16)}@{options.host_name}>"
         if Greeting(timestamp).timestamp != timestamp:
             raise ValueError(f"a timestamp is a msg-id in angle brackets, not {timestamp!r}")

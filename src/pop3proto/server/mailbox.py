@@ -1,4 +1,4 @@
-"""A maildrop within TRANSACTION: what is marked as deleted, and the answers that follow from it."""
+"""A maildrop in TRANSACTION: the messages marked as deleted, and the answers to commands."""
 
 from __future__ import annotations
 

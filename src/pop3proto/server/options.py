@@ -1,4 +1,4 @@
-"""How a server behaves towards every client, and the part of it that CAPA announces."""
+"""Options of a server, and the capability list that follows from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ServerOptions"]
 
 @value(kw_only=True)
 class ServerOptions:
-    """How a server behaves towards every client."""
+    """The options of a server, the same for every client."""
 
     allow_plaintext_auth: bool = False
     """If logins that show the password are offered and taken without TLS (RFC 8314)."""

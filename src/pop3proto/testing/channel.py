@@ -26,12 +26,9 @@ class Channel:
         self._socket = sock
         self._idle_timeout = idle_timeout
         self._deadline = monotonic() + idle_timeout
-        self._waiting: list[bytes] = []
-        self._waiting_octets = 0
 
     def receive(self) -> bytes:
-        """Flush; return the next octets, or ``b""`` at the end of the stream."""
-        self.flush()
+        """Return the next octets, or ``b""`` at the end of the stream."""
         # The deadline is for a whole command, counted from the last answer: with a timeout for each
         # receive, a client could go on forever by sending an octet now and then.
         remaining = self._deadline - monotonic()
@@ -40,37 +37,18 @@ class Channel:
         self._socket.settimeout(remaining)
         return self._socket.recv(CHUNK)
 
-    def send(self, data: bytes, *, apart: bool = False) -> None:
-        """Send ``data``. Small pieces are held back until they reach 64 KiB, or for ``flush()``.
-
-        ``apart`` sends it at once, in a packet of its own.
-        """
-        if apart:
-            self.flush()
-        self._waiting.append(data)
-        self._waiting_octets += len(data)
-        if apart or self._waiting_octets >= CHUNK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send the data that was held back."""
-        if not self._waiting:
-            return
-        data = b"".join(self._waiting)
-        self._waiting.clear()
-        self._waiting_octets = 0
-        # A client that does not read has as long for each piece.
+    def send(self, data: bytes) -> None:
+        """Send ``data``, for which a client that does not read has ``idle_timeout`` seconds."""
         self._socket.settimeout(self._idle_timeout)
         self._socket.sendall(data)
         self._deadline = monotonic() + self._idle_timeout
 
     def close(self) -> None:
-        """Flush, shut down the sending side, and wait a moment for the client to close.
+        """Shut down the sending side, and wait a moment for the client to close.
 
         Never fails: the session is over by then.
         """
         with suppress(OSError):
-            self.flush()
             self._socket.shutdown(socket.SHUT_WR)
             self._deadline = monotonic() + min(_LINGER_SECONDS, self._idle_timeout)
             octets = 0

@@ -65,7 +65,7 @@ class ChaosStream:
         self.clock = clock or (own if isinstance(own, VirtualClock) else VirtualClock())
         """The clock on which the delays pass."""
         self.octets = 0
-        """How many octets have been handed out."""
+        """The number of octets that were returned."""
         self._stream = stream
         self._chunks = _chosen(rng) if rng is not None else _each(() if chunks is None else chunks)
         self._delays = _each(delays)

@@ -98,7 +98,7 @@ class Damage:
 
 @value
 class BrokenConversation:
-    """A session in which either side's octets have been tampered with.
+    """A session in which the octets of one side, or of both, are damaged.
 
     A client can send all of its commands after the greeting, before it reads another octet.
     """

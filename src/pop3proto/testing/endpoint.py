@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from ..errors import TlsError
 from ..server.actions import Action, Close, Delay, NeedData, Send, StartTls
+from ..server.maildrop import CHUNK
 from ..transports import Security
 
 if TYPE_CHECKING:
@@ -59,13 +60,14 @@ class Endpoint(Generic[S]):
         secured: Callable[[S, ssl.SSLObject], None] | None = None,
     ) -> None:
         self.session = session
-        """What answers."""
+        """The session that answers."""
         self.error: OSError | None = None
         """The ``ssl.SSLError`` that ended TLS; ``Close`` follows the alert for the client."""
         self._context = context
         self._secured = secured
         self._pipe: TlsPipe | None = None
         self._received: list[bytes] = []
+        self._waiting: list[bytes] = []
         self._actions = self._act(implicit=security is Security.TLS)
 
     def next_action(self) -> NetworkAction:
@@ -82,12 +84,16 @@ class Endpoint(Generic[S]):
                 yield from self._handshake()
             while True:
                 action = self.session.next_action()
+                if type(action) is Send:
+                    self._waiting.append(action.data)
+                    if sum(map(len, self._waiting)) < CHUNK:
+                        continue
+                yield from self._flush()
                 match action:
                     case Send(data):
-                        if self._pipe is not None:
-                            # A packet of its own stays one, under TLS as well.
-                            action = type(action)(self._pipe.send(data))
-                        yield action
+                        # A packet of its own stays one, under TLS as well.
+                        if type(action) is not Send:
+                            yield type(action)(self._on_the_wire(data))
                     case NeedData():
                         yield from self._read()
                     case StartTls():
@@ -105,6 +111,15 @@ class Endpoint(Generic[S]):
             return
         if self._pipe is not None and (closing := self._pipe.close()):
             yield Send(closing)
+
+    def _on_the_wire(self, data: bytes) -> bytes:
+        return data if self._pipe is None else self._pipe.send(data)
+
+    def _flush(self) -> Iterator[NetworkAction]:
+        # Small answers go together: a record of TLS for each takes many times the time.
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            yield Send(self._on_the_wire(b"".join(waiting)))
 
     def _handshake(self) -> Iterator[NetworkAction]:
         if self._context is None:

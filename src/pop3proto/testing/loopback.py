@@ -22,7 +22,6 @@ from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
 from .channel import Channel
 from .endpoint import Endpoint
-from .packets import Packet
 from .sessions import Mail, Mechanisms, Sessions, Users
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _MAX_CONNECTIONS = 256
 
 
 class _DisconnectedError(Exception):
-    """The connection has failed, not the code that answers."""
+    """The connection has failed, rather than the code that answers."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
@@ -53,7 +52,7 @@ def _connection_faults() -> Generator[None, None, None]:
 
 
 class SessionSource(Protocol):
-    """Where a running server has its sessions from; see ``Sessions``."""
+    """Makes the sessions of a running server; see ``Sessions``."""
 
     @property
     def commands(self) -> list[str]: ...
@@ -82,16 +81,15 @@ class LoopbackServer:
         self.host = host
         """The address that it listens on."""
         self.security = Security.of(security)
-        """How connections are secured: as ``connect()`` has to be told."""
+        """The security of its connections, as ``connect()`` has to be told."""
         self.tls_context = tls_context
-        """What the server shakes hands with; ``None`` without TLS."""
+        """The TLS context of the server; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
-        """Who issued the server's certificate, if that was made here."""
+        """The issuer of the server's certificate, if it was made here."""
         self.sessions: list[ServerSession] = []
-        """The sessions so far, in the order of their connections; see what they say of
-        themselves."""
+        """The sessions so far, in the order of their connections."""
         self.disconnects: list[OSError] = []
-        """How connections have failed: resets, timeouts, broken TLS."""
+        """The errors by which connections have failed: resets, timeouts, broken TLS."""
         self.errors: list[BaseException] = []
         """Faults of the code that answers. ``serve()`` raises them when it ends."""
         self._source = source
@@ -121,7 +119,7 @@ class LoopbackServer:
 
     @property
     def commands(self) -> list[str]:
-        """What clients have sent so far, a line each, without secrets and line ends.
+        """The commands that clients have sent so far, as text without secrets and line ends.
 
         A password, a proof of one, and whatever is sent within AUTH is ``<secret>``.
         """
@@ -152,14 +150,14 @@ class LoopbackServer:
         return connect(self.host, self.port, security=self.security, **settings)
 
     def client_context(self) -> ssl.SSLContext:
-        """A new context for a client that trusts this server's certificate, and no other.
+        """Return a new context for a client that trusts this server's certificate, and no other.
 
         Raises ``ValueError`` if the server has no certificate that was made here.
         """
         return client_context(self.certificate_authority)
 
     def wait_until_idle(self, timeout: float = 10.0) -> None:
-        """Wait until every connection is closed and every maildrop released.
+        """Wait until each connection is closed and each maildrop released.
 
         Raises ``TimeoutError`` if that takes longer than ``timeout`` seconds.
         """
@@ -168,7 +166,7 @@ class LoopbackServer:
                 raise TimeoutError(f"{len(self._connections)} connections are still open")
 
     def close(self) -> None:
-        """Close the listening socket and every connection, and wait for their threads."""
+        """Close the listening socket and all connections, and wait for their threads."""
         self._closing.set()
         self._waker.close()
         failure = self._accepting.exception()
@@ -183,7 +181,7 @@ class LoopbackServer:
 
     def _accept_all(self) -> None:
         with selectors.DefaultSelector() as selector, self._listener, self._wakened:
-            # Otherwise a client that is gone again would make accept() wait for the next one.
+            # Otherwise a client that has left again would make accept() wait for the next one.
             self._listener.setblocking(False)
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._wakened, selectors.EVENT_READ)
@@ -229,14 +227,12 @@ class LoopbackServer:
             match action:
                 case Send(data):
                     with _connection_faults():
-                        channel.send(data, apart=isinstance(action, Packet))
+                        channel.send(data)
                 case NeedData():
                     with _connection_faults():
                         data = channel.receive()
                     endpoint.receive_data(data)
                 case Delay(seconds):
-                    with _connection_faults():
-                        channel.flush()
                     self._closing.wait(seconds)
                 case Close():
                     channel.close()
@@ -246,7 +242,7 @@ class LoopbackServer:
 
 
 class Serving:
-    """What ``serve()`` returns, for ``with`` and for ``async with``."""
+    """The result of ``serve()``, for ``with`` and for ``async with``."""
 
     def __init__(self, running: AbstractContextManager[LoopbackServer]) -> None:
         self._running = running
@@ -263,7 +259,7 @@ class Serving:
         self._running.__exit__(kind, error, traceback)
 
     async def __aenter__(self) -> LoopbackServer:
-        # Its threads take some milliseconds to start and to end, whatever the loop has to do.
+        # The threads take a few milliseconds to start and to end, which a loop can spare.
         return self.__enter__()
 
     async def __aexit__(
@@ -307,15 +303,14 @@ def serve(
     a mapping to passwords or an ``Authenticator``. ``security`` is a ``Security``, or its value
     as text. ``mechanisms`` says how clients may log in; as a function of the TLS connection
     (``None`` in the clear) it can offer what depends on that, as channel binding and client
-    certificates do. ``Security.TLS`` and ``STLS`` use a certificate that is made on
-    the spot, which takes ``pip install pop3proto[testing]``, or ``tls_context``;
-    ``client_context()`` trusts the former. With ``PLAINTEXT``, passwords are only taken if
-    ``options`` allow it. ``idle_timeout`` is how many seconds a client may take for a command,
-    for a handshake, or for reading 64 KiB (RFC 1939 section 3 wants 600 at the least); then it is
-    disconnected, and nothing is deleted. 256 clients are served at once, more have to wait.
-    ``host`` and ``port`` are for a server that is to be found at another address; this one is
-    made for tests, and not for the network. ``quirks`` is what it does wrong on purpose, as
-    values of ``Quirk`` or as their names.
+    certificates do. ``Security.TLS`` and ``STLS`` use ``tls_context``, or a certificate that is
+    made for the occasion, which takes ``pip install pop3proto[testing]``; ``client_context()``
+    trusts that. With ``PLAINTEXT``, passwords are only taken if ``options`` allow it.
+    ``idle_timeout`` is the time in seconds that a client may take for a command, for a handshake,
+    or for reading 64 KiB (RFC 1939 section 3 demands at least 600); then it is disconnected, and
+    nothing is deleted. 256 clients are served at once, more have to wait. ``host`` and ``port``
+    say where to listen; the server is made for tests, and not for a network. ``quirks`` are the
+    things that it does wrong on purpose, as values of ``Quirk`` or as their names.
 
     When the block ends, every connection is closed, and an error in the code that answered
     (a maildrop's, say) is raised, or noted in the exception that ended the block.

@@ -37,11 +37,11 @@ S_co = TypeVar("S_co", bound=AnsweringSession, covariant=True)
 class MemoryStream(Generic[S_co]):
     """A ``Stream`` whose other end is ``session``; ``memory_stream()`` makes it.
 
-    Its coroutines never suspend, so that it serves the clients of every runtime, the blocking one
-    as well. The session runs ahead of the client by some 64 KiB of answers. Where a client would
-    have to wait for ever, its deadline passes at once: ``receive()`` raises ``TimeoutError``.
-    Where the server takes its time, that passes on ``clock``, and nobody waits: up to the
-    deadline, if that is sooner.
+    Its coroutines never suspend, so it serves the clients of every runtime, the blocking one
+    included. The session runs ahead of the client by some 64 KiB of answers. Where a client would
+    have to wait forever, its deadline passes at once: ``receive()`` raises ``TimeoutError``. Time
+    that the server takes passes on ``clock``, up to the deadline if that is sooner, and nobody
+    waits for it.
 
     A fault of the code that answers (a maildrop's, say) comes out of ``send()``, ``receive()`` or
     ``aclose()`` as it is.
@@ -58,17 +58,17 @@ class MemoryStream(Generic[S_co]):
         clock: VirtualClock | None = None,
     ) -> None:
         self.session: S_co = session
-        """What answers; see what it says of itself."""
+        """The session that answers."""
         self.security = Security.of(security)
-        """How the connection is secured: as ``start()`` has to be told."""
+        """The security of the connection, as ``start()`` has to be told."""
         self.tls_context = tls_context
-        """What the server shakes hands with; ``None`` without TLS."""
+        """The TLS context of the server; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
-        """Who issued the server's certificate, if that was made here."""
+        """The issuer of the server's certificate, if it was made here."""
         self.clock = clock or VirtualClock()
         """The time that passes while the server does nothing on purpose."""
         self.delayed = 0.0
-        """For how many seconds the server has decided to do nothing, all in all."""
+        """The seconds that the server has decided to do nothing, in total."""
         self.closed = False
         """True after the client has closed the stream."""
         self._endpoint = Endpoint(
@@ -76,8 +76,7 @@ class MemoryStream(Generic[S_co]):
         )
         self._inbound = bytearray()
         self._ended = False
-        # What each receive() returns, in pieces; nothing may be added to the last one if that was
-        # sent by itself.
+        # Each entry is returned by one receive(), and may still grow, unless it has to be apart.
         self._outbound: deque[list[bytes]] = deque()
         self._outbound_octets = 0
         self._sealed = False
@@ -91,7 +90,7 @@ class MemoryStream(Generic[S_co]):
         return self._endpoint.error
 
     def client_context(self) -> ssl.SSLContext:
-        """A new context for a client that trusts this server's certificate, and no other.
+        """Return a new context for a client that trusts this server's certificate, and no other.
 
         The certificate is for ``localhost`` and ``127.0.0.1``. Raises ``ValueError`` if the
         server has no certificate that was made here.
@@ -101,7 +100,7 @@ class MemoryStream(Generic[S_co]):
         return client_context(self.certificate_authority)
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        """Let the server have ``data``; once it has closed, nobody does.
+        """Hand ``data`` to the server; after it has closed, it is lost.
 
         Raises ``OSError`` if this end is closed.
         """
@@ -111,10 +110,10 @@ class MemoryStream(Generic[S_co]):
         self._advance()
 
     async def receive(self, timeout: float | None) -> bytes:
-        """What the server says next, ``b""`` at the end.
+        """Return the next octets of the server, ``b""`` at the end.
 
-        Raises ``TimeoutError``, at once, if the server waits for the client, and, when only that
-        time has passed on ``clock``, if it says nothing within ``timeout`` seconds.
+        Raises ``TimeoutError`` at once if the server waits for the client, and if it says nothing
+        within ``timeout`` seconds of ``clock``.
         """
         if self.closed:
             raise ConnectionAbortedError("the stream is closed")
@@ -131,7 +130,7 @@ class MemoryStream(Generic[S_co]):
         return data
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Let time pass until the server goes on; what is left of ``timeout``."""
+        """Let time pass until the server goes on; return the rest of ``timeout``."""
         idle = self._idle_until - self.clock.now()
         if idle <= 0:
             raise TimeoutError("the server waits for the client, nothing would ever come")
@@ -142,7 +141,7 @@ class MemoryStream(Generic[S_co]):
         return None if timeout is None else timeout - idle
 
     async def aclose(self) -> None:
-        """Close; the server still takes what was sent. Closing twice is no error."""
+        """Close; the server still takes what was sent. Closing twice is not an error."""
         if self.closed:
             return
         self.closed = self._ended = True
@@ -156,7 +155,7 @@ class MemoryStream(Generic[S_co]):
             self._end()
 
     def abort(self) -> None:
-        """Close; what the server has not answered yet, it never does."""
+        """Close at once; the server answers nothing more."""
         self.closed = True
         self._end()
 
@@ -233,10 +232,10 @@ def memory_stream(
     True
 
     The arguments are those of ``serve()``. Without TLS, which is the default here, the server
-    takes passwords only if ``options`` allow them, and the client if ``allow_plaintext_auth`` does.
-    With TLS or STLS both ends do all of the handshake, in memory. The time that the server takes
-    on purpose (``failed_login_delay``, ``latency``, that of a quirk) passes on ``clock``, which
-    counts against the client's deadlines, and which nobody waits for.
+    takes passwords only if ``options`` allow them, and the client sends them only with
+    ``allow_plaintext_auth``. With TLS or STLS both ends do the whole handshake, in memory. The
+    time that the server takes on purpose (``failed_login_delay``, ``latency``, that of a quirk)
+    passes on ``clock``: it counts against the client's deadlines, and nobody waits for it.
 
     Raises what ``serve()`` raises.
     """

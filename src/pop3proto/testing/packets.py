@@ -1,4 +1,4 @@
-"""What servers for tests ask for beyond what every server's session does."""
+"""An action of servers for tests, besides those of every session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Packet"]
 
 @value
 class Packet(Send):
-    """Send these octets by themselves, in a packet of their own, and a record of TLS.
+    """Send these octets by themselves, in a packet and a TLS record of their own.
 
-    Whoever takes it for a ``Send`` sends the same octets, if perhaps with others.
+    Code that takes it for a ``Send`` sends the same octets, perhaps together with others.
     """

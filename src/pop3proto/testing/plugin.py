@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pop3_maildrop(
     request: pytest.FixtureRequest, pop3_server_options: dict[str, Any]
 ) -> MemoryMaildrops:
-    """The maildrops of ``pop3_server``: one without messages for each user who may log in."""
+    """Return the maildrops of ``pop3_server``, an empty one for each user who may log in."""
     from ..server import MemoryMaildrops
 
     users: Any = _chosen(request, pop3_server_options).get("users")
@@ -61,7 +61,7 @@ def pop3_maildrop(
 
 @pytest.fixture
 def pop3_server_options() -> dict[str, Any]:
-    """Keyword arguments of ``serve()`` for ``pop3_server``; override it to change them."""
+    """Return keyword arguments of ``serve()`` for ``pop3_server``; override it to change them."""
     return {}
 
 
@@ -71,7 +71,7 @@ def pop3_server(
     pop3_maildrop: MemoryMaildrops,
     pop3_server_options: dict[str, Any],
 ) -> Iterator[LoopbackServer]:
-    """A server on 127.0.0.1 for the length of a test, with STLS if nothing else is said.
+    """Run a server on 127.0.0.1 for the length of a test, with STLS if nothing else is said.
 
     A wrong password is answered at once, and without TLS passwords are taken, unless ``options``
     says something else. A fault of the code that answers fails the test when it is over.

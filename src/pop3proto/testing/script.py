@@ -1,4 +1,4 @@
-"""Servers that know what the client is going to say, and fail the test if it says anything else."""
+"""Servers that know what the client is going to say, and fail the test if it says another thing."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ class ScriptError(AssertionError):
         said = "\n  ".join(["the conversation:", *shown])
         super().__init__(f"{problem}\nthe script goes on with: {expected}\n{said}")
         self.problem = problem
-        """What the client has done."""
+        """The fault of the client."""
         self.expected = expected
-        """What should have come next, as in the text form of a transcript."""
+        """The next step of the script, as in the text form of a transcript."""
         self.transcript = transcript
-        """What was said, from the beginning; what deviates comes last."""
+        """The conversation from the beginning; the deviation comes last."""
 
 
 @value
 class _Line:
-    """What the client is to send: a line, or the part of one that a transcript ends with."""
+    """A line that the client is to send, or the part of one that a transcript ends with."""
 
     pattern: re.Pattern[bytes]
     end: bytes
     shown: str
     octets: int | None = None
-    """How many octets it is, if no line end tells."""
+    """The number of octets, if there is no line end."""
 
     @classmethod
     def of(cls, data: bytes) -> _Line:
@@ -94,12 +94,12 @@ class _Line:
         return cls(re.compile(pattern, re.DOTALL), end, _shown(Line("client", data)), octets)
 
     def next_in(self, heard: bytearray) -> bytes | None:
-        """What is to be compared with it; ``None`` if more has to come."""
+        """Return the octets to compare with it; ``None`` if more have to come."""
         octets = self.octets or heard.find(b"\n") + 1
         return bytes(heard[:octets]) if 0 < octets <= len(heard) else None
 
     def matches(self, said: bytes) -> bool:
-        """Whether the client has said it."""
+        """Return ``True`` if the client has said it."""
         content = said.removesuffix(self.end)
         return said.endswith(self.end) and self.pattern.fullmatch(content) is not None
 
@@ -151,7 +151,7 @@ class ScriptedSession:
     def __init__(self, script: Script, *, greeting: bytes = GREETING) -> None:
         self._steps = deque(_steps(script, greeting))
         self.security = _security(self._steps)
-        """How the client has to secure the connection."""
+        """The security that the client has to use."""
         if self.security is Security.TLS:
             self._steps.popleft()
         self._recorder = Recorder("server")
@@ -165,34 +165,34 @@ class ScriptedSession:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of the script is left but the end of the stream."""
+        """True if nothing of the script is left but the end of the stream."""
         return all(isinstance(step, EndOfStream) for step in self._steps)
 
     @property
     def transcript(self) -> Transcript:
-        """What has been said, without the secrets."""
+        """The conversation so far, without secrets."""
         return self._recorder.transcript
 
     def check_finished(self) -> None:
-        """Raise ``ScriptError`` if the client has not come to the end of the script."""
+        """Raise ``ScriptError`` if the client has not reached the end of the script."""
         if not self.finished:
             raise self._deviation("the client has stopped before the end of the script")
 
     def receive_data(self, data: bytes) -> None:
-        """Take octets that arrived; none at all says that the stream has ended."""
+        """Take octets that arrived; ``b""`` is the end of the stream."""
         self._heard += data
         self._ended = self._ended or not data
 
     def tls_established(self) -> None:
-        """Say that the TLS handshake that ``StartTls`` asked for has succeeded."""
+        """Take note that the TLS handshake that ``StartTls`` asked for has succeeded."""
         self._recorder.tls_established()
 
     def close(self) -> None:
-        """Say that the connection is gone. See ``finished`` for whether it was used up."""
+        """Take note that the connection is gone. ``finished`` says if the script was played."""
         self._ended = True
 
     def next_action(self) -> Action:
-        """What is to be done next. Once it is ``Close``, it stays that."""
+        """Return what to do next. Once it is ``Close``, it stays that."""
         while self._steps:
             step = self._steps[0]
             if isinstance(step, _Line) and not self._hear(step):
@@ -211,11 +211,11 @@ class ScriptedSession:
             if isinstance(step, Line) and step.data:
                 self._recorder.sent(step.data)
                 return Send(step.data)
-        self._refuse_what_came("the client has gone on behind the end of the script")
+        self._refuse_what_came("the client has gone on after the end of the script")
         return Close() if self._ended else NeedData()
 
     def second_connection(self) -> ScriptError:
-        """What it is if the client connects again."""
+        """Return the error for a client that connects again."""
         return self._deviation("the client has connected a second time")
 
     def _refuse_what_came(self, problem: str) -> None:
@@ -224,7 +224,7 @@ class ScriptedSession:
             raise self._deviation(problem)
 
     def _hear(self, line: _Line) -> bool:
-        """Whether the client has said ``line``, rather than nothing yet."""
+        """Return ``True`` if the client has said ``line``, ``False`` if nothing yet."""
         said = line.next_in(self._heard)
         if said is not None:
             self._recorder.received(said)
@@ -269,7 +269,7 @@ class ScriptedStream(MemoryStream[ScriptedSession]):
             self.session.check_finished()
 
     async def receive(self, timeout: float | None) -> bytes:
-        """What the script says next, ``b""`` at the end.
+        """Return what the script says next, ``b""`` at the end.
 
         Raises ``ScriptError`` where client and script would wait for each other.
         """
@@ -286,17 +286,17 @@ def scripted(
     greeting: bytes = GREETING,
     tls_context: ssl.SSLContext | None = None,
 ) -> ScriptedStream:
-    """A stream to a server that answers what ``script`` says, if the client keeps to it.
+    """Return a stream to a server that answers as ``script`` says, if the client keeps to it.
 
-    ``script`` is a list of turns, such as ``(b"STAT", b"+OK 0 0\\r\\n")``, behind ``greeting``,
-    which may be all that is said; or a ``Transcript``, which has a greeting of its own. What a
-    ``Recorder`` has redacted in a line of the client's can be anything: ``PASS <redacted>`` is
-    any password. Where a transcript says that TLS was established, there is a handshake, with a
-    certificate that is made on the spot or ``tls_context``; leave these entries out to have the
-    rest in the clear.
+    ``script`` is a list of turns, such as ``(b"STAT", b"+OK 0 0\\r\\n")``, after ``greeting``, and
+    may be empty; or a ``Transcript``, which has a greeting of its own. Whatever a ``Recorder`` has
+    redacted in a line of the client can be anything: ``PASS <redacted>`` is any password. Where a
+    transcript says that TLS was established, there is a handshake, with ``tls_context`` or a
+    certificate that is made for the occasion; leave these entries out to have the rest in the
+    clear.
 
-    Where the client does not keep to it, its own call raises ``ScriptError``. A turn of text
-    instead of octets raises ``TypeError`` at once.
+    Where the client does not keep to it, the client's own call raises ``ScriptError``. A turn of
+    text instead of octets raises ``TypeError`` at once.
 
     >>> from pop3proto.transports import ClientOptions
     >>> from pop3proto.transports.blocking import Client
@@ -323,7 +323,7 @@ def scripted(
 
 
 class _OneConnection:
-    """Where a ``LoopbackServer`` has the one session of a script from."""
+    """Makes the one session of a script for a ``LoopbackServer``."""
 
     only_user: str | None = None
 
@@ -361,8 +361,8 @@ def serve_script(
 
     The arguments are those of ``scripted()``. When the client does not keep to the script, the
     connection is closed; when the ``with`` block ends, ``ScriptError`` is raised, or noted in
-    the exception that ended the block. So it is if the script was not played to its end, or a
-    second connection was made.
+    the exception that ended the block. The same happens if the script was not played to its end,
+    or if a second connection was made.
     """
     # Scripts in memory are played where there are no sockets, too.
     from .certificates import tls_for

@@ -1,4 +1,4 @@
-"""The sessions of a server for tests: what they answer from, and what they were told."""
+"""The sessions of a server for tests: their maildrops, and the commands that they have got."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Mail", "Mechanisms", "Sessions", "Users"]
 
 Mail: TypeAlias = MaildropProvider | Mapping[str, Iterable[bytes]]
-"""What a server answers from: maildrops, or the messages of each user."""
+"""Maildrops for a server to answer from, or the messages of each user."""
 Users: TypeAlias = Authenticator | Mapping[str, str]
-"""Who may log in: an authenticator, or the password of each user."""
+"""An authenticator, which says who may log in, or the password of each user."""
 Mechanisms: TypeAlias = (
     "Iterable[ServerMechanism] | Callable[[ssl.SSLObject | None], Iterable[ServerMechanism]] | None"
 )
@@ -43,7 +43,7 @@ _MOST_SHOWN = 10_000
 
 
 class Sessions:
-    """Makes the sessions of one server, and keeps what their clients have sent.
+    """Makes the sessions of one server, and keeps the commands of their clients.
 
     Raises ``TypeError`` for arguments that do not say who may log in.
     """
@@ -62,11 +62,11 @@ class Sessions:
         quirks: Iterable[Quirk | str] = (),
     ) -> None:
         self.maildrops = MemoryMaildrops(mail) if isinstance(mail, Mapping) else mail
-        """What the sessions answer from."""
+        """The maildrops that the sessions answer from."""
         self.users = _who_may_log_in(self.maildrops, password, users)
-        """Who may log in."""
+        """The judge of passwords, or the passwords."""
         self.commands: list[str] = []
-        """What clients have sent so far, a line each, without secrets."""
+        """The commands that clients have sent so far, without secrets."""
         self._security = security
         # An iterator would be used up by the first session.
         self._mechanisms = (

@@ -1,8 +1,8 @@
-"""Hypothesis strategies for whoever tests a program that speaks POP3.
+"""Hypothesis strategies for tests of programs that speak POP3.
 
-They take ``pip install pop3proto[hypothesis]``. What they make is legal, and as awkward as the
-RFCs allow; ``broken()`` and ``broken_conversations()`` make what is not, ``disturbances()`` bad
-networks. What a failing example shrinks to has no more damage than it takes to fail.
+They need ``pip install pop3proto[hypothesis]``. Their values are legal, and as awkward as the RFCs
+allow; those of ``broken()`` and ``broken_conversations()`` are not, and ``disturbances()`` makes
+bad networks. A failing example shrinks to one with no more damage than it takes to fail.
 
 >>> from hypothesis import given
 >>> @given(conversations())
@@ -102,9 +102,9 @@ _Answers: TypeAlias = SearchStrategy[list[ServerReply]]
 
 
 def texts(max_size: int = 60) -> SearchStrategy[str]:
-    """What can stand behind a status indicator: no control characters, no blanks at the end.
+    """Make texts of status lines: no control characters, no blanks at the end.
 
-    ``max_size`` counts characters; of 100 every one fits a status line.
+    ``max_size`` counts characters; every text of 100 fits a status line.
     """
     printable = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))
     return st.text(printable, max_size=max_size).map(lambda text: text.rstrip(" "))
@@ -302,7 +302,7 @@ _POSITIVE: dict[ReplyShape, Callable[[Command[Any]], _Answers]] = {
 
 @st.composite
 def exchanges(draw: DrawFn) -> Exchange:
-    """A command that leaves TRANSACTION as it is, and an answer to it."""
+    """Make a command that leaves TRANSACTION as it is, and an answer to it."""
     command = draw(commands())
     return Exchange(command, tuple(draw(replies(command))))
 
@@ -335,8 +335,8 @@ def _auth_logins(draw: DrawFn) -> tuple[Exchange, ...]:
 def conversations(draw: DrawFn, max_exchanges: int = 6, *, one_round: bool = False) -> Conversation:
     """Sessions that log in, ask for this and that, and quit.
 
-    With ``one_round`` every command can be sent at once behind the greeting, so that nobody logs
-    in with AUTH.
+    With ``one_round`` all commands can be sent at once after the greeting, so nobody logs in with
+    AUTH.
     """
     before = draw(replies(Capa()))
     first = (Exchange(Capa(), tuple(before)),) if draw(st.booleans()) else ()
@@ -349,7 +349,7 @@ def conversations(draw: DrawFn, max_exchanges: int = 6, *, one_round: bool = Fal
 
 @st.composite
 def chunkings(draw: DrawFn, data: bytes) -> Sequence[bytes]:
-    """``data`` cut into chunks of at least one octet."""
+    """Cut ``data`` into chunks of at least one octet."""
     cuts = draw(st.lists(st.integers(0, len(data)), max_size=12))
     edges = [0, *sorted(cuts), len(data)]
     return [data[start:end] for start, end in pairwise(edges) if start < end]
@@ -357,9 +357,9 @@ def chunkings(draw: DrawFn, data: bytes) -> Sequence[bytes]:
 
 @st.composite
 def damages(draw: DrawFn, data: bytes, *, min_size: int = 0) -> tuple[Damage, ...]:
-    """Up to four places in which ``data`` is damaged, ``min_size`` at the least.
+    """Up to four places in which ``data`` is damaged, and at least ``min_size``.
 
-    None depends on another one, so that each of them can be left out by itself.
+    None depends on another one, so each of them can be left out by itself.
     """
     pieces = st.sampled_from(
         [b"", b"\r", b"\n", b".", b"\r\n", b"\r\n.\r\n", b"+OK\r\n", b"-ERR", b"\0", b"+ "]
@@ -375,7 +375,7 @@ def damages(draw: DrawFn, data: bytes, *, min_size: int = 0) -> tuple[Damage, ..
 
 
 def broken(data: bytes) -> SearchStrategy[bytes]:
-    """``data`` with octets changed, left out, repeated or put in: what a bad peer may send."""
+    """Change, leave out, repeat or add octets of ``data``, as a bad peer may do."""
     return damages(data, min_size=1).map(lambda some: Damage.done(some, data))
 
 
@@ -388,10 +388,10 @@ def broken_conversations(draw: DrawFn, max_exchanges: int = 3) -> BrokenConversa
 
 
 def disturbances() -> SearchStrategy[Disturbances]:
-    """What ``ChaosStream`` is to do: ``ChaosStream(stream, **disturbances)``.
+    """Make arguments for ``ChaosStream``: ``ChaosStream(stream, **disturbances)``.
 
-    The simplest is nothing at all. Delays of 200 seconds are longer than any deadline that is
-    usual, and some are endless.
+    The simplest are none at all. Some delays are longer than the usual deadlines, and some are
+    infinite.
     """
     lengths = st.integers(1, 16) | st.integers(1, 4096)
     seconds = st.floats(0, 200) | st.just(inf)

@@ -39,7 +39,7 @@ class Quirks(Hooks):
     A quirk can be given as its name as well, ``"NO_CAPA"`` or ``"no-capa"``. Raises ``ValueError``
     if two quirks contradict each other, or there is none of that name, and ``TypeError`` for a
     single name. A message is read as a whole before any of it is sent. ``beside`` are hooks that
-    look at what is received.
+    are shown what is received.
 
     >>> from pop3proto.server import MemoryMaildrops, ServerSession
     >>> session = ServerSession(MemoryMaildrops(), {}, hooks=Quirks(["imap-greeting"]))
@@ -49,7 +49,7 @@ class Quirks(Hooks):
 
     def __init__(self, quirks: Iterable[Quirk | str], *, beside: Hooks | None = None) -> None:
         self.quirks = consistent(quirks)
-        """What is done wrong."""
+        """The quirks of the session."""
         self._beside = beside or Hooks()
         self._stages: dict[str, list[Any]] = {}
         for quirk in Quirk:

@@ -1,4 +1,4 @@
-"""The quirks by their names. What each one is stands where it is made, in a module for its kind."""
+"""The quirks by their names; each is described in the module for its kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Quirk(Enum):
     """
 
     row: Row
-    """What there is to be said of it."""
+    """The description of the quirk, and its functions."""
     _value_: str
 
     def __new__(cls, row: Row) -> Quirk:

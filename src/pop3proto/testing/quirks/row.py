@@ -1,4 +1,4 @@
-"""How a quirk is written down: what the server does, who does it, and the code that does it."""
+"""A quirk in a row: what the server does, which servers do it, and the functions that do it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Row", "Situation", "Stages"]
 
 
 class Situation:
-    """What quirks know of a session, and what they tell each other."""
+    """Facts about a session that quirks need, some of which they set for each other."""
 
     def __init__(self, connection: int) -> None:
         self.connection = connection
@@ -91,7 +91,7 @@ class Stages(TypedDict, total=False):
 
 
 class Row:
-    """What there is to be said of a quirk, and its functions.
+    """The description of a quirk, and its functions.
 
     ``places`` are words for what the quirk takes for itself: two quirks that have one in common
     contradict each other.
@@ -99,8 +99,8 @@ class Row:
 
     def __init__(self, what: str, seen: str, places: str = "", **stages: Unpack[Stages]) -> None:
         self.what = what
-        """What the server does, after "the server"."""
+        """The behaviour, as it follows the words "the server"."""
         self.seen = seen
-        """Where it was seen."""
+        """The servers that do it."""
         self.places = frozenset(places.split())
         self.stages = stages
