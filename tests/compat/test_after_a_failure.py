@@ -103,6 +103,7 @@ def test_an_error_of_a_lost_connection_travels() -> None:
     for again in (pickle.loads(pickle.dumps(info.value)), copy.copy(info.value)):
         assert type(again) is poplib.error_proto
         assert again.args == ("-ERR connection unusable after: timed out",)
+    assert getattr(info.value, "transient", False)
     assert str(info.value) == "-ERR connection unusable after: timed out"
     assert repr(info.value) == "error_proto('-ERR connection unusable after: timed out')"
 

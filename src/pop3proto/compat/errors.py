@@ -44,6 +44,8 @@ class BrokenConnectionError(ServerError):
 class LostConnectionError(BrokenConnectionError, OSError):
     """``BrokenConnectionError`` after an ``OSError``, which poplib's callers catch then."""
 
+    transient = True
+
 
 class InvalidArgumentError(ServerError, ValueError):
     """An argument that may not go to the server; nothing was sent.
