@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError, Secret
-from pop3proto.sasl.saslprep import octets_of, prepared, saslprep
+from pop3proto.sasl.saslprep import name_of, octets_of, prepared, saslprep
 from tests.tracebacks import shown
 
 PROHIBITED = [
@@ -115,3 +115,13 @@ def test_a_lone_surrogate_does_not_show_either() -> None:
     with pytest.raises(LocalProtocolError, match="the password holds a lone surrogate") as caught:
         octets_of("the password", Secret("pa55word\ud800"))
     assert "pa55" not in shown(caught.value)
+
+
+def test_names_hold_no_control_characters() -> None:
+    assert name_of("it", "us\u00e9r") == "us\u00e9r".encode()
+    assert name_of("it", b"", empty=True) == b""
+    for wrong in ("a\n", b"a\x7f", "\x01"):
+        with pytest.raises(LocalProtocolError, match="it holds a control character"):
+            name_of("it", wrong)
+    with pytest.raises(LocalProtocolError, match="it is empty"):
+        name_of("it", "")

@@ -8,7 +8,7 @@ from os import urandom
 from ..errors import LocalProtocolError, SaslError, ServerVerificationError
 from ..model.secret import Secret
 from .cram_md5 import is_host
-from .saslprep import octets_of
+from .saslprep import name_of, octets_of
 from .users import NOBODYS, Attempt, LoggedIn, PasswordSource, Verdict, as_octets
 
 __all__ = ["DigestMd5", "ServerDigestMd5", "parse"]
@@ -160,9 +160,9 @@ class DigestMd5:
         )
         octets_of("the password", password, empty=True)
         what = "the authorization identity"
-        self._authorization_id = _name(what, authorization_id, empty=True)
-        _name("the user name", user)
-        _name("the realm", b"" if realm is None else realm, empty=True)
+        self._authorization_id = name_of(what, authorization_id, empty=True)
+        name_of("the user name", user)
+        name_of("the realm", b"" if realm is None else realm, empty=True)
 
     def __repr__(self) -> str:
         return "DigestMd5(<secret>)"
@@ -287,13 +287,6 @@ def _ascii(what: str, text: str, instead: str = "") -> bytes:
     if not is_host(text):
         raise LocalProtocolError(f"{what} is printable ASCII without blanks{instead}")
     return text.encode("ascii")
-
-
-def _name(what: str, text: str | bytes, *, empty: bool = False) -> bytes:
-    octets = octets_of(what, text, empty=empty)
-    if any(octet < 0x20 or octet == 0x7F for octet in octets):
-        raise LocalProtocolError(f"{what} holds a control character")
-    return octets
 
 
 class ServerDigestMd5:

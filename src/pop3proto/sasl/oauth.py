@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
 from ..errors import LocalProtocolError, SaslError
+from ..model.grammar import has_control
 from ..model.secret import Secret
-from .saslprep import octets_of
+from .saslprep import name_of, octets_of
 from .users import Attempt, LoggedIn, Verdict, as_text
 
 __all__ = ["OAuthBearer", "ServerOAuthBearer", "ServerXOAuth2", "TokenSource", "XOAuth2"]
@@ -18,21 +19,9 @@ _MAX_DETAILS = 8192
 _MAX_BRACKETS = 32
 
 
-def _has_control(octets: bytes) -> bool:
-    # U+0001 ends a field.
-    return any(octet < 0x20 or octet == 0x7F for octet in octets)
-
-
 def _is_token(octets: bytes) -> bool:
     # RFC 6749 appendix A.12.
     return bool(octets) and all(0x20 <= octet <= 0x7E for octet in octets)
-
-
-def _name_of(what: str, text: str | bytes, *, empty: bool) -> bytes:
-    octets = octets_of(what, text, empty=empty)
-    if _has_control(octets):
-        raise LocalProtocolError(f"{what} holds a control character")
-    return octets
 
 
 def _token_of(token: Secret) -> Secret:
@@ -112,7 +101,7 @@ class XOAuth2(_OAuth):
 
     def __init__(self, user: str | bytes, token: str | bytes | Secret) -> None:
         token = Secret(token)
-        name = _name_of("the user name", user, empty=False)
+        name = name_of("the user name", user, empty=False)
         token = _token_of(token)
         super().__init__(Secret(b"user=%b\x01auth=Bearer %b\x01\x01" % (name, token.octets())))
 
@@ -140,12 +129,12 @@ class OAuthBearer(_OAuth):
         port: int | None = None,
     ) -> None:
         token = Secret(token)
-        name = _name_of("the user name", user, empty=True)
+        name = name_of("the user name", user, empty=True)
         # RFC 5801 section 4: a comma ends the name.
         name = name.replace(b"=", b"=3D").replace(b",", b"=2C")
         fields = [b"n,%b," % (b"a=" + name if name else b"")]
         if host is not None:
-            fields.append(b"host=" + _name_of("the host", host, empty=False))
+            fields.append(b"host=" + name_of("the host", host, empty=False))
         if port is not None:
             if type(port) is not int or not 1 <= port <= _MAX_PORT:
                 raise LocalProtocolError(f"a port is a number from 1 to {_MAX_PORT}")
@@ -219,7 +208,7 @@ class _ServerOAuth:
     def _verdict(self, data: bytes) -> Verdict:
         """Return what follows the client's message: ``bytes`` explain a refusal to come."""
         parts = self._read(data)
-        if parts is None or not parts[0] or _has_control(parts[0]):
+        if parts is None or not parts[0] or has_control(parts[0]):
             return None
         user = as_text(parts[0])
         scheme, _, token = parts[1].partition(b" ")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..errors import LocalProtocolError
+from ..model.grammar import has_control
 from ..model.secret import Secret
 
-__all__ = ["octets_of", "prepared", "saslprep"]
+__all__ = ["name_of", "octets_of", "prepared", "saslprep"]
 
 
 def saslprep(text: str, *, stored: bool = False) -> str:
@@ -54,6 +55,17 @@ def octets_of(
     if problem is not None:
         raise LocalProtocolError(f"{what}{problem}")
     return _encoded(text, prepare=prepare)
+
+
+def name_of(what: str, text: str | bytes, *, empty: bool = False) -> bytes:
+    """Return the octets of a name that is not prepared and holds no control characters.
+
+    Raises ``LocalProtocolError``, as ``octets_of()`` does.
+    """
+    octets = octets_of(what, text, empty=empty)
+    if has_control(octets):
+        raise LocalProtocolError(f"{what} holds a control character")
+    return octets
 
 
 def _problem_with(text: str | bytes | Secret, *, prepare: bool, empty: bool) -> str | None:

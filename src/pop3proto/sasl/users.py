@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from os import urandom
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from ..model.grammar import decode
 from ..model.value import value
 from .saslprep import prepared
 
@@ -81,7 +82,7 @@ def _digest(password: str) -> bytes:
 
 def as_text(octets: str | bytes) -> str:
     """Return a name or a password as it came, with surrogate escapes for what is not UTF-8."""
-    return octets if isinstance(octets, str) else octets.decode("utf-8", "surrogateescape")
+    return octets if isinstance(octets, str) else decode(octets)
 
 
 def as_octets(text: str) -> bytes:
