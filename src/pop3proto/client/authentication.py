@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from ..model.commands import AuthCancel, AuthList, Command
 from ..model.events import ClientEvent
@@ -125,7 +125,7 @@ class AuthenticatingSession(Session):
     ) -> LoginResult:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
-        ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
         the session goes on, but for ``ServerVerificationError``. If it is a ``SaslError``, and the
@@ -150,8 +150,10 @@ class AuthenticatingSession(Session):
             if command is not None:
                 event = await self._ask(command)
                 command = self._step(login, login.feed, event, self._engine)
-            elif get_token is not None:
-                command = self._step(login, login.token, await _resolved(get_token))
+            else:
+                # Without a command, a login that goes on wants a token; only oauth() begins such.
+                token = await _resolved(cast(_GetToken, get_token))
+                command = self._step(login, login.token, token)
         self._exchange.login_failure = None
         if self._options.capabilities and self.capabilities is not None:
             await self._ask_capabilities()
