@@ -9,6 +9,8 @@ from pop3proto import (
     Command,
     ErrorReply,
     Fault,
+    Lang,
+    LangReply,
     Last,
     LastReply,
     List,
@@ -257,6 +259,7 @@ SINGLE: list[tuple[Command[Any], bytes, object, set[Fault]]] = [
         UidlReply(Uidl(2), Listings([Listing(2, None)])),
         {Fault.MISSING_UNIQUE_ID},
     ),
+    (Lang("de"), b"de ab jetzt", LangReply(Lang("de"), (), "de ab jetzt"), set()),
     (Last(), b"0", LastReply(Last(), 0), set()),
     (Last(), b"7 is the last", LastReply(Last(), 7), set()),
 ]

@@ -304,3 +304,10 @@ def test_bidi_text_is_escaped_where_a_command_is_shown() -> None:
     assert repr(Retr("\u202egpj")) == r"Retr(message='\u202egpj')"
     error = LocalProtocolError("x", command=Extension("X \u202e"))
     assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("command", WITH_OR_WITHOUT.values(), ids=WITH_OR_WITHOUT)
+def test_the_repr_makes_the_same_command_again(command: Command[Any]) -> None:
+    names = {"Lang": Lang, "List": List, "Uidl": Uidl}
+    assert eval(repr(command), names) == command
+    assert ("None" in repr(command)) is False

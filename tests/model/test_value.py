@@ -138,6 +138,21 @@ class Above(Base):
         return f"above {super().describe()}"
 
 
+def made_in_a_function(word: str) -> type[Base]:
+    @value
+    class Inner(Base):
+        a: int = 1
+
+        def describe(self) -> str:
+            # Two cells to look into: this word's comes before the class's, or after it.
+            return f"{word} {super().describe()} {word}"
+
+        def aside(self) -> str:
+            return word
+
+    return Inner
+
+
 @value
 class AboveByProperty(Base):
     a: int = 1
@@ -371,6 +386,7 @@ def test_abstract_bases() -> None:
 
 def test_super_and_class_mean_the_class_that_there_is() -> None:
     assert Above().describe() == "above base"
+    assert made_in_a_function("well,")().describe() == "well, base well,"
     assert AboveByProperty().kind == "above base"
     assert AboveByClassMethod.make() == AboveByClassMethod()
 

@@ -117,7 +117,9 @@ def test_what_the_server_refused_last_is_told() -> None:
 
 def test_a_server_that_does_not_prove_itself_ends_the_session() -> None:
     class Careful(Plain):
-        complete = False
+        @property
+        def complete(self) -> bool:
+            return False
 
     login = Login.authenticate(Careful("user", SECRET))
     with pytest.raises(ServerVerificationError):

@@ -15,7 +15,7 @@ connection, because that is what poplib's callers catch then.
 
 from __future__ import annotations
 
-import errno  # noqa: F401 - poplib has this name, and programs use it
+import errno as errno  # noqa: PLC0414 - poplib has this name, and programs use it
 import re
 import socket
 import sys

@@ -299,8 +299,8 @@ async def dial(
     async def opening() -> socket.socket | Stream:
         if opener is None:
             return await dialer.tcp(to.host, to.port, source_address)
-        opened = opener(to.host, to.port)
-        if isinstance(opened, Awaitable):
+        opened: Any = opener(to.host, to.port)
+        if hasattr(opened, "__await__"):
             opened = await opened
         return cast("socket.socket | Stream", opened)
 
@@ -363,13 +363,13 @@ async def _stream(
     options: ClientOptions,
 ) -> Stream:
     async def opened() -> Stream:
-        connected = await opening()
+        connected: Any = await opening()
         # Sockets of PySocks and gevent are not all subclasses of the standard library's.
         if not hasattr(connected, "recv"):
             if not hasattr(connected, "receive"):
                 kind = type(connected).__name__
                 raise LocalProtocolError(f"opener returns a socket or a Stream, not {kind}")
-            return connected
+            return cast(Stream, connected)
         sock = cast(socket.socket, connected)
         try:
             if hasattr(sock, "do_handshake"):
