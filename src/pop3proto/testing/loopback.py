@@ -13,6 +13,7 @@ from threading import Condition, Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..client.options import SecurityName
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.url import PopUrl
@@ -276,7 +277,7 @@ def serve(
     *,
     password: str | None = None,
     users: Users | None = None,
-    security: Security | Literal["tls", "stls", "plaintext"] = Security.STLS,
+    security: Security | SecurityName = Security.STLS,
     options: ServerOptions = ServerOptions(),
     mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,

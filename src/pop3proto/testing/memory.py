@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ..client.options import SecurityName
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..server import ServerOptions, ServerSession
@@ -214,7 +215,7 @@ def memory_stream(
     *,
     password: str | None = None,
     users: Users | None = None,
-    security: Security | Literal["tls", "stls", "plaintext"] = Security.PLAINTEXT,
+    security: Security | SecurityName = Security.PLAINTEXT,
     options: ServerOptions = ServerOptions(),
     mechanisms: Mechanisms = None,
     tls_context: ssl.SSLContext | None = None,
