@@ -95,7 +95,7 @@ from .model.events import (
     ServerEvent,
     ServerReply,
 )
-from .model.leniency import Deviation, Fault, Leniency, ServerProfile
+from .model.leniency import Deviation, Fault, Leniency
 from .model.limits import Limits
 from .model.listings import (
     Listing,
@@ -208,7 +208,6 @@ __all__ = [
     "Secret",
     "ServerConnection",
     "ServerEvent",
-    "ServerProfile",
     "ServerReply",
     "ServerVerificationError",
     "Signal",

@@ -4,7 +4,6 @@ import pytest
 
 import pop3proto
 from pop3proto import Deviation, Fault, Leniency, List, Pass, Uidl
-from pop3proto.model.leniency import ServerProfile
 
 
 def test_lenient_tolerates_all_and_strict_none() -> None:
@@ -67,34 +66,3 @@ def test_deviations_compare_by_all_they_say() -> None:
     assert deviation == Deviation(Fault.BARE_LF, List(), b"x", 2)
     assert deviation != Deviation(Fault.BARE_LF, List(), b"x", 3)
     assert deviation in {deviation}
-
-
-def test_profiles_are_kept_as_json() -> None:
-    profile = ServerProfile.of([Deviation(Fault.BARE_LF), Deviation(Fault.BARE_LF)])
-    assert ServerProfile.from_json(profile.to_json()) == profile
-    assert profile.leniency() == Leniency.none().tolerating(Fault.BARE_LF)
-
-
-def test_a_profile_of_several_sessions() -> None:
-    first = ServerProfile.of([Deviation(Fault.BARE_LF)])
-    second = ServerProfile.of([Deviation(Fault.BLANK_LINE), Deviation(Fault.BARE_LF)])
-    both = first | second | ServerProfile(unknown=frozenset({"A_LATER_FAULT"}))
-    assert both.faults == {Fault.BARE_LF, Fault.BLANK_LINE}
-    assert both.unknown == {"A_LATER_FAULT"}
-    assert first | ServerProfile() == first
-
-
-def test_a_profile_keeps_what_a_later_release_has_written() -> None:
-    text = '{"faults": ["BARE_LF", "A_LATER_FAULT"]}'
-    profile = ServerProfile.from_json(text)
-    assert profile.faults == {Fault.BARE_LF}
-    assert profile.unknown == {"A_LATER_FAULT"}
-    assert profile.leniency() == Leniency.none().tolerating(Fault.BARE_LF)
-    assert ServerProfile.from_json(profile.to_json()) == profile
-    assert "A_LATER_FAULT" in (profile | ServerProfile()).to_json()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"faults": "BARE_LF"}', '{"faults": [[], 1]}'])
-def test_what_is_no_profile(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - json has a message of its own
-        ServerProfile.from_json(text)

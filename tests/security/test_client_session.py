@@ -24,9 +24,8 @@ from pop3proto import (
     TlsError,
 )
 from pop3proto.model.commands import Noop, Pass
-from pop3proto.model.leniency import ServerProfile
 from pop3proto.model.value import replace
-from pop3proto.transports import Security
+from pop3proto.transports import Security, ServerProfile
 from tests.runtimes import Flow, runtime
 from tests.security.hostile import HOST, PATIENT, Answer, Peer, client_context, hostile
 

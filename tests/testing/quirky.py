@@ -13,12 +13,11 @@ from pop3proto import (
     Listings,
     StatReply,
 )
-from pop3proto.model.leniency import ServerProfile
 from pop3proto.model.value import replace
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import Close, MemoryMaildrops, NeedData, Send, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, Quirk, memory_stream
-from pop3proto.transports import ClientOptions, QuitResult
+from pop3proto.transports import ClientOptions, QuitResult, ServerProfile
 from pop3proto.transports.blocking import Client
 
 MESSAGES = [b"Subject: one\r\n\r\nText.\r\n.x\r\n", b"Subject: two\r\n\r\nText.\r\n"]

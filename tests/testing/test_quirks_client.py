@@ -15,8 +15,8 @@ from pop3proto import (
     RemoteProtocolError,
 )
 from pop3proto.errors import Pop3Error
-from pop3proto.model.leniency import ServerProfile
 from pop3proto.testing import MemoryStream, Quirk
+from pop3proto.transports import ServerProfile
 from pop3proto.transports.blocking import Client
 from tests.testing.quirky import MESSAGES, Seen, lines_of, sent, start, stream_with, use
 from tests.testing.test_quirks_logins import LOGIN_QUIRKS

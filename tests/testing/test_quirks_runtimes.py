@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from pop3proto import CommandError, ConnectionLostError, Fault, RemoteProtocolError
 from pop3proto.errors import Pop3Error
-from pop3proto.model.leniency import ServerProfile
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, serve
 from pop3proto.testing.quirks.names import consistent
-from pop3proto.transports import Security
+from pop3proto.transports import Security, ServerProfile
 from pop3proto.transports.blocking import connect
 from tests.runtimes import RUNTIMES, SHORT, Flow
 from tests.runtimes import security as securities

@@ -37,8 +37,6 @@ from .parsing import (
 )
 from .wire import BodyReader
 
-__all__ = ["COLLECTORS", "Collector"]
-
 CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LangReply | MechanismsReply
 
 # How many octets it takes for rows to be parsed many at once: few are quicker one by one.
@@ -168,7 +166,7 @@ class _NumberedRows(Collector):
         """Parse rows of the usual form, of which there is at least one."""
 
 
-class ScanListingsCollector(_NumberedRows):
+class _ScanListings(_NumberedRows):
     """LIST without an argument (RFC 1939 section 5)."""
 
     usual = USUAL_SCAN_ROW
@@ -193,7 +191,7 @@ class ScanListingsCollector(_NumberedRows):
         return ListReply(self.command, Listings.from_columns(*self._columns), self.text)
 
 
-class UniqueIdListingsCollector(_NumberedRows):
+class _UniqueIdListings(_NumberedRows):
     """UIDL without an argument (RFC 1939 section 7)."""
 
     usual = USUAL_UNIQUE_ID_ROW
@@ -267,7 +265,7 @@ class _Lines(Collector):
         self.lines += rows
 
 
-class CapabilitiesCollector(_Lines):
+class _Capabilities(_Lines):
     """CAPA (RFC 2449 section 5)."""
 
     def reply(self) -> CapaReply:
@@ -282,7 +280,7 @@ class CapabilitiesCollector(_Lines):
         return CapaReply(self.command, Capabilities(tuple(map(decode, self.lines))), self.text)
 
 
-class LanguagesCollector(_Lines):
+class _Languages(_Lines):
     """LANG without an argument (RFC 6856 section 3)."""
 
     def reply(self) -> LangReply:
@@ -291,7 +289,7 @@ class LanguagesCollector(_Lines):
         return LangReply(self.command, tuple(languages), self.text)
 
 
-class MechanismsCollector(_Lines):
+class _Mechanisms(_Lines):
     """AUTH without an argument, on servers older than CAPA."""
 
     def reply(self) -> MechanismsReply:
@@ -299,9 +297,9 @@ class MechanismsCollector(_Lines):
 
 
 COLLECTORS: dict[ReplyShape, type[Collector]] = {
-    ReplyShape.SCAN_LISTINGS: ScanListingsCollector,
-    ReplyShape.UNIQUE_ID_LISTINGS: UniqueIdListingsCollector,
-    ReplyShape.CAPABILITIES: CapabilitiesCollector,
-    ReplyShape.LANGUAGES: LanguagesCollector,
-    ReplyShape.MECHANISMS: MechanismsCollector,
+    ReplyShape.SCAN_LISTINGS: _ScanListings,
+    ReplyShape.UNIQUE_ID_LISTINGS: _UniqueIdListings,
+    ReplyShape.CAPABILITIES: _Capabilities,
+    ReplyShape.LANGUAGES: _Languages,
+    ReplyShape.MECHANISMS: _Mechanisms,
 }

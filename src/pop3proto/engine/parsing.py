@@ -34,21 +34,6 @@ from ..model.replies import (
 )
 from ..model.states import ReplyShape
 
-__all__ = [
-    "LONGEST_USUAL_ROW",
-    "SINGLE_LINE_PARSERS",
-    "USUAL_SCAN_ROW",
-    "USUAL_UNIQUE_ID_ROW",
-    "Faults",
-    "explain_greeting",
-    "note",
-    "parse_challenge",
-    "parse_error_reply",
-    "parse_scan_row",
-    "parse_unique_id_row",
-    "split_status_line",
-]
-
 Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
 """Each fault that was met: how often, and the first line that showed it."""
 

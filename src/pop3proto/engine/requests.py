@@ -32,8 +32,6 @@ from ..model.commands import (
 )
 from ..model.grammar import decode_base64, parse_message_number, parse_number
 
-__all__ = ["parse_auth_response", "parse_command"]
-
 C = TypeVar("C", bound=Command[Any])
 # A parser gets what stands behind the verb and one blank; None where not even the blank is there.
 Parser: TypeAlias = Callable[[bytes | None], Command[Any]]

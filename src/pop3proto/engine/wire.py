@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from ..errors import LimitError, LocalProtocolError
 
-__all__ = ["BodyReader", "ReceiveBuffer"]
-
 # How far behind a full stop a line that begins with a dot is looked for before the search goes
 # back to memchr. Mail in base64 has hardly a full stop, so most of it is only ever seen by
 # memchr; prose has one every few dozen octets, so that the next window covers many at once. What

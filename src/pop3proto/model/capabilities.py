@@ -8,8 +8,6 @@ from typing import NamedTuple
 from .grammar import parse_number
 from .value import value
 
-__all__ = ["Capabilities", "Capability", "Expire", "LoginDelay"]
-
 _SECONDS_OR_DAYS_DIGITS = 10
 
 

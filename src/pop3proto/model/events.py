@@ -24,8 +24,6 @@ from .replies import (
 )
 from .value import value
 
-__all__ = ["ClientEvent", "ConnectionClosed", "InvalidCommand", "ServerEvent", "ServerReply"]
-
 
 @value
 class ConnectionClosed:

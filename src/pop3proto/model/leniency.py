@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from .value import value
 if TYPE_CHECKING:
     from .commands import Command
 
-__all__ = ["Deviation", "Fault", "Leniency", "ServerProfile"]
-
 
 @unique
 class Fault(Enum):
@@ -21,12 +18,12 @@ class Fault(Enum):
 
     BARE_LF = "line ended by LF alone"
     """A status line, or a command line in the server's role, ends with LF instead of CRLF. The
-    body behind such a status line may use LF too; behind a CRLF one it never may."""
+    body after such a status line may use LF too; after a CRLF one it never may."""
     BLANK_LINE = "blank line between replies"
     STATUS_INDICATOR_CASE = "status indicator not in upper case"
     UNSTUFFED_DOT = "line of a body begins with a single dot"
     """The line is kept as it came (RFC 1939 section 3 wants the dot doubled)."""
-    MALFORMED_TIMESTAMP = "timestamp in the greeting is no msg-id"
+    MALFORMED_TIMESTAMP = "timestamp in the greeting is not a msg-id"
     """The greeting shows angle brackets, but no RFC 822 msg-id in them; APOP is unavailable."""
     UNUSABLE_SIZE = "size is not a number"
     """A size is negative, too long, or no number; it is reported as ``None``."""
@@ -60,11 +57,11 @@ class Leniency:
         return fault in self.tolerated
 
     def refusing(self, *faults: Fault) -> Leniency:
-        """The same leniency without ``faults``."""
+        """Return the same leniency without ``faults``."""
         return Leniency(self.tolerated.difference(faults))
 
     def tolerating(self, *faults: Fault) -> Leniency:
-        """The same leniency with ``faults`` as well."""
+        """Return the same leniency with ``faults`` as well."""
         return Leniency(self.tolerated.union(faults))
 
 
@@ -89,58 +86,3 @@ class Deviation:
         what = f": {printable(self.sample)}" if self.sample else ""
         times = f" ({self.count} times)" if self.count > 1 else ""
         return f"{self.fault.value}{where}{what}{times}"
-
-
-@value
-class ServerProfile:
-    """The faults that a server is known for: what its sessions have shown, to be kept as JSON.
-
-    One session shows what it happened to meet: ``one | other`` is what two of them have.
-    """
-
-    faults: frozenset[Fault] = frozenset()
-    unknown: frozenset[str] = frozenset()
-    """Names of faults that a later release has written, and this one does not know."""
-
-    @classmethod
-    def of(cls, deviations: Iterable[Deviation]) -> ServerProfile:
-        """What these deviations tell about the server.
-
-        Those of a client are enough: ``client.deviations`` does not keep every deviation of a long
-        session, but the first one of each fault always.
-        """
-        return cls(frozenset(deviation.fault for deviation in deviations))
-
-    @classmethod
-    def from_json(cls, text: str) -> ServerProfile:
-        """What ``to_json()`` wrote, here or in a later release.
-
-        Raises ``ValueError`` if it is anything else.
-        """
-        import json  # here, as few programs keep profiles
-
-        content: Any = json.loads(text)
-        match content:
-            case {"faults": [*names]} if all(isinstance(name, str) for name in names):
-                known = Fault.__members__
-                return cls(
-                    frozenset(known[name] for name in names if name in known),
-                    frozenset(name for name in names if name not in known),
-                )
-            case _:
-                raise ValueError("not the profile of a server")
-
-    def __or__(self, other: ServerProfile) -> ServerProfile:
-        """What either of them tells."""
-        return ServerProfile(self.faults | other.faults, self.unknown | other.unknown)
-
-    def to_json(self) -> str:
-        """The profile as a JSON object; no sample of the server's lines is in it."""
-        import json
-
-        names = {fault.name for fault in self.faults} | self.unknown
-        return json.dumps({"faults": sorted(names)})
-
-    def leniency(self) -> Leniency:
-        """The least leniency that this server needs."""
-        return Leniency(self.faults)

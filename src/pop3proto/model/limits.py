@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .value import field_names, value
 
-__all__ = ["Limits"]
-
 _KIB = 1024
 _MIB = 1024 * 1024
 

@@ -14,8 +14,6 @@ from typing import NamedTuple, TypeAlias, overload
 from ..errors import LocalProtocolError
 from .grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
 
-__all__ = ["NO_SIZE", "Listing", "Listings"]
-
 NO_SIZE = -1
 """A size that was not a number, in the column of sizes."""
 

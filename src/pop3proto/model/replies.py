@@ -24,26 +24,6 @@ if TYPE_CHECKING:
 
     from .commands import Command
 
-__all__ = [
-    "CapaReply",
-    "Challenge",
-    "ErrorReply",
-    "Greeting",
-    "LangReply",
-    "Language",
-    "LastReply",
-    "ListReply",
-    "MechanismsReply",
-    "Message",
-    "MessageData",
-    "MessageEnd",
-    "MessageStart",
-    "Ok",
-    "ResponseCode",
-    "StatReply",
-    "UidlReply",
-]
-
 # An RFC 822 msg-id of printable ASCII, without comments and quoted strings: what RFC 1939
 # section 7 asks of a timestamp. Anything laxer lets an attacker between client and server choose
 # octets that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..errors import LocalProtocolError
 
-__all__ = ["Secret"]
-
 
 class Secret:
     """Hold a password or a token so that no repr, log or traceback shows it.

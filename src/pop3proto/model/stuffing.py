@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["BodyWriter"]
-
 
 class BodyWriter:
     """Turns octets into the lines of a dot-terminated body, chunk by chunk.

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, dataclass_transform, overl
 if TYPE_CHECKING:
     from inspect import Signature
 
-__all__ = ["field", "field_names", "replace", "slot_setter", "value"]
-
 T = TypeVar("T")
 
 _MISSING: Any = object()

@@ -15,6 +15,7 @@ from ..client.options import (
     Security,
     Timeouts,
 )
+from ..client.profile import ServerProfile
 from ..client.stepping import Batch, MessageStream
 from ..client.stream import Stream
 
@@ -32,6 +33,7 @@ __all__ = [
     "Progress",
     "QuitResult",
     "Security",
+    "ServerProfile",
     "Stream",
     "SupportsWrite",
     "Timeouts",

@@ -1,0 +1,64 @@
+"""The faults that a server is known for, to be kept from one session to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..model.leniency import Deviation, Fault, Leniency
+from ..model.value import value
+
+
+@value
+class ServerProfile:
+    """The faults that a server is known for: what its sessions have shown, to be kept as JSON.
+
+    One session shows what it happened to meet: ``one | other`` is what two of them have.
+    """
+
+    faults: frozenset[Fault] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    """Names of faults that a later release has written, and this one does not know."""
+
+    @classmethod
+    def of(cls, deviations: Iterable[Deviation]) -> ServerProfile:
+        """Return what these deviations tell about the server.
+
+        Those of a client are enough: ``client.deviations`` does not keep every deviation of a long
+        session, but the first one of each fault always.
+        """
+        return cls(frozenset(deviation.fault for deviation in deviations))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServerProfile:
+        """Return what ``to_json()`` wrote, here or in a later release.
+
+        Raises ``ValueError`` if it is anything else.
+        """
+        import json  # here, as few programs keep profiles
+
+        content: Any = json.loads(text)
+        match content:
+            case {"faults": [*names]} if all(isinstance(name, str) for name in names):
+                known = Fault.__members__
+                return cls(
+                    frozenset(known[name] for name in names if name in known),
+                    frozenset(name for name in names if name not in known),
+                )
+            case _:
+                raise ValueError("not the profile of a server")
+
+    def __or__(self, other: ServerProfile) -> ServerProfile:
+        """Return what either of them tells."""
+        return ServerProfile(self.faults | other.faults, self.unknown | other.unknown)
+
+    def to_json(self) -> str:
+        """Return the profile as a JSON object; no sample of the server's lines is in it."""
+        import json
+
+        names = {fault.name for fault in self.faults} | self.unknown
+        return json.dumps({"faults": sorted(names)})
+
+    def leniency(self) -> Leniency:
+        """Return the least leniency that this server needs."""
+        return Leniency(self.faults)
