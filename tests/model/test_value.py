@@ -234,7 +234,7 @@ def test_fields_come_by_position_by_name_or_by_default() -> None:
         (Options, (True, 1), {}, r"Options\(\) takes 0 positional arguments but 2 were given"),
         (Mixed, (), {"wide": True}, r"Mixed\(\) missing a required argument: 'title'"),
         (Mixed, ("t", 1, True, 2), {}, r"Mixed\(\) takes 2 positional arguments but 4 were given"),
-        (Nothing, (1,), {}, r"Nothing\(\) takes 0 positional arguments but 1 were given"),
+        (Nothing, (1,), {}, r"Nothing\(\) takes no arguments"),
         (Hotter, (), {}, "missing 1 required positional argument: 'number'"),
     ],
 )

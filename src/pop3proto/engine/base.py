@@ -12,10 +12,12 @@ from ..errors import (
     StlsInjectionError,
     printable,
 )
-from ..model.commands import Command
+from ..model.command import Command, Effect
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
+from ..model.replies import ErrorReply
 from ..model.states import State
+from .table import state_after
 from .wire import ReceiveBuffer
 
 __all__ = ["Engine"]
@@ -65,6 +67,12 @@ class Engine(Generic[EventT]):
             raise self._killed_by(stls_injection())
         self.state = State.AUTHORIZATION
         self.secure = True
+
+    def _move(self, command: Command[Any], reply: object) -> None:
+        """Change what both roles keep, for a whole answer."""
+        self.state = state_after(self.state, command, reply)
+        if command.effect is Effect.UTF8 and not isinstance(reply, ErrorReply):
+            self.utf8 = True
 
     def _killed_by(self, error: Pop3Error) -> Pop3Error:
         """``error``, after which nothing more is to be learnt from the peer."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..errors import ConnectionLostError, Pop3Error, RemoteProtocolError, printable
-from ..model.commands import Auth, AuthCancel, AuthResponse, Command, Stls
+from ..model.commands import Auth, AuthCancel, AuthResponse, Command
 from ..model.events import ClientEvent, ConnectionClosed
 from ..model.grammar import decode, decode_base64
 from ..model.leniency import Deviation, Fault
 from ..model.replies import Greeting, MessageData, MessageEnd, MessageStart, Ok
 from ..model.states import ReplyShape, Signal, State
 from .base import stls_injection
-from .client_state import MOVING, USUAL_LINE, ClientState
+from .client_state import USUAL_LINE, ClientState
 from .collectors import COLLECTORS, Collector
 from .parsing import (
     SINGLE_LINE_PARSERS,
@@ -141,7 +141,7 @@ class ClientConnection(ClientState):
             buffer.start, buffer.newline = end, b"\r\n"
             self._body = self._reader.begin()
             return MessageStart(command, text)
-        if shape is _STATUS and type(command) not in MOVING:
+        if shape is _STATUS and not command.moves:
             self._current = self._ahead.popleft() if self._ahead else None
             self._after_body = False
             buffer.start, buffer.newline = end, b"\r\n"
@@ -223,7 +223,7 @@ class ClientConnection(ClientState):
     def _read_success(self, command: Command[Any], text: bytes) -> ClientEvent | Signal:
         shape = command.shape
         if shape is _STATUS:
-            if type(command) is Stls and len(self._buffer):
+            if command.next_state is _TLS_NEGOTIATION and len(self._buffer):
                 raise stls_injection()
             return Ok(command, decode(text) if text else "")
         if shape is _AUTHENTICATION:

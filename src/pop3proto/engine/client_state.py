@@ -7,33 +7,19 @@ from typing import Any
 
 from ..errors import LocalProtocolError
 from ..model.capabilities import Capabilities
-from ..model.commands import (
-    Apop,
-    Auth,
-    AuthResponse,
-    Capa,
-    Command,
-    Dele,
-    Pass,
-    Quit,
-    Rpop,
-    Rset,
-    Stls,
-    Utf8,
-)
+from ..model.command import Command, Effect
+from ..model.commands import Auth
 from ..model.events import ClientEvent
 from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..model.replies import CapaReply, Challenge, ErrorReply, Greeting, MessageEnd, Ok
+from ..model.replies import CapaReply, Challenge, ErrorReply, Greeting, MessageEnd
 from ..model.states import Signal, State
 from .base import Engine
 from .collectors import Collector
 from .wire import BodyReader
 
-__all__ = ["MOVING", "USUAL_LINE", "ClientState"]
-
-MOVING = frozenset({Apop, Auth, AuthResponse, Capa, Dele, Pass, Quit, Rpop, Rset, Stls, Utf8})
-"""The commands whose success changes something; all of those with a next state among them."""
+# See client.py for the reason.
+_TLS_NEGOTIATION = State.TLS_NEGOTIATION
 USUAL_LINE = 512
 """RFC 1939 section 3: a status line has 512 octets at most. Longer ones are read the long way."""
 
@@ -90,7 +76,7 @@ class ClientState(Engine[ClientEvent]):
         behind a message, or none where none is marked."""
         if not self.pending_deletions:
             return ""
-        if self.in_flight and isinstance(self.in_flight[-1], Quit):
+        if self.in_flight and self.in_flight[-1].effect is Effect.END:
             # RFC 1939 section 6: the server deletes, then it answers.
             return (
                 f"; marked as deleted, and not known to be gone or kept: {self.pending_deletions}"
@@ -127,7 +113,7 @@ class ClientState(Engine[ClientEvent]):
             raise LocalProtocolError(
                 f"not possible in the state {self._projected.value!r}", command=command
             )
-        if type(command) is Stls:
+        if command.next_state is _TLS_NEGOTIATION:
             self._check_stls(command)
         line = command.to_bytes()
         if current is None:
@@ -188,7 +174,7 @@ class ClientState(Engine[ClientEvent]):
         self._current = self._ahead.popleft() if self._ahead else None
         kind = type(event)
         self._after_body = kind is MessageEnd
-        if kind is ErrorReply or kind is Challenge or type(command) in MOVING:
+        if kind is ErrorReply or kind is Challenge or command.moves:
             self._advance_with(command, event)
 
     def _advance_alone(self, event: ClientEvent | Signal) -> None:
@@ -203,37 +189,19 @@ class ClientState(Engine[ClientEvent]):
 
     def _advance_with(self, command: Command[Any], event: ClientEvent | Signal) -> None:
         """Move the state for an answer that can change it."""
-        if isinstance(event, Challenge):
-            self.state = self._projected = State.AUTHENTICATING
-        elif isinstance(command, Quit):
-            self._quit_answered(succeeded=isinstance(event, Ok))
-        elif isinstance(event, ErrorReply):
-            self._failed(command)
-        elif command.next_state is not None:
-            self.state = command.next_state
-        elif isinstance(event, CapaReply):
-            self.capabilities = event.capabilities
-        elif isinstance(command, Dele):
-            self.pending_deletions += 1
-        elif isinstance(command, Rset):
-            self.pending_deletions = 0
-        else:
-            # Only Utf8 is left of those that move anything.
-            self.utf8 = True
-
-    def _quit_answered(self, *, succeeded: bool) -> None:
-        # RFC 1939 section 6: whatever the answer, the server closes the connection.
-        in_transaction = self.state is State.TRANSACTION
-        self.state = self._projected = State.UPDATE if in_transaction else State.CLOSED
-        if succeeded:
-            self.pending_deletions = 0
-
-    def _failed(self, command: Command[Any]) -> None:
-        if self.state is State.AUTHENTICATING:
-            self.state = self._projected = State.AUTHORIZATION
-        if isinstance(command, Capa):
-            self.capabilities = None
-        if command.next_state is not None:
-            # What was sent ahead counted on success: take the state that remains without it.
+        before, refused = self.state, isinstance(event, ErrorReply)
+        self._move(command, event)
+        if command.next_state is not None or self.state is not before:
+            # What was sent ahead counted on success: take the state that there is, and what
+            # remains in flight leads to.
             ahead = (queued.next_state for queued in self.in_flight)
             self._projected = next((state for state in ahead if state), self.state)
+        match command.effect:
+            case Effect.CAPABILITIES:
+                self.capabilities = event.capabilities if isinstance(event, CapaReply) else None
+            case Effect.MARK if not refused:
+                self.pending_deletions += 1
+            case Effect.UNMARK | Effect.END if not refused:
+                self.pending_deletions = 0
+            case _:
+                pass

@@ -17,35 +17,26 @@ from ..model.commands import (
     AuthResponse,
     Command,
     Extension,
-    Quit,
-    Stls,
     Upload,
-    Utf8,
 )
 from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
 from ..model.grammar import has_control
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
 from ..model.replies import (
-    CapaReply,
     Challenge,
     ErrorReply,
     Greeting,
-    LangReply,
-    LastReply,
-    ListReply,
-    MechanismsReply,
     MessageData,
     MessageEnd,
     MessageStart,
     Ok,
-    StatReply,
-    UidlReply,
 )
-from ..model.states import ReplyShape, Signal, State
+from ..model.states import Signal, State
 from ..model.stuffing import BodyWriter
 from .base import Engine, stls_injection
 from .requests import parse_auth_response, parse_command
+from .table import fitting_replies
 from .wire import BodyReader
 
 __all__ = ["ServerConnection"]
@@ -53,23 +44,6 @@ __all__ = ["ServerConnection"]
 _OVER = frozenset({State.UPDATE, State.CLOSED})
 # Where a client may leave without a word: nothing of its has been lost.
 _CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})
-
-# Which positive replies fit which command.
-_FITTING: dict[ReplyShape, tuple[type, ...]] = {
-    ReplyShape.STATUS: (Ok,),
-    ReplyShape.DROP_LISTING: (StatReply,),
-    ReplyShape.SCAN_LISTING: (ListReply,),
-    ReplyShape.UNIQUE_ID_LISTING: (UidlReply,),
-    ReplyShape.LAST_MESSAGE: (LastReply,),
-    ReplyShape.AUTHENTICATION: (Ok, Challenge),
-    ReplyShape.SCAN_LISTINGS: (ListReply,),
-    ReplyShape.UNIQUE_ID_LISTINGS: (UidlReply,),
-    ReplyShape.CAPABILITIES: (CapaReply,),
-    ReplyShape.LANGUAGES: (LangReply,),
-    ReplyShape.LANGUAGE: (LangReply,),
-    ReplyShape.MECHANISMS: (MechanismsReply,),
-    ReplyShape.MESSAGE: (MessageStart,),
-}
 
 
 class ServerConnection(Engine[ServerEvent]):
@@ -131,14 +105,16 @@ class ServerConnection(Engine[ServerEvent]):
             raise LocalProtocolError(f"the command to be answered is {awaiting!r}")
         if isinstance(reply, ErrorReply):
             data = reply.to_bytes()
-            self._awaiting = None
-            self._refused(awaiting)
-            return data
-        if isinstance(awaiting, InvalidCommand):
-            raise LocalProtocolError("what is no command is answered with an ErrorReply")
-        self._check_fit(reply, awaiting)
-        data = reply.to_bytes()
-        self._accepted(reply, awaiting)
+        elif isinstance(awaiting, InvalidCommand):
+            raise LocalProtocolError("an InvalidCommand is answered with an ErrorReply")
+        else:
+            self._check_fit(reply, awaiting)
+            data = reply.to_bytes()
+            if isinstance(reply, MessageStart):
+                self._upload_allowed = False
+                self._writer = BodyWriter()
+                return data
+        self._answered(reply, awaiting)
         return data
 
     def _answer_to(self, awaiting: Command[Any] | InvalidCommand) -> Command[Any] | None:
@@ -151,14 +127,9 @@ class ServerConnection(Engine[ServerEvent]):
             raise LocalProtocolError(
                 f"not possible in the state {self.state.value!r}", command=command
             )
-        fitting = _FITTING[command.shape]
-        if isinstance(command, Extension):
-            fitting = (Ok, MessageStart)
-        elif isinstance(command, AuthCancel):
-            fitting = ()
-        elif isinstance(command, Stls) and self.secure:
+        if command.next_state is State.TLS_NEGOTIATION and self.secure:
             raise LocalProtocolError("the connection is already under TLS", command=command)
-        if not isinstance(reply, fitting):
+        if not isinstance(reply, fitting_replies(command)):
             raise LocalProtocolError(f"{type(reply).__name__} does not answer it", command=command)
 
     def _send_greeting(self, reply: ServerReply) -> bytes:
@@ -176,34 +147,15 @@ class ServerConnection(Engine[ServerEvent]):
         self._writer = self._awaiting = None
         return writer.finish()
 
-    def _refused(self, awaiting: Command[Any] | InvalidCommand) -> None:
-        self._upload_allowed = False
-        if self._auth is not None:
-            self._auth = None
-            if self.state is State.AUTHENTICATING:
-                self.state = State.AUTHORIZATION
-        elif isinstance(awaiting, Quit):
-            self._over()
-
-    def _accepted(self, reply: ServerReply, command: Command[Any]) -> None:
-        self._upload_allowed = isinstance(command, Extension) and isinstance(reply, Ok)
-        if isinstance(reply, MessageStart):
-            self._writer = BodyWriter()
-            return
+    def _answered(self, reply: ServerReply, awaiting: Command[Any] | InvalidCommand) -> None:
+        """Move the state: ``reply`` is about to be sent, and whole."""
         self._awaiting = None
-        if isinstance(reply, Challenge):
-            self.state = State.AUTHENTICATING
-        elif isinstance(command, Quit):
-            self._over()
-        elif isinstance(command, Utf8):
-            self.utf8 = True
-        elif command.next_state is not None:
+        self._upload_allowed = isinstance(awaiting, Extension) and isinstance(reply, Ok)
+        command = self._auth or awaiting
+        if isinstance(command, Command):
+            self._move(command, reply)
+        if not isinstance(reply, Challenge):
             self._auth = None
-            self.state = command.next_state
-
-    def _over(self) -> None:
-        # RFC 1939 section 6: QUIT enters UPDATE from TRANSACTION only; the server closes anyway.
-        self.state = State.UPDATE if self.state is State.TRANSACTION else State.CLOSED
 
     def expect_upload(self) -> None:
         """Read a dot-terminated text next, as behind ``+OK`` to ``XTND XMIT``.

@@ -65,6 +65,8 @@ class Command(Generic[R_co]):
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
+        if not self.__fields__:
+            return self._line
         arguments = [getattr(self, field.name) for field in self.__fields__]
         words = [
             b"%d" % argument if isinstance(argument, int) else encode(argument)

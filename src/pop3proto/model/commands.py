@@ -171,6 +171,11 @@ class Noop(Command[Ok]):
     verb = "NOOP"
     legal_states = TRANSACTION
 
+    def to_bytes(self) -> bytes:
+        """Return the command line with its CRLF."""
+        # Nothing is sent as often by those who keep a session open.
+        return b"NOOP\r\n"
+
 
 @value
 class Rset(Command[Ok]):

@@ -105,10 +105,14 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
         namespace.pop(name, None)
     if not hasattr(old, "__compared__"):
         namespace = _METHODS | namespace
-    if "__init__" not in old.__dict__ and (own or old.__init__ is object.__init__):
-        namespace["__init__"] = _init
     every = {field.name: field for field in (*getattr(old, "__fields__", ()), *own)}
     fields = sorted((f for f in every.values() if f.init), key=lambda field: field.kw_only)
+    setters: list[Callable[[object, object], None]] = []
+    if "__init__" in old.__dict__:
+        namespace["__signature__"] = None
+    elif own or (hasattr(old, "__post_init__") and old.__init__ is object.__init__):
+        namespace["__init__"] = _constructor(fields, setters, getattr(old, "__post_init__", None))
+        namespace["__signature__"] = _SignatureOnDemand()
     namespace["__fields__"] = tuple(fields)
     namespace.setdefault("__match_args__", tuple(f.name for f in fields if not f.kw_only))
     compared = [field.name for field in fields if field.compare]
@@ -118,6 +122,7 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     new: type[Any] = metaclass(old.__name__, old.__bases__, namespace)
     for each in own:
         each.set = getattr(new, each.name).__set__
+    setters.extend(field.set for field in fields)
     _move_class_cell(old, new)
     return new
 
@@ -155,19 +160,33 @@ def _nothing(self: object) -> tuple[()]:
     return ()
 
 
-def _init(self: Any, /, *given: object, **named: object) -> None:
-    fields = self.__fields__
-    if named or len(given) != len(fields) or (fields and fields[-1].kw_only):
-        given = _arranged(self, fields, given, named)
-    for each, content in zip(fields, given, strict=True):
-        each.set(self, content)
-    post_init = getattr(self, "__post_init__", None)
-    if post_init is not None:
-        post_init()
+def _constructor(
+    fields: list[Field],
+    setters: list[Callable[[object, object], None]],
+    post_init: Callable[[Any], None] | None,
+) -> Callable[..., None]:
+    """Return an ``__init__()`` for these fields: one that is quick where all is as it should be."""
+    required = sum(field.default is _MISSING for field in fields)
+    defaults = tuple(field.default for field in fields[required:])
+    # Without a field that is required and comes after one with a default, or by name alone.
+    plain = _MISSING not in defaults and not any(field.kw_only for field in fields[:required])
+    most = sum(not field.kw_only for field in fields) if plain else -1
+
+    def __init__(self: Any, /, *given: object, **named: object) -> None:
+        if named or not required <= len(given) <= most:
+            given = _arranged(self, fields, given, named)
+        else:
+            given += defaults[len(given) - required :]
+        for set_field, content in zip(setters, given, strict=True):
+            set_field(self, content)
+        if post_init is not None:
+            post_init(self)
+
+    return __init__
 
 
 def _arranged(
-    self: object, fields: tuple[Field, ...], given: tuple[object, ...], named: dict[str, object]
+    self: object, fields: list[Field], given: tuple[object, ...], named: dict[str, object]
 ) -> tuple[object, ...]:
     """Return the contents of all fields; raise ``TypeError`` as a call of a function does."""
     cls = type(self).__name__
@@ -231,9 +250,6 @@ class _SignatureOnDemand:
     """What ``inspect.signature()`` and ``help()`` ask a class for, made when they do."""
 
     def __get__(self, obj: object, cls: Any) -> Signature:
-        if cls.__init__ is not _init:
-            # The signature of the __init__() that it has instead counts.
-            raise AttributeError("__signature__")
         from inspect import Parameter, Signature
 
         hints = {name: hint for c in reversed(cls.__mro__) for name, hint in _hints(c)}
@@ -262,5 +278,4 @@ _METHODS: dict[str, Any] = {
     "__replace__": _replace,
     "__repr__": _repr,
     "__setattr__": _setattr,
-    "__signature__": _SignatureOnDemand(),
 }
