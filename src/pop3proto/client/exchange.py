@@ -81,8 +81,8 @@ class Exchange:
         allow_plaintext_auth: bool = False,
         recorder: Recorder | None = None,
     ) -> None:
-        self.engine = engine
-        self.timeouts = timeouts
+        self.engine: ClientConnection = engine
+        self.timeouts: Timeouts = timeouts
         self.deviations: list[Deviation] = []
         # The faults among them, once no more are kept.
         self._known_faults: frozenset[Fault] = frozenset()
@@ -95,7 +95,7 @@ class Exchange:
         self._use(stream)
         self._busy = False
         self._cause_of_death: BaseException | None = None
-        self.closed = False
+        self.closed: bool = False
         self._phase = ""
         # How long the peer has been waited for since the last sign of progress, and how many
         # octets have come since. The caller's own time between two receives does not count.

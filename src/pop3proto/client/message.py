@@ -83,13 +83,13 @@ class AsyncMessageStream:
     ) -> None:
         self.command = command
         """The command that asks for the text."""
-        self.text = ""
+        self.text: str = ""
         """What the server wrote behind ``+OK``."""
-        self.octets = 0
+        self.octets: int = 0
         """How many octets have been handed out."""
         self.expected = expected
         """How many octets the server said there would be, or ``None``. A hint."""
-        self.complete = False
+        self.complete: bool = False
         """Whether the end has come."""
         self._exchange = exchange
         self._max_octets = max_octets

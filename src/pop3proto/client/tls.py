@@ -53,7 +53,7 @@ class TlsPipe:
                 "the context checks the server's name, and no name was given",
                 hint="give server_hostname, or a context that does not check it",
             )
-        self.established = False
+        self.established: bool = False
         """True after the handshake."""
         self._peer = "client" if server_side else "server"
         self._incoming = ssl.MemoryBIO()
@@ -61,7 +61,7 @@ class TlsPipe:
         # An error that came after records which are good, and are read first.
         self._postponed: TlsError | None = None
         try:
-            self.ssl_object = context.wrap_bio(
+            self.ssl_object: ssl.SSLObject = context.wrap_bio(
                 self._incoming,
                 self._outgoing,
                 server_side=server_side,
@@ -163,7 +163,7 @@ class TlsStream:
     ) -> None:
         self._stream = stream
         self._pipe = TlsPipe(context, server_hostname=server_hostname)
-        self.ssl_object = self._pipe.ssl_object
+        self.ssl_object: ssl.SSLObject = self._pipe.ssl_object
         """The ``SSLObject``: protocol version, cipher, certificates, channel binding."""
 
     async def handshake(self, timeout: float | None) -> None:

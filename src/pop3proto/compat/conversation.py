@@ -65,15 +65,15 @@ class Conversation:
     """Where a session stands on the wire."""
 
     def __init__(self) -> None:
-        self.redactor = LineRedactor()
+        self.redactor: LineRedactor = LineRedactor()
         """Hides the secrets in the client's lines."""
-        self.fault = ""
+        self.fault: str = ""
         """Why the connection can no longer be used; empty if it can."""
         self.room = 0
         """How many octets a status line may have, if that is more than ``_MAXLINE``."""
         self.form: bytes | None = None
         """The line end of the text that is being read; ``None`` before a status line."""
-        self.newline = CRLF
+        self.newline: bytes = CRLF
         """The line end of the last line."""
         self.finish: Callable[[], None] | None = None
         """Reads the rest of the text that ``retr_iter()`` began."""

@@ -61,7 +61,7 @@ class InvalidArgumentError(ServerError, ValueError):
 class InjectedDataError(BrokenConnectionError, StlsInjectionError):
     """Octets came in the clear after the answer to STLS (RFC 2595 section 4)."""
 
-    hint = StlsInjectionError.hint
+    hint: str = StlsInjectionError.hint
 
 
 for _class in (

@@ -107,7 +107,7 @@ class POP3(Commands):
         try:
             self.file = reader(self.sock)
             self._debugging = 0
-            self.welcome = self._getresp()
+            self.welcome: bytes = self._getresp()
         except BaseException:
             # Nothing else can close them. A socket stays open as long as its file does.
             for name in ("file", "sock"):

@@ -59,7 +59,7 @@ class LineReader:
         self._held = left
         # The beginning of a line whose end has not arrived yet.
         self._partial: list[bytes] = []
-        self.octets = 0
+        self.octets: int = 0
         self.surplus: bytes | None = None
         self.lost = False
 
@@ -145,7 +145,7 @@ class SteppingReader:
         self._getline = getline
         self._at_once = at_once
         self._complete = False
-        self.octets = 0
+        self.octets: int = 0
         self.surplus: bytes | None = None
         self.lost = False
 

@@ -29,9 +29,9 @@ class Engine(Generic[EventT]):
     """The state, the receive buffer and the fate of one end of a session."""
 
     def __init__(self, secure: bool, limits: Limits, leniency: Leniency) -> None:
-        self.state = State.GREETING
+        self.state: State = State.GREETING
         """Where the session stands, as far as events have been returned."""
-        self.secure = secure
+        self.secure: bool = secure
         """Whether the stream is under TLS."""
         self.limits = limits
         """How much may be collected from the peer."""

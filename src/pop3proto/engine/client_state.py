@@ -27,6 +27,8 @@ USUAL_LINE = 512
 class ClientState(Engine[ClientEvent]):
     """Commands out, and what their answers change; how answers are read is the subclass's part."""
 
+    state: State
+
     def __init__(
         self,
         *,
@@ -41,7 +43,7 @@ class ClientState(Engine[ClientEvent]):
         self.timestamp: str | None = None
         """The APOP timestamp of the greeting, with its angle brackets (RFC 1939 section 7).
         Forgotten when TLS begins."""
-        self.pending_deletions = 0
+        self.pending_deletions: int = 0
         """How many messages are marked as deleted and not yet gone."""
         # What is in flight: the oldest command apart from the others, because most sessions
         # never have more than one, and thousands of empty queues take their room.

@@ -28,12 +28,12 @@ class ReceiveBuffer:
     __slots__ = ("_looked_at", "_octets", "_scanned", "data", "eof", "newline", "pending", "start")
 
     def __init__(self) -> None:
-        self.data = b""
-        self.start = 0
+        self.data: bytes = b""
+        self.start: int = 0
         """Where in ``data`` the octets begin that are not consumed yet."""
-        self.newline = b"\r\n"
+        self.newline: bytes = b"\r\n"
         """How the line returned last was ended."""
-        self.eof = False
+        self.eof: bool = False
         self._scanned = 0
         self.pending: list[bytes] = []
         """What came later than ``data``."""
@@ -177,9 +177,11 @@ class BodyReader:
         newline = buffer.newline
         if newline is not self.newline:
             self.newline, self._opening = newline, newline + b"."
-        self.complete = False
+        self.complete: bool = False
         """Whether the terminator was consumed."""
-        self.octets = self.unstuffed = self._block = 0
+        self.octets: int = 0
+        self.unstuffed: int = 0
+        self._block = 0
         """How many octets of content were handed out; how many lines of it began with a single
         dot, and are content as they came; and how many octets are searched at once for stuffed
         lines, 0 where none is expected."""

@@ -161,7 +161,7 @@ class Dele(_MessageCommand[Ok]):
 
     verb = "DELE"
     legal_states = TRANSACTION
-    effect = Effect.MARK
+    effect: ClassVar[Effect | None] = Effect.MARK
 
 
 @value
@@ -183,7 +183,7 @@ class Rset(Command[Ok]):
 
     verb = "RSET"
     legal_states = TRANSACTION
-    effect = Effect.UNMARK
+    effect: ClassVar[Effect | None] = Effect.UNMARK
 
 
 @value
@@ -192,7 +192,7 @@ class Quit(Command[Ok]):
 
     verb = "QUIT"
     legal_states = AUTHORIZATION_OR_TRANSACTION
-    effect = Effect.END
+    effect: ClassVar[Effect | None] = Effect.END
     barrier = True
 
 
@@ -230,7 +230,7 @@ class Capa(Command[CapaReply]):
     verb = "CAPA"
     legal_states = AUTHORIZATION_OR_TRANSACTION
     shape = ReplyShape.CAPABILITIES
-    effect = Effect.CAPABILITIES
+    effect: ClassVar[Effect | None] = Effect.CAPABILITIES
 
 
 @value
@@ -239,7 +239,7 @@ class Stls(Command[Ok]):
 
     verb = "STLS"
     legal_states = AUTHORIZATION
-    next_state = State.TLS_NEGOTIATION
+    next_state: ClassVar[State | None] = State.TLS_NEGOTIATION
     barrier = True
     alone = True
 
@@ -250,7 +250,7 @@ class Utf8(Command[Ok]):
 
     verb = "UTF8"
     legal_states = AUTHORIZATION
-    effect = Effect.UTF8
+    effect: ClassVar[Effect | None] = Effect.UTF8
 
 
 @value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from typing import ClassVar
 
 from ..errors import LocalProtocolError
 from .command import AUTHENTICATING, AUTHORIZATION, Command
@@ -41,7 +42,7 @@ class Pass(Command[Ok]):
 
     verb = "PASS"
     legal_states = AUTHORIZATION
-    next_state = State.TRANSACTION
+    next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
     password: Secret
     """Sent as UTF-8 (RFC 6856); octets are sent as they are. Blanks are part of it."""
@@ -62,7 +63,7 @@ class Apop(Command[Ok]):
 
     verb = "APOP"
     legal_states = AUTHORIZATION
-    next_state = State.TRANSACTION
+    next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
     name: str | bytes
     digest: Secret
@@ -101,7 +102,7 @@ class Rpop(Command[Ok]):
 
     verb = "RPOP"
     legal_states = AUTHORIZATION
-    next_state = State.TRANSACTION
+    next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
     user: Secret
 
@@ -118,7 +119,7 @@ class Auth(Command[Ok | Challenge]):
     verb = "AUTH"
     legal_states = AUTHORIZATION
     shape = ReplyShape.AUTHENTICATION
-    next_state = State.TRANSACTION
+    next_state: ClassVar[State | None] = State.TRANSACTION
     barrier = True
     secret = True
     max_line = MAX_AUTH_LINE
@@ -185,7 +186,7 @@ class AuthResponse(Command[Ok | Challenge]):
     verb = ""
     legal_states = AUTHENTICATING
     shape = ReplyShape.AUTHENTICATION
-    next_state = State.TRANSACTION
+    next_state: ClassVar[State | None] = State.TRANSACTION
     barrier = True
     secret = True
     data: Secret

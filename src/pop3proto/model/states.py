@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, unique
+from typing import TYPE_CHECKING
 
 
 @unique
@@ -27,7 +28,8 @@ class State(Enum):
     """The peer broke the protocol or the stream was cut; nothing more can be learnt from it."""
 
     # A member is only ever equal to itself, and this hash is C: each command is looked up by it.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
 
 @unique

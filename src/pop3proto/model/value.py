@@ -25,12 +25,12 @@ class Field:
     __slots__ = ("compare", "default", "init", "kw_only", "name", "repr", "set")
 
     def __init__(self, default: object, init: bool, repr: bool, compare: bool) -> None:
-        self.name = ""
-        self.default = default
-        self.init = init
-        self.repr = repr
-        self.compare = compare
-        self.kw_only = False
+        self.name: str = ""
+        self.default: object = default
+        self.init: bool = init
+        self.repr: bool = repr
+        self.compare: bool = compare
+        self.kw_only: bool = False
         self.set: Callable[[object, object], None]
 
 

@@ -113,7 +113,7 @@ class Choice:
         self._binding_refused = False
         offers_plus = offered is not None and any(name.endswith(_PLUS) for name in offered)
         # The answer to an attacker who strips the offer. If nobody asked, there was none to strip.
-        self.can_bind = bool(bindings) and offered is not None and not offers_plus
+        self.can_bind: bool = bool(bindings) and offered is not None and not offers_plus
         """Whether this side could bind to the channel and the server does not offer it."""
 
     @property

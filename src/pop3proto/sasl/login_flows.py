@@ -105,7 +105,7 @@ class Flows:
         self._ask = tuple(ask)
         self.failure: CommandError | None = None
         """The server's last refusal."""
-        self.session_usable = True
+        self.session_usable: bool = True
         """Whether the connection may be used any more."""
 
     @property

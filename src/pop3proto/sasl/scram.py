@@ -123,13 +123,13 @@ class _Scram:
         self._nonce = fresh_nonce() if nonce is None else octets_of("the nonce", nonce)
         if not is_nonce(self._nonce):
             raise LocalProtocolError("a nonce is printable ASCII without commas")
-        self.channel_bound = channel_binding is not None
+        self.channel_bound: bool = channel_binding is not None
         """Whether the login is tied to the TLS connection."""
-        self.name = self.base + ("-PLUS" if self.channel_bound else "")
+        self.name: str = self.base + ("-PLUS" if self.channel_bound else "")
         """The mechanism's name."""
-        self.min_iterations = min_iterations
+        self.min_iterations: int = min_iterations
         """How many iterations of the key derivation the server has to ask for at the least."""
-        self.max_iterations = max_iterations
+        self.max_iterations: int = max_iterations
         """How many it may ask for."""
         flag = b"y" if can_bind else b"n"
         self._binding = b""
@@ -299,7 +299,7 @@ class _ServerScram:
         self._iterations = iterations
         self._salt_octets = salt_octets
         self._secret = _SECRET if secret is None else secret
-        self.name = self.base + ("-PLUS" if self._bindings else "")
+        self.name: str = self.base + ("-PLUS" if self._bindings else "")
 
     def begin(self) -> Attempt:
         """Begin an attempt."""

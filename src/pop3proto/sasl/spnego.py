@@ -104,7 +104,7 @@ class Gssapi:
         what = "the authorization identity"
         self._authorization = octets_of(what, authorization_id, empty=True)
         self._context = _context("kerberos", user, secret, host, service)
-        self.complete = False
+        self.complete: bool = False
         """Whether the security layer has been agreed on."""
 
     def __repr__(self) -> str:

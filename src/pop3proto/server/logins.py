@@ -56,9 +56,11 @@ class Logins:
         *,
         secure: bool,
     ) -> None:
-        self.users = Passwords(users) if isinstance(users, Mapping) else users
+        self.users: Passwords | Authenticator = (
+            Passwords(users) if isinstance(users, Mapping) else users
+        )
         self.secure = secure
-        self.timestamp = self._chosen(timestamp, options)
+        self.timestamp: str | None = self._chosen(timestamp, options)
         """The timestamp for APOP, or ``None`` if APOP is not offered."""
         self.auth: Auth | None = None
         """The AUTH command that is not over yet."""

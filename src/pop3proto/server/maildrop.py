@@ -58,9 +58,9 @@ class UpdateError(MaildropError):
     def __init__(self, *, deleted: Collection[int], failed: Collection[int]) -> None:
         numbers = ", ".join(map(str, sorted(failed)))
         super().__init__(f"{len(deleted)} messages were deleted, these were not: {numbers}")
-        self.deleted = frozenset(deleted)
+        self.deleted: frozenset[int] = frozenset(deleted)
         """The numbers of the messages that are gone."""
-        self.failed = frozenset(failed)
+        self.failed: frozenset[int] = frozenset(failed)
         """The numbers of the messages that are still there."""
 
 

@@ -89,7 +89,7 @@ class ServerSession:
         hooks: Hooks | None = None,
     ) -> None:
         self.options = options
-        self.hooks = hooks or Hooks()
+        self.hooks: Hooks = hooks or Hooks()
         """Called at the points where a server can differ."""
         self.user: str | None = None
         """The user who has logged in."""

@@ -62,9 +62,11 @@ class ChaosStream:
         if rng is not None and chunks is not None:
             raise ValueError("either rng or chunks says how large the chunks are, not both")
         own: object = getattr(stream, "clock", None)
-        self.clock = clock or (own if isinstance(own, VirtualClock) else VirtualClock())
+        self.clock: VirtualClock = clock or (
+            own if isinstance(own, VirtualClock) else VirtualClock()
+        )
         """The clock on which the delays pass."""
-        self.octets = 0
+        self.octets: int = 0
         """The number of octets that were returned."""
         self._stream = stream
         self._chunks = _chosen(rng) if rng is not None else _each(() if chunks is None else chunks)

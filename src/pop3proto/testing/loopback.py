@@ -81,7 +81,7 @@ class LoopbackServer:
     ) -> None:
         self.host = host
         """The address that it listens on."""
-        self.security = Security.of(security)
+        self.security: Security = Security.of(security)
         """The security of its connections, as ``connect()`` has to be told."""
         self.tls_context = tls_context
         """The TLS context of the server; ``None`` without TLS."""

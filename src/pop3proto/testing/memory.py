@@ -60,17 +60,17 @@ class MemoryStream(Generic[S_co]):
     ) -> None:
         self.session: S_co = session
         """The session that answers."""
-        self.security = Security.of(security)
+        self.security: Security = Security.of(security)
         """The security of the connection, as ``start()`` has to be told."""
         self.tls_context = tls_context
         """The TLS context of the server; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
         """The issuer of the server's certificate, if it was made here."""
-        self.clock = clock or VirtualClock()
+        self.clock: VirtualClock = clock or VirtualClock()
         """The time that passes while the server does nothing on purpose."""
-        self.delayed = 0.0
+        self.delayed: float = 0.0
         """The seconds that the server has decided to do nothing, in total."""
-        self.closed = False
+        self.closed: bool = False
         """True after the client has closed the stream."""
         self._endpoint = Endpoint(
             session, security=self.security, context=tls_context, secured=secured

@@ -150,7 +150,7 @@ class ScriptedSession:
 
     def __init__(self, script: Script, *, greeting: bytes = GREETING) -> None:
         self._steps = deque(_steps(script, greeting))
-        self.security = _security(self._steps)
+        self.security: Security = _security(self._steps)
         """The security that the client has to use."""
         if self.security is Security.TLS:
             self._steps.popleft()

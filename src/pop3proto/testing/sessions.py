@@ -61,9 +61,11 @@ class Sessions:
         leniency: Leniency = Leniency(),
         quirks: Iterable[Quirk | str] = (),
     ) -> None:
-        self.maildrops = MemoryMaildrops(mail) if isinstance(mail, Mapping) else mail
+        self.maildrops: MemoryMaildrops | MaildropProvider = (
+            MemoryMaildrops(mail) if isinstance(mail, Mapping) else mail
+        )
         """The maildrops that the sessions answer from."""
-        self.users = _who_may_log_in(self.maildrops, password, users)
+        self.users: Users = _who_may_log_in(self.maildrops, password, users)
         """The judge of passwords, or the passwords."""
         self.commands: list[str] = []
         """The commands that clients have sent so far, without secrets."""

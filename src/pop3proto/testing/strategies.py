@@ -19,9 +19,9 @@ from typing import Any, TypeAlias, cast
 try:
     from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
-except ImportError as error:
+except ImportError as _missing:
     message = "these strategies need Hypothesis: pip install pop3proto[hypothesis]"
-    raise ImportError(message) from error
+    raise ImportError(message) from _missing
 
 from ..model.capabilities import Capabilities
 from ..model.commands import (

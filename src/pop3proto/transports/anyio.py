@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 try:
     import anyio
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     raise ImportError(
         "this adapter needs anyio: pip install pop3proto[anyio]", name="anyio"
-    ) from error
+    ) from _missing
 
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts

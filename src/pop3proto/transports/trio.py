@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 try:
     import trio
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     raise ImportError(
         "this adapter needs trio: pip install pop3proto[trio]", name="trio"
-    ) from error
+    ) from _missing
 
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts

@@ -48,7 +48,7 @@ class Quirks(Hooks):
     """
 
     def __init__(self, quirks: Iterable[Quirk | str], *, beside: Hooks | None = None) -> None:
-        self.quirks = consistent(quirks)
+        self.quirks: frozenset[Quirk] = consistent(quirks)
         """The quirks of the session."""
         self._beside = beside or Hooks()
         self._stages: dict[str, list[Any]] = {}

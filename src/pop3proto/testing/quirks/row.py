@@ -31,7 +31,7 @@ class Situation:
         """True while answers are held back, to be mixed."""
         self.refused = False
         """True after a login that was refused, until the next one succeeds."""
-        self.delay = 0.0
+        self.delay: float = 0.0
         """Seconds to wait before the next answer."""
 
 
@@ -102,5 +102,5 @@ class Row:
         """The behaviour, as it follows the words "the server"."""
         self.seen = seen
         """The servers that do it."""
-        self.places = frozenset(places.split())
+        self.places: frozenset[str] = frozenset(places.split())
         self.stages = stages
