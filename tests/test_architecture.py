@@ -113,7 +113,7 @@ def owner(name: str) -> str:
 
 def folder(name: str) -> str:
     """The folder that a module stands in."""
-    if name == "errors":
+    if name in ("errors", "_lazy"):
         return "model"
     return name.partition(".")[0] if (PACKAGE / name.partition(".")[0]).is_dir() else ""
 
@@ -403,5 +403,6 @@ def test_files_stay_short() -> None:
 
 
 def test_the_core_stays_small() -> None:
-    core = [name for name in MODULES if folder(name) in ("model", "engine") and name != "model.url"]
+    outside = ("model.url", "_lazy")
+    core = [m for m in MODULES if folder(m) in ("model", "engine") and m not in outside]
     assert sum(map(lines, core)) <= MOST_LINES_OF_THE_CORE

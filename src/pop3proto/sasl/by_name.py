@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from ..errors import MechanismError
 from ..model.secret import Secret
-from .cram_md5 import CramMd5
-from .digest_md5 import DigestMd5
 from .mechanism import ChannelBinding, Mechanism, ShowsSecret
-from .oauth import OAuthBearer, XOAuth2
-from .plain import Anonymous, External, LoginMechanism, Plain
-from .scram import ScramSha1, ScramSha256, ScramSha512
-from .spnego import Gssapi, Ntlm
 from .users import as_text
 
 __all__ = ["PASSWORD_MECHANISMS", "SHOWS_SECRET", "by_name", "shows_secret"]
 
 _PLUS = "-PLUS"
-_SCRAM = {cls.base: cls for cls in (ScramSha1, ScramSha256, ScramSha512)}
+_SCRAM = ("SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512")
 PASSWORD_MECHANISMS = frozenset(
     {"PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", *_SCRAM, *(n + _PLUS for n in _SCRAM)}
 )
@@ -61,31 +55,50 @@ def by_name(
     """
     secret = Secret(secret)
     upper = name.upper()
-    scram = _SCRAM.get(upper.removesuffix(_PLUS))
-    if upper.endswith(_PLUS) != (channel_binding is not None) or (channel_binding and not scram):
+    base = upper.removesuffix(_PLUS)
+    if upper.endswith(_PLUS) != (channel_binding is not None) or (
+        channel_binding and base not in _SCRAM
+    ):
         raise MechanismError(f"{upper}: SCRAM's -PLUS forms bind to the channel, no others")
-    if scram is not None:
-        return scram(user, secret, channel_binding=channel_binding, can_bind=can_bind)
+    # A program uses one or two of them, so their modules are loaded here.
+    if base in _SCRAM:
+        from . import scram
+
+        cls = {each.base: each for each in scram.CLIENTS}[base]
+        return cls(user, secret, channel_binding=channel_binding, can_bind=can_bind)
     match upper:
-        case "PLAIN":
-            return Plain(user, secret)
-        case "LOGIN":
-            return LoginMechanism(user, secret)
+        case "PLAIN" | "LOGIN":
+            from . import plain
+
+            simple = plain.Plain if upper == "PLAIN" else plain.LoginMechanism
+            return simple(user, secret)
+        case "EXTERNAL" | "ANONYMOUS":
+            from . import plain
+
+            return plain.External(user) if upper == "EXTERNAL" else plain.Anonymous(user)
         case "CRAM-MD5":
+            from .cram_md5 import CramMd5
+
             return CramMd5(user, secret)
         case "DIGEST-MD5":
+            from .digest_md5 import DigestMd5
+
             return DigestMd5(user, secret, host=host or "")
         case "XOAUTH2":
+            from .oauth import XOAuth2
+
             return XOAuth2(user, secret)
         case "OAUTHBEARER":
+            from .oauth import OAuthBearer
+
             return OAuthBearer(user, secret, host=host)
-        case "EXTERNAL":
-            return External(user)
-        case "ANONYMOUS":
-            return Anonymous(user)
         case "GSSAPI":
+            from .spnego import Gssapi
+
             return Gssapi(host or "", user=as_text(user) or None, password=secret or None)
         case "NTLM":
+            from .spnego import Ntlm
+
             return Ntlm(user, secret, host=host or "")
         case _:
             raise MechanismError(f"no mechanism is known by the name {name!r}")

@@ -35,17 +35,6 @@ from .scram_messages import (
 )
 from .users import Attempt, LoggedIn, PasswordSource, Verdict, as_octets, as_text
 
-__all__ = [
-    "ScramKeySource",
-    "ScramKeys",
-    "ScramSha1",
-    "ScramSha256",
-    "ScramSha512",
-    "ServerScramSha1",
-    "ServerScramSha256",
-    "ServerScramSha512",
-]
-
 # RFC 7677 section 4 for SHA-256. With fewer, whoever listens can try passwords too fast; with more,
 # the server keeps the client busy for seconds.
 _MIN_ITERATIONS = 4096
@@ -255,6 +244,14 @@ class ScramSha512(_Scram):
 
     __slots__ = ()
     base = "SCRAM-SHA-512"
+
+
+CLIENTS: tuple[type[ScramSha1 | ScramSha256 | ScramSha512], ...] = (
+    ScramSha1,
+    ScramSha256,
+    ScramSha512,
+)
+"""The client's side, by each hash function."""
 
 
 class _ServerScram:

@@ -5,8 +5,9 @@ What a test does not use is not loaded: neither sockets nor TLS for a server in 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
     from .chaos import ChaosStream, Disturbances
@@ -64,17 +65,6 @@ _HOMES = {
     "quirks.names": ("Quirk",),
     "quirks.hooks": ("Quirks",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if not TYPE_CHECKING:  # or every name would be there for a type checker
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOME_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found: object = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
-        globals()[name] = found
-        return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = loads_when_asked(__name__, _HOMES)

@@ -1,0 +1,34 @@
+"""Packages that load a module when one of its names is asked for (PEP 562)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+
+
+def loads_when_asked(
+    package: str, homes: Mapping[str, Iterable[str]]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return the ``__getattr__`` and the ``__dir__`` of ``package``.
+
+    ``homes`` maps the package's modules to the public names in them. A name is looked up once: it
+    is an attribute of the package from then on. Type checkers see the imports that stand beside
+    it under ``TYPE_CHECKING``.
+    """
+    home_of = {name: home for home, names in homes.items() for name in names}
+    namespace = vars(sys.modules[package])
+
+    def getattribute(name: str) -> object:
+        if name not in home_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        # Not importlib.import_module(), whose own module is not loaded in every program.
+        module = f"{package}.{home_of[name]}"
+        __import__(module)
+        found: object = getattr(sys.modules[module], name)
+        namespace[name] = found
+        return found
+
+    def names() -> list[str]:
+        return sorted({*namespace, *home_of})
+
+    return getattribute, names
