@@ -49,13 +49,13 @@ def channel_bindings(tls: TlsConnection) -> list[ChannelBinding]:
 
     The first is the one that a server has to know: tls-unique up to TLS 1.2 (RFC 5929 section 3,
     RFC 5802 section 6.1), tls-exporter (RFC 9266) from TLS 1.3 on, which has no tls-unique. Then
-    come tls-exporter for TLS 1.2, and tls-server-end-point (RFC 5929 section 4), which every
-    connection to the same certificate has. tls-exporter is included if ``tls`` provides it, which
+    come tls-exporter for TLS 1.2, and tls-server-end-point (RFC 5929 section 4), which is the same
+    for all connections to one certificate. tls-exporter is included if ``tls`` provides it, which
     no connection of the ``ssl`` module up to Python 3.13 does; if you have it from elsewhere, make
     a ``ChannelBinding`` of it.
     """
     found: list[ChannelBinding] = []
-    # It was attacked through resumed sessions (RFC 7627 section 1); this client resumes none.
+    # It was attacked through resumed sessions (RFC 7627 section 1); this client never resumes one.
     if tls.version() in ("TLSv1", "TLSv1.1", "TLSv1.2") and (data := _binding(tls, "tls-unique")):
         found.append(ChannelBinding("tls-unique", data))
     if exported := _binding(tls, "tls-exporter"):

@@ -51,7 +51,7 @@ _FINAL = (
 
 
 def is_final(error: Exception) -> bool:
-    """Return whether trying another mechanism is of no use after ``error``."""
+    """Return whether it is useless to try another mechanism after ``error``."""
     return isinstance(error, _FINAL)
 
 
@@ -108,7 +108,8 @@ class Choice:
             for binding in (bindings if name.endswith(_PLUS) else (None,))
         ]
         self._current = _Way("", None)
-        # The types of the bindings that were refused, and whether that was the last refusal.
+        # The types of the bindings that were refused, and whether the last refusal was of a
+        # binding.
         self._refused: dict[str, None] = {}
         self._binding_refused = False
         offers_plus = offered is not None and any(name.endswith(_PLUS) for name in offered)
@@ -144,24 +145,25 @@ class Choice:
             # A weaker one would give away what the stronger one has guarded.
             left = [way for way in left if _strength(way.name) >= _strength(name)]
             if name == "PLAIN" and isinstance(error, AuthenticationError):
-                # LOGIN says nothing that PLAIN has not said.
+                # LOGIN sends the same as PLAIN.
                 left = [way for way in left if way.name != "LOGIN"]
         self._left = left if error.session_usable else []
         return bool(self._left)
 
     def _without_binding(self, error: Pop3Error, binding: ChannelBinding) -> list[_Way]:
         if isinstance(error, CredentialsError):
-            # It may be the user after all: nothing that shows the password is tried after it.
+            # The user may be wrong after all, so nothing that shows the password is tried after it.
             return [w for w in self._left if w.name.startswith(_SCRAM) and w.binding != binding]
         if is_final(error):
             return []
         if isinstance(error, AuthenticationError):
-            # It may be the mechanism as well.
+            # The mechanism may be the reason as well.
             return self._left
         return [way for way in self._left if way.binding != binding]
 
     def explain(self, error: Pop3Error) -> None:
-        """Say in ``error``, the last one, that the channel bindings may be its reason, if so."""
+        """Add to ``error``, the last one, that the channel bindings may be the reason, if they
+        may."""
         if self._binding_refused:
             types = ", ".join(self._refused)
             error.args = (f"{error.args[0]} (channel bindings tried: {types})", *error.args[1:])

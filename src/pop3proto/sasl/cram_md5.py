@@ -18,7 +18,7 @@ def _answer(secret: Secret, challenge: bytes) -> bytes:
     from functools import partial
     from hashlib import md5
 
-    # It is the mechanism's choice, and some builds of OpenSSL refuse it if it is for security.
+    # The mechanism demands MD5, and some builds of OpenSSL refuse it for security purposes.
     hashed = partial(md5, usedforsecurity=False)
     return hmac.new(secret.octets(), challenge, hashed).hexdigest().encode("ascii")
 
@@ -76,7 +76,7 @@ class CramMd5:
 class ServerCramMd5:
     """CRAM-MD5 (RFC 2195) on passwords that the server can read; ``host`` is the server's name.
 
-    A password counts as it is stored and as SASLprep (RFC 4013) prepares it. Raises
+    A password is accepted as it is stored, and as SASLprep (RFC 4013) prepares it. Raises
     ``LocalProtocolError`` for a host name that is not printable ASCII.
     """
 
@@ -91,7 +91,7 @@ class ServerCramMd5:
 
     def begin(self) -> Attempt:
         """Begin an attempt, with a challenge that was never used before."""
-        # RFC 2195 section 2 wants a msg-id. Random digits say no less than a time does.
+        # RFC 2195 section 2 demands a msg-id. Random digits are as good as a time.
         challenge = f"<{urandom(32).hex()}.{urandom(4).hex()}@{self._host}>"
         return _CramMd5Attempt(self._passwords, challenge.encode("ascii"))
 
@@ -120,7 +120,7 @@ class _CramMd5Attempt:
         user = as_text(answer[1])
         password = self._passwords.password_for(user)
         stored = NOBODYS if password is None else password
-        # Clients are compared as they prepare what they are given, and not as for storing it.
+        # The comparison uses the form that clients prepare, not the one for storing.
         right = [
             compare_digest(_answer(Secret(as_octets(form)), self._challenge), answer[2])
             for form in (stored, prepared(stored))

@@ -28,9 +28,9 @@ _DIRECTIVE = rb'(%b)[ \t\r\n]*=[ \t\r\n]*(?:"(%b)"|(%b))[ \t\r\n]*(?:,[ \t\r\n,]
 
 
 def parse(message: bytes, *, repeated: str = "") -> dict[str, list[bytes]]:
-    """Return the directives of ``message`` by their names in lower case, without quotes.
+    """Return the directives of ``message``, without quotes, keyed by their names in lower case.
 
-    Raises ``ValueError``, which quotes nothing of it, if it breaks the grammar, or if a
+    Raises ``ValueError``, which does not quote the message, if it breaks the grammar, or if a
     directive other than ``repeated`` comes twice.
     """
     import re
@@ -111,7 +111,7 @@ def _hex(octets: bytes) -> bytes:
 
 
 class DigestMd5:
-    """DIGEST-MD5 (RFC 2831): both sides prove to know the password. Obsolete (RFC 6331).
+    """DIGEST-MD5 (RFC 2831): both sides prove that they know the password. Obsolete (RFC 6331).
 
     ``host`` is the server's name as the client knows it, and ``service`` its protocol.
     ``realm`` has to be one that the server offers, if it offers any; without one it is ``host``

@@ -42,10 +42,10 @@ class Login:
     code the next one is tried, but a weaker one only if ``mechanisms`` lists it. The other ways to
     log in are the class methods.
 
-    ``host`` is the server's name, which some mechanisms prove the password for. With
-    ``initial_response=False`` AUTH waits for the server to ask, as some servers want it. Where the
-    engine does not know the server's capabilities, the commands of ``ask`` find out what there is
-    to choose from, until one of them is answered; ``ask=()`` asks nothing.
+    ``host`` is the server's name, which some mechanisms include in their proof. With
+    ``initial_response=False`` AUTH waits for the server to ask, as some servers want it. If the
+    engine does not know the server's capabilities, the commands in ``ask`` are sent until one of
+    them succeeds, to find out which mechanisms there are; ``ask=()`` sends none.
 
     Each of them raises ``LocalProtocolError`` for arguments of the wrong type.
     """
@@ -129,10 +129,10 @@ class Login:
     ) -> Self:
         """Return a login with ``mechanism``, announced or not (RFC 5034).
 
-        ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
-        members. Its initial response goes with AUTH if it fits into 255 octets and
-        ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange and
-        comes out of ``feed()`` after that.
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
+        Its initial response goes with AUTH if it fits into 255 octets and ``initial_response``
+        allows it. An exception from the mechanism cancels the exchange; after that, ``feed()``
+        raises it.
         """
         flows = Flows(
             host=None,
@@ -155,7 +155,8 @@ class Login:
 
     @classmethod
     def rpop(cls, user: str | bytes, remote_user: str | bytes | Secret) -> Self:
-        """Return a login with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
+        """Return a login with USER and RPOP, for hosts that the server trusts (RFC 1460).
+        Obsolete."""
         remote_user = Secret(remote_user)
         flows = _without_sasl()
         return cls._of(flows, flows.rpop(user, remote_user))
@@ -179,12 +180,12 @@ class Login:
 
     @property
     def done(self) -> bool:
-        """Whether the login has come to its end: it succeeded, or something was raised."""
+        """Whether the login is over: it has succeeded, or an exception was raised."""
         return self._over
 
     @property
     def result(self) -> LoginResult:
-        """How the login came about; raises ``LocalProtocolError`` if it has not succeeded."""
+        """How the login was done; raises ``LocalProtocolError`` if it has not succeeded."""
         if self._result is None:
             raise LocalProtocolError("there is no result: the login has not succeeded")
         return self._result
@@ -193,13 +194,13 @@ class Login:
     def failure(self) -> CommandError | None:
         """The server's last refusal; ``None`` if there was none, and after a success.
 
-        Some servers close the connection after a refusal: then this is the reason.
+        If the server closes the connection after a refusal, as some do, this is the reason.
         """
         return self._flows.failure
 
     @property
     def session_usable(self) -> bool:
-        """Whether the connection may be used after what was raised; if not, close it."""
+        """Whether the connection may be used after the exception; if not, close it."""
         return self._flows.session_usable
 
     @property
@@ -210,15 +211,15 @@ class Login:
     def feed(self, event: ClientEvent | None, engine: ClientConnection) -> Command[Any] | None:
         """Take an event of ``engine``, and return the command to send, if there is one.
 
-        The first event is the greeting, or ``None`` if that was taken before; each of the others
-        is the answer to the command that was returned last. A ``Deviation`` is passed over.
+        The first event is the greeting, or ``None`` if the greeting has been read already; each
+        later event is the answer to the last command. A ``Deviation`` is ignored.
 
         Raises ``GreetingError`` for a greeting that is a refusal; ``AuthenticationError``, or its
         subclass where the server says why; ``MechanismError``, and, on a connection without TLS,
         ``PlaintextAuthError``, before anything is sent that depends on the secret; ``SaslError``;
         ``ServerVerificationError`` and ``RemoteProtocolError``, after which the connection has to
         be closed; ``LocalProtocolError`` for a name or a secret that cannot be sent, and for an
-        event that answers something else; and whatever a mechanism of one's own raises.
+        event that answers something else; and any exception of a mechanism of your own.
         """
         if isinstance(event, Deviation):
             return None
@@ -251,8 +252,8 @@ class Login:
             raise LocalProtocolError("an access token is wanted first")
         if not self._begun and (event is None or isinstance(event, Greeting)):
             return
-        # All answers within AUTH carry the command that opened it, and a refusal in place of a
-        # greeting none. What belongs to another command must not pass for a login.
+        # All answers within AUTH carry the command that opened it, and a refusal instead of a
+        # greeting carries none. The answer to another command must not count as a login.
         if event is None or getattr(event, "command", self) != self._awaited:
             raise LocalProtocolError(f"the answer to {self._awaited!r} is awaited")
 

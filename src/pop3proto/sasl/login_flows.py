@@ -1,7 +1,7 @@
 """The ways to log in, step by step, without any input or output.
 
-Each way is a generator: it yields a command and is sent the event that answers it. What it returns
-is the result of the login; what it raises is the reason why there is no result.
+Each way is a generator: it yields a command and is sent the event that answers it. It returns the
+result of the login, or raises the reason why there is none.
 """
 
 from __future__ import annotations
@@ -55,19 +55,18 @@ TokenSource: TypeAlias = Callable[[], str]
 
 @value
 class LoginResult:
-    """How a login came about."""
+    """How a login was done."""
 
     mechanism: str
-    """What was used: the name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and
-    PASS."""
+    """The name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and PASS."""
     channel_bound: bool
     """Whether the login is tied to this very TLS connection (RFC 5056)."""
     text: str = ""
-    """What the server wrote."""
+    """The server's text."""
 
 
 class _Commands(NamedTuple):
-    """A login without SASL: what to send, one after the other."""
+    """A login without SASL: the commands to send, in order."""
 
     name: str
     commands: tuple[Command[Any], ...]
@@ -76,7 +75,7 @@ class _Commands(NamedTuple):
 
 
 class Flows:
-    """The ways to log in with one engine, and what becomes known on the way."""
+    """The ways to log in with one engine, and what is learned on the way."""
 
     __slots__ = (
         "_allow_plaintext_auth",
@@ -106,7 +105,7 @@ class Flows:
         self.failure: CommandError | None = None
         """The server's last refusal."""
         self.session_usable: bool = True
-        """Whether the connection may be used any more."""
+        """Whether the connection may still be used."""
 
     @property
     def _may_show(self) -> bool:
@@ -122,7 +121,7 @@ class Flows:
         names: Sequence[str] | None,
         bindings: Sequence[ChannelBinding],
     ) -> Steps[LoginResult]:
-        """Log in with a password, in one way after the other until one succeeds."""
+        """Log in with a password, trying one way after the other until one succeeds."""
         choice = Choice(
             names,
             offered=(yield from self._offered()),
@@ -173,7 +172,7 @@ class Flows:
         name = mechanism.upper()
         if name not in ("OAUTHBEARER", "XOAUTH2"):
             raise LocalProtocolError(f"{mechanism} takes no access token")
-        # Before a token is asked for that could not be used.
+        # Before asking for a token that could not be used.
         self._check_shown(Auth(name), shows=True)
         if token is None:
             token = yield from self._next_token(source)
@@ -209,7 +208,8 @@ class Flows:
     # What the server offers
 
     def _offered(self) -> Steps[tuple[str, ...] | None]:
-        """Return the SASL mechanisms that the server announces, by CAPA or as was usual before it.
+        """Return the SASL mechanisms that the server announces, by CAPA, or by AUTH without an
+        argument as before CAPA.
 
         ``None`` if it was not asked, or did not say.
         """
@@ -233,7 +233,7 @@ class Flows:
     def _way(
         self, name: str, user: str | bytes, password: Secret, choice: Choice
     ) -> Mechanism | _Commands:
-        """Return what logging in by the mechanism, or the command, called ``name`` takes."""
+        """Return a way to log in by the mechanism, or the command, called ``name``."""
         if name == APOP:
             return self._apop(user, password)
         if name == USER:
@@ -294,7 +294,7 @@ class Flows:
             try:
                 response = self._answer(mechanism, event, waiting, rounds)
             except ServerVerificationError:
-                # There is nothing left to be said to whoever this is.
+                # There is nothing left to say to this server.
                 self.session_usable = False
                 raise
             except Exception as error:
@@ -303,7 +303,7 @@ class Flows:
                     raise
                 raise told from error
             except BaseException:
-                # Interrupted: there is no time to talk to the server.
+                # Interrupted: there is no time to tell the server.
                 self.session_usable = False
                 raise
             waiting = None
@@ -311,8 +311,8 @@ class Flows:
         if isinstance(event, ErrorReply):
             raise self._refused_mechanism(event, command, mechanism, said=waiting is None)
         if waiting is not None or not mechanism.complete:
-            # Whoever accepts a login without having proved to know the password, or without
-            # having asked for it, is not the server.
+            # A peer that accepts a login without proving that it knows the password, or without
+            # asking for it, is not the server.
             self.session_usable = False
             message = f"the server ended {mechanism.name} before it had proved itself"
             raise ServerVerificationError(message, command=command)
@@ -326,7 +326,7 @@ class Flows:
             return AuthResponse(mechanism.respond(challenge.data), complete=mechanism.complete)
         if challenge.data:
             # Some servers answer AUTH PLAIN as if it had been LOGIN.
-            message = f"the server asks for something else than {mechanism.name} says first"
+            message = f"the server does not ask for the first message of {mechanism.name}"
             raise SaslError(message, command=challenge.command)
         return AuthResponse(waiting, complete=mechanism.complete)
 
@@ -343,7 +343,7 @@ class Flows:
     def _cancel(self, command: Auth, error: Exception) -> Steps[AuthenticationError | None]:
         """End the exchange with ``*`` (RFC 5034 section 4), for ``error``; the session goes on.
 
-        Return what to raise in the place of ``error``, if the server has a reason of its own.
+        Return the exception to raise instead of ``error``, if the server gives a reason of its own.
         """
         if isinstance(error, AuthenticationError):
             # Some servers close now.
@@ -373,10 +373,10 @@ class Flows:
     def _refused_mechanism(
         self, reply: ErrorReply, command: Auth, mechanism: Mechanism, *, said: bool
     ) -> AuthenticationError:
-        """Return what ``-ERR`` means; ``said``: the mechanism's first message was sent."""
+        """Return the exception for ``-ERR``; ``said``: the mechanism's first message was sent."""
         error = self._refused(reply, command)
         if said and isinstance(mechanism, ReportsDetails):
-            # What a response code says counts for more than that the token was refused.
+            # A response code takes precedence over the fact that the token was refused.
             details = mechanism.details
             explained = isinstance(error, CredentialsError) and details
             if explained or type(error) is AuthenticationError:
@@ -387,7 +387,7 @@ class Flows:
 
 
 def _first_of(mechanism: Mechanism) -> Secret | None:
-    """Return what the mechanism says first, if anything."""
+    """Return the mechanism's first message, if it has one."""
     first: bytes | Secret | None = mechanism.initial()
     if first is None:
         return None
@@ -398,7 +398,7 @@ def _first_of(mechanism: Mechanism) -> Secret | None:
 
 
 def _is_odd(text: str | bytes | Secret) -> bool:
-    """Whether UTF8 has to come first for ``text``. Octets are the caller's own affair."""
+    """Whether UTF8 has to come first for ``text``. Octets are left to the caller."""
     value = text.reveal() if isinstance(text, Secret) else text
     return isinstance(value, str) and not value.isascii()
 

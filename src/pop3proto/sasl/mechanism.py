@@ -28,19 +28,19 @@ class Mechanism(Protocol):
 
     @property
     def name(self) -> str:
-        """The registered name, as ``SCRAM-SHA-256``."""
+        """The registered name, such as ``SCRAM-SHA-256``."""
         ...
 
     @property
     def complete(self) -> bool:
         """Whether the server may accept the login now.
 
-        A mechanism that verifies the server says no until that has been done.
+        A mechanism that verifies the server returns ``False`` until it has done so.
         """
         ...
 
     def initial(self) -> bytes | None:
-        """Return what the client says first; ``None`` if the server has to begin."""
+        """Return the client's first message, or ``None`` if the server has to begin."""
         ...
 
     def respond(self, challenge: bytes) -> bytes:
@@ -50,7 +50,7 @@ class Mechanism(Protocol):
 
 @runtime_checkable
 class ShowsSecret(Protocol):
-    """A mechanism that says itself whether it shows its secret; else its name tells.
+    """A mechanism that says if it shows its secret; for others, the name decides.
 
     A name that is not known counts as one that does.
     """
@@ -63,11 +63,11 @@ class ShowsSecret(Protocol):
 
 @runtime_checkable
 class ReportsDetails(Protocol):
-    """A mechanism whose server explains a refusal in a challenge, as those of OAuth do."""
+    """A mechanism whose server explains a refusal in a challenge, like those of OAuth."""
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What the server said, decoded from JSON; empty if it said nothing."""
+        """The server's explanation, decoded from JSON; empty if it gave none."""
         ...
 
 

@@ -14,7 +14,7 @@ from .users import Attempt, LoggedIn, Verdict, as_text
 __all__ = ["OAuthBearer", "ServerOAuthBearer", "ServerXOAuth2", "TokenSource", "XOAuth2"]
 
 _MAX_PORT = 65535
-# A refusal is explained in a few short strings; nobody reads more than this.
+# A refusal is explained in a few short strings; the rest is not read.
 _MAX_DETAILS = 8192
 _MAX_BRACKETS = 32
 
@@ -68,7 +68,7 @@ class _OAuth:
 
     @property
     def details(self) -> Mapping[str, object]:
-        """What the server said of its refusal, decoded from JSON; empty if it said nothing."""
+        """The server's explanation of its refusal, decoded from JSON; empty if it gave none."""
         return self._details or {}
 
     def initial(self) -> bytes:
@@ -79,7 +79,7 @@ class _OAuth:
     def respond(self, challenge: bytes) -> bytes:
         """Return a reply without meaning to an explanation, which ``details`` then holds.
 
-        The server refuses the login after it. Raises ``SaslError`` for a second challenge.
+        The server refuses the login after this reply. Raises ``SaslError`` for a second challenge.
         """
         if self._details is not None:
             raise SaslError(f"the server sent a second challenge, and {self.name} has one")
@@ -185,7 +185,7 @@ def _read_oauthbearer(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 class _ServerOAuth:
-    """What both mechanisms do with the user and the credentials that they find."""
+    """The common part of both mechanisms: what to do with the user and the credentials."""
 
     name: str
     shows_password = True
@@ -227,7 +227,7 @@ class _OAuthAttempt:
         self._refused = False
 
     def respond(self, data: bytes | None) -> Verdict:
-        """Return the verdict, or first an explanation, to which any response is taken."""
+        """Return the verdict, or first an explanation, after which any response is accepted."""
         if self._refused:
             return None
         if data is None:

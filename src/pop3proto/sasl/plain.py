@@ -154,7 +154,8 @@ def _prohibited(trace: str) -> bool:
     )
     if any(table(character) for character in trace for table in tables):
         return True
-    # RFC 3454 section 6: text from right to left holds nothing else, and is it at both ends.
+    # RFC 3454 section 6: text from right to left holds no other letters, and begins and ends with
+    # such a letter.
     rightward = [stringprep.in_table_d1(character) for character in trace]
     leftward = any(map(stringprep.in_table_d2, trace))
     return any(rightward) and (leftward or not (rightward[0] and rightward[-1]))
@@ -252,7 +253,7 @@ class _LoginAttempt:
             self._user = as_text(data)
             return b"Password:"
         self._over = True
-        # The authenticator is not shown what no name and no password can hold.
+        # The authenticator is not asked about octets that no name and no password can hold.
         if not self._user or "\0" in self._user or b"\0" in data:
             return None
         known = self._authenticator.check(self._user, as_text(data))

@@ -1,4 +1,4 @@
-"""What it means that a server refuses a login: response codes to exceptions."""
+"""The exceptions for refused logins, by response code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def login_refused(
 ) -> AuthenticationError:
     """Return the exception for a login that the server refused at ``command``.
 
-    Its class tells the response code, if there is one. ``capabilities`` are those of the server,
+    The response code, if there is one, decides its class. ``capabilities`` are those of the server,
     which may announce how many seconds have to pass between two logins.
     """
     message = refusal_message(reply) if message is None else message

@@ -12,9 +12,9 @@ __all__ = ["name_of", "octets_of", "prepared", "saslprep"]
 def saslprep(text: str, *, stored: bool = False) -> str:
     """Return ``text`` in the form in which it is compared (RFC 4013 section 2).
 
-    ``stored`` is for what a server keeps: there code points that Unicode 3.2 does not know are
-    refused, while a client's may hold them (RFC 3454 section 7). Raises ``LocalProtocolError`` for
-    text that is not allowed; no word of it is in the message, because it can be a password.
+    ``stored`` is for text that a server stores, in which code points unknown to Unicode 3.2 are
+    refused; a client's text may hold them (RFC 3454 section 7). Raises ``LocalProtocolError`` for
+    text that is not allowed; the message shows no part of it, because it can be a password.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -33,8 +33,8 @@ def saslprep(text: str, *, stored: bool = False) -> str:
 def prepared(password: str) -> str:
     """Return ``password`` after SASLprep, or as it is if SASLprep does not allow it.
 
-    That is how a server compares what clients may have prepared, as they have to for PLAIN
-    (RFC 4616 section 2).
+    A server compares passwords in this form if clients may have prepared them, as they have to for
+    PLAIN (RFC 4616 section 2).
     """
     try:
         return saslprep(password)
@@ -47,9 +47,9 @@ def octets_of(
 ) -> bytes:
     """Return the octets of ``text``, after SASLprep if it is text to ``prepare``.
 
-    Raises ``LocalProtocolError``, which names ``what`` and shows nothing of it, for what is neither
-    text nor octets, for a NUL, and, unless ``empty`` is allowed, for nothing at all. ``text``
-    itself shows in that traceback, unless it is a ``Secret``.
+    Raises ``LocalProtocolError``, which names ``what`` and does not show ``text``, for anything
+    that is neither text nor octets, for a NUL, and, unless ``empty`` is allowed, for an empty text.
+    The traceback shows ``text`` itself, unless it is a ``Secret``.
     """
     problem = _problem_with(text, prepare=prepare, empty=empty)
     if problem is not None:

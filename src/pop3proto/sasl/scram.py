@@ -47,7 +47,7 @@ _UNSUPPORTED_BINDING = b"unsupported-channel-binding-type"
 _BINDING_ERRORS = frozenset({_UNSUPPORTED_BINDING, b"channel-bindings-dont-match"})
 _CREDENTIAL_ERRORS = frozenset({b"invalid-proof", b"unknown-user"})
 _SALT_OCTETS = 16
-# As many as SHA-256 has.
+# As many octets as SHA-256 has.
 _MAX_SALT_OCTETS = 32
 _NO_KEYS = ScramKeys(b"", 1, b"", b"")
 # A user's salt has to be the same each time, on each connection, and so has that of one who is
@@ -58,11 +58,11 @@ _SECRET = urandom(32)
 class _Scram:
     """SCRAM: the password never leaves the client, and the server proves that it knows it.
 
-    With ``channel_binding`` it is the ``-PLUS`` form, which nobody in between can pass on.
-    ``can_bind`` says that this side could have bound and the server does not offer it: if somebody
-    has stripped the offer, the server sees it (RFC 5802 section 6). ``authorization_id`` is whose
-    maildrop is opened, if it is not that of ``user``. Text is prepared with SASLprep; octets are
-    sent as they are. ``nonce`` is for tests.
+    With ``channel_binding`` it is the ``-PLUS`` form, which an attacker in the middle cannot pass
+    on. ``can_bind`` says that this side could have bound and the server does not offer it: if
+    somebody has stripped the offer, the server sees it (RFC 5802 section 6). ``authorization_id``
+    names the user whose maildrop is opened, if that is not ``user``. Text is prepared with
+    SASLprep; octets are sent as they are. ``nonce`` is for tests.
 
     ``max_iterations`` bounds what the server can make this side compute: the key derivation runs
     without a break, within ``respond()``.
@@ -128,7 +128,7 @@ class _Scram:
         identity = b"a=" + escaped(authorization) if authorization else b""
         self._header = flag + b"," + identity + b","
         self._bare = b"n=" + escaped(name) + b",r=" + self._nonce
-        # What the server has to say in the end.
+        # The signature that the server has to send at the end.
         self._expected = b""
         self._server_error = b""
         self._step = 0
@@ -145,8 +145,8 @@ class _Scram:
     def binding_refused(self) -> bool:
         """Whether a refusal, as things stand, is due to the type or the data of the binding.
 
-        So it is if the server has said so, and taken to be so if it has not sent a challenge
-        yet: then it has not seen the password's proof either (RFC 5802 section 6).
+        That is certain if the server says so, and assumed if it has not sent a challenge yet,
+        because then it has not seen the proof of the password either (RFC 5802 section 6).
         """
         return self.channel_bound and (self._step == 0 or self._server_error in _BINDING_ERRORS)
 

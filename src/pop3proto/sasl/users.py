@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 NOBODYS = urandom(24).hex()
-"""What an unknown user's password is taken for, so that the work is the same."""
+"""Used as the password of an unknown user, so that the work is the same."""
 _KEY = urandom(32)
 
 
