@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
-    from .by_name import PASSWORD_MECHANISMS, SHOWS_SECRET, by_name, shows_secret
     from .channel_binding import channel_bindings
     from .cram_md5 import CramMd5
     from .digest_md5 import DigestMd5
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from .mechanism import ChannelBinding, Mechanism, ReportsDetails, ShowsSecret
     from .oauth import OAuthBearer, XOAuth2
     from .plain import Anonymous, External, LoginMechanism, Plain
+    from .registry import PASSWORD_MECHANISMS, SHOWS_SECRET, by_name, shows_secret
     from .scram import ScramSha1, ScramSha256, ScramSha512
     from .spnego import Gssapi, Ntlm
 
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "by_name": (
+    "registry": (
         "PASSWORD_MECHANISMS",
         "SHOWS_SECRET",
         "by_name",

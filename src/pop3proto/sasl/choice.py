@@ -16,8 +16,8 @@ from ..errors import (
     Pop3Error,
     TemporaryServerError,
 )
-from .by_name import PASSWORD_MECHANISMS, shows_secret
 from .mechanism import ChannelBinding
+from .registry import PASSWORD_MECHANISMS, shows_secret
 
 __all__ = ["APOP", "USER", "Choice", "is_final"]
 

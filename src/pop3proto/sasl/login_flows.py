@@ -35,10 +35,10 @@ from ..model.commands import (
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
 from ..model.value import value
-from .by_name import SHOWS_SECRET, by_name, shows_secret
 from .choice import APOP, USER, Choice
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
 from .refusals import login_refused
+from .registry import SHOWS_SECRET, by_name, shows_secret
 from .saslprep import octets_of
 
 __all__ = ["Flows", "LoginResult", "Steps", "TokenSource"]
