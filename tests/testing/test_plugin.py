@@ -68,9 +68,23 @@ def test_by_value(pop3_server):
     assert pop3_server.security is Security.TLS
     assert talk(pop3_server) == 0
 
-@pytest.mark.pop3_server(security=Security.PLAINTEXT)
+@pytest.mark.pop3_server(security="PLAINTEXT")
 def test_in_the_clear(pop3_server):
     assert talk(pop3_server) == 0
+
+@pytest.mark.pop3_server(password="word")
+def test_one_password(pop3_server, pop3_maildrop):
+    pop3_maildrop.add("user", b"one")
+    assert pop3_server.messages("user") == [b"one"]
+    assert talk(pop3_server, password="word") == 1
+    assert pop3_server.messages("user") == []
+
+@pytest.mark.pop3_server(users={"other": "word"})
+def test_other_users_have_maildrops(pop3_server, pop3_maildrop):
+    pop3_maildrop.add("other", b"one")
+    with pytest.raises(ValueError, match="'user' has no maildrop here"):
+        pop3_maildrop.add("user", b"one")
+    assert talk(pop3_server, "other", "word") == 1
 
 @pytest.mark.pop3_server(users={"other": "word"})
 @pytest.mark.parametrize("security", Security)
@@ -93,7 +107,7 @@ def test_options_of_ones_own(pop3_server):
     with pytest.raises(Exception, match="only taken under TLS"):
         talk(pop3_server)
 """
-    outcome(pytester, tests).assert_outcomes(passed=9)
+    outcome(pytester, tests).assert_outcomes(passed=11)
 
 
 def test_the_maildrop_can_be_overridden(pytester: pytest.Pytester) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from pop3proto import StlsInjectionError
+from pop3proto.model.secret import Secret
 from pop3proto.server import (
     MaildirMaildrops,
     Maildrop,
@@ -447,7 +448,7 @@ def test_a_session_that_asks_for_tls_where_there_is_none(
 ) -> None:
     source = Sessions(
         maildrops,
-        password="secret",
+        password=Secret("secret"),
         users=None,
         security=Security.PLAINTEXT,
         options=ServerOptions(),

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from pop3proto import LocalProtocolError, MaildropLockedError
+from pop3proto.model.secret import Secret
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import (
     Close,
@@ -231,6 +232,20 @@ def test_one_password_is_for_a_mapping(tmp_path: Path) -> None:
         serve(MaildirMaildrops(tmp_path), password="secret")
     with serve(MemoryMaildrops({"user": []}), password="secret") as server:
         assert fetch(server.url, "secret", ssl_context=server.client_context()) == []
+
+
+@takers
+@pytest.mark.parametrize("maildrops", [None, [b"mail"], b"mail", "folder"])
+def test_maildrops_that_are_none(maildrops: Any, take: Any) -> None:
+    function = serve if "serve" in take.__code__.co_names else memory_stream
+    with pytest.raises(TypeError, match="maildrops= maps users to their messages"):
+        function(maildrops, users={})
+
+
+@pytest.mark.parametrize("password", ["pässword", b"p\xc3\xa4ssword", Secret("pässword")])
+def test_a_password_as_text_as_octets_and_hidden(password: Any) -> None:
+    with serve({"user": []}, password=password) as server, server.connect() as client:
+        client.login("user", "pässword")
 
 
 @takers

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from ..client.options import SecurityName
 from ..model.leniency import Leniency
 from ..model.limits import Limits
+from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
@@ -275,7 +276,7 @@ class Serving:
 def serve(
     maildrops: Mail,
     *,
-    password: str | None = None,
+    password: str | Secret | None = None,
     users: Users | None = None,
     security: Security | SecurityName = Security.STLS,
     options: ServerOptions = ServerOptions(),
@@ -321,6 +322,7 @@ def serve(
     contradict each other, or a name among them is none, and ``ImportError`` if a certificate is
     needed and trustme is not installed.
     """
+    password = None if password is None else Secret(password)
     chosen = Security.of(security)
     source = Sessions(
         maildrops,

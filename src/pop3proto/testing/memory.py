@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ..client.options import SecurityName
 from ..model.leniency import Leniency
 from ..model.limits import Limits
+from ..model.secret import Secret
 from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
 from ..server.maildrop import CHUNK
@@ -213,7 +214,7 @@ class MemoryStream(Generic[S_co]):
 def memory_stream(
     maildrops: Mail,
     *,
-    password: str | None = None,
+    password: str | Secret | None = None,
     users: Users | None = None,
     security: Security | SecurityName = Security.PLAINTEXT,
     options: ServerOptions = ServerOptions(),
@@ -240,6 +241,7 @@ def memory_stream(
 
     Raises what ``serve()`` raises.
     """
+    password = None if password is None else Secret(password)
     from .certificates import tls_for
 
     chosen = Security.of(security)

@@ -10,7 +10,9 @@ from ..model.commands import Auth, Command
 from ..model.events import InvalidCommand
 from ..model.leniency import Leniency
 from ..model.limits import Limits
+from ..model.secret import Secret
 from ..model.states import State
+from ..sasl.users import as_text
 from ..server import (
     Authenticator,
     MaildropProvider,
@@ -52,7 +54,7 @@ class Sessions:
         self,
         mail: Mail,
         *,
-        password: str | None,
+        password: Secret | None,
         users: Users | None,
         security: Security,
         options: ServerOptions,
@@ -61,9 +63,7 @@ class Sessions:
         leniency: Leniency = Leniency(),
         quirks: Iterable[Quirk | str] = (),
     ) -> None:
-        self.maildrops: MemoryMaildrops | MaildropProvider = (
-            MemoryMaildrops(mail) if isinstance(mail, Mapping) else mail
-        )
+        self.maildrops: MaildropProvider = _maildrops(mail)
         """The maildrops that the sessions answer from."""
         self.users: Users = _who_may_log_in(self.maildrops, password, users)
         """The judge of passwords, or the passwords."""
@@ -136,16 +136,25 @@ class Sessions:
             maildrop.close()
 
 
+def _maildrops(mail: Mail) -> MaildropProvider:
+    if isinstance(mail, Mapping):
+        return MemoryMaildrops(mail)
+    if not callable(getattr(mail, "open", None)):
+        kind = type(mail).__name__
+        raise TypeError(f"maildrops= maps users to their messages, or has open(), unlike {kind}")
+    return mail
+
+
 def _who_may_log_in(
-    maildrops: MaildropProvider, password: str | None, users: Users | None
+    maildrops: MaildropProvider, password: Secret | None, users: Users | None
 ) -> Users:
-    if (password is None) is (users is None):
-        raise TypeError("either password= or users= says who may log in")
-    if users is not None:
+    if users is not None and password is None:
         return users
+    if users is not None or password is None:
+        raise TypeError("either password= or users= says who may log in")
     if not isinstance(maildrops, MemoryMaildrops):
         raise TypeError("password= is for a mapping of users to their messages; here it is users=")
-    return dict.fromkeys(maildrops.users, password or "")
+    return dict.fromkeys(maildrops.users, as_text(password.octets()))
 
 
 class _Listening(Hooks):
