@@ -52,8 +52,6 @@ ServerReply: TypeAlias = (
     | ErrorReply
     | StatReply
     | ListReply
-    | ListReply
-    | UidlReply
     | UidlReply
     | LastReply
     | CapaReply

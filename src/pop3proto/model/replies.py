@@ -1,14 +1,14 @@
 """What a server answers: immutable values, the same ones in both roles.
 
 A client's engine returns them as events, a server's engine sends them. Each carries the command
-that it answers as its first field. ``text`` is what stands behind the status indicator, decoded
-as UTF-8 with every other octet kept as a surrogate escape. ``to_bytes()`` is the wire form; it
-raises ``LocalProtocolError`` for what may not stand on a line.
+that it answers as its first field. ``text`` is what follows the status indicator, decoded as UTF-8
+with every other octet kept as a surrogate escape.
 """
 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
 from .grammar import MAX_LINE, MAX_SIZE, has_control, is_unique_id
-from .listings import Listings
+from .listings import Listing, Listings
 from .value import field, slot_setter, value
 
 if TYPE_CHECKING:
@@ -45,20 +45,6 @@ def _encoded(text: str) -> bytes:
     return octets
 
 
-def _status_line(indicator: bytes, text: str) -> bytes:
-    line = indicator + b" " + _encoded(text) + b"\r\n" if text else indicator + b"\r\n"
-    # RFC 1939 section 3. A challenge is the exception (RFC 5034 section 4).
-    if len(line) > MAX_LINE:
-        raise LocalProtocolError(f"a status line has at most {MAX_LINE} octets")
-    return line
-
-
-def _multiline(text: str, lines: Iterable[bytes]) -> bytes:
-    # RFC 1939 section 3: a line that begins with the termination octet gets a second one.
-    stuffed = [b"." + line if line.startswith(b".") else line for line in lines]
-    return b"\r\n".join([_status_line(b"+OK", text)[:-2], *stuffed, b".\r\n"])
-
-
 @value
 class ResponseCode:
     """A response code (RFC 2449 section 8, RFC 3206), known or not.
@@ -71,7 +57,7 @@ class ResponseCode:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(_CODE, self.name):
-            raise LocalProtocolError("no response code (RFC 2449 section 3)")
+            raise LocalProtocolError("not a response code (RFC 2449 section 3)")
         object.__setattr__(self, "name", self.name.upper())
 
     IN_USE: ClassVar[ResponseCode]
@@ -98,15 +84,50 @@ ResponseCode.UTF8 = ResponseCode("UTF8")
 
 
 def split_response_code(text: str) -> tuple[ResponseCode | None, str]:
-    """The response code at the start of the text of an ``-ERR``, and what follows it."""
+    """Return the response code at the start of the text of an ``-ERR``, and what follows it."""
     match = _RESPONSE_CODE.match(text)
-    if match is None:
-        return None, text
-    return ResponseCode(match[1]), text[match.end() :]
+    return (ResponseCode(match[1]), text[match.end() :]) if match else (None, text)
+
+
+class _OnTheWire:
+    """What is sent as a status line, and as rows after it if it has any."""
+
+    __slots__ = ()
+    _indicator: ClassVar[bytes] = b"+OK"
+
+    def to_bytes(self) -> bytes:
+        """Return the wire form; raise ``LocalProtocolError`` for what may not stand on a line."""
+        text, rows = _encoded(self._status()), self._rows()
+        line = self._indicator + b" " + text if text else self._indicator
+        # RFC 1939 section 3. A challenge is the exception (RFC 5034 section 4).
+        if len(line) > MAX_LINE - 2:
+            raise LocalProtocolError(f"a status line has at most {MAX_LINE} octets")
+        if rows is None:
+            return line + b"\r\n"
+        # RFC 1939 section 3: a line that begins with the termination octet gets a second one.
+        stuffed = [b"." + row if row.startswith(b".") else row for row in rows]
+        return b"\r\n".join([line, *stuffed, b".\r\n"])
+
+    def _status(self) -> str:
+        """Return what follows the status indicator: the field ``text``, as far as there is one."""
+        return str(cast(Any, self).text)
+
+    def _rows(self) -> Iterable[bytes] | None:
+        return None
 
 
 @value
-class Greeting:
+class _OfCommand:
+    command: Command[Any]
+
+
+@value
+class _Answer(_OfCommand, _OnTheWire):
+    """What a server sends after a command."""
+
+
+@value
+class Greeting(_OnTheWire):
     """The first line of a session (RFC 1939 section 4)."""
 
     text: str = ""
@@ -120,124 +141,108 @@ class Greeting:
         found = TIMESTAMP.findall(self.text)
         return str(found[-1]) if found else None
 
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _status_line(b"+OK", self.text)
-
 
 @value
-class Ok:
+class Ok(_Answer):
     """``+OK`` to a command whose answer is nothing more (RFC 1939 section 3)."""
 
-    command: Command[Any]
     text: str = ""
 
     def __init__(self, command: Command[Any], text: str = "") -> None:
-        _set_ok_command(self, command)
+        _set_command(self, command)
         _set_ok_text(self, text)
-
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _status_line(b"+OK", self.text)
 
 
 @value
-class ErrorReply:
+class ErrorReply(_OnTheWire):
     """``-ERR``: the command failed; the session goes on (RFC 1939 section 3)."""
 
+    _indicator = b"-ERR"
     command: Command[Any] | None
     """What was refused; ``None`` where the server refused the connection itself, or, in the
-    server's role, where what is refused was no command."""
+    server's role, where what is refused was not a command."""
     text: str = ""
     """What the server wrote, without the response code."""
     code: ResponseCode | None = None
     """The response code (RFC 2449 section 8), if there was one."""
 
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        if self.code is None:
-            return _status_line(b"-ERR", self.text)
-        return _status_line(b"-ERR", f"[{self.code}] {self.text}".rstrip(" "))
+    def _status(self) -> str:
+        return self.text if self.code is None else f"[{self.code}] {self.text}".rstrip(" ")
 
 
 @value
-class StatReply:
+class StatReply(_Answer):
     """The drop listing (RFC 1939 section 5, STAT)."""
 
-    command: Command[Any]
     count: int
     """How many messages the maildrop holds."""
     octets: int | None
     """Their size together, or ``None`` if the server's figure was no number. A hint."""
 
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _status_line(b"+OK", f"{_number(self.count)} {_number(self.octets)}")
+    def _status(self) -> str:
+        return f"{_number(self.count)} {_number(self.octets)}"
 
 
 @value
-class ListReply:
+class _ListingReply(_Answer):
+    listings: Listings
+    """One row if the command names a message."""
+    text: str = ""
+    """Follows ``+OK`` where the rows come after it."""
+
+    def _status(self) -> str:
+        if self.command.shape.multiline:
+            return self.text
+        if len(self.listings) != 1 or self.text:
+            raise LocalProtocolError("the answer about one message is one row, without a text")
+        return self._row(self.listings[0]).decode("ascii")
+
+    def _rows(self) -> Iterable[bytes] | None:
+        return map(self._row, self.listings) if self.command.shape.multiline else None
+
+    @abstractmethod
+    def _row(self, row: Listing) -> bytes:
+        """Return a row as it is written."""
+
+
+@value
+class ListReply(_ListingReply):
     """Sizes of messages, one or all (RFC 1939 section 5, LIST)."""
 
-    command: Command[Any]
-    listings: Listings
-    """One row if the command names a message."""
-    text: str = ""
-    """Follows ``+OK`` where the rows come after it."""
-
-    def to_bytes(self) -> bytes:
-        """Return the wire form."""
-        rows = [b"%d %d" % (row.number, _number(row.octets)) for row in self.listings]
-        return _rows(self, rows)
+    def _row(self, row: Listing) -> bytes:
+        return b"%d %d" % (row.number, _number(row.octets))
 
 
 @value
-class UidlReply:
+class UidlReply(_ListingReply):
     """Unique-ids of messages, one or all (RFC 1939 section 7, UIDL)."""
 
-    command: Command[Any]
-    listings: Listings
-    """One row if the command names a message."""
-    text: str = ""
-    """Follows ``+OK`` where the rows come after it."""
-
-    def to_bytes(self) -> bytes:
-        """Return the wire form."""
-        return _rows(self, [_unique_id_row(row.number, row.unique_id) for row in self.listings])
-
-
-def _rows(reply: ListReply | UidlReply, rows: list[bytes]) -> bytes:
-    if reply.command.shape.multiline:
-        return _multiline(reply.text, rows)
-    if len(rows) != 1 or reply.text:
-        raise LocalProtocolError("the answer about one message is one row, without a text")
-    return b"+OK %s\r\n" % rows[0]
+    def _row(self, row: Listing) -> bytes:
+        if row.unique_id is None or not is_unique_id(row.unique_id):
+            raise LocalProtocolError("a unique-id has 1 to 70 printable ASCII characters, no blank")
+        return b"%d %s" % (row.number, row.unique_id)
 
 
 @value
-class LastReply:
+class LastReply(_Answer):
     """The highest message number accessed so far (RFC 1460, LAST)."""
 
-    command: Command[Any]
     number: int
     """A message number, or 0 if none was accessed."""
 
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _status_line(b"+OK", str(_number(self.number)))
+    def _status(self) -> str:
+        return str(_number(self.number))
 
 
 @value
-class CapaReply:
+class CapaReply(_Answer):
     """The capability list (RFC 2449 section 5)."""
 
-    command: Command[Any]
     capabilities: Capabilities
     text: str = ""
 
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _multiline(self.text, map(_encoded, self.capabilities.lines))
+    def _rows(self) -> Iterable[bytes]:
+        return map(_encoded, self.capabilities.lines)
 
 
 @value
@@ -251,67 +256,57 @@ class Language:
 
 
 @value
-class LangReply:
+class LangReply(_Answer):
     """The language that was set, or the languages that a server speaks (RFC 6856 section 3)."""
 
-    command: Command[Any]
     languages: tuple[Language, ...] = ()
     """None where the command names a language."""
     text: str = ""
 
-    def to_bytes(self) -> bytes:
-        """Return the wire form."""
+    def _rows(self) -> Iterable[bytes] | None:
         if self.command.shape.multiline:
-            rows = (f"{each.tag} {each.description}".rstrip(" ") for each in self.languages)
-            return _multiline(self.text, map(_encoded, rows))
+            return (
+                _encoded(f"{each.tag} {each.description}".rstrip(" ")) for each in self.languages
+            )
         if self.languages:
             raise LocalProtocolError("the answer to a language that was set lists none")
-        return _status_line(b"+OK", self.text)
+        return None
 
 
 @value
-class MechanismsReply:
+class MechanismsReply(_Answer):
     """The mechanisms listed on a bare AUTH, as servers did before CAPA."""
 
-    command: Command[Any]
     mechanisms: tuple[str, ...]
     text: str = ""
 
-    def to_bytes(self) -> bytes:
-        """The wire form."""
-        return _multiline(self.text, map(_encoded, self.mechanisms))
+    def _rows(self) -> Iterable[bytes]:
+        return map(_encoded, self.mechanisms)
 
 
 @value
-class Challenge:
-    """A server's challenge within AUTH (RFC 5034 section 4)."""
+class Challenge(_Answer):
+    """A server's challenge within AUTH (RFC 5034 section 4); its command is the ``Auth``."""
 
-    command: Command[Any]
-    """The ``Auth`` that opened the exchange."""
     data: bytes = b""
     """The challenge, decoded from base64."""
     text: str = ""
-    """What the server wrote where that was no base64; ``data`` is empty then."""
+    """What the server wrote where that was not base64; ``data`` is empty then."""
 
     def to_bytes(self) -> bytes:
-        """The wire form; as long as the challenge needs."""
+        """Return the wire form, as long as the challenge needs."""
         return b"+ " + (_encoded(self.text) if self.text else b64encode(self.data)) + b"\r\n"
 
 
 @value
-class MessageStart:
+class MessageStart(_Answer):
     """A dot-terminated text follows (RETR, TOP, and extensions with such a reply)."""
 
-    command: Command[Any]
     text: str = ""
 
     def __init__(self, command: Command[Any], text: str = "") -> None:
-        _set_start_command(self, command)
+        _set_command(self, command)
         _set_start_text(self, text)
-
-    def to_bytes(self) -> bytes:
-        """The wire form of the status line; the engine sends what follows."""
-        return _status_line(b"+OK", self.text)
 
 
 @value
@@ -325,30 +320,28 @@ class MessageData:
 
 
 @value
-class MessageEnd:
+class MessageEnd(_OfCommand):
     """The text is complete."""
 
-    command: Command[Any]
     octets: int = field(default=0, compare=False)
     """How many octets its ``MessageData`` events carried together."""
 
     def __init__(self, command: Command[Any], octets: int = 0) -> None:
-        _set_end_command(self, command)
+        _set_command(self, command)
         _set_end_octets(self, octets)
 
 
 @value
-class Message:
+class Message(_OfCommand):
     """A dot-terminated text, collected. Engines do not make it; the adapters do."""
 
-    command: Command[Any]
     content: bytes = field(repr=False)
     """The octets, line ends as the server sent them (CRLF), with dot-stuffing undone."""
     text: str = ""
 
     def __init__(self, command: Command[Any], content: bytes, text: str = "") -> None:
-        _set_message_command(self, command)
-        _set_message_content(self, content)
+        _set_command(self, command)
+        _set_content(self, content)
         _set_message_text(self, text)
 
     @property
@@ -379,24 +372,13 @@ class Message:
         return message_from_bytes(self.content, policy=default)
 
 
-_set_ok_command, _set_ok_text = slot_setter(Ok, "command"), slot_setter(Ok, "text")
-_set_start_command = slot_setter(MessageStart, "command")
-_set_start_text = slot_setter(MessageStart, "text")
-_set_data = slot_setter(MessageData, "data")
-_set_end_command = slot_setter(MessageEnd, "command")
-_set_end_octets = slot_setter(MessageEnd, "octets")
-_set_message_command = slot_setter(Message, "command")
-_set_message_content = slot_setter(Message, "content")
-_set_message_text = slot_setter(Message, "text")
+_set_command = slot_setter(_OfCommand, "command")
+_set_ok_text, _set_start_text = slot_setter(Ok, "text"), slot_setter(MessageStart, "text")
+_set_data, _set_end_octets = slot_setter(MessageData, "data"), slot_setter(MessageEnd, "octets")
+_set_content, _set_message_text = slot_setter(Message, "content"), slot_setter(Message, "text")
 
 
 def _number(number: int | None) -> int:
     if number is None or not 0 <= number <= MAX_SIZE:
         raise LocalProtocolError(f"a listing needs a number from 0 to {MAX_SIZE}")
     return number
-
-
-def _unique_id_row(number: int, unique_id: bytes | None) -> bytes:
-    if unique_id is None or not is_unique_id(unique_id):
-        raise LocalProtocolError("a unique-id has 1 to 70 printable ASCII characters, no blank")
-    return b"%d %s" % (number, unique_id)
