@@ -62,7 +62,7 @@ class Session:
         """Return the next event; raise ``CommandError`` for ``-ERR``."""
         event = self.next_event()
         if isinstance(event, pop3.ErrorReply):
-            message = f"the server refused: {pop3.printable(event.text)}"
+            message = f"the server refused: {pop3.errors.printable(event.text)}"
             raise pop3.CommandError(message, command=event.command, reply=event)
         return event
 
@@ -115,7 +115,7 @@ def fetch_all(
                 case pop3.MessageEnd(pop3.Retr(number)):
                     messages[number] = bytes(body)
                 case pop3.ErrorReply(pop3.Retr(number), text):
-                    refused[number] = pop3.printable(text)
+                    refused[number] = pop3.errors.printable(text)
         session.call(pop3.Quit())
     return messages, refused
 

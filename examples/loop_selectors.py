@@ -155,10 +155,10 @@ class Download:
                 self.messages[number] = bytes(self._body)
                 self._fetch()
             case pop3.ErrorReply(pop3.Retr(number)):
-                self.refused[number] = pop3.printable(event.text)
+                self.refused[number] = pop3.errors.printable(event.text)
                 self._fetch()
             case pop3.ErrorReply(command, text):
-                message = f"the server refused: {pop3.printable(text)}"
+                message = f"the server refused: {pop3.errors.printable(text)}"
                 raise pop3.CommandError(message, command=command, reply=event)
 
     def _fetch(self) -> None:

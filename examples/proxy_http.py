@@ -59,7 +59,9 @@ def check(header: bytes) -> None:
     status_line = header.split(b"\r\n", 1)[0]
     version, _, status = status_line.partition(b" ")
     if not version.startswith(b"HTTP/1.") or not status.startswith(b"2"):
-        raise pop3proto.ConnectError(f"the proxy says: {pop3proto.printable(status_line)}")
+        raise pop3proto.errors.ConnectError(
+            f"the proxy says: {pop3proto.errors.printable(status_line)}"
+        )
 
 
 class Tunnel:
@@ -79,7 +81,7 @@ class Tunnel:
                 data = await stream.receive(None)  # connect() keeps the deadline.
                 received += data
                 if not data or len(received) > HEADER:
-                    raise pop3proto.ConnectError("the proxy gave no answer")
+                    raise pop3proto.errors.ConnectError("the proxy gave no answer")
             header, _, rest = received.partition(b"\r\n\r\n")
             check(header)
         except BaseException:
@@ -144,7 +146,7 @@ def blocking_opener(url: str, timeout: float = 30.0) -> Callable[[str, int], soc
                 octet = sock.recv(1)  # One at a time: what comes behind is not for us.
                 header += octet
                 if not octet or len(header) > HEADER:
-                    raise pop3proto.ConnectError("the proxy gave no answer")
+                    raise pop3proto.errors.ConnectError("the proxy gave no answer")
             check(header)
         except BaseException:
             sock.close()

@@ -37,8 +37,8 @@ def proxy_errors() -> Generator[None]:
     try:
         yield
     except ProxyError as error:
-        reason = pop3proto.printable(str(error))
-        raise pop3proto.ConnectError(f"the proxy refused: {reason}") from error
+        reason = pop3proto.errors.printable(str(error))
+        raise pop3proto.errors.ConnectError(f"the proxy refused: {reason}") from error
 
 
 def check(url: str) -> None:

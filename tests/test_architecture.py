@@ -51,7 +51,7 @@ IO = {
     "trio",
 }
 MOST_LINES = 480
-MOST_LINES_OF_THE_CORE = 4530
+MOST_LINES_OF_THE_CORE = 4575
 
 
 def modules() -> dict[str, Path]:
@@ -262,6 +262,7 @@ PUBLIC = (
     "compat",
     "compat.poplib",
     "errors",
+    "model",
     "sasl",
     "sasl.server",
     "server",

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import BusyError, CommandError, DeadConnectionError, DeadlineError
+from pop3proto import CommandError, DeadlineError
+from pop3proto.errors import BusyError, DeadConnectionError
 from pop3proto.transports import Security
 from tests.client.test_deadlines import BODY, LOGIN, OK, patient_but, scripted
 from tests.collector import without_collector

@@ -14,25 +14,27 @@ from pop3proto import (
     AuthenticationError,
     CommandError,
     ConnectionLostError,
-    CredentialsError,
-    DeadConnectionError,
     Limits,
     LocalProtocolError,
+    RemoteProtocolError,
+    State,
+)
+from pop3proto.client.client import AsyncClient
+from pop3proto.client.options import ClientOptions, LoginResult
+from pop3proto.client.stepping import run
+from pop3proto.errors import (
+    CredentialsError,
+    DeadConnectionError,
     LoginDelayError,
     MaildropInUseError,
     MechanismError,
     OAuthError,
     PermanentServerError,
     PlaintextAuthError,
-    RemoteProtocolError,
     SaslError,
     ServerVerificationError,
-    State,
     TemporaryServerError,
 )
-from pop3proto.client.client import AsyncClient
-from pop3proto.client.options import ClientOptions, LoginResult
-from pop3proto.client.stepping import run
 from pop3proto.sasl import by_name
 from pop3proto.transports import Security
 from tests.tracebacks import shown

@@ -13,8 +13,9 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import DeadConnectionError, Noop
+from pop3proto import Noop
 from pop3proto.client.options import ClientOptions
+from pop3proto.errors import DeadConnectionError
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security

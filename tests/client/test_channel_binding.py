@@ -11,13 +11,8 @@ import pytest
 import trustme
 from OpenSSL import SSL
 
-from pop3proto import (
-    AuthenticationError,
-    ConnectionLostError,
-    CredentialsError,
-    ServerVerificationError,
-    TlsError,
-)
+from pop3proto import AuthenticationError, ConnectionLostError, TlsError
+from pop3proto.errors import CredentialsError, ServerVerificationError
 from pop3proto.sasl import External, ScramSha256, by_name, channel_bindings
 from pop3proto.sasl.server import (
     ChannelBinding,

@@ -14,8 +14,9 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import DeadConnectionError, DeadlineError, Noop
+from pop3proto import DeadlineError, Noop
 from pop3proto.client.options import ClientOptions
+from pop3proto.errors import DeadConnectionError
 from pop3proto.model.value import field_names, replace
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, runtime

@@ -13,9 +13,10 @@ import anyio
 import pytest
 import trio
 
-from pop3proto import BusyError, ConnectionLostError, DeadConnectionError
+from pop3proto import ConnectionLostError
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
+from pop3proto.errors import BusyError, DeadConnectionError
 from pop3proto.model.value import field_names
 from pop3proto.transports import Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pop3proto import CredentialsError, LocalProtocolError, MechanismError, SaslError
+from pop3proto import LocalProtocolError
 from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
+from pop3proto.errors import CredentialsError, MechanismError, SaslError
 from pop3proto.sasl import channel_bindings
 from pop3proto.sasl.server import (
     Attempt,

@@ -8,18 +8,17 @@ from typing import Any
 import anyio
 import pytest
 
-from pop3proto import (
-    AuthenticationError,
+from pop3proto import AuthenticationError, LocalProtocolError
+from pop3proto.client.options import ClientOptions
+from pop3proto.client.stepping import run
+from pop3proto.errors import (
     CredentialsError,
-    LocalProtocolError,
     LoginDelayError,
     MaildropInUseError,
     OAuthError,
     PermanentServerError,
     TemporaryServerError,
 )
-from pop3proto.client.options import ClientOptions
-from pop3proto.client.stepping import run
 from pop3proto.sasl import XOAuth2
 from pop3proto.sasl.server import ServerOAuthBearer
 from pop3proto.server import MemoryMaildrops, ServerOptions

@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 
-from pop3proto import (
-    BusyError,
-    CommandError,
-    DeadConnectionError,
-    LimitError,
-    LocalProtocolError,
-    Noop,
-)
+from pop3proto import CommandError, LocalProtocolError, Noop
 from pop3proto.client import message as _message
 from pop3proto.client.options import ClientOptions
+from pop3proto.errors import BusyError, DeadConnectionError, LimitError
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security

@@ -8,22 +8,19 @@ from typing import Any
 
 import pytest
 
-from pop3proto import (
-    Auth,
-    AuthenticationError,
-    ConnectionLostError,
+from pop3proto import Auth, AuthenticationError, ConnectionLostError, State
+from pop3proto.client.client import AsyncClient
+from pop3proto.client.options import ClientOptions
+from pop3proto.client.stepping import run
+from pop3proto.errors import (
     CredentialsError,
     LoginDelayError,
     MaildropInUseError,
     PermanentServerError,
     PlaintextAuthError,
     SaslError,
-    State,
     TemporaryServerError,
 )
-from pop3proto.client.client import AsyncClient
-from pop3proto.client.options import ClientOptions
-from pop3proto.client.stepping import run
 from pop3proto.sasl import DigestMd5, External, Mechanism, Plain
 from pop3proto.transcript import Recorder
 from pop3proto.transports import Security

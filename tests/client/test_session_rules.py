@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from pop3proto import CommandError, ConnectError, Noop, Pop3Error
+from pop3proto import CommandError, Noop, Pop3Error
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.options import ClientOptions
+from pop3proto.errors import ConnectError
 from pop3proto.transports import Security
 from tests.collector import without_collector
 from tests.runtimes import SMALL, Flow, resolve_to, runtime, security, serving

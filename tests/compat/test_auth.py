@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Pop3Error, ServerVerificationError
+from pop3proto import Pop3Error
 from pop3proto.compat import poplib
+from pop3proto.errors import ServerVerificationError
 from tests.compat.conversations import Fragments, outcome, talk
 from tests.tracebacks import shown
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import trustme
 
-from pop3proto import StlsInjectionError
 from pop3proto.compat import poplib
+from pop3proto.errors import StlsInjectionError
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security

@@ -16,7 +16,6 @@ from pop3proto import (
     Greeting,
     Lang,
     LangReply,
-    Language,
     Last,
     LastReply,
     List,
@@ -37,6 +36,7 @@ from pop3proto import (
     Uidl,
     UidlReply,
 )
+from pop3proto.model import Language
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
 PLAIN = Auth("PLAIN")

@@ -5,7 +5,6 @@ import pytest
 from pop3proto import (
     ClientConnection,
     ConnectionLostError,
-    DeadConnectionError,
     Deviation,
     Fault,
     Leniency,
@@ -18,9 +17,9 @@ from pop3proto import (
     Signal,
     State,
     Stls,
-    StlsInjectionError,
 )
 from pop3proto.engine.base import Engine
+from pop3proto.errors import DeadConnectionError, StlsInjectionError
 from tests.engine.sessions import client, events, greeted_server
 
 

@@ -15,7 +15,6 @@ from pop3proto import (
     Command,
     ConnectionClosed,
     ConnectionLostError,
-    DeadConnectionError,
     Dele,
     Deviation,
     ErrorReply,
@@ -41,10 +40,10 @@ from pop3proto import (
     State,
     StatReply,
     Stls,
-    StlsInjectionError,
     User,
     Utf8,
 )
+from pop3proto.errors import DeadConnectionError, StlsInjectionError
 from tests.engine.answers import ANSWERS, FAULTS
 from tests.engine.sessions import TIMESTAMP, client, error_of, events, refused
 

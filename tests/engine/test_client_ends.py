@@ -9,10 +9,8 @@ from pop3proto import (
     ClientConnection,
     Command,
     ConnectionLostError,
-    DeadConnectionError,
     Dele,
     ErrorReply,
-    LimitError,
     Limits,
     List,
     MessageData,
@@ -23,6 +21,7 @@ from pop3proto import (
     State,
     Uidl,
 )
+from pop3proto.errors import DeadConnectionError, LimitError
 from tests.engine.sessions import client, error_of, events
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION

@@ -12,20 +12,19 @@ from pop3proto import (
     Fault,
     Lang,
     LangReply,
-    Language,
-    LimitError,
     Limits,
     List,
     Listings,
     ListReply,
     MechanismsReply,
     RemoteProtocolError,
-    ReplyShape,
     Uidl,
     UidlReply,
 )
 from pop3proto.engine import collectors as _collectors
 from pop3proto.engine.collectors import COLLECTORS, Collector
+from pop3proto.errors import LimitError
+from pop3proto.model import Language, ReplyShape
 from tests.engine.collecting import Feed
 
 COMMANDS: list[Command[Any]] = [List(), Uidl(), Capa(), Lang(), AuthList()]

@@ -19,7 +19,6 @@ from pop3proto import (
     ListReply,
     Noop,
     RemoteProtocolError,
-    ReplyShape,
     ResponseCode,
     Stat,
     StatReply,
@@ -37,6 +36,7 @@ from pop3proto.engine.parsing import (
     parse_unique_id_row,
     split_status_line,
 )
+from pop3proto.model import ReplyShape
 from pop3proto.model.grammar import decode
 
 

@@ -15,7 +15,6 @@ from pop3proto import (
     Command,
     ConnectionClosed,
     ConnectionLostError,
-    DeadConnectionError,
     Dele,
     Deviation,
     ErrorReply,
@@ -23,7 +22,6 @@ from pop3proto import (
     Greeting,
     InvalidCommand,
     Leniency,
-    LimitError,
     Limits,
     List,
     Listings,
@@ -46,7 +44,6 @@ from pop3proto import (
     State,
     StatReply,
     Stls,
-    StlsInjectionError,
     Top,
     Uidl,
     UidlReply,
@@ -54,6 +51,7 @@ from pop3proto import (
     User,
     Utf8,
 )
+from pop3proto.errors import DeadConnectionError, LimitError, StlsInjectionError
 from tests.engine.servers import PLAIN, XMIT, asked, invalid, refused, server, uploading
 from tests.engine.sessions import drained, events
 

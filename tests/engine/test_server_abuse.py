@@ -13,7 +13,6 @@ from pop3proto import (
     Command,
     ConnectionClosed,
     ConnectionLostError,
-    DeadConnectionError,
     Dele,
     Deviation,
     ErrorReply,
@@ -21,7 +20,6 @@ from pop3proto import (
     Greeting,
     InvalidCommand,
     Leniency,
-    LimitError,
     Limits,
     LocalProtocolError,
     MessageStart,
@@ -36,9 +34,9 @@ from pop3proto import (
     Signal,
     State,
     Stls,
-    StlsInjectionError,
     Upload,
 )
+from pop3proto.errors import DeadConnectionError, LimitError, StlsInjectionError
 from tests.engine.servers import PLAIN, XMIT, asked, refused, server, uploading
 from tests.engine.sessions import drained, events
 

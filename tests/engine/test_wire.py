@@ -3,9 +3,10 @@ from itertools import product
 
 import pytest
 
-from pop3proto import LimitError, LocalProtocolError
+from pop3proto import LocalProtocolError
 from pop3proto.engine import wire as _wire
 from pop3proto.engine.wire import BodyReader, ReceiveBuffer
+from pop3proto.errors import LimitError
 from pop3proto.model.stuffing import BodyWriter
 from tests.engine.bodies import check, expected_content, read_all, reader, waiting
 

@@ -107,7 +107,7 @@ def test_a_proxy_that_wants_a_login(fetch: Fetch, opener_of: ModuleType, kind: t
         how = {"security": Security.STLS, "ssl_context": client_context(server)}
         assert fetch(opener_of, proxy.url("someone:secret"), server.port, **how) == MESSAGES[:9]
         for login in ("", "someone:wrong"):
-            with pytest.raises(pop3.ConnectError, match="the proxy") as refused:
+            with pytest.raises(pop3.errors.ConnectError, match="the proxy") as refused:
                 fetch(opener_of, proxy.url(login), server.port, **how)
             assert "wrong" not in str(refused.value)
     assert len(proxy.asked_for) == 1
@@ -118,7 +118,10 @@ def test_a_proxy_that_wants_a_login(fetch: Fetch, opener_of: ModuleType, kind: t
 def test_a_host_that_the_proxy_does_not_know(
     fetch: Fetch, opener_of: ModuleType, kind: type[Proxy]
 ) -> None:
-    with running(kind(names={})) as proxy, pytest.raises(pop3.ConnectError, match="the proxy"):
+    with (
+        running(kind(names={})) as proxy,
+        pytest.raises(pop3.errors.ConnectError, match="the proxy"),
+    ):
         fetch(opener_of, proxy.url(), 995)
     assert proxy.asked_for == [(HOST, 995)]
 
@@ -128,7 +131,7 @@ def test_a_host_that_the_proxy_does_not_know(
 def test_no_proxy_there(fetch: Fetch, opener_of: ModuleType, kind: type[Proxy]) -> None:
     with running(kind()) as proxy:
         url = proxy.url()
-    with pytest.raises(pop3.ConnectError):
+    with pytest.raises(pop3.errors.ConnectError):
         fetch(opener_of, url, 995)
 
 

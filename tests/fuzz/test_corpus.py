@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import LimitError
+from pop3proto.errors import LimitError
 from tests.fuzz.make_corpus import file_name, seeds
 from tests.fuzz.targets import TARGETS, ClientInput, ServerInput
 from tests.property.engines import talked

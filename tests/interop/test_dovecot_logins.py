@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import trustme
 
-from pop3proto import AuthenticationError, CredentialsError, LocalProtocolError, OAuthError
+from pop3proto import AuthenticationError, LocalProtocolError
 from pop3proto.client.options import ClientOptions
+from pop3proto.errors import CredentialsError, OAuthError
 from pop3proto.sasl import Anonymous, External, by_name
 from pop3proto.transports import Security
 from tests.interop.dovecot import certificate_context, token

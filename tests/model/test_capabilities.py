@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Capabilities, Capability, Expire, LoginDelay
+from pop3proto import Capabilities
+from pop3proto.model import Capability, Expire, LoginDelay
 
 # RFC 2449 section 5 has these lines in its example.
 EXAMPLE = Capabilities.of(

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Dele, List, Noop, Pass, ReplyShape, Retr, State, Top, User
+from pop3proto import Dele, List, Noop, Pass, Retr, State, Top, User
+from pop3proto.model import ReplyShape
 from pop3proto.model.command import (
     AUTHENTICATING,
     AUTHORIZATION,

@@ -14,14 +14,13 @@ from pop3proto import (
     LocalProtocolError,
     Message,
     Ok,
-    ReplyShape,
     Retr,
     State,
     Top,
     Uidl,
     Upload,
 )
-from pop3proto.model import commands
+from pop3proto.model import ReplyShape, commands
 from pop3proto.model.commands import KNOWN_VERBS
 from pop3proto.model.value import field_names
 from tests.samples import (

@@ -16,11 +16,11 @@ from pop3proto import (
     Limits,
     LocalProtocolError,
     Pass,
-    ReplyShape,
     Rpop,
     State,
     User,
 )
+from pop3proto.model import ReplyShape
 from tests.samples import ASCII_CONTROLS, DIGEST, OTHER_CONTROLS, TIMESTAMP, with_control
 from tests.tracebacks import frames_of_the_package, shown
 

@@ -17,7 +17,6 @@ from pop3proto import (
     Greeting,
     Lang,
     LangReply,
-    Language,
     Last,
     LastReply,
     List,
@@ -40,6 +39,7 @@ from pop3proto import (
     Uidl,
     UidlReply,
 )
+from pop3proto.model import Language
 from pop3proto.model.commands import AuthList
 from pop3proto.model.replies import split_response_code
 from tests.samples import ASCII_CONTROLS, TIMESTAMP, with_control

@@ -1,6 +1,7 @@
 import pytest
 
-from pop3proto import ReplyShape, Signal, State
+from pop3proto import Signal, State
+from pop3proto.model import ReplyShape
 
 MULTILINE = {
     ReplyShape.SCAN_LISTINGS,

@@ -35,15 +35,15 @@ from pop3proto import (
     Ok,
     Pop3Error,
     RemoteProtocolError,
-    ReplyShape,
     ServerConnection,
     Signal,
     State,
     StatReply,
     Stls,
-    StlsInjectionError,
     UidlReply,
 )
+from pop3proto.errors import StlsInjectionError
+from pop3proto.model import ReplyShape
 from pop3proto.model.value import replace
 from pop3proto.transcript import TlsEstablished
 from tests.engine.sessions import client, drained, greeted_server

@@ -14,19 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import (
-    Auth,
-    Capa,
-    Command,
-    Dele,
-    ErrorReply,
-    Greeting,
-    Noop,
-    Ok,
-    ReplyShape,
-    State,
-    Stls,
-)
+from pop3proto import Auth, Capa, Command, Dele, ErrorReply, Greeting, Noop, Ok, State, Stls
+from pop3proto.model import ReplyShape
 from pop3proto.transcript import TlsEstablished
 from tests.fuzz.targets import (
     COMMANDS,

@@ -17,7 +17,6 @@ from pop3proto import (
     ClientConnection,
     Command,
     ConnectionLostError,
-    DeadConnectionError,
     Dele,
     ErrorReply,
     Extension,
@@ -44,6 +43,7 @@ from pop3proto import (
     User,
     Utf8,
 )
+from pop3proto.errors import DeadConnectionError
 from pop3proto.model import commands
 from tests.property.engines import positive
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pop3proto import (
-    AuthenticationError,
+from pop3proto import AuthenticationError, LocalProtocolError, Pop3Error
+from pop3proto.errors import (
     CredentialsError,
-    LocalProtocolError,
     LoginDelayError,
     MaildropInUseError,
     MechanismError,
     PermanentServerError,
     PlaintextAuthError,
-    Pop3Error,
     SaslError,
     ServerVerificationError,
     TemporaryServerError,

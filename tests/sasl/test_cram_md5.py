@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, SaslError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import SaslError
 from pop3proto.sasl.cram_md5 import CramMd5
 from pop3proto.sasl.cram_md5 import ServerCramMd5 as Server
 from pop3proto.sasl.users import LoggedIn, Passwords

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, SaslError, ServerVerificationError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import SaslError, ServerVerificationError
 from pop3proto.sasl.digest_md5 import DigestMd5, parse
 from tests.property.effort import effort
 from tests.tracebacks import shown

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, ServerVerificationError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import ServerVerificationError
 from pop3proto.sasl import digest_md5 as _module
 from pop3proto.sasl.digest_md5 import DigestMd5 as DigestMd5Client
 from pop3proto.sasl.digest_md5 import ServerDigestMd5, parse

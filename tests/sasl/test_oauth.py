@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, SaslError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import SaslError
 from pop3proto.sasl import Mechanism
 from pop3proto.sasl.mechanism import ReportsDetails, ShowsSecret
 from pop3proto.sasl.oauth import OAuthBearer, XOAuth2

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import LocalProtocolError, SaslError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import SaslError
 from pop3proto.sasl import Mechanism
 from pop3proto.sasl.mechanism import ShowsSecret
 from pop3proto.sasl.plain import Anonymous, External, LoginMechanism, Plain, ServerPlain

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import LocalProtocolError, MechanismError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import MechanismError
 from pop3proto.sasl import (
     PASSWORD_MECHANISMS,
     SHOWS_SECRET,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scramp import ScramMechanism
 
-from pop3proto import CredentialsError, LocalProtocolError, SaslError, ServerVerificationError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import CredentialsError, SaslError, ServerVerificationError
 from pop3proto.sasl.mechanism import ChannelBinding
 from pop3proto.sasl.scram import ScramSha1, ScramSha256, ScramSha512
 from tests.tracebacks import shown

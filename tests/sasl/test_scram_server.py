@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scramp import ScramClient
 
-from pop3proto import LocalProtocolError, SaslError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import SaslError
 from pop3proto.model.secret import Secret
 from pop3proto.sasl import scram as _scram
 from pop3proto.sasl import scram as _server_scram

@@ -10,7 +10,8 @@ import pytest
 import spnego
 from spnego.exceptions import InvalidTokenError
 
-from pop3proto import LocalProtocolError, SaslError
+from pop3proto import LocalProtocolError
+from pop3proto.errors import SaslError
 from pop3proto.sasl import spnego as _spnego
 from pop3proto.sasl.spnego import Gssapi, Ntlm
 from tests.tracebacks import shown

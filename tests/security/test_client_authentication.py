@@ -13,17 +13,13 @@ from typing import Any
 
 import pytest
 
-from pop3proto import (
-    Auth,
-    AuthenticationError,
+from pop3proto import Auth, AuthenticationError, LocalProtocolError, LoginError, Pop3Error
+from pop3proto.errors import (
     CredentialsError,
     DeadConnectionError,
     LimitError,
-    LocalProtocolError,
-    LoginError,
     MechanismError,
     PlaintextAuthError,
-    Pop3Error,
     SaslError,
     ServerVerificationError,
 )

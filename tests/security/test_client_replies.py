@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import (
-    CommandError,
-    ConnectionLostError,
-    DeadConnectionError,
-    LimitError,
-    Limits,
-    Pop3Error,
-    RemoteProtocolError,
-)
+from pop3proto import CommandError, ConnectionLostError, Limits, Pop3Error, RemoteProtocolError
+from pop3proto.errors import DeadConnectionError, LimitError
 from pop3proto.transports import Security
 from tests.runtimes import Flow, runtime
 from tests.security.hostile import CAPABILITIES, HOST, Answer, Peer, hostile

@@ -18,11 +18,11 @@ from pop3proto import (
     DeadlineError,
     Fault,
     LocalProtocolError,
-    PlaintextAuthError,
     Stat,
     Stls,
     TlsError,
 )
+from pop3proto.errors import PlaintextAuthError
 from pop3proto.model.commands import Noop, Pass
 from pop3proto.model.value import replace
 from pop3proto.transports import Security, ServerProfile

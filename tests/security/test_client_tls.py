@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 import trustme
 
-from pop3proto import (
-    LocalProtocolError,
+from pop3proto import LocalProtocolError, Pop3Error, TlsError
+from pop3proto.errors import (
     MechanismError,
     PlaintextAuthError,
-    Pop3Error,
     StlsInjectionError,
-    TlsError,
     TlsUnavailableError,
 )
 from pop3proto.sasl import LoginMechanism, OAuthBearer, Plain, XOAuth2

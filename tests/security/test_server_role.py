@@ -13,18 +13,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import (
-    Apop,
-    Auth,
-    AuthResponse,
-    Challenge,
-    ClientConnection,
-    Leniency,
-    Limits,
-    MaildropError,
-    State,
-    StlsInjectionError,
-)
+from pop3proto import Apop, Auth, AuthResponse, Challenge, ClientConnection, Leniency, Limits, State
+from pop3proto.errors import MaildropError, StlsInjectionError
 from pop3proto.server import (
     Action,
     Close,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pop3proto import MaildropError, MaildropLockedError
+from pop3proto.errors import MaildropError, MaildropLockedError
 from pop3proto.server.maildir import (
     LOCK_NAME,
     FolderLock,

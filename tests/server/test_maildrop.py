@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import MaildropError, MaildropLockedError
+from pop3proto.errors import MaildropError, MaildropLockedError
 from pop3proto.model.stuffing import BodyWriter
 from pop3proto.server.maildrop import (
     CHUNK,

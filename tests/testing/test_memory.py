@@ -16,11 +16,10 @@ from pop3proto import (
     AuthenticationError,
     CommandError,
     ConnectionLostError,
-    DeadConnectionError,
     DeadlineError,
-    StlsInjectionError,
     TlsError,
 )
+from pop3proto.errors import DeadConnectionError, StlsInjectionError
 from pop3proto.server import Maildrop, MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import serve
 from pop3proto.testing.memory import MemoryStream, memory_stream

@@ -8,7 +8,6 @@ import pytest
 from pop3proto import (
     CommandError,
     ConnectionLostError,
-    DeadConnectionError,
     DeadlineError,
     Fault,
     Leniency,
@@ -17,6 +16,7 @@ from pop3proto import (
     RemoteProtocolError,
     Retr,
 )
+from pop3proto.errors import DeadConnectionError
 from pop3proto.testing import Quirk
 from pop3proto.transports import Outcome
 from pop3proto.transports.blocking import Client

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import ConnectError
+from pop3proto.errors import ConnectError
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security

@@ -1,17 +1,7 @@
 import pytest
 
-from pop3proto import (
-    Auth,
-    AuthCancel,
-    AuthResponse,
-    Capa,
-    Command,
-    Extension,
-    Lang,
-    ReplyShape,
-    Retr,
-    User,
-)
+from pop3proto import Auth, AuthCancel, AuthResponse, Capa, Command, Extension, Lang, Retr, User
+from pop3proto.model import ReplyShape
 from pop3proto.transcript.recorded import (
     RecordedLine,
     auth_line,

@@ -40,9 +40,9 @@ from pop3proto import (
     Stat,
     StatReply,
     Stls,
-    TranscriptError,
     User,
 )
+from pop3proto.errors import TranscriptError
 from pop3proto.transcript import (
     REDACTED,
     EndOfStream,

@@ -22,7 +22,6 @@ from pop3proto import (
     Greeting,
     InvalidCommand,
     Leniency,
-    LimitError,
     Limits,
     List,
     MessageData,
@@ -39,12 +38,11 @@ from pop3proto import (
     State,
     StatReply,
     Stls,
-    StlsInjectionError,
-    TranscriptError,
     Uidl,
     Upload,
     User,
 )
+from pop3proto.errors import LimitError, StlsInjectionError, TranscriptError
 from pop3proto.transcript import Replay, Transcript, replay
 from pop3proto.transcript.recorded import RecordedLine
 

@@ -20,28 +20,30 @@ import trio
 
 from pop3proto import (
     AuthenticationError,
-    BusyError,
     CommandError,
-    ConnectError,
     ConnectionLostError,
-    DeadConnectionError,
     DeadlineError,
-    GreetingError,
     LocalProtocolError,
     Noop,
-    PlaintextAuthError,
     Pop3Error,
     RemoteProtocolError,
     Retr,
-    StlsInjectionError,
     TlsError,
-    TlsUnavailableError,
 )
 from pop3proto.client._blocking import Batch, Client, MessageStream
 from pop3proto.client.batch import AsyncBatch
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.message import AsyncMessageStream
 from pop3proto.client.options import ClientOptions
+from pop3proto.errors import (
+    BusyError,
+    ConnectError,
+    DeadConnectionError,
+    GreetingError,
+    PlaintextAuthError,
+    StlsInjectionError,
+    TlsUnavailableError,
+)
 from pop3proto.model.value import replace
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve

@@ -20,8 +20,6 @@ from ..model.states import State
 from .table import state_after
 from .wire import ReceiveBuffer
 
-__all__ = ["Engine"]
-
 EventT = TypeVar("EventT")
 
 

@@ -24,8 +24,6 @@ from .parsing import (
 )
 from .wire import BodyReader
 
-__all__ = ["ClientConnection"]
-
 # What is returned without a change of state.
 _UNMOVING = frozenset({Signal, MessageStart, MessageData, Deviation})
 _NO_MORE_COMMANDS = frozenset({State.UPDATE, State.CLOSED})

@@ -39,8 +39,6 @@ from .requests import parse_auth_response, parse_command
 from .table import fitting_replies
 from .wire import BodyReader
 
-__all__ = ["ServerConnection"]
-
 _OVER = frozenset({State.UPDATE, State.CLOSED})
 # Where a client may leave without a word: nothing of its has been lost.
 _CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})

@@ -8,8 +8,6 @@ from typing import Literal
 from ..errors import LocalProtocolError
 from .value import value
 
-__all__ = ["PopUrl"]
-
 _PORTS = {"pop": 110, "pops": 995}
 _MAX_PORT = 65535
 # RFC 2384 section 8: achar, besides letters, digits and escapes.
