@@ -137,7 +137,7 @@ def test_logins(login: Command[Any]) -> None:
 
 def test_an_auth_exchange() -> None:
     connection = client(PLAIN, state=AUTHORIZATION)
-    refused(connection, AuthResponse(b"x"), "nothing may be sent behind")
+    refused(connection, AuthResponse(b"x"), "nothing may be sent after")
     assert events(connection, b"+ \r\n") == [Challenge(PLAIN)]
     assert connection.state is State.AUTHENTICATING
     refused(connection, Noop(), "authenticating")
@@ -153,7 +153,7 @@ def test_an_auth_exchange_that_fails(answer: Command[Any]) -> None:
     connection = client(PLAIN, state=AUTHORIZATION)
     events(connection, b"+\r\n")
     connection.send(answer)
-    refused(connection, Noop(), "nothing may be sent behind")
+    refused(connection, Noop(), "nothing may be sent after")
     assert events(connection, b"-ERR no\r\n") == [ErrorReply(PLAIN, "no")]
     assert connection.state is AUTHORIZATION
     connection.send(Pass("secret"))
@@ -247,7 +247,7 @@ def test_tls_makes_forget_what_was_learnt_in_the_clear() -> None:
     events(connection, b"+OK\r\nSTLS\r\nSASL PLAIN\r\n.\r\n")
     assert connection.timestamp == TIMESTAMP
     connection.send(Stls())
-    refused(connection, Capa(), "nothing may be sent behind")
+    refused(connection, Capa(), "nothing may be sent after")
     assert events(connection, b"+OK begin\r\n") == [Ok(Stls(), "begin")]
     assert connection.next_event() is Signal.PAUSED
     refused(connection, Capa(), "tls negotiation")
@@ -433,4 +433,4 @@ def test_what_is_sent_alone_and_what_nothing_is_sent_behind() -> None:
     connection = client(Capa(), state=AUTHORIZATION)
     refused(connection, Stls(), "still in flight")
     connection.send(Quit())
-    refused(connection, Capa(), "nothing may be sent behind Quit")
+    refused(connection, Capa(), "nothing may be sent after Quit")

@@ -38,7 +38,7 @@ def test_commands_sent_ahead() -> None:
     connection = client(*asked, state=AUTHORIZATION)
     assert connection.in_flight == tuple(asked)
     assert repr(connection) == "<ClientConnection: authorization, 6 in flight>"
-    refused(connection, Noop(), "nothing may be sent behind Quit")
+    refused(connection, Noop(), "nothing may be sent after Quit")
     wire = b"+OK\r\n+OK\r\n+OK 1 3\r\n+OK\r\na\r\n.\r\n+OK\r\n+OK bye\r\n"
     answered = [event.command for event in events(connection, wire) if hasattr(event, "command")]
     assert answered == [*asked[:4], Retr(1), *asked[4:]]
@@ -96,7 +96,7 @@ def test_what_is_sent_alone(command: Command[Any]) -> None:
     refused(connection, command, "still in flight")
     events(connection, b"-ERR\r\n")
     connection.send(command)
-    refused(connection, Capa(), "nothing may be sent behind")
+    refused(connection, Capa(), "nothing may be sent after")
 
 
 UNSOLICITED: dict[str, Callable[[ClientConnection], Any]] = {

@@ -302,8 +302,8 @@ def test_an_answer_about_what_only_the_server_understands(command: Command[Any])
 @pytest.mark.parametrize(
     ("parse", "what"),
     [
-        (lambda: parse_scan_row(b"", List(), {}), "the answer is no scan listing: nothing"),
-        (lambda: parse_unique_id_row(b"x", Uidl(), {}), "the answer is no unique-id listing: x"),
+        (lambda: parse_scan_row(b"", List(), {}), "the answer is not a scan listing: nothing"),
+        (lambda: parse_unique_id_row(b"x", Uidl(), {}), "the answer is not a unique-id listing: x"),
     ],
 )
 def test_what_the_error_says(parse: Callable[[], object], what: str) -> None:

@@ -188,7 +188,7 @@ def test_injection_behind_stls_in_either_direction(size: int | None) -> None:
     session = transcript("S +OK", "C STLS", "C CAPA", "S +OK", "-- TLS established")
     with pytest.raises(StlsInjectionError):
         list(replay(session, "server", chunk_size=size))
-    with pytest.raises(TranscriptError, match="entry 3: nothing may be sent behind"):
+    with pytest.raises(TranscriptError, match="entry 3: nothing may be sent after"):
         list(replay(session, "client", chunk_size=size))
 
 
@@ -410,7 +410,7 @@ def test_a_conversation_that_does_not_fit() -> None:
     with pytest.raises(TranscriptError, match="entry 8: not possible in the state 'update'"):
         list(replay(late, "client"))
     hasty = transcript("S +OK", "C AUTH LOGIN", "C YQ==", "S + ")
-    with pytest.raises(TranscriptError, match="entry 3: nothing may be sent behind"):
+    with pytest.raises(TranscriptError, match="entry 3: nothing may be sent after"):
         list(replay(hasty, "client"))
 
 

@@ -1,4 +1,4 @@
-"""What the client's engine knows: what is in flight, and the state that it leads to."""
+"""The state of the client's engine: the commands in flight, and the state that they lead to."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .wire import BodyReader
 # See client.py for the reason.
 _TLS_NEGOTIATION = State.TLS_NEGOTIATION
 USUAL_LINE = 512
-"""RFC 1939 section 3: a status line has 512 octets at most. Longer ones are read the long way."""
+"""RFC 1939 section 3: a status line has at most 512 octets. Longer ones are read the long way."""
 
 
 class ClientState(Engine[ClientEvent]):
-    """Commands out, and what their answers change; how answers are read is the subclass's part."""
+    """Commands out, and the effects of their answers; the subclass reads the answers."""
 
     state: State
 
@@ -38,15 +38,15 @@ class ClientState(Engine[ClientEvent]):
     ) -> None:
         super().__init__(secure, limits, leniency)
         self.capabilities: Capabilities | None = None
-        """What the server announced last; ``None`` as long as it was not asked, or refused to say.
+        """The server's last announcement; ``None`` if it was not asked, or refused to answer.
         Forgotten when TLS begins (RFC 2595 section 4)."""
         self.timestamp: str | None = None
         """The APOP timestamp of the greeting, with its angle brackets (RFC 1939 section 7).
         Forgotten when TLS begins."""
         self.pending_deletions: int = 0
-        """How many messages are marked as deleted and not yet gone."""
-        # What is in flight: the oldest command apart from the others, because most sessions
-        # never have more than one, and thousands of empty queues take their room.
+        """How many messages are marked as deleted, but not gone yet."""
+        # The commands in flight. The oldest one has an attribute of its own, because most sessions
+        # never have more than one, and thousands of empty queues would waste memory.
         self._current: Command[Any] | None = None
         self._ahead: deque[Command[Any]] | None = None
         self._reader = BodyReader(self._buffer)
@@ -54,13 +54,13 @@ class ClientState(Engine[ClientEvent]):
         self._body: BodyReader | None = None
         self._collector: Collector | None = None
         self._auth: Auth | None = None
-        # The state that the session is in once all that is in flight has succeeded.
+        # The state of the session after all commands in flight have succeeded.
         self._projected = State.GREETING
-        # How many octets came before there was a command that they could answer.
+        # How many octets arrived before there was a command that they could answer.
         self._unasked = 0
-        # Whether status lines are bounded more narrowly than RFC 1939 bounds them.
+        # Whether the limit for status lines is below that of RFC 1939.
         self._short_lines = limits.status_line < USUAL_LINE
-        # Whether the answer read last was a dot-terminated text.
+        # Whether the last answer was a dot-terminated text.
         self._after_body = False
 
     def __repr__(self) -> str:
@@ -74,8 +74,8 @@ class ClientState(Engine[ClientEvent]):
 
     @property
     def fate_of_deletions(self) -> str:
-        """What to tell of the messages marked as deleted if the session ends here: words that go
-        behind a message, or none where none is marked."""
+        """What happens to the messages marked as deleted if the session ends here, as words to
+        append to an error message; empty if none are marked."""
         if not self.pending_deletions:
             return ""
         if self.in_flight and self.in_flight[-1].effect is Effect.END:
@@ -93,15 +93,15 @@ class ClientState(Engine[ClientEvent]):
         return (self._current, *(self._ahead or ()))
 
     def send(self, command: Command[Any]) -> bytes:
-        """The octets to send for ``command``, which is from now on in flight.
+        """Return the octets to send for ``command``, which is in flight from now on.
 
-        Commands may be sent ahead of the answers to earlier ones. Whether the server can take
-        that (PIPELINING, RFC 2449 section 6.6) is for the caller to know. Where nothing else is in
-        flight, what was received before does not answer ``command``; a command sent ahead is
+        Commands may be sent ahead of the answers to earlier ones. The caller has to know if the
+        server can handle that (PIPELINING, RFC 2449 section 6.6). If nothing else is in flight,
+        octets that were received before do not answer ``command``; a command that is sent ahead is
         answered by the reply whose turn it is, whenever that was received. Raises
         ``LocalProtocolError``, and changes nothing, if the command is not legal in the state that
-        the session will be in when all that is in flight has succeeded, or if a barrier (AUTH,
-        STLS, QUIT) forbids it.
+        the session will be in when everything in flight has succeeded, or if a barrier (AUTH, STLS,
+        QUIT) forbids it.
         """
         if self._failure is not None:
             raise self._dead(command)
@@ -122,7 +122,7 @@ class ClientState(Engine[ClientEvent]):
             self._current = command
             buffer = self._buffer
             if buffer.start != len(buffer.data) or buffer.pending:
-                # What is here already answers nothing that is about to be sent.
+                # Octets that are already here cannot answer a command that is about to be sent.
                 self._unasked = len(buffer)
         elif ahead is None:
             self._ahead = deque((command,))
@@ -137,9 +137,10 @@ class ClientState(Engine[ClientEvent]):
     def _not_behind(
         self, last: Command[Any], in_flight: int, command: Command[Any]
     ) -> LocalProtocolError:
-        """Why ``command`` may not be sent behind ``last``, the latest of so many in flight."""
+        """Return why ``command`` may not be sent after ``last``, the latest of ``in_flight``
+        commands."""
         if last.barrier:
-            why = f"nothing may be sent behind {last!r} before it is answered"
+            why = f"nothing may be sent after {last!r} before it is answered"
         elif command.alone:
             why = "other commands are still in flight"
         else:
@@ -156,11 +157,11 @@ class ClientState(Engine[ClientEvent]):
             raise LocalProtocolError("unread data came before STLS", command=command)
 
     def tls_established(self) -> None:
-        """Say that the TLS handshake that STLS led to has succeeded.
+        """Report that the TLS handshake after STLS has succeeded.
 
-        What was learnt in the clear, capabilities and timestamp, is forgotten. Raises
-        ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if
-        octets came in the clear behind it (RFC 2595 section 4).
+        Capabilities and timestamp, which were learned in the clear, are forgotten. Raises
+        ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if octets
+        came in the clear after it (RFC 2595 section 4).
         """
         super().tls_established()
         self._projected = State.AUTHORIZATION
@@ -180,13 +181,13 @@ class ClientState(Engine[ClientEvent]):
             self._advance_with(command, event)
 
     def _advance_alone(self, event: ClientEvent | Signal) -> None:
-        """Move the state for what answers no command."""
+        """Move the state for an event that answers no command."""
         if isinstance(event, Greeting):
             self.state = self._projected = State.AUTHORIZATION
             self.timestamp = event.timestamp
         else:
-            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 knows
-            # no refusal there, but servers send one, and close.
+            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 has no
+            # refusal there, but servers send one, and close.
             self.state = self._projected = State.CLOSED
 
     def _advance_with(self, command: Command[Any], event: ClientEvent | Signal) -> None:
@@ -194,8 +195,8 @@ class ClientState(Engine[ClientEvent]):
         before, refused = self.state, isinstance(event, ErrorReply)
         self._move(command, event)
         if command.next_state is not None or self.state is not before:
-            # What was sent ahead counted on success: take the state that there is, and what
-            # remains in flight leads to.
+            # Commands that were sent ahead counted on success: project the present state through
+            # those that remain in flight.
             ahead = (queued.next_state for queued in self.in_flight)
             self._projected = next((state for state in ahead if state), self.state)
         match command.effect:

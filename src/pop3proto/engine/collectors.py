@@ -1,4 +1,4 @@
-"""Multi-line replies that are collected: rows are parsed as they come, within the limits."""
+"""Multi-line replies that are collected: rows are parsed as they arrive, within the limits."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ from .wire import BodyReader
 
 CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LangReply | MechanismsReply
 
-# How many octets it takes for rows to be parsed many at once: few are quicker one by one.
+# From how many octets on rows are parsed many at once: fewer are quicker one by one.
 _SEVERAL = 80
-# The most that are parsed at once, so that not all words of a long chunk exist at a time.
+# The most octets that are parsed at once, so that not all words of a long chunk exist at the same
+# time.
 _BLOCK = 16 * 1024
-# How many hashes are compared at once, about.
+# About how many hashes are compared at once.
 _PART = 64 * 1024
 
 
@@ -60,7 +61,7 @@ class Collector(ABC):
         self._rows = 0
 
     def collect(self) -> bool:
-        """Take what the buffer holds; whether the reply is complete now.
+        """Take the octets in the buffer; return whether the reply is complete now.
 
         Raises ``LimitError`` for a listing that is too long, and ``RemoteProtocolError`` for a
         row that cannot be read: whichever comes first, however the octets are cut.
@@ -85,21 +86,21 @@ class Collector(ABC):
     def _take_usual(self, octets: bytes) -> int:
         """Take the rows at the start of ``octets`` that need no closer look, if there are any.
 
-        Returns how many octets these are. Whatever passes a limit is left.
+        Returns how many octets these are. Rows that exceed a limit are left.
         """
         return 0
 
     def _contents(self, rows: list[bytes]) -> list[bytes]:
         if self.body.newline != b"\n":
             return rows
-        # Who ends status lines with LF can still end rows with CRLF.
+        # A server that ends status lines with LF can still end rows with CRLF.
         return [row.removesuffix(b"\r") for row in rows]
 
     def _check(self, rows: list[bytes], start: int) -> None:
-        """Take the rows before the one that passes a limit, if one does, and raise.
+        """Take the rows before the one that exceeds a limit, if one does, and raise.
 
-        ``start`` octets come before ``rows``. Of several limits it is the one that is passed
-        first, as if the octets came one by one.
+        ``start`` octets come before ``rows``. If several limits are exceeded, the error names the
+        first one, as if the octets arrived one by one.
         """
         limits = self._limits
         for count, row in enumerate([*rows, self._partial]):
@@ -130,7 +131,7 @@ class Collector(ABC):
 
     @abstractmethod
     def reply(self) -> CollectedReply:
-        """The reply, once ``collect()`` has said that it is complete."""
+        """Return the reply, once ``collect()`` has returned that it is complete."""
 
 
 @cache
@@ -139,9 +140,9 @@ def _rows_of(form: bytes, newline: bytes) -> re.Pattern[bytes]:
 
 
 class _NumberedRows(Collector):
-    """Rows of a number and a word: nearly all of one form, and then parsed many at once.
+    """Rows of a number and a word, nearly all of one form, which are parsed many at once.
 
-    Whatever is not of this form goes to ``take()``, with all that was received behind it.
+    A row of another form goes to ``take()``, together with everything that was received after it.
     """
 
     usual: ClassVar[bytes]
@@ -176,7 +177,7 @@ class _ScanListings(_NumberedRows):
         self._columns = array("i"), array("q")
 
     def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
-        # By way of lists, which arrays take more quickly than iterators.
+        # Through lists, because arrays take lists more quickly than iterators.
         self._columns[0].fromlist(list(map(int, numbers)))
         self._columns[1].fromlist(list(map(int, words)))
 
@@ -226,14 +227,14 @@ class _UniqueIdListings(_NumberedRows):
     def reply(self) -> UidlReply:
         numbers, ends, ids = self._columns
         listings = Listings.from_columns(numbers, None, ends, ids)
-        # Where each is greater than the one before, as the ids of many servers are, none repeats.
+        # If each is greater than the one before, as with many servers, none repeats.
         if not self._ascending and self._hashes_repeat():
             self._note_duplicates(listings)
         return UidlReply(self.command, listings, self.text)
 
     def _hashes_repeat(self) -> bool:
         # A set of a million unique-ids would take far more memory than the listing itself, so
-        # hashes are compared first, in parts: nearly always there is no pair, and it ends there.
+        # hashes are compared first, in parts: nearly always no two are equal, and that is all.
         _, ends, ids = self._columns
         parts = [array("q") for _ in range(1 + len(ends) // _PART)]
         octets, start = bytes(ids), 0
@@ -255,7 +256,7 @@ class _UniqueIdListings(_NumberedRows):
 
 
 class _Lines(Collector):
-    """A reply of few lines, each of them kept."""
+    """A reply of a few lines, all of which are kept."""
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
         super().__init__(command, text, body, limits)

@@ -1,7 +1,7 @@
 """Status lines and listing rows to typed values, for the client's role.
 
-A parser notes the faults that it forgave; whether they may be forgiven is for its caller to
-decide. What cannot be read at all raises ``RemoteProtocolError``.
+A parser notes the faults that it forgave; its caller decides if they may be forgiven. A line that
+cannot be parsed at all raises ``RemoteProtocolError``.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from ..model.replies import (
 from ..model.states import ReplyShape
 
 Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
-"""Each fault that was met: how often, and the first line that showed it."""
+"""For each fault, how often it was seen, and the first line with it."""
 
-# Regular expressions for the rows that nearly all rows of every server are like. What is below
-# says of each that it has no fault, and that its words are those between white space; its numbers
-# have few enough digits to be in range. No part ever has to give back what it has matched.
+# Regular expressions for the form that nearly all rows of every server have. The parsers below find
+# no fault in such rows, and split them at white space as well; their numbers have few enough digits
+# to be in range. The expressions never backtrack.
 USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
 USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % MAX_UNIQUE_ID
 LONGEST_USUAL_ROW = len(b"123456789 ") + MAX_UNIQUE_ID
@@ -52,13 +52,13 @@ def note(faults: Faults, fault: Fault, line: bytes) -> None:
 
 
 def split_status_line(line: bytes) -> tuple[bytes, bytes]:
-    """The status indicator (``+OK``, ``-ERR``, ``+``, or nothing) and the text behind it.
+    """Return the status indicator (``+OK``, ``-ERR``, ``+``, or nothing) and the text after it.
 
-    The indicator keeps the case it came in. What begins like one and goes on with letters is
-    none: ``+ERR`` and ``+OKAY`` leave the caller with no indicator.
+    The indicator keeps its case. A word that only begins like one does not count: ``+ERR`` and
+    ``+OKAY`` give no indicator.
     """
     if line == b"+OK" or line.startswith(b"+OK "):
-        # Nearly every line of every server is of this form.
+        # Nearly every line of every server has this form.
         return b"+OK", line[4:].rstrip(b" \t")
     if line.startswith(b"+ ") or line == b"+":
         return b"+", line[2:]
@@ -71,13 +71,13 @@ def split_status_line(line: bytes) -> tuple[bytes, bytes]:
 
 
 def parse_error_reply(command: Command[Any] | None, text: bytes) -> ErrorReply:
-    """An ``-ERR``, with its response code taken out of the text (RFC 2449 section 8)."""
+    """Return an ``-ERR``, with its response code removed from the text (RFC 2449 section 8)."""
     code, rest = split_response_code(decode(text))
     return ErrorReply(command, rest, code)
 
 
 def explain_greeting(line: bytes) -> str:
-    """What else the peer may be that greets with ``line``."""
+    """Return what kind of server may have sent ``line`` instead of a POP3 greeting."""
     if line.startswith((b"* OK", b"* PREAUTH", b"* BYE")):
         return "this is an IMAP server"
     if line.startswith((b"220 ", b"220-", b"554 ")):
@@ -90,7 +90,7 @@ def explain_greeting(line: bytes) -> str:
 
 
 def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Challenge:
-    """A challenge; one that is no base64 is taken for an empty one that says something."""
+    """Return a challenge; one that is not base64 counts as an empty one with a text."""
     data = decode_base64(text)
     if data is None:
         note(faults, Fault.UNDECODABLE_CHALLENGE, text)
@@ -100,7 +100,7 @@ def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Chall
 
 def _unreadable(what: str, text: bytes, command: Command[Any]) -> RemoteProtocolError:
     return RemoteProtocolError(
-        f"the answer is no {what}: {printable(text) or 'nothing'}", command=command
+        f"the answer is not a {what}: {printable(text) or 'nothing'}", command=command
     )
 
 
@@ -112,7 +112,7 @@ def _size(word: bytes, line: bytes, faults: Faults) -> int | None:
 
 
 def _parse_stat(command: Command[Any], text: bytes, faults: Faults) -> StatReply:
-    """A drop listing; what stands behind the two numbers is ignored (RFC 1939 section 5)."""
+    """Return a drop listing; text after the two numbers is ignored (RFC 1939 section 5)."""
     words = text.split(None, 2)
     count = parse_number(words[0]) if words else None
     if count is None:
@@ -121,10 +121,10 @@ def _parse_stat(command: Command[Any], text: bytes, faults: Faults) -> StatReply
 
 
 def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[int, int | None]:
-    """A scan listing; what stands behind the two numbers is ignored (RFC 1939 section 5)."""
+    """Return a scan listing; text after the two numbers is ignored (RFC 1939 section 5)."""
     first, _, second = row.partition(b" ")
     if second.isdigit() and len(second) < MAX_SIZE_DIGITS:
-        # Nearly every row of every server is of this form.
+        # Nearly every row of every server has this form.
         number = parse_message_number(first)
         if number is not None:
             return number, int(second)
@@ -140,7 +140,7 @@ def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[i
 def parse_unique_id_row(
     row: bytes, command: Command[Any], faults: Faults
 ) -> tuple[int, bytes | None]:
-    """A unique-id listing; the unique-id is all that follows the first blanks."""
+    """Return a unique-id listing; the unique-id is everything after the first blanks."""
     word, _, rest = row.lstrip(b" \t").partition(b" ")
     number = parse_message_number(word)
     if number is None:
@@ -157,7 +157,7 @@ def parse_unique_id_row(
 
 
 def _check_number(command: Command[Any], number: int, text: bytes) -> None:
-    # An answer that is out of step must not be taken for that of another message.
+    # An answer that is out of step must not be mistaken for one about another message.
     asked = getattr(command, "message", None)
     if isinstance(asked, int) and asked != number:
         raise RemoteProtocolError(

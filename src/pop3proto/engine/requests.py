@@ -33,14 +33,14 @@ from ..model.commands import (
 from ..model.grammar import decode_base64, parse_message_number, parse_number
 
 C = TypeVar("C", bound=Command[Any])
-# A parser gets what stands behind the verb and one blank; None where not even the blank is there.
+# A parser gets the text after the verb and one blank, or None if there is no blank.
 Parser: TypeAlias = Callable[[bytes | None], Command[Any]]
 
 
 def parse_command(line: bytes) -> Command[Any]:
-    """The command that ``line``, given without its end, spells (RFC 1939 section 3).
+    """Return the command in ``line``, given without its line end (RFC 1939 section 3).
 
-    Raises ``LocalProtocolError``, with a reason fit for an ``-ERR``, if it spells none.
+    Raises ``LocalProtocolError``, with a reason that can be sent with ``-ERR``, if there is none.
     """
     verb, blank, argument = line.partition(b" ")
     parser = _PARSERS.get(verb.upper())
@@ -51,7 +51,8 @@ def parse_command(line: bytes) -> Command[Any]:
 
 
 def parse_auth_response(line: bytes) -> bytes:
-    """What a client's line within AUTH encodes. Raises ``LocalProtocolError``."""
+    """Return the octets that a client's line within AUTH encodes, or raise
+    ``LocalProtocolError``."""
     data = decode_base64(line)
     if data is None:
         raise LocalProtocolError("not base64")
@@ -89,7 +90,8 @@ def _with_text(command: Callable[[str | bytes], C]) -> Callable[[bytes | None], 
 
 def _message(word: bytes) -> int | str:
     number = parse_message_number(word)
-    # Only the plain spelling is the number: what is sent back has to be what was received.
+    # Only the plain spelling becomes a number, because the command has to be written as it was
+    # read.
     if number is not None and not word.startswith(b"0"):
         return number
     if not word.isascii():

@@ -8,36 +8,36 @@ from __future__ import annotations
 
 from ..errors import LimitError, LocalProtocolError
 
-# How far behind a full stop a line that begins with a dot is looked for before the search goes
-# back to memchr. Mail in base64 has hardly a full stop, so most of it is only ever seen by
-# memchr; prose has one every few dozen octets, so that the next window covers many at once. What
-# a window reaches into behind the end of a small message is searched in vain.
+# How far after a full stop the search for a line that begins with a dot goes before it returns to
+# memchr. Mail in base64 has hardly any full stops, so memchr scans nearly all of it; prose has one
+# every few dozen octets, so a window covers many at once. The part of a window after the end of a
+# small message is searched in vain.
 _WINDOW = 4096
-# Where lines are stuffed, the first block that is undone at once, and the largest. It grows, so
-# that a small message does not pay for a search through all that comes behind it.
+# The sizes of the first and of the largest block in which stuffed lines are undone at once. Blocks
+# grow, so that a small message does not pay for a search through everything after it.
 _FIRST_BLOCK = 4 * 1024
 _LAST_BLOCK = 64 * 1024
-# Octets a line below which lines count as short.
+# Lines count as short if they have fewer octets than this on average.
 _DENSE = 16
 _CR = 0x0D
 
 
 class ReceiveBuffer:
-    """What was received and not yet consumed, and the cutting of lines from it."""
+    """The octets that were received and not yet consumed, from which lines are cut."""
 
     __slots__ = ("_looked_at", "_octets", "_scanned", "data", "eof", "newline", "pending", "start")
 
     def __init__(self) -> None:
         self.data: bytes = b""
         self.start: int = 0
-        """Where in ``data`` the octets begin that are not consumed yet."""
+        """Where the unconsumed octets begin in ``data``."""
         self.newline: bytes = b"\r\n"
-        """How the line returned last was ended."""
+        """The line end of the last line."""
         self.eof: bool = False
         self._scanned = 0
         self.pending: list[bytes] = []
-        """What came later than ``data``."""
-        # How many chunks of it hold no line end, and how many octets these are.
+        """Chunks that arrived after ``data``."""
+        # How many of the pending chunks hold no line end, and their octets.
         self._looked_at = self._octets = 0
 
     def __len__(self) -> int:
@@ -47,9 +47,9 @@ class ReceiveBuffer:
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next octets; none at all is the end of the stream."""
         if self.eof and data:
-            raise LocalProtocolError("data was received behind the end of the stream")
-        # A whole chunk is kept as it is, and handed on as it is: this is where nothing gets
-        # copied, unless the caller will write into it again.
+            raise LocalProtocolError("data was received after the end of the stream")
+        # A whole chunk is kept and handed on without a copy, unless the caller may write into it
+        # again.
         octets = data if type(data) is bytes else bytes(data)
         if not octets:
             self.eof = True
@@ -60,10 +60,10 @@ class ReceiveBuffer:
             self.pending.append(octets)
 
     def merge(self) -> bool:
-        """Join what came later to what is unconsumed; whether there was anything.
+        """Join the pending chunks to the unconsumed octets; return whether there were any.
 
-        Chunks wait in a list until they are needed, because adding each of them to one string as
-        it comes would take time in the square of their number.
+        Chunks wait in a list until they are needed, because appending each of them to one string on
+        arrival would take quadratic time.
         """
         if not self.pending:
             return False
@@ -75,12 +75,12 @@ class ReceiveBuffer:
         return True
 
     def rest(self) -> bytes:
-        """What is waiting, in one piece."""
+        """Return the unconsumed octets in one piece."""
         self.merge()
         return self.data[self.start :]
 
     def next_line(self, limit: int, limit_name: str, newline: bytes = b"\n") -> bytes | None:
-        """The next line without its end, or ``None`` if it is not there yet.
+        """Return the next line without its end, or ``None`` if it is not complete yet.
 
         Raises ``LimitError`` as soon as a line is known to be longer than ``limit`` octets.
         """
@@ -89,7 +89,7 @@ class ReceiveBuffer:
         while found < 0:
             if len(data) - start >= limit:
                 raise _too_long(limit, limit_name)
-            # The last octet is looked at again: it can be the CR of a CRLF.
+            # The last octet is searched again, because it can be the CR of a CRLF.
             self._scanned = max(len(data) - 1, start)
             if not self._ends_line(limit - (len(data) - start)):
                 return None
@@ -108,9 +108,10 @@ class ReceiveBuffer:
         return data[start:found]
 
     def _ends_line(self, left: int) -> bool:
-        """Whether what came later ends a line, or has the ``left`` octets that may still come.
+        """Return whether pending chunks end a line, or hold the ``left`` octets that may still
+        come.
 
-        A long line whose chunks were joined one by one would be copied again for each.
+        Joining the chunks of a long line one by one would copy the line again for each of them.
         """
         for chunk in self.pending[self._looked_at :]:
             self._looked_at += 1
@@ -120,21 +121,21 @@ class ReceiveBuffer:
         return 0 < left <= self._octets
 
     def give_back_newline(self) -> None:
-        """Make the end of the line returned last the first of the octets that are waiting.
+        """Put the end of the last line back in front of the unconsumed octets.
 
-        For when its chunk has been replaced by a later one.
+        This is for the case that a later chunk has replaced its chunk.
         """
         self.data = self.newline + self.data[self.start :]
         self.start = self._scanned = 0
 
     def discard_line(self, newline: bytes = b"\n") -> bool:
-        """Drop what is there of the line in progress; whether its end was among it."""
+        """Drop the available part of the line in progress; return whether that includes its end."""
         self.merge()
         found = self.data.find(newline, self.start)
         if found >= 0:
             self.start = found + len(newline)
             return True
-        # A CR at the end stays: it can be the first half of the line end.
+        # A CR at the end stays, because it can be the first half of the line end.
         keep = 1 if len(newline) == 2 and self.data.endswith(b"\r") else 0
         self.start = max(self.start, len(self.data) - keep)
         return False
@@ -147,13 +148,13 @@ def _too_long(limit: int, name: str) -> LimitError:
 class BodyReader:
     """Takes a dot-terminated body out of a buffer, chunk by chunk (RFC 1939 section 3).
 
-    Only a line end of the kind that ended the status line counts. Behind a CRLF status line that
-    is CRLF alone, so that a sender cannot end a body with a bare LF, a dot and another LF; behind
-    an LF one it is LF, with or without a CR, which is safe because a server that writes such
-    lines doubles the dot at the start of every one of them.
+    Only a line end of the kind that ended the status line counts. After a CRLF status line that is
+    CRLF alone, so that a sender cannot end a body with a bare LF, a dot and another LF; after an LF
+    one it is LF, with or without a CR, which is safe because a server that writes such lines
+    doubles the dot at the start of every one of them.
     """
 
-    # Slots are quicker to set than an object is to make: one reader serves body after body.
+    # One reader serves body after body, because setting slots is quicker than making an object.
     __slots__ = (
         "_block",
         "_buffer",
@@ -169,10 +170,10 @@ class BodyReader:
     def __init__(self, buffer: ReceiveBuffer) -> None:
         self._buffer = buffer
         self.newline: bytes = b""
-        """What ends a line of this body."""
+        """The line end of this body."""
 
     def begin(self) -> BodyReader:
-        """Start on the body behind the line that the buffer returned last."""
+        """Start reading the body that follows the last line of the buffer."""
         buffer = self._buffer
         newline = buffer.newline
         if newline is not self.newline:
@@ -182,9 +183,9 @@ class BodyReader:
         self.octets: int = 0
         self.unstuffed: int = 0
         self._block = 0
-        """How many octets of content were handed out; how many lines of it began with a single
-        dot, and are content as they came; and how many octets are searched at once for stuffed
-        lines, 0 where none is expected."""
+        """How many octets of content were returned; how many of its lines began with a single dot,
+        and were returned unchanged; and how many octets are searched for stuffed lines at once, 0
+        if none are expected."""
         # The status line's own end opens the search, so that a dot in the first line is found
         # like any other: give it back to the buffer, and leave it out of the first chunk.
         self._skip = skip = len(newline)
@@ -195,10 +196,11 @@ class BodyReader:
         return self
 
     def read(self) -> bytes:
-        """The next octets of the content; none if more input is needed or ``complete`` is set.
+        """Return the next octets of the content; none if more input is needed or ``complete`` is
+        set.
 
-        Full stops are found at the speed of memchr. In base64 the first one is nearly always the
-        one that ends the body, which takes few steps: small messages have little else to pay for.
+        Full stops are found at the speed of memchr. In base64 the first one nearly always ends the
+        body, which takes few steps; that is most of the cost of a small message.
         """
         buffer = self._buffer
         while not self.complete:
@@ -234,16 +236,16 @@ class BodyReader:
         return b""
 
     def _find_opening(self, data: bytes, dot: int) -> int:
-        """Where the next line opens with a dot, behind a full stop that is none; -1 if nowhere.
+        """Return where the next line opens with a dot, after a full stop elsewhere; -1 if nowhere.
 
-        A window behind the full stop is searched before the next one is looked for: in prose one
-        window takes care of many.
+        A window after the full stop is searched before the search for the next full stop: in prose,
+        one window covers many of them.
         """
         opening = self._opening
         while True:
             end = dot + _WINDOW
-            # From the right, because that search is several times as fast. It finds the last of
-            # the window where the first is wanted; but nearly always there is none.
+            # From the right, because that search is several times as fast. It finds the last one in
+            # the window, and the first one is wanted; but nearly always there is none.
             found = data.rfind(opening, dot, end)
             if found >= 0:
                 if data.rfind(opening, dot, found) >= 0:
@@ -257,7 +259,7 @@ class BodyReader:
                 return found
 
     def _read_to(self, data: bytes, start: int, found: int) -> bytes:
-        """Content up to a line that opens with a dot and is not the usual terminator."""
+        """Return content up to a line that opens with a dot and is not the usual terminator."""
         after = found + len(self._opening)
         ending = _ending(data, after, self.newline)
         if ending > 0:
@@ -269,7 +271,7 @@ class BodyReader:
         return self._take(start, found, found)
 
     def _take(self, start: int, end: int, resume: int) -> bytes:
-        """Hand out what lies between, and go on at ``resume``."""
+        """Return the octets from ``start`` to ``end``, and go on at ``resume``."""
         start += self._skip
         if end < start:
             return b""
@@ -278,19 +280,20 @@ class BodyReader:
         return self._buffer.data[start:end]
 
     def _read_block(self) -> bytes:
-        """Content where lines open with a dot, undone many at a time.
+        """Return content in which lines open with a dot, undoing the stuffing of many lines at
+        once.
 
-        Between two openings of lines (CRLF dot) stands the rest of a line. If each of these rests
-        begins with the second dot, no line is unstuffed and none is the terminator, and joining
-        them by CRLF alone takes one dot from every line.
+        Between two openings (CRLF dot) is the rest of a line. If each of these rests begins with
+        the second dot, no line is unstuffed and none is the terminator, and joining them by CRLF
+        alone takes one dot from every line.
         """
         start, opening = self._buffer.start, self._opening
         block = self._buffer.data[start : start + self._block]
         end = len(block) - _held_back(block, 0, opening + b"\r")
         if self._dense:
-            # Many short lines: a list of them would cost more than to look at them twice.
+            # Many short lines: a list of them would cost more than looking at them twice.
             return self._read_mixed(block, end)
-        # From the right, as above, though the list is in the order of the lines all the same.
+        # From the right, as above; the list is still in the order of the lines.
         head, *rests = block[:end].rsplit(opening)
         if not rests:
             self._block = 0
@@ -302,10 +305,10 @@ class BodyReader:
         return self._read_mixed(block, end)
 
     def _read_mixed(self, block: bytes, end: int) -> bytes:
-        """As much of ``block`` as is content, however its lines open; at most ``end`` octets."""
+        """Return the content in ``block``, however its lines open; at most ``end`` octets of it."""
         start, opening = self._buffer.start, self._opening
         resume = start + end
-        # RFC 1939 section 3 has one terminator; behind LF it can be one with CR as well.
+        # RFC 1939 section 3 has one terminator; after LF it can be one with CR as well.
         for ending in (b"\n", b"\r\n") if len(opening) == 2 else (b"\r\n",):
             terminator, limit = opening + ending, end + len(ending)
             if block.rfind(terminator, 0, limit) >= 0:
@@ -322,7 +325,7 @@ class BodyReader:
         return self._emit(content, resume)
 
     def _emit(self, content: bytes, resume: int) -> bytes:
-        """Hand out ``content``, which stands before ``resume`` in the buffer."""
+        """Return ``content``, which ends at ``resume`` in the buffer."""
         if not content:
             return b""
         self._buffer.start = resume
@@ -331,10 +334,10 @@ class BodyReader:
 
 
 def _ending(data: bytes, position: int, newline: bytes) -> int:
-    """What follows the dot that opens a line, at ``position``, if that is not CRLF.
+    """Say what follows the dot that opens a line, at ``position``, if that is not CRLF.
 
-    The octets of the line end if the line is the terminator, 0 if that is not decided yet, and -1
-    if there is more to the line.
+    Returns the size of the line end if the line is the terminator, 0 if that is not decided yet,
+    and -1 if the line goes on.
     """
     after = data[position : position + 2]
     if after.startswith(newline):
@@ -343,9 +346,9 @@ def _ending(data: bytes, position: int, newline: bytes) -> int:
 
 
 def _held_back(data: bytes, start: int, pattern: bytes) -> int:
-    """How many octets at the end of ``data``, from ``start`` on, can be the start of ``pattern``.
+    """Return how many octets at the end of ``data[start:]`` can be the start of ``pattern``.
 
-    The whole of it counts too.
+    The whole ``pattern`` counts, too.
     """
     for size in range(min(len(pattern), len(data) - start), 0, -1):
         if data.endswith(pattern[:size]):
