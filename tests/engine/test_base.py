@@ -74,7 +74,7 @@ def test_data_behind_the_end_of_the_stream_is_the_callers_mistake(kind: type[Any
     engine = kind()
     engine.receive_data(b"")
     engine.receive_data(b"")
-    with pytest.raises(LocalProtocolError, match="behind the end"):
+    with pytest.raises(LocalProtocolError, match="after the end"):
         engine.receive_data(b"x")
 
 

@@ -356,7 +356,7 @@ def test_what_is_forgiven_comes_before_the_error_of_the_same_line() -> None:
         Deviation(Fault.BARE_LF, Stat(), b"+ok"),
         Deviation(Fault.STATUS_INDICATOR_CASE, Stat(), b"+ok"),
     ]
-    with pytest.raises(RemoteProtocolError, match="no drop listing: nothing"):
+    with pytest.raises(RemoteProtocolError, match="not a drop listing: nothing"):
         connection.next_event()
 
 
@@ -368,8 +368,8 @@ def test_what_is_forgiven_comes_before_the_error_of_the_same_line() -> None:
         (Noop(), b"OK", "neither"),
         (Noop(), b"\x1b[2J", r"neither \+OK nor -ERR: \\x1b\[2J"),
         (None, b"+OK", "answers nothing: \\+OK"),
-        (Stat(), b"+OK two", "no drop listing: two"),
-        (List(), b"+OK\r\n0 1", "no scan listing: 0 1"),
+        (Stat(), b"+OK two", "not a drop listing: two"),
+        (List(), b"+OK\r\n0 1", "not a scan listing: 0 1"),
     ],
 )
 def test_what_no_server_may_send(command: Command[Any] | None, line: bytes, message: str) -> None:

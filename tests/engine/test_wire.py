@@ -58,7 +58,7 @@ def test_nothing_comes_behind_the_end_of_the_stream() -> None:
     buffer = fed(b"a", b"")
     assert buffer.eof
     buffer.feed(b"")
-    with pytest.raises(LocalProtocolError, match="behind the end"):
+    with pytest.raises(LocalProtocolError, match="after the end"):
         buffer.feed(b"x")
     assert len(buffer) == 1
 

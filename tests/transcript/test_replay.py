@@ -404,7 +404,7 @@ def test_a_conversation_that_does_not_fit() -> None:
     with pytest.raises(TranscriptError, match="entry 2: a line that answers nothing"):
         list(replay(unasked, "server"))
     behind = transcript("S -ERR", "-- end of stream from server", "S +OK")
-    with pytest.raises(TranscriptError, match="entry 3: data was received behind the end"):
+    with pytest.raises(TranscriptError, match="entry 3: data was received after the end"):
         list(replay(behind, "client"))
     late = transcript(*LOGIN, "C QUIT", "S +OK", "C STAT")
     with pytest.raises(TranscriptError, match="entry 8: not possible in the state 'update'"):
