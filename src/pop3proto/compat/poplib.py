@@ -23,21 +23,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias, cast
+from typing import Any, BinaryIO, NoReturn, TypeAlias, cast
 
 from ..errors import printable
 from ..model.replies import TIMESTAMP
 from ..model.secret import Secret
+from ..sasl.mechanism import Mechanism
 from .commands import Commands, LongAnswer, MessageLines, encoded, text_of
 from .conversation import Conversation, pending, reader, shut_down
 from .errors import BrokenConnectionError, InjectedDataError, ServerError, standard, standard_error
 from .texts import CRLF, LineReader, SteppingReader, TextReader
-
-if TYPE_CHECKING:
-    from ..sasl import Mechanism
-else:
-    # Programs can ask for type hints. Few need sasl, which takes as long to load as all the rest.
-    Mechanism = object
 
 with suppress(ImportError):
     import ssl
