@@ -17,11 +17,10 @@ import pytest
 import trio
 
 from pop3proto.cli.demo import difficult_messages
-from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, serve
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.blocking import BlockingStream

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pop3proto.model.url import PopUrl
+from pop3proto import PopUrl
 
 
 @dataclass

@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 import trustme
 
+from pop3proto import PopUrl
 from pop3proto.cli.demo import difficult_messages
 from pop3proto.cli.fetch import PASSWORD_VARIABLE, claim, file_name
 from pop3proto.cli.main import main
 from pop3proto.errors import LocalProtocolError
-from pop3proto.model.url import PopUrl
 from pop3proto.sasl.server import Passwords, ServerAnonymous, ServerExternal, password_mechanisms
 from pop3proto.server import MemoryMaildrops, ServerOptions
-from pop3proto.testing import LoopbackServer, serve, serve_script
-from pop3proto.testing.script import Turn
+from pop3proto.testing import LoopbackServer, Turn, serve, serve_script
 from pop3proto.transcript import EndOfStream, Entry
 from pop3proto.transports import Security
 

@@ -16,11 +16,11 @@ from pop3proto import (
     ConnectionLostError,
     Limits,
     LocalProtocolError,
+    LoginResult,
     RemoteProtocolError,
     State,
 )
 from pop3proto.client.client import AsyncClient
-from pop3proto.client.options import ClientOptions, LoginResult
 from pop3proto.client.stepping import run
 from pop3proto.errors import (
     CredentialsError,
@@ -36,7 +36,7 @@ from pop3proto.errors import (
     TemporaryServerError,
 )
 from pop3proto.sasl import by_name
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from tests.tracebacks import shown
 
 OK = b"+OK\r\n"

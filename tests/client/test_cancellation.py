@@ -14,11 +14,10 @@ import pytest
 import trio
 
 from pop3proto import Noop
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import DeadConnectionError
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import LoopbackServer, serve
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import BlockingStream
 from pop3proto.transports.sockets import SocketStream
 from tests.collector import without_collector

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from pop3proto import CommandError, ResponseCode
-from pop3proto.testing import scripted
-from pop3proto.testing.script import Turn
+from pop3proto.testing import Turn, scripted
 from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client
 

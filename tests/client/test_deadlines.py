@@ -15,10 +15,9 @@ import pytest
 import trio
 
 from pop3proto import DeadlineError, Noop
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import DeadConnectionError
 from pop3proto.model.value import field_names, replace
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, runtime
 
 PLAIN = Security.PLAINTEXT

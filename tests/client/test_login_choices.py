@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from pop3proto import LocalProtocolError
-from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.errors import CredentialsError, MechanismError, SaslError
 from pop3proto.sasl import channel_bindings
@@ -24,7 +23,7 @@ from pop3proto.sasl.server import (
 )
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import memory_stream
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client
 from tests.client.test_authentication import NO, OK, SECRET, capa, client, login
 from tests.client.test_channel_binding import USERS, Certified, under_tls, version

@@ -9,7 +9,6 @@ import anyio
 import pytest
 
 from pop3proto import AuthenticationError, LocalProtocolError
-from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.errors import (
     CredentialsError,
@@ -23,7 +22,7 @@ from pop3proto.sasl import XOAuth2
 from pop3proto.sasl.server import ServerOAuthBearer
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client
 from tests.client.test_authentication import (
     FAILURE,

@@ -9,11 +9,10 @@ import pytest
 
 from pop3proto import CommandError, LocalProtocolError, Noop
 from pop3proto.client import message as _message
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import BusyError, DeadConnectionError, LimitError
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from tests.runtimes import SMALL, Flow, runtime, serving
 
 Connect = Callable[..., Awaitable[Any]]

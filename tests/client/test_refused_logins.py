@@ -10,7 +10,6 @@ import pytest
 
 from pop3proto import Auth, AuthenticationError, ConnectionLostError, State
 from pop3proto.client.client import AsyncClient
-from pop3proto.client.options import ClientOptions
 from pop3proto.client.stepping import run
 from pop3proto.errors import (
     CredentialsError,
@@ -23,7 +22,7 @@ from pop3proto.errors import (
 )
 from pop3proto.sasl import DigestMd5, External, Mechanism, Plain
 from pop3proto.transcript import Recorder
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from tests.client.test_authentication import (
     NO,
     OK,

@@ -15,9 +15,8 @@ import pytest
 
 from pop3proto import CommandError, Noop, Pop3Error
 from pop3proto.client.client import AsyncClient
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import ConnectError
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from tests.collector import without_collector
 from tests.runtimes import SMALL, Flow, resolve_to, runtime, security, serving
 

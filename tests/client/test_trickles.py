@@ -13,9 +13,8 @@ import pytest
 import trustme
 
 from pop3proto import DeadlineError, Retr
-from pop3proto.client.options import ClientOptions
 from pop3proto.model.value import field_names, replace
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 from tests.runtimes import RUNTIMES
 
 PLAIN, TLS, STLS = Security.PLAINTEXT, Security.TLS, Security.STLS

@@ -9,10 +9,9 @@ import pytest
 
 from pop3proto import Command, ConnectionLostError, Noop, Retr
 from pop3proto.client.batch import WINDOW_EXPECTED, WINDOW_OCTETS, WINDOW_REPLIES
-from pop3proto.client.options import ClientOptions
 from pop3proto.client.stream import SEND_BUFFER
 from pop3proto.errors import BusyError
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client
 
 ANSWERS = {

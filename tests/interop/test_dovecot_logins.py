@@ -9,10 +9,9 @@ import pytest
 import trustme
 
 from pop3proto import AuthenticationError, LocalProtocolError
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import CredentialsError, OAuthError
 from pop3proto.sasl import Anonymous, External, by_name
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from tests.interop.dovecot import certificate_context, token
 from tests.interop.servers import HOST, PASSWORD, USER, RealServer
 from tests.runtimes import RUNTIMES, Flow

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from pop3proto import AuthenticationError, LocalProtocolError
+from pop3proto import AuthenticationError, LocalProtocolError, State
 from pop3proto.errors import SaslError
-from pop3proto.model.states import State
 from pop3proto.sasl import Gssapi
 from pop3proto.transports import Security
 from tests.interop.servers import PASSWORD, USER, RealServer

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from pop3proto import AuthList, Command, CommandError, Extension, Lang, Last, State, Utf8
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import MaildropInUseError
 from pop3proto.transcript import Recorder
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
 from tests.interop.conftest import RealServers
 from tests.interop.maildrop import SMALL
 from tests.interop.servers import HOST, PASSWORD, USER, RealServer

@@ -2,14 +2,13 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Dele, List, Noop, Pass, Retr, State, Top, User
+from pop3proto import Command, Dele, List, Noop, Pass, Retr, State, Top, User
 from pop3proto.model import ReplyShape
 from pop3proto.model.command import (
     AUTHENTICATING,
     AUTHORIZATION,
     AUTHORIZATION_OR_TRANSACTION,
     TRANSACTION,
-    Command,
 )
 
 

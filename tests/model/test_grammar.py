@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import LocalProtocolError, State
+from pop3proto import LocalProtocolError, Secret, State
 from pop3proto.model.grammar import (
     MAX_MESSAGE_NUMBER,
     MAX_SIZE,
@@ -17,7 +17,6 @@ from pop3proto.model.grammar import (
     parse_message_number,
     parse_number,
 )
-from pop3proto.model.secret import Secret
 from tests.samples import ASCII_CONTROLS, OTHER_CONTROLS, with_control
 
 NO_NUMBERS = [

@@ -8,6 +8,7 @@ import pytest
 
 from pop3proto import (
     Auth,
+    AuthList,
     Capa,
     Capabilities,
     CapaReply,
@@ -40,7 +41,6 @@ from pop3proto import (
     UidlReply,
 )
 from pop3proto.model import Language
-from pop3proto.model.commands import AuthList
 from pop3proto.model.replies import split_response_code
 from tests.samples import ASCII_CONTROLS, TIMESTAMP, with_control
 

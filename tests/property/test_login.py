@@ -23,8 +23,7 @@ from pop3proto.sasl.server import (
     Verdict,
     password_mechanisms,
 )
-from pop3proto.server import MemoryMaildrops, ServerOptions, ServerSession
-from pop3proto.server.actions import Close, NeedData, Send
+from pop3proto.server import Close, MemoryMaildrops, NeedData, Send, ServerOptions, ServerSession
 from tests.property.effort import effort
 
 SECRET = "pa55word"

@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto.sasl.channel_binding import channel_bindings, end_point
-from pop3proto.sasl.mechanism import ChannelBinding
+from pop3proto.sasl import ChannelBinding, channel_bindings
+from pop3proto.sasl.server import end_point
 
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import SaslError
-from pop3proto.sasl.cram_md5 import CramMd5
-from pop3proto.sasl.cram_md5 import ServerCramMd5 as Server
-from pop3proto.sasl.users import LoggedIn, Passwords
+from pop3proto.sasl import CramMd5
+from pop3proto.sasl.server import LoggedIn, Passwords
+from pop3proto.sasl.server import ServerCramMd5 as Server
 from tests.property.effort import effort
 from tests.tracebacks import shown
 

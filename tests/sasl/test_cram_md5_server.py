@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError
+from pop3proto.sasl import CramMd5 as CramMd5Client
 from pop3proto.sasl import cram_md5 as _module
-from pop3proto.sasl.cram_md5 import CramMd5 as CramMd5Client
-from pop3proto.sasl.cram_md5 import ServerCramMd5
-from pop3proto.sasl.users import LoggedIn, Passwords, Verdict
+from pop3proto.sasl.server import LoggedIn, Passwords, ServerCramMd5, Verdict
 from tests.property.effort import effort
 
 HOST = "mail.example.org"

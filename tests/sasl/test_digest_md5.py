@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import SaslError, ServerVerificationError
-from pop3proto.sasl.digest_md5 import DigestMd5, parse
+from pop3proto.sasl import DigestMd5
+from pop3proto.sasl.digest_md5 import parse
 from tests.property.effort import effort
 from tests.tracebacks import shown
 

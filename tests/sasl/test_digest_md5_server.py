@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import ServerVerificationError
+from pop3proto.sasl import DigestMd5 as DigestMd5Client
 from pop3proto.sasl import digest_md5 as _module
-from pop3proto.sasl.digest_md5 import DigestMd5 as DigestMd5Client
-from pop3proto.sasl.digest_md5 import ServerDigestMd5, parse
-from pop3proto.sasl.users import LoggedIn, Passwords, Verdict
+from pop3proto.sasl.digest_md5 import parse
+from pop3proto.sasl.server import LoggedIn, Passwords, ServerDigestMd5, Verdict
 from tests.property.effort import effort
 
 HOST = "mail.example.org"

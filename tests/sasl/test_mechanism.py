@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from pop3proto import LocalProtocolError
-from pop3proto.sasl import Plain, XOAuth2
-from pop3proto.sasl.mechanism import ChannelBinding, ReportsDetails, ShowsSecret
+from pop3proto.sasl import ChannelBinding, Plain, ReportsDetails, ShowsSecret, XOAuth2
 
 
 class Own:

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import SaslError
-from pop3proto.sasl import Mechanism
-from pop3proto.sasl.mechanism import ReportsDetails, ShowsSecret
-from pop3proto.sasl.oauth import OAuthBearer, XOAuth2
+from pop3proto.sasl import Mechanism, OAuthBearer, ReportsDetails, ShowsSecret, XOAuth2
 from tests.property.effort import effort
 from tests.tracebacks import shown
 

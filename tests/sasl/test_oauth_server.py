@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pop3proto.sasl import oauth as client
-from pop3proto.sasl.oauth import ServerOAuthBearer, ServerXOAuth2
-from pop3proto.sasl.users import LoggedIn, Verdict
+from pop3proto.sasl.server import LoggedIn, ServerOAuthBearer, ServerXOAuth2, Verdict
 from tests.property.effort import effort
 
 TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="

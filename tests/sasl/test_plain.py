@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import SaslError
-from pop3proto.sasl import Mechanism
-from pop3proto.sasl.mechanism import ShowsSecret
-from pop3proto.sasl.plain import Anonymous, External, LoginMechanism, Plain, ServerPlain
-from pop3proto.sasl.users import LoggedIn, Passwords
+from pop3proto.sasl import Anonymous, External, LoginMechanism, Mechanism, Plain, ShowsSecret
+from pop3proto.sasl.server import LoggedIn, Passwords, ServerPlain
 from tests.property.effort import effort
 from tests.tracebacks import shown
 

@@ -4,11 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto.sasl.plain import Anonymous as AnonymousClient
-from pop3proto.sasl.plain import External as ExternalClient
-from pop3proto.sasl.plain import LoginMechanism as LoginClient
-from pop3proto.sasl.plain import ServerAnonymous, ServerExternal, ServerLogin, ServerPlain
-from pop3proto.sasl.users import LoggedIn, Passwords, Verdict
+from pop3proto.sasl import Anonymous as AnonymousClient
+from pop3proto.sasl import External as ExternalClient
+from pop3proto.sasl import LoginMechanism as LoginClient
+from pop3proto.sasl.server import (
+    LoggedIn,
+    Passwords,
+    ServerAnonymous,
+    ServerExternal,
+    ServerLogin,
+    ServerPlain,
+    Verdict,
+)
 from tests.property.effort import effort
 
 USERS = Passwords({"user": "secret", "us\u00e9r": "p\u00e4ssword"})

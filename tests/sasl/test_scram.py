@@ -12,8 +12,7 @@ from scramp import ScramMechanism
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import CredentialsError, SaslError, ServerVerificationError
-from pop3proto.sasl.mechanism import ChannelBinding
-from pop3proto.sasl.scram import ScramSha1, ScramSha256, ScramSha512
+from pop3proto.sasl import ChannelBinding, ScramSha1, ScramSha256, ScramSha512
 from tests.tracebacks import shown
 
 Client = Callable[..., Any]

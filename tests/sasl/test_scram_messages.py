@@ -1,6 +1,6 @@
 import pytest
 
-from pop3proto.model.secret import Secret
+from pop3proto import Secret
 from pop3proto.sasl.scram_messages import (
     attributes,
     client_proof,

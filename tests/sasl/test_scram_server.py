@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scramp import ScramClient
 
-from pop3proto import LocalProtocolError
+from pop3proto import LocalProtocolError, Secret
 from pop3proto.errors import SaslError
-from pop3proto.model.secret import Secret
+from pop3proto.sasl import ChannelBinding
 from pop3proto.sasl import scram as _scram
 from pop3proto.sasl import scram as _server_scram
-from pop3proto.sasl.mechanism import ChannelBinding
-from pop3proto.sasl.scram_messages import ScramKeys, keys_for
+from pop3proto.sasl.scram_messages import keys_for
 from pop3proto.sasl.server import (
     LoggedIn,
     Passwords,
+    ScramKeys,
     ServerScramSha1,
     ServerScramSha256,
     ServerScramSha512,

@@ -12,8 +12,8 @@ from spnego.exceptions import InvalidTokenError
 
 from pop3proto import LocalProtocolError
 from pop3proto.errors import SaslError
+from pop3proto.sasl import Gssapi, Ntlm
 from pop3proto.sasl import spnego as _spnego
-from pop3proto.sasl.spnego import Gssapi, Ntlm
 from tests.tracebacks import shown
 
 # Its metaclass makes type checkers doubt that it is an exception.

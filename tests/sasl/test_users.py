@@ -2,12 +2,8 @@ import hashlib
 
 import pytest
 
-from pop3proto.sasl.users import (
-    Passwords,
-    PasswordSource,
-    apop_digest_matches,
-    as_text,
-)
+from pop3proto.sasl.server import Passwords, PasswordSource
+from pop3proto.sasl.users import apop_digest_matches, as_text
 
 USERS = {"user": "secret", "usér": "pässword"}
 

@@ -13,9 +13,8 @@ from typing import Any, TypeAlias
 
 import trustme
 
-from pop3proto.client.options import ClientOptions
 from pop3proto.model.value import field_names
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0

@@ -18,12 +18,13 @@ from pop3proto import (
     DeadlineError,
     Fault,
     LocalProtocolError,
+    Noop,
+    Pass,
     Stat,
     Stls,
     TlsError,
 )
 from pop3proto.errors import PlaintextAuthError
-from pop3proto.model.commands import Noop, Pass
 from pop3proto.model.value import replace
 from pop3proto.transports import Security, ServerProfile
 from tests.runtimes import Flow, runtime

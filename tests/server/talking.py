@@ -23,13 +23,13 @@ from pop3proto import (
 from pop3proto.server import (
     Action,
     Close,
+    MemoryMaildrops,
     NeedData,
     Send,
     ServerOptions,
     ServerSession,
     StartTls,
 )
-from pop3proto.server.maildrop import MemoryMaildrops
 
 ONE = b"Subject: one\r\n\r\nFirst.\r\n.dot\r\nThird.\r\n"
 TWO = b"Subject: two\n\nText."

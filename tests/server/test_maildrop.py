@@ -11,8 +11,7 @@ import pytest
 
 from pop3proto.errors import MaildropError, MaildropLockedError
 from pop3proto.model.stuffing import BodyWriter
-from pop3proto.server.maildrop import (
-    CHUNK,
+from pop3proto.server import (
     MaildirMaildrops,
     Maildrop,
     MaildropProvider,
@@ -22,6 +21,7 @@ from pop3proto.server.maildrop import (
     first_lines,
     wire_octets,
 )
+from pop3proto.server.maildrop import CHUNK
 
 CONTENTS = [
     b"",

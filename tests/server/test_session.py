@@ -48,13 +48,16 @@ from pop3proto.server import (
     Action,
     Close,
     Delay,
+    Maildrop,
+    MemoryMaildrops,
     NeedData,
     Send,
     ServerOptions,
     ServerSession,
     StartTls,
+    StoredMessage,
 )
-from pop3proto.server.maildrop import CHUNK, Maildrop, MemoryMaildrops, StoredMessage
+from pop3proto.server.maildrop import CHUNK
 from tests.server.talking import (
     CLEARTEXT,
     ONE,

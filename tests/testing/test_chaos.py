@@ -13,10 +13,7 @@ from hypothesis import given
 
 from pop3proto import ConnectionLostError, DeadlineError, Pop3Error
 from pop3proto.server import MemoryMaildrops, ServerOptions
-from pop3proto.testing.chaos import ChaosStream
-from pop3proto.testing.clock import VirtualClock
-from pop3proto.testing.memory import memory_stream
-from pop3proto.testing.script import scripted
+from pop3proto.testing import ChaosStream, VirtualClock, memory_stream, scripted
 from pop3proto.testing.strategies import disturbances
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.blocking import Client

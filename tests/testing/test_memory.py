@@ -21,8 +21,7 @@ from pop3proto import (
 )
 from pop3proto.errors import DeadConnectionError, StlsInjectionError
 from pop3proto.server import Maildrop, MemoryMaildrops, ServerOptions, ServerSession
-from pop3proto.testing import serve
-from pop3proto.testing.memory import MemoryStream, memory_stream
+from pop3proto.testing import MemoryStream, memory_stream, serve
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.asyncio import AsyncClient
 from pop3proto.transports.blocking import Client

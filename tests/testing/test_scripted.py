@@ -14,8 +14,7 @@ import pytest
 from pop3proto import AuthenticationError, CommandError, ConnectionLostError, Noop, Pop3Error
 from pop3proto.sasl import by_name
 from pop3proto.server import MemoryMaildrops, ServerOptions
-from pop3proto.testing import serve
-from pop3proto.testing.script import Script, ScriptError, scripted, serve_script
+from pop3proto.testing import Script, ScriptError, scripted, serve, serve_script
 from pop3proto.transcript import (
     EndOfStream,
     Entry,

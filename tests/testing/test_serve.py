@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from pop3proto import Secret
 from pop3proto.errors import StlsInjectionError
-from pop3proto.model.secret import Secret
 from pop3proto.server import (
     MaildirMaildrops,
     Maildrop,

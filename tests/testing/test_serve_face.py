@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 import trustme
 
-from pop3proto import LocalProtocolError
+from pop3proto import LocalProtocolError, Secret
 from pop3proto.errors import MaildropLockedError
-from pop3proto.model.secret import Secret
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import (
     Close,

@@ -2,8 +2,8 @@ import pytest
 
 from pop3proto import Auth, AuthCancel, AuthResponse, Capa, Command, Extension, Lang, Retr, User
 from pop3proto.model import ReplyShape
+from pop3proto.transcript import RecordedLine
 from pop3proto.transcript.recorded import (
-    RecordedLine,
     auth_line,
     expects_more,
     is_plain_command,

@@ -43,8 +43,7 @@ from pop3proto import (
     User,
 )
 from pop3proto.errors import LimitError, StlsInjectionError, TranscriptError
-from pop3proto.transcript import Replay, Transcript, replay
-from pop3proto.transcript.recorded import RecordedLine
+from pop3proto.transcript import RecordedLine, Replay, Transcript, replay
 
 CHUNK_SIZES = (None, 1, 2, 7)
 

@@ -15,10 +15,9 @@ import pytest
 import trio
 
 from pop3proto import Noop, Retr
-from pop3proto.client.options import ClientOptions
 from pop3proto.server import MemoryMaildrops, ServerOptions, StoredMessage
 from pop3proto.testing import LoopbackServer, serve
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.trio import TrioStream

@@ -19,12 +19,11 @@ import pytest
 import trio
 import trustme
 
-from pop3proto.client.options import ClientOptions
+from pop3proto import PopUrl
 from pop3proto.errors import ConnectError, DeadlineError, LocalProtocolError, TlsError
-from pop3proto.model.url import PopUrl
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import serve
-from pop3proto.transports import Security, Timeouts
+from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.connecting import Target, connecting, target, unix_hostname

@@ -30,11 +30,8 @@ from pop3proto import (
     Retr,
     TlsError,
 )
-from pop3proto.client._blocking import Batch, Client, MessageStream
-from pop3proto.client.batch import AsyncBatch
+from pop3proto.client._blocking import Client
 from pop3proto.client.client import AsyncClient
-from pop3proto.client.message import AsyncMessageStream
-from pop3proto.client.options import ClientOptions
 from pop3proto.errors import (
     BusyError,
     ConnectError,
@@ -47,7 +44,14 @@ from pop3proto.errors import (
 from pop3proto.model.value import replace
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
-from pop3proto.transports import Security
+from pop3proto.transports import (
+    AsyncBatch,
+    AsyncMessageStream,
+    Batch,
+    ClientOptions,
+    MessageStream,
+    Security,
+)
 from tests.runtimes import RUNTIMES, SHORT, SMALL, Flow, runtime, security, serving
 
 
