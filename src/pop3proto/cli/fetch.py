@@ -11,10 +11,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..client.files import replacing
 from ..errors import CommandError, LocalProtocolError, printable
+from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..sasl import by_name
 from ..transports import ClientOptions, Security
@@ -56,7 +57,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         allow_plaintext_auth=arguments.allow_plaintext_auth,
         pipelining=not arguments.no_pipelining,
     )
-    secret = "" if url.auth in _NO_SECRET else _secret(arguments.password_file, url)
+    secret = Secret("" if url.auth in _NO_SECRET else _secret(arguments.password_file, url))
     client = connect(url, security=security, ssl_context=_context(arguments, url), options=options)
     with client:
         _log_in(client, url, secret)
@@ -115,18 +116,14 @@ def _context(arguments: argparse.Namespace, url: PopUrl) -> ssl.SSLContext | Non
     return context
 
 
-def _log_in(client: Client, url: PopUrl, secret: str) -> None:
+def _log_in(client: Client, url: PopUrl, secret: Secret) -> None:
     user = url.user or ""
-    try:
-        if url.auth in _TOKEN:
-            client.oauth(user, secret, mechanism=url.auth)
-        elif url.auth in _NO_SECRET:
-            client.authenticate(by_name(url.auth, user, host=url.host))
-        else:
-            client.login(user, secret, mechanisms=url.mechanisms)
-    finally:
-        # A traceback shows the locals of this frame.
-        del secret
+    if url.auth in _TOKEN:
+        client.oauth(user, cast(str, secret.reveal()), mechanism=url.auth)
+    elif url.auth in _NO_SECRET:
+        client.authenticate(by_name(url.auth, user, host=url.host))
+    else:
+        client.login(user, secret.reveal(), mechanisms=url.mechanisms)
 
 
 def file_name(unique_id: bytes) -> str:
