@@ -179,9 +179,9 @@ def _commands(job: str, count: int) -> Iterable[Command[Any]]:
 
 def _batch(client: Any, job: str, count: int) -> int:
     if job == "noop":
-        return sum(outcome.unwrap().text == "" for outcome in client.batch([Noop()] * count))
+        return sum(message.text == "" for message in client.batch([Noop()] * count))
     outcomes = client.retr_many(range(1, count + 1))
-    return sum(len(outcome.unwrap().content) for outcome in outcomes)
+    return sum(len(message.content) for message in outcomes)
 
 
 def _pull(connection: ClientConnection) -> int:

@@ -157,8 +157,8 @@ class Blocking:
         return sum(len(retr(number).content) for number in range(1, count + 1))
 
     def retr_many(self, count: int) -> int:
-        outcomes = self._client.retr_many(range(1, count + 1))
-        return sum(len(outcome.unwrap().content) for outcome in outcomes)
+        messages = self._client.retr_many(range(1, count + 1))
+        return sum(len(message.content) for message in messages)
 
     def noop(self, count: int) -> int:
         noop = self._client.noop
@@ -170,8 +170,8 @@ class Blocking:
         from pop3proto import Noop
 
         octets = 0
-        for outcome in self._client.batch([Noop()] * count):
-            octets += outcome.unwrap().text == ""
+        for reply in self._client.batch([Noop()] * count):
+            octets += reply.text == ""
         return octets
 
     def stream(self, count: int) -> int:
@@ -208,8 +208,8 @@ class Async:
 
     async def retr_many(self, count: int) -> int:
         octets = 0
-        async for outcome in self._client.retr_many(range(1, count + 1)):
-            octets += len(outcome.unwrap().content)
+        async for message in self._client.retr_many(range(1, count + 1)):
+            octets += len(message.content)
         return octets
 
     async def noop(self, count: int) -> int:

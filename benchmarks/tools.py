@@ -31,8 +31,8 @@ host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 options, write = ClientOptions(allow_plaintext_auth=True), sys.stdout.buffer.write
 with connect(host, port, security=Security.PLAINTEXT, options=options) as client:
     client.login("user", "secret")
-    for outcome in client.retr_many(range(1, count + 1)):
-        text = outcome.unwrap().content.replace(b"\\r\\n", b"\\n")
+    for message in client.retr_many(range(1, count + 1)):
+        text = message.content.replace(b"\\r\\n", b"\\n")
         write(b"From - Thu Jan  1 00:00:00 2026\\n")
         write(text.replace(b"\\nFrom ", b"\\n>From "))
         write(b"\\n")

@@ -41,7 +41,10 @@ class AsyncLooking:
             return found
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if name in ("retr_stream", "top_stream", "stream") or "batch" in name or "many" in name:
+            if (
+                name in ("retr_stream", "top_stream", "stream", "batch", "outcomes")
+                or "many" in name
+            ):
                 return AsyncLooking(found(*args, **kwargs))
 
             async def result() -> Any:

@@ -35,7 +35,7 @@ def logged_in(server: Served, security: Security = Security.STLS, which: int = 0
 
 def contents(client: Client) -> list[bytes]:
     numbers = range(1, client.stat().count + 1)
-    return [outcome.unwrap().content for outcome in client.retr_many(numbers)]
+    return [message.content for message in client.retr_many(numbers)]
 
 
 def maildir(tmp_path: Path) -> Path:

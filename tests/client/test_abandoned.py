@@ -62,8 +62,8 @@ def test_an_error_makes_none(on: On) -> None:
             async with client:
                 await client.login("user", "secret")
                 await client.dele(1)
-                async for outcome in client.retr_many([99, 2, 3]):
-                    outcome.unwrap()
+                async for _ in client.retr_many([99, 2, 3]):
+                    pass
         assert client.closed
 
     with serving(PLAIN) as (server, maildrops, arguments):

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto.client.files import replacing
-from pop3proto.client.message import write_all
+from pop3proto.client.files import replacing, write_all
 from pop3proto.transports import Security
 from tests.runtimes import SMALL, Flow, runtime, serving
 

@@ -138,7 +138,7 @@ def test_two_tasks_at_one_stream_or_batch(name: str, what: str) -> None:
                 server.go_on.set()
 
         result, error = await beside(name, anext(shared), second())
-        assert (result if what == "stream" else result.unwrap().content) == b"hello\r\n"
+        assert (result if what == "stream" else result.content) == b"hello\r\n"
         assert type(error) is BusyError
         client.abort()
 
@@ -161,7 +161,7 @@ def test_who_leaves_while_another_task_reads_is_refused(name: str, what: str) ->
                 server.go_on.set()
 
         result, error = await beside(name, anext(shared), second())
-        assert (result if what == "stream" else result.unwrap().content) == b"hello\r\n"
+        assert (result if what == "stream" else result.content) == b"hello\r\n"
         assert type(error) is BusyError
         client.abort()
 

@@ -233,7 +233,7 @@ def leaving() -> weakref.ref[AnsweringStream]:
             await client.retr(1)
             with pytest.raises(CommandError):
                 await client.retr(2)
-            async for _ in client.retr_many([1, 2, 1]):
+            async for _ in client.retr_many([1, 2, 1]).outcomes():
                 pass
             async with client.retr_stream(1) as message:
                 await anext(message)

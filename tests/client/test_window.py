@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from pop3proto import Command, ConnectionLostError, Noop, Retr
+from pop3proto import Command, CommandError, ConnectionLostError, Noop, Retr
 from pop3proto.client.batch import WINDOW_EXPECTED, WINDOW_OCTETS, WINDOW_REPLIES
 from pop3proto.client.stream import SEND_BUFFER
 from pop3proto.errors import BusyError
@@ -66,7 +66,8 @@ def run(
         if listed:
             client.list()
         stream.octets = stream.replies = stream.expected = stream.sends = 0
-        return sum(outcome.error is None for outcome in client.batch(commands))
+        outcomes = client.batch(commands).outcomes()
+        return sum(not isinstance(outcome, CommandError) for outcome in outcomes)
 
 
 LONGEST_LINE = len(Retr(20_000).to_bytes())
@@ -152,7 +153,7 @@ def test_answers_that_came_before_an_error_of_sending(answered: int) -> None:
     client = Client.start(stream, security=Security.PLAINTEXT, options=options)
     client.login("user", "secret", mechanisms=["USER"])
     with pytest.raises(ConnectionLostError):
-        outcomes.extend(len(outcome.unwrap()) for outcome in client.retr_many(range(1, 9001)))
+        outcomes.extend(len(message) for message in client.retr_many(range(1, 9001)))
     assert outcomes == [3] * answered
     assert client.closed
 
@@ -164,7 +165,7 @@ def test_an_error_of_sending_behind_the_last_answer() -> None:
     client = Client.start(stream, security=Security.PLAINTEXT, options=options)
     client.login("user", "secret", mechanisms=["USER"])
     batch = client.retr_many([1, 2])
-    assert [len(next(batch).unwrap()) for _ in range(2)] == [3, 3]
+    assert [len(next(batch)) for _ in range(2)] == [3, 3]
     with pytest.raises(ConnectionLostError, match="gone"):
         next(batch)
     assert client.closed
@@ -176,8 +177,8 @@ def test_a_batch_goes_on_where_a_loop_has_left_it() -> None:
     client.login("user", "secret", mechanisms=["USER"])
     batch = client.retr_many(range(1, 10))
     commands: list[Command[object]] = []
-    for outcome in batch:
-        commands.append(outcome.command)
+    for message in batch:
+        commands.append(message.command)
         if len(commands) == 3:
             break
     commands.append(next(batch).command)
@@ -188,7 +189,7 @@ def test_a_batch_goes_on_where_a_loop_has_left_it() -> None:
             break
     with pytest.raises(BusyError):
         client.noop()
-    commands += [outcome.command for outcome in batch]
+    commands += [message.command for message in batch]
     assert commands == [Retr(number) for number in range(1, 10)]
     assert list(batch) == []
     client.noop()
@@ -199,8 +200,8 @@ def test_an_outcome_that_a_loop_has_not_come_to_is_skipped() -> None:
     client = Client.start(CountingStream({}), security=Security.PLAINTEXT, options=options)
     client.login("user", "secret", mechanisms=["USER"])
     with client.retr_many(range(1, 10)) as batch:
-        for outcome in batch:
-            assert outcome.command == Retr(1)
+        for message in batch:
+            assert message.command == Retr(1)
             break
     client.noop()
     assert not client.deviations

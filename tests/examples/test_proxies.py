@@ -40,7 +40,7 @@ def blocking(opener_of: ModuleType, url: str, port: int, **how: Any) -> list[byt
     with blocking_pop3.connect(HOST, port, opener=opener, **how) as client:
         client.login(USER, PASSWORD)
         numbers = range(1, client.stat().count + 1)
-        return [outcome.unwrap().content for outcome in client.retr_many(numbers)]
+        return [message.content for message in client.retr_many(numbers)]
 
 
 async def fetch_all(connect: Any, opener: Any, port: int, how: dict[str, Any]) -> list[bytes]:
@@ -48,7 +48,7 @@ async def fetch_all(connect: Any, opener: Any, port: int, how: dict[str, Any]) -
         await client.login(USER, PASSWORD)
         numbers = range(1, (await client.stat()).count + 1)
         async with client.retr_many(numbers) as batch:
-            return [outcome.unwrap().content async for outcome in batch]
+            return [message.content async for message in batch]
 
 
 def on_asyncio(opener_of: ModuleType, url: str, port: int, **how: Any) -> list[bytes]:

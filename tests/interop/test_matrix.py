@@ -123,7 +123,7 @@ async def the_listings(client: Any, server: RealServer) -> None:
 async def the_messages(client: Any, server: RealServer) -> None:
     contents = server.messages
     numbers = [*range(1, len(contents) + 1)]
-    got = [outcome.unwrap().content async for outcome in client.retr_many(numbers)]
+    got = [message.content async for message in client.retr_many(numbers)]
     assert got == list(contents)
     for number in range(1, len(contents) - SMALL + 1):
         assert (await client.retr(number)).content == contents[number - 1]
@@ -131,7 +131,7 @@ async def the_messages(client: Any, server: RealServer) -> None:
     assert b"".join(pieces) == contents[4]
     header = contents[0][: contents[0].index(b"\r\n\r\n") + 4]
     assert (await client.top(1, 0)).content.rstrip() == header.rstrip()
-    tops = [outcome.unwrap().content async for outcome in client.top_many([1, 1], 100)]
+    tops = [message.content async for message in client.top_many([1, 1], 100)]
     assert tops == [contents[0]] * 2
 
 
@@ -166,7 +166,7 @@ async def in_how_many_writes(client: Any, server: RealServer, writes: Writes) ->
 async def the_deletions(connect: Connect, server: RealServer, mode: Security, how: Any) -> None:
     count = len(server.messages)
     client = await logged_in(connect, server, mode, **how)
-    marked = [outcome.unwrap() async for outcome in client.dele_many([1, 2, count])]
+    marked = [message async for message in client.dele_many([1, 2, count])]
     assert len(marked) == 3
     # A connection that is lost deletes nothing.
     client.abort()
@@ -225,6 +225,6 @@ async def nothing_is_sent_ahead(connect: Connect, server: RealServer, mode: Secu
     writes = Writes()
     async with await logged_in(connect, server, mode, recorder=writes) as client:
         writes.commands.clear()
-        got = [outcome.unwrap().content async for outcome in client.retr_many(range(1, FEW + 1))]
+        got = [message.content async for message in client.retr_many(range(1, FEW + 1))]
         assert got == list(server.messages[:FEW])
         assert writes.commands == [1] * FEW

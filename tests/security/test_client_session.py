@@ -33,7 +33,7 @@ from tests.security.hostile import HOST, PATIENT, Answer, Peer, client_context, 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]
 SECRET = "pa55word"
-NO_MODES = ["STLS", "", "none", True, 1, 0, ssl.CERT_NONE]
+NO_MODES = ["STARTTLS", "", "none", True, 1, 0, ssl.CERT_NONE]
 
 
 # A mode that is not understood
@@ -143,9 +143,9 @@ def test_every_way_to_send_a_command_is_guarded(on: On) -> None:
                 for send in (lambda client, command: client.call(command), through_a_batch):
                     with pytest.raises(error):
                         await send(client, command)
-                with pytest.raises(LocalProtocolError, match="no text answers"):
+                with pytest.raises(LocalProtocolError, match="not answered by a text"):
                     client.stream(command)
-            with pytest.raises(LocalProtocolError, match="no text answers"):
+            with pytest.raises(LocalProtocolError, match="not answered by a text"):
                 client.stream(Stat())
             assert not client.closed
 
@@ -230,8 +230,8 @@ def test_the_first_of_each_fault_is_kept_however_many_there_are(on: On) -> None:
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)
         await client.login("user", SECRET, mechanisms=["USER"])
-        async for outcome in client.batch([Noop()] * 1100):
-            outcome.unwrap()
+        async for reply in client.batch([Noop()] * 1100):
+            assert reply.command == Noop()
         await client.stat()
         await client.stat()
         assert len(client.deviations) == 1001

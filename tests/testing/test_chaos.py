@@ -37,7 +37,7 @@ def session(maildrops: MemoryMaildrops, **how: Any) -> ChaosStream:
     with client:
         client.login("user", "secret")
         outcomes = list(client.retr_many(range(1, len(SMALL) + 1)))
-        assert [outcome.unwrap().content for outcome in outcomes] == SMALL
+        assert [message.content for message in outcomes] == SMALL
         client.dele(1)
     return chaos
 

@@ -75,7 +75,7 @@ def test_a_session_on_every_runtime(
         async with await AsyncClient.start(stream, **told(stream)) as client:
             await client.login("user", "secret")
             outcomes = [o async for o in client.retr_many(range(1, len(SMALL) + 1))]
-            assert [o.unwrap().content for o in outcomes] == SMALL
+            assert [message.content for message in outcomes] == SMALL
             await client.dele(1)
 
     on(flow)

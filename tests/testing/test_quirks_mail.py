@@ -1,6 +1,5 @@
 """Quirks of packets and of mail: what is cut, added, mixed, marked and hidden."""
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import pytest
@@ -18,7 +17,6 @@ from pop3proto import (
 )
 from pop3proto.errors import DeadConnectionError
 from pop3proto.testing import Quirk
-from pop3proto.transports import Outcome
 from pop3proto.transports.blocking import Client
 from tests.testing.quirky import MESSAGES, OPTIONS, Counting, lines_of, start, stream_with, use
 
@@ -50,9 +48,7 @@ def test_a_command_is_never_cut() -> None:
     assert seen.bodies == MESSAGES
     assert seen.result.confirmed
     with logged_in(Quirk.NO_SPLIT_COMMANDS) as client:
-        assert [
-            one.content for one in unwrapped(client.retr_many([1, 2] * 1000))
-        ] == MESSAGES * 1000
+        assert [one.content for one in client.retr_many([1, 2] * 1000)] == MESSAGES * 1000
 
 
 def test_a_lone_dot_that_is_not_doubled_is_never_a_wrong_reply() -> None:
@@ -137,27 +133,23 @@ def test_8_bit_header_fields(utf8: bool) -> None:
         assert client.retr(2).content == MESSAGES[0]
 
 
-def unwrapped(batch: Iterable[Outcome[T]]) -> list[T]:
-    return [outcome.unwrap() for outcome in batch]
-
-
 def test_pipelining_that_closes() -> None:
     with logged_in(Quirk.CLOSES_ON_PIPELINING) as client, pytest.raises(ConnectionLostError):
-        unwrapped(client.retr_many([1, 2]))
+        list(client.retr_many([1, 2]))
     with start({Quirk.CLOSES_ON_PIPELINING}, pipelining=False) as client:
         client.login("user", "secret", mechanisms=["USER"])
-        assert [message.content for message in unwrapped(client.retr_many([1, 2]))] == MESSAGES
+        assert [message.content for message in client.retr_many([1, 2])] == MESSAGES
 
 
 def test_pipelining_out_of_step() -> None:
     with logged_in(Quirk.PIPELINED_BACKWARDS) as client:
         # The answer to RETR begins like one to NOOP; it is what follows that gives it away.
         with pytest.raises(RemoteProtocolError, match="Subject: two"):
-            unwrapped(client.batch([Noop(), Retr(2)]))
+            list(client.batch([Noop(), Retr(2)]))
         assert client.closed
     with start({Quirk.PIPELINED_BACKWARDS}, pipelining=False) as client:
         client.login("user", "secret", mechanisms=["USER"])
-        rows = unwrapped(client.batch([List(1), List(2)]))
+        rows = list(client.batch([List(1), List(2)]))
         assert [row.listings[0].number for row in rows] == [1, 2]
 
 
@@ -173,15 +165,15 @@ def test_answers_that_are_mixed(messages: list[bytes]) -> None:
     with logged_in(Quirk.PIPELINED_MIXED, messages) as client:
         # What belongs to the one and to the other cannot be told apart, but that it is wrong can.
         with pytest.raises(RemoteProtocolError, match=r"neither \+OK nor -ERR"):
-            unwrapped(client.retr_many([1, 2]))
+            list(client.retr_many([1, 2]))
         assert client.closed
     with logged_in(Quirk.PIPELINED_MIXED, messages, pipelining=False) as client:
-        assert [one.content for one in unwrapped(client.retr_many([1, 2]))] == messages
+        assert [one.content for one in client.retr_many([1, 2])] == messages
 
 
 def test_short_answers_that_are_mixed_are_whole() -> None:
     with logged_in(Quirk.PIPELINED_MIXED) as client:
-        rows = unwrapped(client.batch([List(1), List(2)]))
+        rows = list(client.batch([List(1), List(2)]))
         assert [row.listings[0].number for row in rows] == [1, 2]
 
 

@@ -161,12 +161,11 @@ def _download(console: Console, client: Client, listings: Listings, files: list[
             bar.update(task, completed=done + octets)
 
         numbers = listings.numbers
-        outcomes = client.retr_many(numbers, progress=progress)
-        for path, outcome in zip(files, outcomes, strict=True):
-            content = outcome.unwrap().content
-            done += len(content)
+        messages = client.retr_many(numbers, progress=progress)
+        for path, message in zip(files, messages, strict=True):
+            done += len(message.content)
             with path.open("xb") as file:
-                file.write(content)
+                file.write(message.content)
         bar.update(task, completed=done)
 
 

@@ -66,7 +66,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         fetched, there, refused = _fetch(client, folder, console)
         console.print(f"{len(fetched)} fetched, {len(there)} were there already", highlight=False)
         here = sorted([*fetched, *there]) if arguments.delete else []
-        marked = [outcome.error for outcome in client.dele_many(here)].count(None)
+        outcomes = list(client.dele_many(here).outcomes())
+        marked = sum(not isinstance(outcome, CommandError) for outcome in outcomes)
         confirmed = client.quit().confirmed
     if marked:
         made = "deleted" if confirmed else "NOT deleted: the server has not confirmed it"
@@ -191,13 +192,14 @@ def _contents(
     """Put each message into its file; yield its number, and the error if it was refused."""
     small = [message for message in wanted if message.small]
     batch = client.retr_many([message.number for message in small])
-    for message, outcome in zip(small, batch, strict=True):
-        if outcome.error is None:
-            content = outcome.unwrap().content
-            name = message.name or f"sha256-{hashlib.sha256(content).hexdigest()}.eml"
-            with replacing(folder / name, durable=True, mode=0o600) as file:
-                file.write(content)
-        yield message.number, outcome.error
+    for message, outcome in zip(small, batch.outcomes(), strict=True):
+        if isinstance(outcome, CommandError):
+            yield message.number, outcome
+            continue
+        name = message.name or f"sha256-{hashlib.sha256(outcome.content).hexdigest()}.eml"
+        with replacing(folder / name, durable=True, mode=0o600) as file:
+            file.write(outcome.content)
+        yield message.number, None
     for message in wanted:
         if not message.small:
             yield message.number, _save(client, message, folder)

@@ -1,40 +1,37 @@
 """The client for blocking code.
 
-``Client`` runs the coroutines of ``AsyncClient`` over a stream whose methods never suspend, so
-that both are one implementation.
+Written by tools/generate_blocking.py from the async client: change that one, and run it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from inspect import isawaitable, iscoroutine
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, overload
 
-from ..errors import LocalProtocolError
+from ..errors import CommandError
 from ..model.capabilities import Capabilities
 from ..model.commands import Command
 from ..model.leniency import Deviation
-from ..model.listings import (
-    Listing,
-    Listings,
-)
+from ..model.listings import Listing, Listings
 from ..model.replies import Greeting, LangReply, Language, Message, Ok, StatReply
+from ..model.secret import Secret
 from ..model.states import State
 from ..sasl import Mechanism
+from .batch import AsyncBatch
 from .client import AsyncClient
-from .message import MAX_COLLECTED_OCTETS, Progress, SupportsWrite
-from .options import ClientOptions, LoginResult, QuitResult, Security
-from .stepping import Batch, MessageStream, run
+from .message import AsyncMessageStream, SupportsWrite
+from .options import ClientOptions, LoginResult, QuitResult, Security, SecurityName
+from .stepping import at_once, run
 from .stream import Stream
+from .turn import MAX_COLLECTED_OCTETS, Progress
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
 
-__all__ = ["Batch", "Client", "MessageStream", "run"]
+__all__ = ["Batch", "Client", "MessageStream"]
 
-T = TypeVar("T")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -46,20 +43,35 @@ class Client:
     that one raises.
     """
 
+    __slots__ = ("_client",)
+
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        return repr(self._client).replace("AsyncClient", "Client", 1)
 
     @classmethod
     def start(
         cls,
         stream: Stream,
         *,
-        security: Security = Security.TLS,
+        security: Security | SecurityName = Security.TLS,
         ssl_context: SSLContext | None = None,
         server_hostname: str | None = None,
         options: ClientOptions | None = None,
     ) -> Self:
-        """A client over ``stream``, whose coroutines must never suspend."""
+        """Return a client over an open ``stream``, after TLS, the greeting, STLS, and CAPA.
+
+        ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
+        is the name that the server's certificate has to show. Without it TLS needs a context that
+        does not check the name. Raises ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+        and whatever ends a connection; the stream is closed then. Raises ``LocalProtocolError``
+        for a wrong argument.
+        """
         return cls(
             run(
                 AsyncClient.start(
@@ -72,37 +84,31 @@ class Client:
             )
         )
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """QUIT, or after an error close the connection, so that nothing gets deleted.
+        """Send QUIT, or after an error close the connection, so that nothing gets deleted.
 
         Raises if messages were marked as deleted and the server did not confirm QUIT.
         """
         run(self._client.__aexit__(kind, error, traceback))
 
-    def __repr__(self) -> str:
-        return repr(self._client).replace("AsyncClient", "Client", 1)
-
     @property
     def state(self) -> State:
-        """Where the session stands."""
+        """The state of the session."""
         return self._client.state
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is closed, by whichever side."""
+        """True if the connection is closed, by whichever side."""
         return self._client.closed
 
     @property
     def secure(self) -> bool:
-        """Whether the connection is under TLS."""
+        """True if the connection is under TLS."""
         return self._client.secure
 
     @property
@@ -117,7 +123,7 @@ class Client:
 
     @property
     def capabilities(self) -> Capabilities | None:
-        """What the server announced last; ``None`` if it was not asked, or does not know CAPA."""
+        """The last answer to CAPA; ``None`` if it was not asked, or the server does not know it."""
         return self._client.capabilities
 
     @property
@@ -127,7 +133,7 @@ class Client:
 
     @property
     def pending_deletions(self) -> int:
-        """How many messages are marked as deleted; ``quit()`` makes it so."""
+        """How many messages are marked as deleted, which ``quit()`` will delete."""
         return self._client.pending_deletions
 
     def call(
@@ -142,36 +148,78 @@ class Client:
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
         comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
-        ``PlaintextAuthError``, ``BusyError``, and what ends a connection.
+        ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
         """
         return run(self._client.call(command, max_octets=max_octets, progress=progress))
 
     def start_tls(
-        self,
-        ssl_context: SSLContext | None = None,
-        server_hostname: str | None = None,
+        self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """STLS, and the TLS handshake behind it (RFC 2595 section 4); then ask the capabilities.
+        """Send STLS, shake hands (RFC 2595 section 4), then ask the capabilities again.
 
-        It is asked for whether the server announces it or not. What the server has announced
-        before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
-        that. The certificate has to show ``server_hostname``, or the name that was connected to.
+        STLS is sent even if the server does not announce it. The capabilities that the server has
+        announced before are forgotten, and asked again unless ``ClientOptions.capabilities``
+        forbids it. The certificate has to show ``server_hostname``, or the name of ``connect()``.
         Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the handshake fails,
-        ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
+        ``StlsInjectionError``, and whatever ends a connection: it is closed after each of these.
         """
         run(self._client.start_tls(ssl_context, server_hostname))
+
+    def stream(
+        self,
+        command: Command[Message],
+        *,
+        max_octets: int | None = None,
+        progress: Progress | None = None,
+    ) -> MessageStream:
+        """Return the text that answers ``command``, as it comes.
+
+        Raises ``LocalProtocolError`` for a command that is not answered by a text.
+        """
+        return MessageStream(self._client.stream(command, max_octets=max_octets, progress=progress))
+
+    def batch(
+        self,
+        commands: Iterable[Command[R]],
+        *,
+        max_octets: int = MAX_COLLECTED_OCTETS,
+        progress: Progress | None = None,
+    ) -> Batch[R]:
+        """Run many commands, each with a result of its own, ahead of their answers if possible.
+
+        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
+        as each of them comes, with its octets so far and its octets expected.
+        """
+        return Batch(self._client.batch(commands, max_octets=max_octets, progress=progress))
+
+    def quit(self) -> QuitResult:
+        """Send QUIT, which makes the deletions, and close the connection in any case.
+
+        Nothing is raised if the server refuses, or does not answer in time, but the result tells
+        it: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a
+        stream or batch that was left open is skipped first.
+        """
+        return run(self._client.quit())
+
+    def close(self) -> None:
+        """Close the connection without QUIT: nothing is deleted."""
+        run(self._client.aclose())
+
+    def abort(self) -> None:
+        """Close the connection at once, without QUIT, whatever is going on."""
+        self._client.abort()
 
     def login(
         self,
         user: str | bytes,
-        password: str | bytes,
+        password: str | bytes | Secret,
         *,
         mechanisms: Iterable[str] | None = None,
         initial_response: bool = True,
     ) -> LoginResult:
         """Log in in the best way that the server offers, then ask the capabilities again.
 
-        That is SCRAM, tied to the TLS connection where the server can do that, then CRAM-MD5,
+        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5,
         then PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are
         taken under TLS only. ``mechanisms`` names what may be used instead, in order of
         preference: SASL mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS
@@ -181,7 +229,8 @@ class Client:
 
         After a refusal without a response code the next one is tried, but a weaker one only if
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
-        with the connection's next one. What a mechanism cannot carry is left to the next one too.
+        with the connection's next one. A mechanism that cannot carry the name or the password is
+        passed over.
 
         Raises ``AuthenticationError``, its subclass where the server says why;
         ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
@@ -189,14 +238,14 @@ class Client:
         ``ServerVerificationError``; ``LocalProtocolError`` for a name or password that cannot be
         sent.
         """
-        login = self._client.login(
-            user, password, mechanisms=mechanisms, initial_response=initial_response
+        password = Secret(password)
+        return run(
+            self._client.login(
+                user, password, mechanisms=mechanisms, initial_response=initial_response
+            )
         )
-        # A traceback shows the locals of this frame.
-        del password
-        return run(login)
 
-    def apop(self, user: str | bytes, password: str | bytes) -> LoginResult:
+    def apop(self, user: str | bytes, password: str | bytes | Secret) -> LoginResult:
         """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
 
         The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
@@ -204,19 +253,18 @@ class Client:
         Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no
         timestamp.
         """
-        login = self._client.apop(user, password)
-        # A traceback shows the locals of this frame.
-        del password
-        return run(login)
+        password = Secret(password)
+        return run(self._client.apop(user, password))
 
-    def rpop(self, user: str | bytes, remote_user: str | bytes) -> LoginResult:
+    def rpop(self, user: str | bytes, remote_user: str | bytes | Secret) -> LoginResult:
         """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
+        remote_user = Secret(remote_user)
         return run(self._client.rpop(user, remote_user))
 
     def oauth(
         self,
         user: str,
-        token: str | Callable[[], str],
+        token: str | Secret | Callable[[], str],
         *,
         mechanism: str | None = None,
         initial_response: bool = True,
@@ -231,20 +279,15 @@ class Client:
         ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError`` holds what the
         server said in JSON.
         """
-        login = self._client.oauth(
-            user,
-            _at_once(token) if callable(token) else token,
-            mechanism=mechanism,
-            initial_response=initial_response,
+        token = at_once(token)
+        return run(
+            self._client.oauth(user, token, mechanism=mechanism, initial_response=initial_response)
         )
-        # A traceback shows the locals of this frame.
-        del token
-        return run(login)
 
     def authenticate(self, mechanism: Mechanism, *, initial_response: bool = True) -> LoginResult:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
-        ``mechanism`` is one of ``pop3proto.sasl``, or an object of one's own with the same
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same
         members. Its initial response goes with AUTH if it fits into 255 octets and
         ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
         the session goes on, but for ``ServerVerificationError``. If it is a ``SaslError``, and the
@@ -252,50 +295,6 @@ class Client:
         ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         return run(self._client.authenticate(mechanism, initial_response=initial_response))
-
-    def stream(
-        self,
-        command: Command[Message],
-        *,
-        max_octets: int | None = None,
-        progress: Progress | None = None,
-    ) -> MessageStream:
-        """The text that answers ``command``, as it comes.
-
-        Raises ``LocalProtocolError`` for a command that no text answers.
-        """
-        return MessageStream(self._client.stream(command, max_octets=max_octets, progress=progress))
-
-    def batch(
-        self,
-        commands: Iterable[Command[R]],
-        *,
-        max_octets: int = MAX_COLLECTED_OCTETS,
-        progress: Progress | None = None,
-    ) -> Batch[R]:
-        """Run many commands, each with its own outcome, ahead of their answers if possible.
-
-        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
-        as each of them comes, with its octets so far and its octets expected.
-        """
-        return Batch(self._client.batch(commands, max_octets=max_octets, progress=progress))
-
-    def quit(self) -> QuitResult:
-        """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
-
-        That the server refuses, or does not answer in time, raises nothing but is told by the
-        result: only if it is ``confirmed`` are the messages gone. What is left of a stream or
-        batch that nobody has closed is skipped first.
-        """
-        return run(self._client.quit())
-
-    def close(self) -> None:
-        """Close the connection without QUIT: nothing is deleted."""
-        run(self._client.aclose())
-
-    def abort(self) -> None:
-        """Close the connection at once, without QUIT, whatever is going on."""
-        self._client.abort()
 
     def capa(self) -> Capabilities:
         """Ask what the server can do (RFC 2449 section 5)."""
@@ -310,11 +309,11 @@ class Client:
         return run(self._client.lang(tag))
 
     def languages(self) -> tuple[Language, ...]:
-        """The languages that the server speaks (RFC 6856 section 3)."""
+        """Return the languages that the server speaks (RFC 6856 section 3)."""
         return run(self._client.languages())
 
     def stat(self) -> StatReply:
-        """How many messages there are, and their octets together (RFC 1939 section 5)."""
+        """Return how many messages there are, and their octets together (RFC 1939 section 5)."""
         return run(self._client.stat())
 
     @overload
@@ -322,7 +321,7 @@ class Client:
     @overload
     def list(self, message: int | str) -> Listing: ...
     def list(self, message: int | str | None = None) -> Listings | Listing:
-        """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
+        """Return the size of one message (any), or of all, in octets (RFC 1939 section 5)."""
         if message is None:
             return run(self._client.list())
         return run(self._client.list(message))
@@ -332,17 +331,24 @@ class Client:
     @overload
     def uidl(self, message: int | str) -> Listing: ...
     def uidl(self, message: int | str | None = None) -> Listings | Listing:
-        """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
+        """Return the unique-id of one message (any), or of all (RFC 1939 section 7)."""
         if message is None:
             return run(self._client.uidl())
         return run(self._client.uidl(message))
 
+    def numbers(self) -> Sequence[int]:
+        """Return the numbers of all messages, which can have gaps after ``dele()``: STAT and LIST.
+
+        After it ``progress`` and batches know the sizes.
+        """
+        return run(self._client.numbers())
+
     def messages(self) -> Listings:
-        """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
+        """Return number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
-        announced and refused all the same, or refused with a response code: what failed for now
-        is not what the server cannot do.
+        announced and refused all the same, or refused with a response code: a failure of the
+        moment does not mean that the server has no UIDL.
         """
         return run(self._client.messages())
 
@@ -353,7 +359,7 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Message:
-        """A whole message (any), collected in memory (RFC 1939 section 5).
+        """Return a whole message (any), collected in memory (RFC 1939 section 5).
 
         Raises ``LimitError`` beyond ``max_octets``.
         """
@@ -367,20 +373,16 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Message:
-        """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
+        """Return a message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
-        Some servers cut it short or alter it: no substitute for ``retr()``.
+        Some servers cut it short or alter it: it does not replace ``retr()``.
         """
         return run(self._client.top(message, lines, max_octets=max_octets, progress=progress))
 
     def retr_stream(
-        self,
-        message: int | str,
-        *,
-        max_octets: int | None = None,
-        progress: Progress | None = None,
+        self, message: int | str, *, max_octets: int | None = None, progress: Progress | None = None
     ) -> MessageStream:
-        """A message (any) as it comes, in bounded memory and without a limit of its own."""
+        """Return a message (any) as it comes, in bounded memory and without a limit of its own."""
         return MessageStream(
             self._client.retr_stream(message, max_octets=max_octets, progress=progress)
         )
@@ -393,7 +395,7 @@ class Client:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> MessageStream:
-        """The same for TOP."""
+        """Return the answer to TOP as it comes; see ``top()`` and ``retr_stream()``."""
         return MessageStream(
             self._client.top_stream(message, lines, max_octets=max_octets, progress=progress)
         )
@@ -406,15 +408,15 @@ class Client:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Write a message (any) to a file object or to a path; return its octets.
+        """Write a message (any) to a file object or to a path; return how many octets it has.
 
         It is never in memory as a whole. A path gets the file only when it is complete: until
-        then it is written beside it, and what was there stays. Raises ``OSError`` too.
+        then the octets are in a file beside it, and an older file stays. Raises ``OSError``, too.
         """
         return run(self._client.save(message, file, max_octets=max_octets, progress=progress))
 
     def dele(self, message: int | str) -> Ok:
-        """Mark a message (any) as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
+        """Mark a message (any) as deleted; ``quit()`` deletes it (RFC 1939 section 5)."""
         return run(self._client.dele(message))
 
     def rset(self) -> Ok:
@@ -422,11 +424,11 @@ class Client:
         return run(self._client.rset())
 
     def noop(self) -> Ok:
-        """Show the server that the client is alive (RFC 1939 section 5)."""
+        """Show the server that the client is still there (RFC 1939 section 5)."""
         return run(self._client.noop())
 
     def last(self) -> int:
-        """The highest message number accessed, or 0 (RFC 1460). Obsolete."""
+        """Return the highest message number accessed, or 0 (RFC 1460). Obsolete."""
         return run(self._client.last())
 
     def retr_many(
@@ -436,7 +438,10 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Batch[Message]:
-        """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
+        """Get each of ``messages`` whole; ``progress`` is told of each as it comes.
+
+        Raises ``LocalProtocolError`` for a single str.
+        """
         return Batch(self._client.retr_many(messages, max_octets=max_octets, progress=progress))
 
     def top_many(
@@ -447,26 +452,150 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Batch[Message]:
-        """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
+        """Get the top of each of ``messages``; ``progress`` is told of each as it comes."""
         return Batch(
             self._client.top_many(messages, lines, max_octets=max_octets, progress=progress)
         )
 
     def dele_many(self, messages: Iterable[int | str]) -> Batch[Ok]:
-        """DELE of each of ``messages``."""
+        """Mark each of ``messages`` as deleted."""
         return Batch(self._client.dele_many(messages))
 
 
-def _at_once(get_token: Callable[[], object]) -> Callable[[], str]:
-    """``get_token``, which must not be async: nothing here could run it."""
+class MessageStream:
+    """``AsyncMessageStream`` for blocking code: ``for chunk in client.retr_stream(1): ...``."""
 
-    def token() -> str:
-        found = get_token()
-        if iscoroutine(found):
-            # Never to be awaited, and not to be complained of for that.
-            found.close()
-        if isawaitable(found):
-            raise LocalProtocolError("the blocking client cannot wait for an async function")
-        return cast(str, found)
+    __slots__ = ("_stream",)
 
-    return token
+    def __init__(self, stream: AsyncMessageStream) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next octets; raise what ``AsyncMessageStream.__anext__`` raises."""
+        try:
+            return run(self._stream.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    @property
+    def command(self) -> Command[Message]:
+        """The command that asks for the text."""
+        return self._stream.command
+
+    @property
+    def text(self) -> str:
+        """The text of the server's status line."""
+        return self._stream.text
+
+    @property
+    def octets(self) -> int:
+        """How many octets have been handed out."""
+        return self._stream.octets
+
+    @property
+    def expected(self) -> int | None:
+        """How many octets the server said there would be, or ``None``. A hint."""
+        return self._stream.expected
+
+    @property
+    def complete(self) -> bool:
+        """True after the end has come."""
+        return self._stream.complete
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run(self._stream.__aexit__(kind, error, traceback))
+
+    def read(self) -> Message:
+        """Return the octets that have not been handed out yet, collected in memory.
+
+        That is 1 GiB at most, if the stream was opened without ``max_octets``. Raises what taking
+        the next octets raises.
+        """
+        return run(self._stream.read())
+
+    def save(self, file: SupportsWrite) -> int:
+        """Write the octets that have not been handed out yet to a file object, as they come.
+
+        Returns how many octets that were. Raises what taking the next octets raises, and what
+        ``file`` raises.
+        """
+        return run(self._stream.save(file))
+
+    def skip(self) -> None:
+        """Read on to the end, keeping nothing, so that the client can go on.
+
+        Nothing of it is counted or told to ``progress``. Raises what taking the next octets
+        raises, but not ``LimitError``.
+        """
+        run(self._stream.skip())
+
+
+class Batch(Generic[R_co]):
+    """``AsyncBatch`` for blocking code: ``for message in client.retr_many(...): ...``."""
+
+    __slots__ = ("_at_hand", "_batch")
+
+    def __init__(self, batch: AsyncBatch[R_co]) -> None:
+        self._batch = batch
+        self._at_hand = batch._item_at_hand  # pyright: ignore[reportPrivateUsage]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> R_co:
+        """Return the next result; raise what ``AsyncBatch.__anext__`` raises."""
+        # Nearly every result of small messages is at hand, and needs no coroutine.
+        item = self._at_hand()
+        if item is None:
+            try:
+                item = run(self._batch._next_item())  # pyright: ignore[reportPrivateUsage]
+            except StopAsyncIteration:
+                raise StopIteration from None
+        if isinstance(item, CommandError):
+            raise item
+        return item
+
+    def outcomes(self) -> Iterator[R_co | CommandError]:
+        """Iterate over the results and, for commands that the server refused, ``CommandError``.
+
+        ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, but
+        for those.
+        """
+        while True:
+            while (item := self._at_hand()) is not None:
+                yield item
+            try:
+                item = run(self._batch._next_item())  # pyright: ignore[reportPrivateUsage]
+            except StopAsyncIteration:
+                return
+            yield item
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run(self._batch.__aexit__(kind, error, traceback))
+
+    def close(self) -> None:
+        """Send nothing more and skip the answers on their way, so that the client can go on.
+
+        Nothing of them is kept, counted or told to ``progress``. Raises whatever ends a
+        connection, and ``BusyError`` while another task waits for a result.
+        """
+        run(self._batch.aclose())

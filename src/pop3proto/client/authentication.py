@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from inspect import isawaitable
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from ..model.commands import AuthCancel, AuthList, Command
@@ -12,6 +11,7 @@ from ..model.secret import Secret
 from ..sasl import ChannelBinding, Mechanism, channel_bindings
 from ..sasl.login import Login, LoginResult
 from .session import Session
+from .turn import Turn
 
 __all__ = ["AuthenticatingSession"]
 
@@ -68,7 +68,7 @@ class AuthenticatingSession(Session):
             allow_plaintext_auth=self._options.allow_plaintext_auth,
             ask=self._questions,
         )
-        return await self._log_in(login)
+        return await self._log_in(login, user)
 
     async def apop(self, user: str | bytes, password: str | bytes | Secret) -> LoginResult:
         """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
@@ -79,12 +79,12 @@ class AuthenticatingSession(Session):
         timestamp.
         """
         password = Secret(password)
-        return await self._log_in(Login.apop(user, password))
+        return await self._log_in(Login.apop(user, password), user)
 
     async def rpop(self, user: str | bytes, remote_user: str | bytes | Secret) -> LoginResult:
         """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
         remote_user = Secret(remote_user)
-        return await self._log_in(Login.rpop(user, remote_user))
+        return await self._log_in(Login.rpop(user, remote_user), user)
 
     async def oauth(
         self,
@@ -118,7 +118,7 @@ class AuthenticatingSession(Session):
             allow_plaintext_auth=self._options.allow_plaintext_auth,
             ask=self._questions,
         )
-        return await self._log_in(login, get_token)
+        return await self._log_in(login, user, get_token)
 
     async def authenticate(
         self, mechanism: Mechanism, *, initial_response: bool = True
@@ -144,7 +144,12 @@ class AuthenticatingSession(Session):
         # CAPA has been asked by now; if it is not known what the server can do, it was refused.
         return (AuthList(),) if self._options.capabilities else ()
 
-    async def _log_in(self, login: Login, get_token: _GetToken | None = None) -> LoginResult:
+    async def _log_in(
+        self,
+        login: Login,
+        user: str | bytes | None = None,
+        get_token: _GetToken | None = None,
+    ) -> LoginResult:
         command = self._step(login, login.feed, None, self._engine)
         while not login.done:
             if command is not None:
@@ -155,6 +160,7 @@ class AuthenticatingSession(Session):
                 token = await _resolved(cast(_GetToken, get_token))
                 command = self._step(login, login.token, token)
         self._exchange.login_failure = None
+        self._user = user.decode("utf-8", "replace") if isinstance(user, bytes) else user
         if self._options.capabilities and self.capabilities is not None:
             await self._ask_capabilities()
         return login.result
@@ -173,15 +179,13 @@ class AuthenticatingSession(Session):
 
     async def _ask(self, command: Command[Any]) -> ClientEvent:
         # Each answer is a turn of its own. In between the engine takes nothing but the next one.
-        with self._exchange as exchange:
-            await exchange.send(exchange.engine.send(command), command)
-            # Servers let wrong passwords wait.
-            if command.secret or isinstance(command, AuthCancel):
-                return await exchange.next_event("login", exchange.timeouts.login, command)
-            return await exchange.next_event("reply", exchange.timeouts.reply, command)
+        with Turn(self._exchange) as exchange:
+            # Servers wait after a wrong password.
+            slow = command.secret or isinstance(command, AuthCancel)
+            return await exchange.ask(command, "login" if slow else "reply")
 
 
 async def _resolved(get_token: _GetToken) -> Secret:
     token = get_token()
     # The one place where the session awaits something that is not its stream.
-    return Secret(await token if isawaitable(token) else token)
+    return Secret(await token if isinstance(token, Awaitable) else token)

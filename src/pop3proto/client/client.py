@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import overload
 
-from ..errors import CommandError
+from ..errors import CommandError, LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.commands import (
     Capa,
@@ -29,8 +29,8 @@ from ..model.listings import (
 from ..model.replies import LangReply, Language, Message, Ok, StatReply
 from .authentication import AuthenticatingSession
 from .batch import AsyncBatch
-from .files import replacing
-from .message import MAX_COLLECTED_OCTETS, AsyncMessageStream, Progress, SupportsWrite
+from .message import AsyncMessageStream, SupportsWrite
+from .turn import MAX_COLLECTED_OCTETS, Progress
 
 __all__ = ["AsyncClient"]
 
@@ -42,7 +42,7 @@ class AsyncClient(AuthenticatingSession):
     raises ``BusyError``. A server's ``-ERR`` raises ``CommandError`` and the session goes on.
     Everything else that goes wrong (``ConnectionLostError``, ``DeadlineError``,
     ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
-    deleted: that takes a ``quit()``, which leaving ``async with`` without an error calls.
+    deleted: only ``quit()`` does that, which leaving ``async with`` without an error calls.
 
     Messages are numbered from 1 within a session. Where a method says "any", text is taken
     instead of a number, for servers that know other names.
@@ -63,11 +63,11 @@ class AsyncClient(AuthenticatingSession):
         return await self.call(Lang(tag))
 
     async def languages(self) -> tuple[Language, ...]:
-        """The languages that the server speaks (RFC 6856 section 3)."""
+        """Return the languages that the server speaks (RFC 6856 section 3)."""
         return (await self.call(Lang())).languages
 
     async def stat(self) -> StatReply:
-        """How many messages there are, and their octets together (RFC 1939 section 5)."""
+        """Return how many messages there are, and their octets together (RFC 1939 section 5)."""
         return await self.call(Stat())
 
     @overload
@@ -75,7 +75,7 @@ class AsyncClient(AuthenticatingSession):
     @overload
     async def list(self, message: int | str) -> Listing: ...
     async def list(self, message: int | str | None = None) -> Listings | Listing:
-        """The size of one message (any), or of all, in octets (RFC 1939 section 5)."""
+        """Return the size of one message (any), or of all, in octets (RFC 1939 section 5)."""
         if message is None:
             self._listings = (await self.call(List())).listings
             return self._listings
@@ -86,19 +86,28 @@ class AsyncClient(AuthenticatingSession):
     @overload
     async def uidl(self, message: int | str) -> Listing: ...
     async def uidl(self, message: int | str | None = None) -> Listings | Listing:
-        """The unique-id of one message (any), or of all (RFC 1939 section 7)."""
+        """Return the unique-id of one message (any), or of all (RFC 1939 section 7)."""
         if message is None:
             return (await self.call(Uidl())).listings
         return (await self.call(Uidl(message))).listings[0]
 
+    async def numbers(self) -> Sequence[int]:
+        """Return the numbers of all messages, which can have gaps after ``dele()``: STAT and LIST.
+
+        After it ``progress`` and batches know the sizes.
+        """
+        if (await self.stat()).count == 0:
+            # Some servers refuse LIST when there is nothing to list.
+            return ()
+        return (await self.list()).numbers
+
     async def messages(self) -> Listings:
-        """Number, size and unique-id of every message: STAT, LIST and UIDL joined.
+        """Return number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
-        announced and refused all the same, or refused with a response code: what failed for now
-        is not what the server cannot do.
+        announced and refused all the same, or refused with a response code: a failure of the
+        moment does not mean that the server has no UIDL.
         """
-        # Some servers refuse LIST when there is nothing to list.
         if (await self.stat()).count == 0:
             return Listings()
         listings = await self.list()
@@ -117,7 +126,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Message:
-        """A whole message (any), collected in memory (RFC 1939 section 5).
+        """Return a whole message (any), collected in memory (RFC 1939 section 5).
 
         Raises ``LimitError`` beyond ``max_octets``.
         """
@@ -131,9 +140,9 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Message:
-        """A message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
+        """Return a message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
-        Some servers cut it short or alter it: no substitute for ``retr()``.
+        Some servers cut it short or alter it: it does not replace ``retr()``.
         """
         return await self.call(Top(message, lines), max_octets=max_octets, progress=progress)
 
@@ -144,7 +153,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """A message (any) as it comes, in bounded memory and without a limit of its own."""
+        """Return a message (any) as it comes, in bounded memory and without a limit of its own."""
         return self.stream(Retr(message), max_octets=max_octets, progress=progress)
 
     def top_stream(
@@ -155,7 +164,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """The same for TOP."""
+        """Return the answer to TOP as it comes; see ``top()`` and ``retr_stream()``."""
         return self.stream(Top(message, lines), max_octets=max_octets, progress=progress)
 
     async def save(
@@ -166,20 +175,22 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Write a message (any) to a file object or to a path; return its octets.
+        """Write a message (any) to a file object or to a path; return how many octets it has.
 
         It is never in memory as a whole. A path gets the file only when it is complete: until
-        then it is written beside it, and what was there stays. Raises ``OSError`` too.
+        then the octets are in a file beside it, and an older file stays. Raises ``OSError``, too.
         """
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:
             if not isinstance(file, PathLike | str | bytes):
                 return await stream.save(file)
+            from .files import replacing
+
             with replacing(file) as partial:
                 return await stream.save(partial)
 
     async def dele(self, message: int | str) -> Ok:
-        """Mark a message (any) as deleted; ``quit()`` makes it so (RFC 1939 section 5)."""
+        """Mark a message (any) as deleted; ``quit()`` deletes it (RFC 1939 section 5)."""
         return await self.call(Dele(message))
 
     async def rset(self) -> Ok:
@@ -187,11 +198,11 @@ class AsyncClient(AuthenticatingSession):
         return await self.call(Rset())
 
     async def noop(self) -> Ok:
-        """Show the server that the client is alive (RFC 1939 section 5)."""
+        """Show the server that the client is still there (RFC 1939 section 5)."""
         return await self.call(Noop())
 
     async def last(self) -> int:
-        """The highest message number accessed, or 0 (RFC 1460). Obsolete."""
+        """Return the highest message number accessed, or 0 (RFC 1460). Obsolete."""
         return (await self.call(Last())).number
 
     def retr_many(
@@ -201,8 +212,11 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[Message]:
-        """RETR of each of ``messages``; ``progress`` is told of each as it comes."""
-        return self.batch(map(Retr, messages), max_octets=max_octets, progress=progress)
+        """Get each of ``messages`` whole; ``progress`` is told of each as it comes.
+
+        Raises ``LocalProtocolError`` for a single str.
+        """
+        return self.batch(map(Retr, _several(messages)), max_octets=max_octets, progress=progress)
 
     def top_many(
         self,
@@ -212,10 +226,17 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[Message]:
-        """TOP of each of ``messages``; ``progress`` is told of each as it comes."""
-        commands = (Top(message, lines) for message in messages)
+        """Get the top of each of ``messages``; ``progress`` is told of each as it comes."""
+        commands = (Top(message, lines) for message in _several(messages))
         return self.batch(commands, max_octets=max_octets, progress=progress)
 
     def dele_many(self, messages: Iterable[int | str]) -> AsyncBatch[Ok]:
-        """DELE of each of ``messages``."""
-        return self.batch(map(Dele, messages))
+        """Mark each of ``messages`` as deleted."""
+        return self.batch(map(Dele, _several(messages)))
+
+
+def _several(messages: Iterable[int | str]) -> Iterable[int | str]:
+    if isinstance(messages, str | bytes):
+        # Its letters would be taken for messages.
+        raise LocalProtocolError(f"messages are an iterable, not a {type(messages).__name__}")
+    return messages

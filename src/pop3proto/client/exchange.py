@@ -1,11 +1,9 @@
-"""One stream, one engine, one exchange at a time: what every flow of a client is built from."""
+"""One stream, one engine, one turn at a time: every flow of a client is built from it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..engine.client import ClientConnection
 from ..errors import (
@@ -22,6 +20,7 @@ from ..errors import (
 from ..model.commands import Auth, Command, Pass, Stls
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
+from ..model.replies import MessageStart
 from ..model.states import Signal
 from ..sasl import shows_secret
 from .options import Timeouts
@@ -32,33 +31,31 @@ if TYPE_CHECKING:
 
     from ..transcript.recorder import Recorder
     from .tls import TlsStream
+    from .turn import Turn
 
 __all__ = ["Exchange"]
 
-# A body makes progress while this many octets arrive within the deadline: a server that sends an
-# octet now and then would otherwise hold a client for ever.
+# A body makes progress while this many octets arrive within the deadline: otherwise a server that
+# sends an octet now and then could hold a client without end.
 _PROGRESS = 1024
-# Deviations are kept for the user to look at; a server that deviates in every reply is known by
-# its first thousand, and the first of each fault.
+# Deviations are kept for the user to look at. The first thousand, and the first of each fault, tell
+# all about a server that deviates in every reply.
 _KEPT_DEVIATIONS = 1000
 
 
 class Exchange:
-    """Drives a ``ClientConnection`` over a ``Stream``.
+    """Drives a ``ClientConnection`` over a ``Stream``, for one ``Turn`` after the other.
 
-    As a context manager it is one turn: entering it a second time raises ``BusyError``, and
-    leaving it with anything but a refused command closes the stream for good, because nobody
+    A turn that ends with anything but a refused command closes the stream for good, because nobody
     knows any more which answer belongs to which command.
     """
 
-    # Servers of mail are polled from thousands of sessions in one process: see the benchmarks.
+    # Thousands of sessions can be open in one process: see the benchmarks.
     __slots__ = (
         "_allow_plaintext_auth",
-        "_busy",
         "_cause_of_death",
         "_known_faults",
         "_octets",
-        "_phase",
         "_recorder",
         "_stream",
         "_transport",
@@ -67,9 +64,9 @@ class Exchange:
         "deviations",
         "engine",
         "login_failure",
-        "skip_rest",
         "timeouts",
         "tls",
+        "turn",
     )
 
     def __init__(
@@ -87,22 +84,24 @@ class Exchange:
         # The faults among them, once no more are kept.
         self._known_faults: frozenset[Fault] = frozenset()
         self.login_failure: CommandError | None = None
-        self.skip_rest: Callable[[], Awaitable[None]] | None = None
-        """Takes what is left of the stream or batch that is open, if there is one."""
+        self.turn: Turn | None = None
+        """The turn that has not ended, if there is one."""
         self.tls: TlsStream | None = None
         self._allow_plaintext_auth = allow_plaintext_auth
         self._recorder = recorder
         self._use(stream)
-        self._busy = False
         self._cause_of_death: BaseException | None = None
         self.closed: bool = False
-        self._phase = ""
-        # How long the peer has been waited for since the last sign of progress, and how many
-        # octets have come since. The caller's own time between two receives does not count.
+        # How many seconds the peer has been waited for since the last sign of progress, and how
+        # many octets have come since. The caller's own time between two receives does not count.
         self._waited = 0.0
         self._octets = 0
 
-    def __enter__(self) -> Self:
+    def claim(self, turn: Turn) -> None:
+        """Begin ``turn``.
+
+        Raises ``DeadConnectionError``, and ``BusyError`` if another one has not ended.
+        """
         if self.closed:
             error = DeadConnectionError("the connection is closed")
             if self._cause_of_death is not None:
@@ -110,36 +109,30 @@ class Exchange:
                 cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
                 error = DeadConnectionError(f"the connection was given up: {cause}")
             raise error from self._cause_of_death
-        if self._busy:
+        if self.turn is not None:
             raise BusyError("another call is still running, or a stream or batch was left open")
-        self._busy = True
-        return self
+        self.turn = turn
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._busy = False
-        self.skip_rest = None
+    def release(self, error: BaseException | None) -> None:
+        """End the turn; with an ``error`` that the session does not survive, close the stream."""
+        self.turn = None
         if error is not None and not self._in_step(error):
             self.abort(error)
 
     def _in_step(self, error: BaseException) -> bool:
-        """Whether client and server still agree on what comes next, in spite of ``error``.
+        """Return True if client and server still agree on what comes next, in spite of ``error``.
 
-        Its type alone does not tell: the caller's own code raises refusals too, such as one that
-        it unwraps in the middle of a batch.
+        Its type alone does not tell: the caller's own code raises refusals too, such as one of
+        another command in the middle of a batch.
         """
         in_step = isinstance(error, CommandError | LocalProtocolError) and error.session_usable
         return in_step and not self.engine.in_flight
 
     def check(self, command: Command[Any]) -> None:
-        """Raise ``LocalProtocolError`` for what is not for the caller to send.
+        """Raise ``LocalProtocolError`` for a command that the caller may not send.
 
-        That is STLS, which is nothing without a handshake, and ``PlaintextAuthError`` for what
-        would show a password to the network.
+        That is STLS, which is useless without a handshake, and, with ``PlaintextAuthError``, one
+        that shows a password to the network.
         """
         if type(command) is Stls:
             raise LocalProtocolError("TLS begins with start_tls()", command=command)
@@ -150,6 +143,11 @@ class Exchange:
             raise PlaintextAuthError(
                 "this login shows the password to the network", command=command
             )
+
+    async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
+        """Send ``command`` and return the first event of its answer, awaited as ``phase``."""
+        await self.send(self.engine.send(command), command)
+        return await self.next_event(phase, command)
 
     async def send(self, data: bytes, command: Command[Any]) -> None:
         """Hand ``data``, which begins with ``command``, to the stream."""
@@ -165,37 +163,42 @@ class Exchange:
                 raise self._failed(error, "reply", seconds, command) from error
             raise
 
-    async def next_event(
-        self, phase: str, seconds: float | None, command: Command[Any] | None
-    ) -> ClientEvent:
-        """The next event that is no deviation.
+    async def next_event(self, phase: str, command: Command[Any] | None) -> ClientEvent:
+        """Return the next event that is no deviation.
 
-        ``seconds`` bounds the time until it is complete; within a body, the time in which 1,024
-        octets have to come.
+        ``phase`` names the timeout until it is complete; within a body it is that of the body, in
+        which 1,024 octets have to come.
         """
-        if phase != "body" or self._phase != "body":
-            self._begin(phase)
+        engine = self.engine
+        if engine.in_body:
+            phase = "body"
+        else:
+            self._restart()
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
-            if phase == "reply" and self.engine.in_body:
+            if phase != "body" and engine.in_body:
                 # The status line is there; the rest may take its time, but not stand still.
-                phase, seconds = "body", self.timeouts.body
-                self._begin(phase)
-            await self._receive(seconds, command)
+                phase = "body"
+                self._restart()
+            await self._receive(phase, command)
         # Never PAUSED: STLS is completed within its own turn.
         return cast(ClientEvent, event)
 
     def event_at_hand(self) -> ClientEvent | Signal:
-        """What ``next_event()`` would return, if that takes no more octets, or ``NEED_DATA``."""
+        """Return the next event if no more octets are needed for it, or ``NEED_DATA``."""
         try:
             event = self.engine.next_event()
             while type(event) is Deviation:
                 self._keep(event)
                 event = self.engine.next_event()
         except ConnectionLostError as error:
-            # A server may close upon a failed login; what was lost then is the login.
+            # A server may hang up after a failed login: then that is the reason.
             if self.login_failure is None:
                 raise
             raise error from self.login_failure
+        if type(event) is MessageStart:
+            # The deadlines of its body begin.
+            self._waited = 0.0
+            self._octets = 0
         return event
 
     def _keep(self, deviation: Deviation) -> None:
@@ -208,16 +211,12 @@ class Exchange:
             self._known_faults |= {deviation.fault}
         self.deviations.append(deviation)
 
-    def begin_body(self) -> None:
-        """Start the deadlines of a body."""
-        self._begin("body")
-
-    def _begin(self, phase: str) -> None:
-        self._phase = phase
+    def _restart(self) -> None:
         self._waited = 0.0
         self._octets = 0
 
-    async def _receive(self, seconds: float | None, command: Command[Any] | None) -> None:
+    async def _receive(self, phase: str, command: Command[Any] | None) -> None:
+        seconds: float | None = getattr(self.timeouts, phase)
         left = None if seconds is None else max(seconds - self._waited, 0.0)
         started = monotonic()
         try:
@@ -225,13 +224,13 @@ class Exchange:
         except Pop3Error:
             raise
         except OSError as error:
-            raise self._failed(error, self._phase, seconds, command) from error
+            raise self._failed(error, phase, seconds, command) from error
         self._waited += monotonic() - started
         self.engine.receive_data(data)
-        if self._phase == "body":
+        if phase == "body":
             self._octets += len(data)
             if self._octets >= _PROGRESS:
-                self._begin("body")
+                self._restart()
 
     def _failed(
         self,
@@ -240,7 +239,7 @@ class Exchange:
         seconds: float | None,
         command: Command[Any] | None,
     ) -> Pop3Error:
-        """What an error of the stream means to the session."""
+        """Return what an error of the stream means to the session."""
         fate = self.engine.fate_of_deletions
         # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
@@ -257,7 +256,7 @@ class Exchange:
 
     async def start_tls(self, context: SSLContext, server_hostname: str | None) -> None:
         """Put TLS on the stream; the engine is told by the caller. Raises ``TlsError``."""
-        # Imported here so that who uses no TLS does not load OpenSSL.
+        # Imported here so that a session without TLS does not load OpenSSL.
         from .tls import TlsStream
 
         seconds = self.timeouts.tls
@@ -282,11 +281,10 @@ class Exchange:
         if self.closed:
             return
         self.closed = True
-        self.skip_rest = None
         try:
             await self._stream.aclose()
         except OSError:
-            # It is gone already, which is all that was wanted.
+            # The connection is gone already: no more was wanted.
             self._stream.abort()
         except BaseException:
             self._stream.abort()
@@ -297,5 +295,4 @@ class Exchange:
         if not self.closed:
             self.closed = True
             self._cause_of_death = cause
-        self.skip_rest = None
         self._stream.abort()

@@ -1,16 +1,21 @@
-"""Files that appear when they are complete."""
+"""Files that appear when they are complete, and files that take octets piece by piece."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from errno import EAGAIN
+from io import RawIOBase
 from pathlib import Path
 from secrets import token_hex
 from stat import S_IMODE
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-__all__ = ["replacing"]
+if TYPE_CHECKING:
+    from .message import SupportsWrite
+
+__all__ = ["replacing", "write_all"]
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def replacing(
     durable: bool = False,
     mode: int = 0o666,
 ) -> Generator[IO[bytes]]:
-    """A file beside ``path`` that takes its place in the end, or is removed after an error.
+    """Open a file beside ``path`` that takes its place in the end, or is removed after an error.
 
     It has the permissions of the file that it replaces, or else, as with ``open()``, those of
     ``mode`` that the umask leaves. ``durable`` waits until its octets are on the disk, and not in
@@ -32,7 +37,7 @@ def replacing(
     kept = _permissions(target)
 
     def private(name: str, flags: int) -> int:
-        # Whom the old one is hidden from must not see the new one before it is complete either.
+        # Somebody who may not see the old file must not see the new one either, at any time.
         return os.open(name, flags, mode if kept is None else 0o600)
 
     with open(beside, "xb", opener=private) as file:
@@ -52,9 +57,23 @@ def replacing(
 
 
 def _permissions(path: Path) -> int | None:
-    """Who may do what with the file at ``path``, or ``None`` if there is none."""
+    """Return the permissions of the file at ``path``, or ``None`` if there is none."""
     try:
-        # Not the set-uid bits: its owner may be another one from now on.
+        # Without the set-uid bits: the new file may have another owner.
         return S_IMODE(os.stat(path).st_mode) & 0o777
     except FileNotFoundError:
         return None
+
+
+def write_all(file: SupportsWrite, data: bytes) -> None:
+    """Write ``data`` to a file that may take it piece by piece, as files without a buffer do."""
+    while data:
+        taken = file.write(data)
+        if taken is None and isinstance(file, RawIOBase):
+            raise BlockingIOError(EAGAIN, "the file takes nothing without waiting")
+        # Not everything that can be written to says how much it has taken.
+        if type(taken) is not int or taken >= len(data):
+            return
+        if taken <= 0:
+            raise OSError("the file takes no more octets")
+        data = data[taken:]

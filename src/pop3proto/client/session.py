@@ -18,6 +18,7 @@ from ..errors import (
     GreetingError,
     LocalProtocolError,
     TlsUnavailableError,
+    printable,
 )
 from ..model.capabilities import Capabilities
 from ..model.commands import (
@@ -42,9 +43,10 @@ from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused
 from .batch import AsyncBatch
 from .exchange import Exchange
-from .message import MAX_COLLECTED_OCTETS, AsyncMessageStream, Progress, collect, refused
-from .options import ClientOptions, QuitResult, Security
+from .message import AsyncMessageStream
+from .options import ClientOptions, QuitResult, Security, SecurityName, require
 from .stream import Stream
+from .turn import MAX_COLLECTED_OCTETS, Progress, Turn, collect, refused
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
@@ -60,7 +62,7 @@ _LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
 class Session:
     """The life of a connection: greeting, TLS, login, any command, QUIT."""
 
-    __slots__ = ("_engine", "_exchange", "_greeting", "_host", "_listings", "_options")
+    __slots__ = ("_engine", "_exchange", "_greeting", "_host", "_listings", "_options", "_user")
 
     def __init__(
         self, stream: Stream, *, secure: bool, options: ClientOptions, host: str | None = None
@@ -78,7 +80,9 @@ class Session:
         self._greeting = Greeting()
         # The server's name, which some mechanisms prove the password for.
         self._host = host
-        # What LIST said last, for what progress has to expect.
+        # Who has logged in.
+        self._user: str | None = None
+        # The sizes that LIST gave last, for progress.
         self._listings: Listings | None = None
 
     @classmethod
@@ -86,26 +90,28 @@ class Session:
         cls,
         stream: Stream,
         *,
-        security: Security = Security.TLS,
+        security: Security | SecurityName = Security.TLS,
         ssl_context: SSLContext | None = None,
         server_hostname: str | None = None,
         options: ClientOptions | None = None,
     ) -> Self:
-        """A client over ``stream``, which is open: TLS, the greeting, STLS, and CAPA.
+        """Return a client over an open ``stream``, after TLS, the greeting, STLS, and CAPA.
 
         ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
-        is the name that the server's certificate has to show, without which there is no TLS but
-        with a context that does not check it. Raises ``TlsError``, ``TlsUnavailableError``,
-        ``GreetingError``, and what ends a connection; the stream is closed then. Raises
-        ``LocalProtocolError`` for a ``security`` that there is not.
+        is the name that the server's certificate has to show. Without it TLS needs a context that
+        does not check the name. Raises ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
+        and whatever ends a connection; the stream is closed then. Raises ``LocalProtocolError``
+        for a wrong argument.
         """
-        options, security = options or ClientOptions(), Security.of(security)
+        options = ClientOptions() if options is None else options
+        require("options", options, ClientOptions, "a ClientOptions")
+        security = Security.of(security)
         secure = security is Security.TLS
         client = cls(stream, secure=secure, options=options, host=server_hostname)
         try:
             if secure:
                 await client._exchange.start_tls(_context(ssl_context), server_hostname)
-            with client._exchange:
+            with Turn(client._exchange):
                 await client._read_greeting()
             if security is Security.STLS:
                 await client.start_tls(ssl_context, server_hostname)
@@ -127,7 +133,7 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """QUIT, or after an error close the connection, so that nothing gets deleted.
+        """Send QUIT, or after an error close the connection, so that nothing gets deleted.
 
         Raises if messages were marked as deleted and the server did not confirm QUIT.
         """
@@ -143,21 +149,24 @@ class Session:
                 raise result.error
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {'closed' if self.closed else self._engine!r}>"
+        at = "" if self._host is None else f"{printable(self._host)}, "
+        user = "" if self._user is None else f"{printable(self._user)!r}, "
+        tls = ", TLS" if self.secure else ""
+        return f"<{type(self).__name__}: {at}{user}{self.state.value}{tls}>"
 
     @property
     def state(self) -> State:
-        """Where the session stands."""
+        """The state of the session."""
         return State.CLOSED if self.closed else self._engine.state
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is closed, by whichever side."""
+        """True if the connection is closed, by whichever side."""
         return self._exchange.closed
 
     @property
     def secure(self) -> bool:
-        """Whether the connection is under TLS."""
+        """True if the connection is under TLS."""
         return self._engine.secure
 
     @property
@@ -172,7 +181,7 @@ class Session:
 
     @property
     def capabilities(self) -> Capabilities | None:
-        """What the server announced last; ``None`` if it was not asked, or does not know CAPA."""
+        """The last answer to CAPA; ``None`` if it was not asked, or the server does not know it."""
         return self._engine.capabilities
 
     @property
@@ -182,7 +191,7 @@ class Session:
 
     @property
     def pending_deletions(self) -> int:
-        """How many messages are marked as deleted; ``quit()`` makes it so."""
+        """How many messages are marked as deleted, which ``quit()`` will delete."""
         return self._engine.pending_deletions
 
     async def call(
@@ -197,15 +206,13 @@ class Session:
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
         comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
-        ``PlaintextAuthError``, ``BusyError``, and what ends a connection.
+        ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
         """
-        with self._exchange as exchange:
+        with Turn(self._exchange) as exchange:
             exchange.check(command)
             await exchange.send(exchange.engine.send(command), command)
-            phase, seconds = "reply", exchange.timeouts.reply
-            if isinstance(command, _LOGINS):
-                phase, seconds = "login", exchange.timeouts.login
-            event: Any = await exchange.next_event(phase, seconds, command)
+            phase = "login" if isinstance(command, _LOGINS) else "reply"
+            event: Any = await exchange.next_event(phase, command)
             if isinstance(event, MessageStart):
                 expected = self._expected(command)
                 event = await collect(
@@ -223,7 +230,7 @@ class Session:
         return error
 
     def _expected(self, command: Command[Any]) -> int | None:
-        """How many octets LIST promised of the message that ``command`` asks for."""
+        """Return how many octets LIST promised of the message that ``command`` asks for."""
         number = command.message if isinstance(command, Retr) else None
         if self._listings is None or not isinstance(number, int):
             return None
@@ -231,8 +238,7 @@ class Session:
         return None if listing is None else listing.octets
 
     async def _read_greeting(self) -> None:
-        seconds = self._options.timeouts.greeting
-        event = await self._exchange.next_event("greeting", seconds, None)
+        event = await self._exchange.next_event("greeting", None)
         if isinstance(event, ErrorReply):
             error = refused(event, None)
             raise GreetingError(str(error), reply=event)
@@ -242,28 +248,27 @@ class Session:
         try:
             await self.call(Capa())
         except CommandError:
-            # An old server: what it can do is not known, which is not the same as nothing.
+            # An old server: its capabilities are not known, which is not the same as none.
             return
 
     async def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """STLS, and the TLS handshake behind it (RFC 2595 section 4); then ask the capabilities.
+        """Send STLS, shake hands (RFC 2595 section 4), then ask the capabilities again.
 
-        It is asked for whether the server announces it or not. What the server has announced
-        before it is forgotten; it is asked again, unless ``ClientOptions.capabilities`` forbids
-        that. The certificate has to show ``server_hostname``, or the name that was connected to.
+        STLS is sent even if the server does not announce it. The capabilities that the server has
+        announced before are forgotten, and asked again unless ``ClientOptions.capabilities``
+        forbids it. The certificate has to show ``server_hostname``, or the name of ``connect()``.
         Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the handshake fails,
-        ``StlsInjectionError``, and what ends a connection: it is closed after each of these.
+        ``StlsInjectionError``, and whatever ends a connection: it is closed after each of these.
         """
         command, hostname = Stls(), server_hostname or self._host
-        with self._exchange as exchange:
-            await exchange.send(exchange.engine.send(command), command)
-            event = await exchange.next_event("reply", exchange.timeouts.reply, command)
+        with Turn(self._exchange) as exchange:
+            event = await exchange.ask(command)
             if isinstance(event, ErrorReply):
                 message = str(refused(event, None))
                 raise TlsUnavailableError(f"STLS is not available: {message}", command=command)
-            # Raises if anything came in the clear behind the answer.
+            # Raises if anything came in the clear after the answer.
             exchange.engine.next_event()
             await exchange.start_tls(_context(ssl_context), hostname)
             exchange.engine.tls_established()
@@ -277,12 +282,12 @@ class Session:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """The text that answers ``command``, as it comes.
+        """Return the text that answers ``command``, as it comes.
 
-        Raises ``LocalProtocolError`` for a command that no text answers.
+        Raises ``LocalProtocolError`` for a command that is not answered by a text.
         """
         if command.shape is not ReplyShape.MESSAGE:
-            raise LocalProtocolError("no text answers this command", command=command)
+            raise LocalProtocolError("this command is not answered by a text", command=command)
         return AsyncMessageStream(
             self._exchange,
             command,
@@ -298,7 +303,7 @@ class Session:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[R]:
-        """Run many commands, each with its own outcome, ahead of their answers if possible.
+        """Run many commands, each with a result of its own, ahead of their answers if possible.
 
         Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
         as each of them comes, with its octets so far and its octets expected.
@@ -314,22 +319,22 @@ class Session:
         )
 
     async def quit(self) -> QuitResult:
-        """QUIT: make the deletions, and close the connection in any case (RFC 1939 section 6).
+        """Send QUIT, which makes the deletions, and close the connection in any case.
 
-        That the server refuses, or does not answer in time, raises nothing but is told by the
-        result: only if it is ``confirmed`` are the messages gone. What is left of a stream or
-        batch that nobody has closed is skipped first.
+        Nothing is raised if the server refuses, or does not answer in time, but the result tells
+        it: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a
+        stream or batch that was left open is skipped first.
         """
-        if self._exchange.skip_rest is not None:
+        turn = self._exchange.turn
+        if turn is not None and turn.skip is not None and not self.closed:
             try:
-                await self._exchange.skip_rest()
+                await turn.skip()
             except (ConnectionLostError, DeadlineError) as error:
                 return QuitResult(False, self._engine.pending_deletions, error=error)
         deletions, command = self._engine.pending_deletions, Quit()
-        with self._exchange as exchange:
+        with Turn(self._exchange) as exchange:
             try:
-                await exchange.send(exchange.engine.send(command), command)
-                event = await exchange.next_event("quit", exchange.timeouts.quit, command)
+                event = await exchange.ask(command, "quit")
             except (ConnectionLostError, DeadlineError) as error:
                 exchange.abort(error)
                 return QuitResult(False, deletions, error=error)

@@ -6,8 +6,9 @@ of your own has to have.
 
 from typing import TYPE_CHECKING
 
-from ..client.batch import AsyncBatch, Outcome
-from ..client.message import AsyncMessageStream, Progress, SupportsWrite
+from ..client._blocking import Batch, MessageStream
+from ..client.batch import AsyncBatch
+from ..client.message import AsyncMessageStream, SupportsWrite
 from ..client.options import (
     ClientOptions,
     LoginResult,
@@ -16,8 +17,8 @@ from ..client.options import (
     Timeouts,
 )
 from ..client.profile import ServerProfile
-from ..client.stepping import Batch, MessageStream
 from ..client.stream import Stream
+from ..client.turn import Progress
 
 if TYPE_CHECKING:
     from ..client.tls import TlsPipe
@@ -29,7 +30,6 @@ __all__ = [
     "ClientOptions",
     "LoginResult",
     "MessageStream",
-    "Outcome",
     "Progress",
     "QuitResult",
     "Security",
