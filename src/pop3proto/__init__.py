@@ -1,11 +1,11 @@
-"""POP3 as a sans-I/O protocol engine, for both ends of the wire.
+"""POP3 as a sans-I/O protocol engine, for both ends of the connection.
 
 Where to start:
 
 - To talk to a server: ``connect()`` returns a blocking client, which has a method for everything;
-  ``pop3proto.transports.asyncio``, ``trio`` and ``anyio`` have one each.
+  ``pop3proto.transports.asyncio``, ``trio`` and ``anyio`` have an async one.
 - To drive the engine from a loop of your own: ``ClientConnection``, ``ServerConnection`` and
-  ``Login``, with the commands (``Retr``), replies and events (``MessageData``) that are here too.
+  ``Login``, with commands (``Retr``), replies and events (``MessageData``).
 - To test: ``pop3proto.testing`` has servers on loopback, in memory, and driven by a script.
 
 >>> connection = ClientConnection()

@@ -1,4 +1,4 @@
-"""Packages that load a module when one of its names is asked for (PEP 562)."""
+"""Packages that load a module when one of its names is used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def loads_when_asked(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and the ``__dir__`` of ``package``.
 
-    ``homes`` maps the package's modules to the public names in them. A name is looked up once: it
-    is an attribute of the package from then on. Type checkers see the imports that stand beside
-    it under ``TYPE_CHECKING``.
+    ``homes`` maps the package's modules to the public names in them. A name is looked up once, and
+    is an attribute of the package from then on. Type checkers see the imports under
+    ``TYPE_CHECKING`` in the same package.
     """
     home_of = {name: home for home, names in homes.items() for name in names}
     namespace = vars(sys.modules[package])
@@ -21,7 +21,7 @@ def loads_when_asked(
     def getattribute(name: str) -> object:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        # Not importlib.import_module(), whose own module is not loaded in every program.
+        # Not importlib.import_module(), because not every program loads importlib.
         module = f"{package}.{home_of[name]}"
         __import__(module)
         found: object = getattr(sys.modules[module], name)

@@ -1,10 +1,9 @@
-"""Every exception of pop3proto, below one base.
+"""All exceptions of pop3proto, with one base class.
 
-A caller learns five things from each of them: what failed (the class and the message), at which
-command (``command``), if the session can go on (``session_usable``), if trying the same again
-later can help (``transient``), and what can be done about it (``hint``). No message, repr or
-attribute holds a secret, and text that came from the peer is escaped before it is put into a
-message.
+Each of them says what failed (the class and the message), at which command (``command``), if the
+session can go on (``session_usable``), if trying again later can help (``transient``), and what the
+caller can do (``hint``). No message, repr or attribute holds a secret, and text that came from the
+peer is escaped before it is put into a message.
 """
 
 from __future__ import annotations
@@ -55,13 +54,14 @@ __all__ = [
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:
-    """Return ``text`` fit for a terminal: controls escaped, cut after ``limit`` characters.
+    """Return ``text`` for a terminal: control characters escaped, cut after ``limit`` characters.
 
     Octets are read as UTF-8; whatever is not UTF-8, is a control, or changes the direction of
     writing comes out as a backslash escape.
     """
     if isinstance(text, bytes):
-        # An escape needs at most one octet of input a character, so this cut loses nothing shown.
+        # A character of output needs at most one octet of input, so this cut loses nothing that is
+        # shown.
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
     if len(text) > limit:
         text = text[:limit] + "..."
@@ -71,7 +71,7 @@ def printable(text: str | bytes, limit: int = 200) -> str:
 
 
 def refusal_message(reply: ErrorReply) -> str:
-    """Return what to tell a person of an ``-ERR``: its response code and its text, escaped."""
+    """Return a message about an ``-ERR`` for people: its response code and its text, escaped."""
     code = f"[{reply.code}] " if reply.code else ""
     said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
     return f"the server refused: {said}"
@@ -85,15 +85,15 @@ class Pop3Error(Exception):
     transient: bool = False
     """Whether trying the same again later can help, over a new connection if need be."""
     hint: str = ""
-    """What the caller can do, in a sentence; empty where the message says it all."""
+    """What the caller can do, in a sentence; empty if the message says everything."""
 
     def __init__(
         self, message: str = "", *, command: Command[Any] | None = None, **details: Any
     ) -> None:
-        """Take the ``hint``, and the attributes that the class has besides, by name."""
+        """Take the ``hint``, and the other attributes of the class, as keyword arguments."""
         super().__init__(message)
         self.command = command
-        """The command at which it happened, or ``None`` where none was concerned."""
+        """The command at which it happened, or ``None`` if there was none."""
         for name, content in details.items():
             if not hasattr(type(self), name):
                 raise TypeError(
@@ -130,23 +130,23 @@ class RemoteProtocolError(ProtocolError):
     session_usable = False
     hint = "open a new connection; deletions of the old one were not made"
     fault: Fault | None = None
-    """The fault that would have been tolerated under another ``Leniency``, if it is one."""
+    """The fault, if another ``Leniency`` would have tolerated it."""
 
 
 class LimitError(RemoteProtocolError):
-    """The peer passed one of the ``Limits``; the connection is dead."""
+    """The peer exceeded one of the ``Limits``; the connection is dead."""
 
-    hint = "raise the limit that is named, if the peer is to be trusted with it"
+    hint = "raise the limit that is named, if you trust the peer"
     limit: str = ""
     """The name of the limit, as ``Limits`` spells it."""
     value: int = 0
-    """What it was set to."""
+    """The value of the limit."""
 
 
 class StlsInjectionError(RemoteProtocolError):
     """Octets came after STLS in the clear: somebody writes into the stream (RFC 2595).
 
-    They were not parsed and never will be. The connection is dead.
+    They are never parsed. The connection is dead.
     """
 
     hint = "do not retry on this network; use implicit TLS"
@@ -157,12 +157,12 @@ class ConnectionLostError(Pop3Error, ConnectionError):
 
     session_usable = False
     transient = True
-    hint = "connect again; only QUIT deletes, so see which messages are still there"
+    hint = "connect again, and see which messages are still there: only QUIT deletes"
     octets_received: int = 0
-    """Octets of the unfinished message body that had been handed out when it broke off."""
+    """How many octets of the unfinished message body had been returned before that."""
     pending_deletions: int = 0
-    """Messages that were marked as deleted, and that no QUIT is known to have deleted: they
-    are kept if QUIT was not sent."""
+    """How many messages were marked as deleted, without a confirmed QUIT: they are kept if QUIT was
+    not sent."""
 
 
 class ConnectError(Pop3Error, ConnectionError):
@@ -181,7 +181,7 @@ class TlsError(Pop3Error, ConnectionError):
 
 
 class TlsUnavailableError(TlsError):
-    """STLS was demanded and the server does not offer it, or refused it (RFC 8314)."""
+    """STLS was required, and the server does not offer it, or refused it (RFC 8314)."""
 
     hint = "use implicit TLS; a missing STLS can also be the work of an attacker"
 
@@ -191,11 +191,11 @@ class DeadlineError(Pop3Error, TimeoutError):
 
     session_usable = False
     transient = True
-    hint = "connect again, or give the phase that is named more time"
+    hint = "connect again, or allow more time for the phase that is named"
     phase: str = ""
     """The phase, as ``Timeouts`` names it: ``connect``, ``tls``, ``greeting``, ..."""
     seconds: float = 0.0
-    """How long was waited, in seconds."""
+    """The deadline, in seconds."""
 
 
 class BusyError(Pop3Error):
@@ -211,7 +211,7 @@ class PlaintextAuthError(LocalProtocolError):
     hint = "use security=TLS or STLS; allow_plaintext_auth=True sends the password in the clear"
 
 
-# The response codes (RFC 2449 section 8.1, RFC 3206 section 4) of what passes.
+# The response codes (RFC 2449 section 8.1, RFC 3206 section 4) of problems that pass.
 _PASSING = frozenset({"IN-USE", "LOGIN-DELAY", "SYS/TEMP"})
 
 
@@ -235,7 +235,7 @@ class CommandError(Pop3Error):
 
     @property
     def text(self) -> str:
-        """What the server wrote after ``-ERR``, unescaped, without the response code."""
+        """The server's text after ``-ERR``, unescaped, without the response code."""
         return self.reply.text if self.reply is not None else ""
 
 
@@ -248,11 +248,11 @@ class GreetingError(CommandError):
 
 
 class LoginError(Pop3Error):
-    """A login did not come about, for whatever reason."""
+    """A login failed, for any reason."""
 
 
 class AuthenticationError(CommandError, LoginError):
-    """The server refused a login. It is a subclass where the server says why (RFC 3206)."""
+    """The server refused a login; a subclass if the server says why (RFC 3206)."""
 
     hint = "check the user name and the secret; the server's text may say more"
 
@@ -271,7 +271,7 @@ class MaildropInUseError(AuthenticationError):
 
 
 class LoginDelayError(AuthenticationError):
-    """The last login was too short a time ago: ``[LOGIN-DELAY]`` (RFC 2449 section 8.1.1)."""
+    """The last login was too recent: ``[LOGIN-DELAY]`` (RFC 2449 section 8.1.1)."""
 
     transient = True
     hint = "try again later"
@@ -280,16 +280,16 @@ class LoginDelayError(AuthenticationError):
 
 
 class TemporaryServerError(AuthenticationError):
-    """The server has a fault that passes: ``[SYS/TEMP]`` (RFC 3206 section 4)."""
+    """The server has a problem that will pass: ``[SYS/TEMP]`` (RFC 3206 section 4)."""
 
     transient = True
     hint = "try again later"
 
 
 class PermanentServerError(AuthenticationError):
-    """The server has a fault that somebody has to mend: ``[SYS/PERM]`` (RFC 3206 section 4)."""
+    """The server has a problem that somebody has to fix: ``[SYS/PERM]`` (RFC 3206 section 4)."""
 
-    hint = "tell who runs the server"
+    hint = "tell whoever runs the server"
 
 
 class OAuthError(AuthenticationError):
@@ -297,7 +297,7 @@ class OAuthError(AuthenticationError):
 
     hint = "get a new access token, with the scope that the details name"
     details: Mapping[str, object] = MappingProxyType({})
-    """What the server said in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
+    """The server's explanation in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
 
 
 class MechanismError(LoginError):
@@ -307,19 +307,20 @@ class MechanismError(LoginError):
 
 
 class SaslError(LoginError):
-    """A SASL exchange could not go on, and was cancelled: the session can (RFC 5034 section 4)."""
+    """A SASL exchange made no sense, and was cancelled; the session goes on (RFC 5034 section
+    4)."""
 
-    hint = "try another mechanism, if the server is to be trusted"
+    hint = "try another mechanism, if you trust the server"
 
 
 class ServerVerificationError(LoginError):
     """The server did not prove that it knows the password; the connection is closed.
 
-    It may be somebody else's. Nothing that it says may be trusted.
+    It may be an impostor, so nothing that it says can be trusted.
     """
 
     session_usable = False
-    hint = "do not retry on this network; the server may not be who it should be"
+    hint = "do not retry on this network; the server may be an impostor"
 
 
 class MaildropError(Pop3Error):

@@ -132,7 +132,7 @@ def test_a_dead_connection_says_why(rest: bytes) -> None:
     first = error_of(connection, b"+OK\r\nwhat?\r\n" + rest)
     connection.receive_data(b"+OK\r\nmail\r\n.\r\n")
     for call in (connection.next_event, lambda: connection.send(Noop())):
-        with pytest.raises(DeadConnectionError, match=r"dead since: neither \+OK nor") as caught:
+        with pytest.raises(DeadConnectionError, match=r"dead after: neither \+OK nor") as caught:
             call()
         assert caught.value.__cause__ is first
     assert connection.state is State.DEAD

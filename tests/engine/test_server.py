@@ -381,7 +381,7 @@ def test_what_no_client_may_send() -> None:
     connection = server()
     asked(connection, Quit())
     connection.send(Ok(Quit()))
-    with pytest.raises(RemoteProtocolError, match="behind the end of the session"):
+    with pytest.raises(RemoteProtocolError, match="after the end of the session"):
         events(connection, b"NOOP\r\n")
 
 

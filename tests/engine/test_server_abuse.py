@@ -98,7 +98,7 @@ def test_nothing_comes_behind_quit() -> None:
     connection = server()
     asked(connection, Quit(), Rset())
     connection.send(Ok(Quit()))
-    with pytest.raises(RemoteProtocolError, match="behind the end of the session"):
+    with pytest.raises(RemoteProtocolError, match="after the end of the session"):
         connection.next_event()
     assert connection.state is State.DEAD
 

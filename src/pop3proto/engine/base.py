@@ -1,4 +1,4 @@
-"""What the engines of both roles have in common."""
+"""The common part of both engines."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ EventT = TypeVar("EventT")
 
 
 class Engine(Generic[EventT]):
-    """The state, the receive buffer and the fate of one end of a session."""
+    """The state, the receive buffer and the failure of one end of a session."""
 
     def __init__(self, secure: bool, limits: Limits, leniency: Leniency) -> None:
         self.state: State = State.GREETING
-        """Where the session stands, as far as events have been returned."""
+        """The state of the session, as far as events have been returned."""
         self.secure: bool = secure
         """Whether the stream is under TLS."""
         self.limits = limits
-        """How much may be collected from the peer."""
+        """Limits on what is collected from the peer."""
         self.leniency = leniency
         """Which of the peer's faults are forgiven."""
         self.utf8 = False
         """Whether UTF8 was asked for and granted (RFC 6856 section 2)."""
         self._buffer = ReceiveBuffer()
-        # What was parsed together: deviations, and the event or the error that they belong to.
+        # The results of one parsing step: deviations, and the event or the error that they belong
+        # to.
         self._ready: list[EventT | Deviation | Pop3Error] = []
         self._failure: Pop3Error | None = None
 
@@ -46,16 +47,16 @@ class Engine(Generic[EventT]):
         """Take octets that arrived; none at all says that the stream has ended.
 
         Nothing is parsed here: call ``next_event()`` afterwards. Raises ``LocalProtocolError`` for
-        octets behind the end of the stream. A dead connection keeps nothing.
+        octets after the end of the stream. A dead connection keeps nothing.
         """
         if self._failure is None:
             self._buffer.feed(data)
 
     def tls_established(self) -> None:
-        """Say that the TLS handshake that STLS led to has succeeded.
+        """Report that the TLS handshake after STLS has succeeded.
 
-        Raises ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError``
-        if octets came in the clear behind it (RFC 2595 section 4).
+        Raises ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if
+        octets came in the clear after it (RFC 2595 section 4).
         """
         if self._failure is not None:
             raise self._dead(None)
@@ -67,13 +68,13 @@ class Engine(Generic[EventT]):
         self.secure = True
 
     def _move(self, command: Command[Any], reply: object) -> None:
-        """Change what both roles keep, for a whole answer."""
+        """Change the attributes of both roles after a whole answer."""
         self.state = state_after(self.state, command, reply)
         if command.effect is Effect.UTF8 and not isinstance(reply, ErrorReply):
             self.utf8 = True
 
     def _killed_by(self, error: Pop3Error) -> Pop3Error:
-        """``error``, after which nothing more is to be learnt from the peer."""
+        """Return ``error``, after noting that the connection is dead because of it."""
         self._failure = error
         self.state = State.DEAD
         self._buffer = ReceiveBuffer()
@@ -81,7 +82,7 @@ class Engine(Generic[EventT]):
 
     def _dead(self, command: Command[Any] | None) -> DeadConnectionError:
         error = DeadConnectionError(
-            f"the connection is dead since: {self._failure}", command=command
+            f"the connection is dead after: {self._failure}", command=command
         )
         error.__cause__ = self._failure
         return error
@@ -89,7 +90,7 @@ class Engine(Generic[EventT]):
     def _forgive(
         self, fault: Fault, command: Command[Any] | None, line: bytes, count: int = 1
     ) -> None:
-        """Report a fault as the next event, or raise if it is not to be tolerated."""
+        """Report a fault as the next event, or raise if it is not tolerated."""
         if fault not in self.leniency:
             what = f": {printable(line)}" if line else ""
             raise RemoteProtocolError(f"{fault.value}{what}", command=command, fault=fault)
@@ -97,5 +98,5 @@ class Engine(Generic[EventT]):
 
 
 def stls_injection() -> StlsInjectionError:
-    """The error for octets that came in the clear behind STLS."""
-    return StlsInjectionError("data came in the clear behind STLS")
+    """Return the error for octets that came in the clear after STLS."""
+    return StlsInjectionError("data came in the clear after STLS")

@@ -24,10 +24,10 @@ from .parsing import (
 )
 from .wire import BodyReader
 
-# What is returned without a change of state.
+# Events that change no state.
 _UNMOVING = frozenset({Signal, MessageStart, MessageData, Deviation})
 _NO_MORE_COMMANDS = frozenset({State.UPDATE, State.CLOSED})
-# What every event asks for, by names of this module: up to Python 3.11, to look up a member in
+# Members that every event needs, as names of this module: up to Python 3.11, looking up a member in
 # its enumeration takes a tenth of a microsecond.
 _NEED_DATA = Signal.NEED_DATA
 _TLS_NEGOTIATION = State.TLS_NEGOTIATION
@@ -39,8 +39,8 @@ _MESSAGE = ReplyShape.MESSAGE
 class ClientConnection(ClientState):
     """A POP3 session as the client sees it: commands to octets, octets to events.
 
-    ``secure`` says whether the stream is under TLS from the start. ``limits`` bounds what is
-    collected from the server and ``leniency`` says which of its faults are forgiven.
+    ``secure`` says whether the stream is under TLS from the start. ``limits`` bounds the octets
+    that are collected from the server, and ``leniency`` says which of its faults are forgiven.
 
     The engine never waits and never reads a clock. Send what ``send()`` returns; hand in what
     arrives with ``receive_data()``; call ``next_event()`` until it returns a ``Signal``. State
@@ -48,16 +48,16 @@ class ClientConnection(ClientState):
     """
 
     def next_event(self) -> ClientEvent | Signal:
-        """The next event, or ``NEED_DATA``, or ``PAUSED`` while TLS has to be established.
+        """Return the next event, or ``NEED_DATA``, or ``PAUSED`` while TLS has to be established.
 
-        Raises, once and in its turn, ``RemoteProtocolError`` for what the server may not send,
-        ``LimitError`` and ``StlsInjectionError`` among it, and ``ConnectionLostError`` when the
-        stream ends where it may not. From then on the connection is dead and every call raises
-        ``DeadConnectionError``.
+        Raises, once and in its turn, ``RemoteProtocolError`` (including ``LimitError`` and
+        ``StlsInjectionError``) for octets that the server may not send, and ``ConnectionLostError``
+        if the stream ends where it may not. From then on the connection is dead and every call
+        raises ``DeadConnectionError``.
         """
         command, body = self._current, self._body
-        # First what comes by the thousand, in as few steps as possible: see the benchmarks. The
-        # long way takes all of it too.
+        # First the events that come by the thousand, in as few steps as possible: see the
+        # benchmarks. The long way handles them, too.
         if command is not None and not self._ready and self._failure is None:
             if body is None:
                 usual = self._read_usual(command)
@@ -65,7 +65,7 @@ class ClientConnection(ClientState):
                     return usual
                 buffer = self._buffer
                 if buffer.start == len(buffer.data) and not (buffer.pending or buffer.eof):
-                    # Every answer that is waited for is asked for once before it is there.
+                    # A caller asks for every answer at least once before it has arrived.
                     return _NEED_DATA
             elif self._collector is None:
                 data = body.read()
@@ -97,7 +97,7 @@ class ClientConnection(ClientState):
             self._ready.append(error)
             return self._next_ready()
         if self._ready:
-            # So they do before a reply; a signal has no place in the line.
+            # The same goes for a reply; a signal does not take its turn.
             if not isinstance(event, Signal):
                 self._ready.append(event)
             return self._next_ready()
@@ -114,9 +114,10 @@ class ClientConnection(ClientState):
         return event
 
     def _read_usual(self, command: Command[Any]) -> Ok | MessageStart | None:
-        """``+OK`` and a text in a line that is complete, to a command that moves nothing.
+        """Read ``+OK`` and a text in a complete line, as the answer to a command that changes no
+        state.
 
-        ``None`` if it is anything else, which ``_read_line()`` takes.
+        Returns ``None`` for anything else, which ``_read_line()`` handles.
         """
         shape, buffer = command.shape, self._buffer
         data, start = buffer.data, buffer.start
@@ -126,7 +127,7 @@ class ClientConnection(ClientState):
             end, text = start + 5, ""
         else:
             end = data.find(b"\r\n", start, start + USUAL_LINE) + 2
-            # The other line ends and the NUL are for the long way, and so is what is not UTF-8.
+            # The long way handles other line ends, NULs, and octets that are not UTF-8.
             if end < 2 or data[start : start + 4] != b"+OK ":
                 return None
             try:
@@ -155,8 +156,8 @@ class ClientConnection(ClientState):
         command = self._current
         limit = self.limits.status_line
         if command is not None and command.shape is _AUTHENTICATION and not self._unasked:
-            # Twice the challenge leaves room for base64, and for the caller to cancel one that
-            # is too long but came to an end.
+            # Twice the challenge leaves room for base64, and lets the caller cancel one that is too
+            # long but complete.
             limit = max(limit, 2 * self.limits.challenge)
         line = buffer.next_line(limit, "status_line")
         if line is None:
@@ -164,7 +165,7 @@ class ClientConnection(ClientState):
         if not line:
             self._unasked = max(self._unasked - len(buffer.newline), 0)
             self._forgive_here(Fault.BLANK_LINE, line)
-            # It is an event of its own, whatever comes behind it.
+            # It is an event of its own, whatever follows it.
             return cast(Deviation, self._ready.pop())
         if buffer.newline == b"\n":
             self._forgive_here(Fault.BARE_LF, line)
@@ -174,7 +175,8 @@ class ClientConnection(ClientState):
         self._forgive(fault, self._current, line, count)
 
     def _read_status(self, line: bytes) -> ClientEvent | Signal:
-        # Not `in`: that first tries to take the octets for a number, and fails with an exception.
+        # Not `in`: that first tries to use the octets as a number, which raises an exception
+        # internally.
         if line.find(b"\0") >= 0:
             what = "a status line holds a NUL"
             if self.state is State.GREETING and not line.startswith(b"+OK"):
@@ -281,7 +283,7 @@ class ClientConnection(ClientState):
             self._forgive_here(Fault.UNSTUFFED_DOT, b"", body.unstuffed)
 
     def _end_of_stream(self) -> ConnectionClosed:
-        """The event for an end of stream, where it is allowed."""
+        """Return the event for the end of the stream, if it may end here; raise if not."""
         if self.state in _NO_MORE_COMMANDS and not len(self._buffer):
             return ConnectionClosed()
         octets = self._body.octets if self._body is not None and self._collector is None else 0
@@ -306,4 +308,4 @@ class ClientConnection(ClientState):
     def _stuffing_hint(self) -> str:
         if not self._after_body:
             return ""
-        return " (behind a message: the server seems not to double dots at the start of lines)"
+        return " (after a message: the server seems not to double dots at the start of lines)"

@@ -40,7 +40,7 @@ from .table import fitting_replies
 from .wire import BodyReader
 
 _OVER = frozenset({State.UPDATE, State.CLOSED})
-# Where a client may leave without a word: nothing of its has been lost.
+# The states in which a client may leave without QUIT: nothing is lost.
 _CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})
 
 
@@ -49,12 +49,11 @@ class ServerConnection(Engine[ServerEvent]):
 
     Send a ``Greeting`` first. Each command that ``next_event()`` returns waits for its reply, and
     ``next_event()`` is ``PAUSED`` until it has been sent: however far ahead a client sends, its
-    commands are seen one at a time and in the state that the answer before left behind. An
-    ``InvalidCommand`` is answered with an ``ErrorReply`` whose command is ``None``.
+    commands are seen one at a time, in the state after the previous answer. An ``InvalidCommand``
+    is answered with an ``ErrorReply`` whose command is ``None``.
 
-    The engine knows states and framing; whether a password is right, and what a maildrop holds,
-    is for the caller to know. A positive reply is only sent in a state in which the command is
-    legal.
+    The engine knows states and framing; the caller knows which passwords are right and what a
+    maildrop holds. A positive reply can only be sent in a state in which the command is legal.
     """
 
     def __init__(
@@ -79,14 +78,14 @@ class ServerConnection(Engine[ServerEvent]):
 
     @property
     def awaiting_reply(self) -> Command[Any] | InvalidCommand | None:
-        """What was received and not answered yet."""
+        """The command that was received and is not answered yet."""
         return self._awaiting
 
     def send(self, reply: ServerReply) -> bytes:
-        """The octets to send for ``reply``.
+        """Return the octets to send for ``reply``.
 
-        Raises ``LocalProtocolError``, and changes nothing, if the reply does not answer what was
-        received last, is not legal in this state, or cannot be written on a line.
+        Raises ``LocalProtocolError``, and changes nothing, if the reply does not answer the last
+        command, is not legal in this state, or cannot be written on a line.
         """
         if self._failure is not None:
             raise self._dead(None)
@@ -146,7 +145,7 @@ class ServerConnection(Engine[ServerEvent]):
         return writer.finish()
 
     def _answered(self, reply: ServerReply, awaiting: Command[Any] | InvalidCommand) -> None:
-        """Move the state: ``reply`` is about to be sent, and whole."""
+        """Move the state: ``reply`` is complete, and about to be sent."""
         self._awaiting = None
         self._upload_allowed = isinstance(awaiting, Extension) and isinstance(reply, Ok)
         command = self._auth or awaiting
@@ -156,7 +155,7 @@ class ServerConnection(Engine[ServerEvent]):
             self._auth = None
 
     def expect_upload(self) -> None:
-        """Read a dot-terminated text next, as behind ``+OK`` to ``XTND XMIT``.
+        """Read a dot-terminated text next, as after ``+OK`` to ``XTND XMIT``.
 
         ``next_event()`` returns it as an ``Upload``. Raises ``LocalProtocolError`` unless an
         ``Extension`` was answered with ``Ok`` just now in TRANSACTION.
@@ -167,12 +166,12 @@ class ServerConnection(Engine[ServerEvent]):
         self._upload = BodyReader(self._buffer).begin()
 
     def next_event(self) -> ServerEvent | Signal:
-        """The next event, or ``NEED_DATA``, or ``PAUSED`` while this side has to act first.
+        """Return the next event, or ``NEED_DATA``, or ``PAUSED`` while this side has to act first.
 
-        Raises, once and in its turn, ``RemoteProtocolError`` for what a client may not send,
-        ``LimitError`` and ``StlsInjectionError`` among it, and ``ConnectionLostError`` when the
-        stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From then on
-        the connection is dead and every call raises ``DeadConnectionError``.
+        Raises, once and in its turn, ``RemoteProtocolError`` (including ``LimitError`` and
+        ``StlsInjectionError``) for octets that a client may not send, and ``ConnectionLostError``
+        if the stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From
+        then on the connection is dead and every call raises ``DeadConnectionError``.
         """
         if self._failure is not None:
             raise self._dead(None)
@@ -205,18 +204,18 @@ class ServerConnection(Engine[ServerEvent]):
             return self._end_of_stream() if self._buffer.eof else Signal.PAUSED
         event = self._read_line()
         if self._ready:
-            # Only a line that is there has anything to be forgiven: this is no Signal.
+            # Only a complete line can have a fault, so this is not a Signal.
             self._ready.append(cast(ServerEvent, event))
             return cast(Deviation, self._ready.pop(0))
         return event
 
     def _read_nothing(self) -> ServerEvent | Signal:
         if len(self._buffer):
-            raise RemoteProtocolError("data came behind the end of the session")
+            raise RemoteProtocolError("data came after the end of the session")
         return ConnectionClosed() if self._buffer.eof else Signal.NEED_DATA
 
     def _read_line(self) -> ServerEvent | Signal:
-        # RFC 1939 section 3: lines end with CRLF. Who tolerates LF tolerates both.
+        # RFC 1939 section 3: lines end with CRLF. If LF is tolerated, both are.
         newline = b"\n" if Fault.BARE_LF in self.leniency else b"\r\n"
         if self._discarding:
             return self._discard(newline)
@@ -238,7 +237,7 @@ class ServerConnection(Engine[ServerEvent]):
         return self.state is State.AUTHENTICATING or line[:5].upper() == b"AUTH "
 
     def _discard(self, newline: bytes) -> ServerEvent | Signal:
-        # One answer for one line, however long it is, and none of it is kept.
+        # A line gets one answer, however long it is, and is not kept.
         if not self._buffer.discard_line(newline):
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         self._discarding = False
@@ -275,7 +274,7 @@ class ServerConnection(Engine[ServerEvent]):
                 limit = self.limits.upload
                 message = f"an upload is longer than {limit} octets"
                 raise LimitError(message, limit="upload", value=limit)
-            # Not a list of chunks: that would take many times the octets of small ones.
+            # Not a list of chunks: for small chunks, that would take many times their octets.
             self._uploaded += chunk
         if not upload.complete:
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA

@@ -1,4 +1,4 @@
-"""What an answer may be and what it changes, for both roles: the columns of its command applied."""
+"""The answers that fit a command, and the state after each, for both roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server says it can do (RFC 2449), typed, with nothing of it lost."""
+"""Typed capabilities of a server (RFC 2449), without losing any of its lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Expire(NamedTuple):
     """How long messages stay in the maildrop (RFC 2449 section 6.7)."""
 
     days: int | None
-    """Days a message is kept at least; 0 means that none may be left, ``None`` is NEVER."""
+    """The least number of days that a message is kept; 0 means that none may be left, ``None``
+    means NEVER."""
     per_user: bool = False
     """The value can differ from user to user: ask again after the login."""
 
@@ -40,16 +41,16 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
     """The lines of a capability list, in order, as the server sent them.
 
     A mapping from a capability's name, in upper case, to every line of that name. Names are
-    compared without regard to case, so ``"uidl" in capabilities`` works. Octets that are not
-    UTF-8 are kept as surrogate escapes. What is announced belongs to one state of a session:
-    servers answer differently before and after STLS and the login.
+    compared without regard to case, so ``"uidl" in capabilities`` works. Octets that are not UTF-8
+    are kept as surrogate escapes. Capabilities belong to one state of a session: servers answer
+    differently before and after STLS and the login.
     """
 
     lines: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, *lines: str) -> Capabilities:
-        """A capability list from its lines: ``Capabilities.of("TOP", "SASL PLAIN")``."""
+        """Return a capability list from its lines: ``Capabilities.of("TOP", "SASL PLAIN")``."""
         return cls(lines)
 
     def _parsed(self) -> Iterator[Capability]:
@@ -74,7 +75,8 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
         return len({c.name.upper() for c in self._parsed()})
 
     def arguments(self, name: str) -> tuple[str, ...] | None:
-        """The arguments of every line called ``name``, joined; ``None`` where there is none.
+        """Return the arguments of every line called ``name``, joined; ``None`` if there is no such
+        line.
 
         Servers repeat lines (SASL above all), and each of them counts.
         """
@@ -90,22 +92,22 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
 
     @property
     def stls(self) -> bool:
-        """Whether STLS can be asked for now (RFC 2595 section 4)."""
+        """Whether STLS can be sent now (RFC 2595 section 4)."""
         return "STLS" in self
 
     @property
     def top(self) -> bool:
-        """Whether TOP is there (RFC 2449 section 6.1)."""
+        """Whether the server has TOP (RFC 2449 section 6.1)."""
         return "TOP" in self
 
     @property
     def uidl(self) -> bool:
-        """Whether UIDL is there (RFC 2449 section 6.8)."""
+        """Whether the server has UIDL (RFC 2449 section 6.8)."""
         return "UIDL" in self
 
     @property
     def user(self) -> bool:
-        """Whether USER and PASS are taken now (RFC 2449 section 6.2)."""
+        """Whether the server accepts USER and PASS now (RFC 2449 section 6.2)."""
         return "USER" in self
 
     @property
@@ -144,13 +146,13 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
 
     @property
     def implementation(self) -> str | None:
-        """What the server calls itself (RFC 2449 section 6.9)."""
+        """The server's name for itself (RFC 2449 section 6.9)."""
         words = self.arguments("IMPLEMENTATION")
         return None if words is None else " ".join(words)
 
     @property
     def utf8(self) -> bool:
-        """Whether the UTF8 command is there (RFC 6856 section 2)."""
+        """Whether the server has the UTF8 command (RFC 6856 section 2)."""
         return "UTF8" in self
 
     @property
@@ -160,7 +162,7 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
 
     @property
     def lang(self) -> bool:
-        """Whether the LANG command is there (RFC 6856 section 3)."""
+        """Whether the server has the LANG command (RFC 6856 section 3)."""
         return "LANG" in self
 
 

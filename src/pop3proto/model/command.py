@@ -17,7 +17,7 @@ AUTHORIZATION_OR_TRANSACTION = AUTHORIZATION | TRANSACTION
 
 
 class Effect(Enum):
-    """What an answer changes, besides the state that a positive one leads to."""
+    """A change that an answer makes, apart from the state that a positive one leads to."""
 
     CAPABILITIES = "the capabilities are known"
     MARK = "a message is marked as deleted"
@@ -41,7 +41,7 @@ class Command(Generic[R_co]):
     next_state: ClassVar[State | None] = None
     """The state that a positive answer leads to; ``None`` if it does not change the state."""
     effect: ClassVar[Effect | None] = None
-    """What an answer changes besides."""
+    """Another change that an answer makes."""
     barrier: ClassVar[bool] = False
     """Whether nothing may be sent after it before it is answered."""
     alone: ClassVar[bool] = False
@@ -51,8 +51,8 @@ class Command(Generic[R_co]):
     shape: ReplyShape = ReplyShape.STATUS
     """The form of its positive answer; it depends on the object where an argument decides."""
 
-    # What the engines ask at each answer, and the forms of nearly all command lines, worked out
-    # once for each class.
+    # Worked out once for each class: what the engines need for each answer, and the forms of nearly
+    # all command lines.
     moves: ClassVar[bool] = False
     _line: ClassVar[bytes] = b""
     _line_with_number: ClassVar[bytes] = b""

@@ -1,9 +1,9 @@
-"""What a client asks: one immutable class for each command.
+"""The client's commands: one immutable class for each.
 
-``Command[R]`` is a command whose positive answer is an ``R``. Its class attributes (verb, states
-in which it is legal, shape of the reply, state after success, effect, barrier, secrecy) are the
-state table of both engines; there is no other. Arguments are checked when a command is built, so
-that nothing gets near a command line that may not stand on it.
+``Command[R]`` is a command whose positive answer is an ``R``. Its class attributes (verb, states in
+which it is legal, shape of the reply, state after success, effect, barrier, secrecy) are the state
+table of both engines; there is no other. Arguments are checked when a command is built, so that
+nothing that does not belong on a command line gets near one.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Retr(_MessageCommand[Message]):
 
 @value
 class Dele(_MessageCommand[Ok]):
-    """DELE: mark a message as deleted; QUIT makes it so (RFC 1939 section 5)."""
+    """DELE: mark a message as deleted; QUIT deletes it (RFC 1939 section 5)."""
 
     verb = "DELE"
     legal_states = TRANSACTION
@@ -166,14 +166,14 @@ class Dele(_MessageCommand[Ok]):
 
 @value
 class Noop(Command[Ok]):
-    """NOOP: nothing, positively (RFC 1939 section 5)."""
+    """NOOP: do nothing, and get a positive answer (RFC 1939 section 5)."""
 
     verb = "NOOP"
     legal_states = TRANSACTION
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
-        # Nothing is sent as often by those who keep a session open.
+        # Programs that keep a session open send nothing as often.
         return b"NOOP\r\n"
 
 
@@ -225,7 +225,7 @@ class Last(Command[LastReply]):
 
 @value
 class Capa(Command[CapaReply]):
-    """CAPA: what the server can do (RFC 2449 section 5)."""
+    """CAPA: the server's capabilities (RFC 2449 section 5)."""
 
     verb = "CAPA"
     legal_states = AUTHORIZATION_OR_TRANSACTION
@@ -255,7 +255,7 @@ class Utf8(Command[Ok]):
 
 @value
 class Lang(Command[LangReply]):
-    """LANG: set the language of the server's texts, or list what it speaks (RFC 6856 section 3)."""
+    """LANG: set the language of the server's texts, or list its languages (RFC 6856 section 3)."""
 
     verb = "LANG"
     legal_states = AUTHORIZATION_OR_TRANSACTION
@@ -279,7 +279,7 @@ _set_tag, _set_lang_shape = slot_setter(Lang, "tag"), slot_setter(Lang, "shape")
 
 @value
 class Extension(Command[R_co]):
-    """A command that this package has no class for, as ``XTND XLST Subject``.
+    """A command that this package has no class for, such as ``XTND XLST Subject``.
 
     Only the caller knows the shape of its answer: build it with ``single()`` or ``multi()``.
     """
@@ -289,8 +289,8 @@ class Extension(Command[R_co]):
     line: str | bytes
     """The whole command line, without its CRLF."""
     shape: ReplyShape = field(default=ReplyShape.STATUS, compare=False)
-    """``STATUS``, or ``MESSAGE`` where a dot-terminated text follows a positive status line. A
-    server cannot see this from the line, so it does not count in comparisons."""
+    """``STATUS``, or ``MESSAGE`` if a dot-terminated text follows a positive status line. A server
+    cannot see this from the line, so comparisons ignore it."""
 
     def __post_init__(self) -> None:
         if self.shape not in (ReplyShape.STATUS, ReplyShape.MESSAGE):
@@ -299,7 +299,7 @@ class Extension(Command[R_co]):
         verb = encode(self.line).split(b" ", 1)[0]
         if not verb:
             raise LocalProtocolError("a command line begins with the command's name")
-        # A known command under this guise would slip past the state table and its barriers.
+        # A known command in this disguise would slip past the state table and its barriers.
         if verb.upper() in KNOWN_VERBS:
             name = verb.decode("ascii").upper()
             raise LocalProtocolError(f"{name} has a class of its own")

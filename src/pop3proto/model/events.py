@@ -1,4 +1,4 @@
-"""What ``next_event()`` returns in each role: flat unions, made for ``match``."""
+"""The events that ``next_event()`` returns in each role: flat unions, made for ``match``."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class ConnectionClosed:
 
 @value
 class InvalidCommand:
-    """A line that is no command, in the server's role: answer it with one ``-ERR``."""
+    """A line that is not a command, in the server's role: answer it with one ``-ERR``."""
 
     line: bytes
     """The line without its end; empty if it was too long to be kept. It can hold a secret."""
     reason: str
-    """Why it is none, fit to be sent to the client."""
+    """Why it is not a command, in words that can be sent to the client."""
 
     def __repr__(self) -> str:
-        # A line that is no command can be a password that was sent out of turn.
+        # A line that is not a command can be a password that was sent out of turn.
         verb = self.line.split(b" ", 1)[0].upper()
         shown = f"{verb.decode('ascii')} ..." if verb in KNOWN_VERBS else "..."
         return f"InvalidCommand(<{shown}>, reason={self.reason!r})"
@@ -62,10 +62,10 @@ ServerReply: TypeAlias = (
     | MessageData
     | MessageEnd
 )
-"""What a server may send."""
+"""The replies that a server may send."""
 
 ClientEvent: TypeAlias = ServerReply | Deviation | ConnectionClosed
-"""What a client's engine returns."""
+"""The events that a client's engine returns."""
 
 ServerEvent: TypeAlias = Command[Any] | InvalidCommand | Deviation | ConnectionClosed
-"""What a server's engine returns."""
+"""The events that a server's engine returns."""

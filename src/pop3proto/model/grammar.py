@@ -1,4 +1,4 @@
-"""What the wire is made of: numbers, unique-ids, texts, base64, and how long they may be."""
+"""The elements of the wire: numbers, unique-ids, texts, base64, and how long they may be."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from binascii import Error, a2b_base64
 from ..errors import LocalProtocolError
 from .secret import Secret
 
-# Message numbers go into four octets each in a listing; no maildrop comes near this.
+# A listing stores message numbers in four octets each; no maildrop comes near this.
 MAX_MESSAGE_NUMBER = 2**31 - 1
 _MESSAGE_NUMBER_DIGITS = 10
-# Sizes go into eight octets each: 19 digits, and not more than 2**63 - 1.
+# A listing stores sizes in eight octets each: 19 digits, and not more than 2**63 - 1.
 MAX_SIZE_DIGITS = 19
 MAX_SIZE = 2**63 - 1
 # RFC 1939 section 7: a unique-id has 1 to 70 characters from 0x21 to 0x7E.
 MAX_UNIQUE_ID = 70
 _UNIQUE_ID_OCTETS = bytes(range(0x21, 0x7F))
 
-# Octets of a line with its CRLF. RFC 1939 section 3: a response has at most 512. RFC 2449 section
-# 4 asks every server to take commands of 255; many take more, and long user names are real, so a
-# client may go up to what this package's own server takes.
+# Octets of a line with its CRLF. RFC 1939 section 3: a response has at most 512. RFC 2449 section 4
+# asks every server to accept commands of 255; many accept more, and long user names are real, so a
+# client may send up to what this package's own server accepts.
 MAX_LINE = 512
 # Room for a verb, blanks and the line end.
 _ROOM = MAX_LINE - 32
-# Access tokens are used as passwords, and they have no bound worth the name.
+# Access tokens are used as passwords, and have no practical limit.
 MAX_SECRET_LINE = 8192
-# RFC 5034 section 4: AUTH keeps to 255 octets with its initial response.
+# RFC 5034 section 4: AUTH with its initial response has at most 255 octets.
 MAX_AUTH_LINE = 255
 
 _CONTROL_IN_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -57,12 +57,12 @@ def is_unique_id(octets: bytes) -> bool:
 
 
 def decode_base64(text: bytes) -> bytes | None:
-    """Return what ``text`` encodes, or ``None`` if it is not base64 to the letter."""
+    """Return the octets that ``text`` encodes, or ``None`` if it is not strictly base64."""
     try:
         data = a2b_base64(text, strict_mode=True)
     except Error:
         return None
-    # The strict mode of Python 3.11 lets padding pass that nothing needs.
+    # The strict mode of Python 3.11 accepts superfluous padding.
     return data if len(data) == len(text) // 4 * 3 - text[-2:].count(b"=") else None
 
 
@@ -86,7 +86,7 @@ def has_control(octets: bytes) -> bool:
 def check_text(what: str, text: object, room: int = _ROOM, *, empty: bool = False) -> None:
     """Raise ``LocalProtocolError`` unless ``text`` can be an argument of at most ``room`` octets.
 
-    The error does not say a word of the text, which may be a secret.
+    The error does not show any part of the text, which may be a secret.
     """
     problem = _problem_with(text, room, empty)
     if problem is not None:

@@ -1,4 +1,4 @@
-"""Faults of a peer that can be forgiven, what forgives them, and how they are reported."""
+"""Faults of a peer that can be forgiven, the setting that forgives them, and the report of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @unique
 class Fault(Enum):
-    """A way in which real peers stray from the RFCs without leaving any doubt what they mean."""
+    """A way in which real peers break the RFCs without leaving any doubt about what they mean."""
 
     BARE_LF = "line ended by LF alone"
     """A status line, or a command line in the server's role, ends with LF instead of CRLF. The
@@ -22,11 +22,11 @@ class Fault(Enum):
     BLANK_LINE = "blank line between replies"
     STATUS_INDICATOR_CASE = "status indicator not in upper case"
     UNSTUFFED_DOT = "line of a body begins with a single dot"
-    """The line is kept as it came (RFC 1939 section 3 wants the dot doubled)."""
+    """The line is kept unchanged (RFC 1939 section 3 demands that the dot is doubled)."""
     MALFORMED_TIMESTAMP = "timestamp in the greeting is not a msg-id"
     """The greeting shows angle brackets, but no RFC 822 msg-id in them; APOP is unavailable."""
     UNUSABLE_SIZE = "size is not a number"
-    """A size is negative, too long, or no number; it is reported as ``None``."""
+    """A size is negative, too long, or not a number; it is reported as ``None``."""
     LISTING_SPACING = "listing fields set apart by more than one space"
     MISSING_UNIQUE_ID = "unique-id listing without a unique-id"
     DUPLICATE_UNIQUE_ID = "same unique-id twice in one listing"
@@ -36,7 +36,7 @@ class Fault(Enum):
     OK_CHALLENGE = "AUTH challenge introduced by +OK"
     UNDECODABLE_CHALLENGE = "AUTH challenge is not base64"
     EIGHT_BIT_COMMAND = "8-bit octets in a command without UTF8"
-    """In the server's role: RFC 6856 section 2 wants UTF8 first."""
+    """In the server's role: RFC 6856 section 2 demands UTF8 first."""
 
 
 @value
@@ -69,17 +69,17 @@ class Leniency:
 class Deviation:
     """An event: the peer committed a fault that was tolerated.
 
-    It comes before the event of the reply (or of the piece of a body) in which it was met.
+    It comes before the event of the reply (or of the piece of a body) in which it was seen.
     """
 
     fault: Fault
     command: Command[Any] | None = None
     """The command whose answer shows the fault; ``None`` for a greeting or in the server's role."""
     sample: bytes = b""
-    """The first offending line as it came, cut after 200 octets; empty where a line of mail or of
-    a secret would show."""
+    """The first offending line, cut after 200 octets; empty if it is a line of mail or may hold a
+    secret."""
     count: int = 1
-    """How often the fault was met in this reply, or in this piece of a body."""
+    """How often the fault was seen in this reply, or in this piece of a body."""
 
     def __str__(self) -> str:
         where = f" at {self.command!r}" if self.command is not None else ""

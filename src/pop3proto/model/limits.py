@@ -1,4 +1,4 @@
-"""How much a peer may make this side hold in memory."""
+"""Limits on how much memory a peer can make this side use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _MIB = 1024 * 1024
 class Limits:
     """Upper bounds on what is collected from a peer, or kept for it.
 
-    In the client's role a status line or a listing that is too long raises ``LimitError``, and
-    the connection is dead. ``challenge`` is for the caller, see there. ``send()`` raises
+    In the client's role a status line or a listing that is too long raises ``LimitError``, and the
+    connection is dead. ``challenge`` is for the caller to apply, see below. ``send()`` raises
     ``LocalProtocolError`` for more than ``commands_in_flight``, and nothing has changed.
 
     In the server's role a command or an answer within AUTH that is too long is an
@@ -25,7 +25,8 @@ class Limits:
     """
 
     status_line: int = 8 * _KIB
-    """Octets of a status line with its line end. RFC 1939 section 3 says 512; servers send more."""
+    """Octets of a status line with its line end. RFC 1939 section 3 allows 512; servers send
+    more."""
     listing_line: int = 8 * _KIB
     """Octets of one line of a collected listing (LIST, UIDL, CAPA, LANG, AUTH)."""
     listing_lines: int = 1_000_000

@@ -1,7 +1,7 @@
-"""The rows of LIST and UIDL, which stay small at a million messages.
+"""The rows of LIST and UIDL, stored compactly even for a million messages.
 
-A row takes 12 octets (LIST), or 12 octets and the unique-id itself (UIDL), where a list of tuples
-would take ten times as much. The rows that callers see are made when they are looked at.
+A row takes 12 octets (LIST), or 12 octets and the unique-id itself (UIDL), while a list of tuples
+would take ten times as much. Rows are made when a caller looks at them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ NO_SIZE = -1
 
 
 class Listing(NamedTuple):
-    """A message's number, and what LIST or UIDL says of it (RFC 1939 sections 5 and 7)."""
+    """A message's number, with its size from LIST or its unique-id from UIDL (RFC 1939 sections 5
+    and 7)."""
 
     number: int
     """The message number, from 1."""
@@ -59,10 +60,10 @@ class Listings(Sequence[Listing]):
             ids += unique_id or b""
             ends.append(len(ids))
         self._numbers = numbers
-        # None for a column in which nothing stands.
+        # None for an empty column.
         self._sizes = sizes if sizes.count(NO_SIZE) < len(sizes) else None
         self._ends = ends if ids else None
-        # All unique-ids in one run of octets, and where each of them ends. An id that is missing
+        # All unique-ids in one run of octets, and the end of each of them. An id that is missing
         # takes no octets: an id of no octets cannot be written on the wire.
         self._ids = ids
 

@@ -14,12 +14,12 @@ from .secret import Secret
 from .states import ReplyShape, State
 from .value import field, value
 
-# What the server takes, less the verb, two blanks, the digest and the line end.
+# What the server accepts, less the verb, two blanks, the digest and the line end.
 _MAX_APOP_NAME = MAX_LINE - len(b"APOP  \r\n") - 32
 
 
 def _matches(pattern: str, text: object) -> bool:
-    # Compiled when it is needed: most sessions log in once, or with PASS.
+    # Compiled on demand: most sessions log in once, or with PASS.
     return isinstance(text, str) and re.fullmatch(pattern, text, re.ASCII) is not None
 
 
@@ -30,7 +30,8 @@ class User(Command[Ok]):
     verb = "USER"
     legal_states = AUTHORIZATION
     name: str | bytes
-    """Sent as UTF-8 (RFC 6856); octets are sent as they are, for servers that want others."""
+    """Text is sent as UTF-8 (RFC 6856); octets are sent unchanged, for servers that need another
+    encoding."""
 
     def __post_init__(self) -> None:
         check_text("the user name", self.name)
@@ -57,7 +58,7 @@ class Pass(Command[Ok]):
 class Apop(Command[Ok]):
     """APOP: a name and a digest made from the greeting's timestamp (RFC 1939 section 7).
 
-    MD5 is broken and a man in the middle can choose the timestamp (CVE-2007-1558): no
+    MD5 is broken, and a man in the middle can choose the timestamp (CVE-2007-1558): it is no
     substitute for TLS.
     """
 
@@ -98,7 +99,7 @@ class Apop(Command[Ok]):
 
 @value
 class Rpop(Command[Ok]):
-    """RPOP: a user trusted by host, in place of PASS (RFC 1460 section 7). Obsolete."""
+    """RPOP: log in from a trusted host, in place of PASS (RFC 1460 section 7). Obsolete."""
 
     verb = "RPOP"
     legal_states = AUTHORIZATION
@@ -127,11 +128,11 @@ class Auth(Command[Ok | Challenge]):
     mechanism: str
     """The mechanism's name, in upper case."""
     initial_response: Secret | None
-    """Octets that the mechanism sends first; ``None`` to wait for a challenge. Empty is not
-    ``None``."""
+    """The mechanism's first message; ``None`` to wait for a challenge, which an empty message is
+    not."""
     complete: bool = field(repr=False, compare=False)
-    """Whether the mechanism has said all after this. If not, an ``+OK`` with a base64 text is
-    taken for a challenge, as some servers write it (``Fault.OK_CHALLENGE``)."""
+    """Whether the mechanism has nothing more to say after this. If it has, an ``+OK`` with a base64
+    text counts as a challenge, as some servers write it (``Fault.OK_CHALLENGE``)."""
 
     def __init__(
         self,
@@ -192,7 +193,7 @@ class AuthResponse(Command[Ok | Challenge]):
     data: Secret
     """The octets of the answer, not yet in base64; may be empty."""
     complete: bool = field(repr=False, compare=False)
-    """Whether the mechanism has said all after this; see ``Auth.complete``."""
+    """Whether the mechanism has nothing more to say after this; see ``Auth.complete``."""
 
     def __init__(self, data: bytes | Secret, *, complete: bool = True) -> None:
         data = Secret(data)

@@ -1,4 +1,4 @@
-"""What a server answers: immutable values, the same ones in both roles.
+"""The server's answers: immutable values, the same in both roles.
 
 A client's engine returns them as events, a server's engine sends them. Each carries the command
 that it answers as its first field. ``text`` is what follows the status indicator, decoded as UTF-8
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from .commands import Command
 
-# An RFC 822 msg-id of printable ASCII, without comments and quoted strings: what RFC 1939
-# section 7 asks of a timestamp. Anything laxer lets an attacker between client and server choose
-# octets that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the
-# search is linear. The drop-in for poplib looks for the same.
+# An RFC 822 msg-id of printable ASCII, without comments and quoted strings, as RFC 1939 section 7
+# demands of a timestamp. Anything laxer lets an attacker between client and server choose octets
+# that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the search is
+# linear. The drop-in for poplib searches for the same.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
 TIMESTAMP = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>")
 # RFC 2449 section 3: resp-code, of one or more levels.
@@ -68,7 +68,7 @@ class ResponseCode:
     UTF8: ClassVar[ResponseCode]
 
     def within(self, other: ResponseCode) -> bool:
-        """Whether this is ``other`` or one of its sublevels."""
+        """Return whether this is ``other`` or one of its sublevels."""
         return self.name == other.name or self.name.startswith(other.name + "/")
 
     def __str__(self) -> str:
@@ -144,7 +144,7 @@ class Greeting(_OnTheWire):
 
 @value
 class Ok(_Answer):
-    """``+OK`` to a command whose answer is nothing more (RFC 1939 section 3)."""
+    """``+OK`` to a command whose answer has nothing else (RFC 1939 section 3)."""
 
     text: str = ""
 
@@ -162,7 +162,7 @@ class ErrorReply(_OnTheWire):
     """What was refused; ``None`` where the server refused the connection itself, or, in the
     server's role, where what is refused was not a command."""
     text: str = ""
-    """What the server wrote, without the response code."""
+    """The server's text, without the response code."""
     code: ResponseCode | None = None
     """The response code (RFC 2449 section 8), if there was one."""
 
@@ -177,7 +177,7 @@ class StatReply(_Answer):
     count: int
     """How many messages the maildrop holds."""
     octets: int | None
-    """Their size together, or ``None`` if the server's figure was no number. A hint."""
+    """Their total size, or ``None`` if the server did not send a number. A hint."""
 
     def _status(self) -> str:
         return f"{_number(self.count)} {_number(self.octets)}"
@@ -252,7 +252,7 @@ class Language:
     tag: str
     """The language tag (RFC 5646), as the server spelt it."""
     description: str = ""
-    """What the language is called, in itself or in the language in use."""
+    """The name of the language, in that language or in the current one."""
 
 
 @value
@@ -311,7 +311,8 @@ class MessageStart(_Answer):
 
 @value
 class MessageData:
-    """The next octets of the text, at least one, cut anywhere, with dot-stuffing undone."""
+    """The next octets of the text, at least one, with dot-stuffing undone. They can end
+    anywhere."""
 
     data: bytes
 
@@ -324,7 +325,7 @@ class MessageEnd(_OfCommand):
     """The text is complete."""
 
     octets: int = field(default=0, compare=False)
-    """How many octets its ``MessageData`` events carried together."""
+    """The total octets of its ``MessageData`` events."""
 
     def __init__(self, command: Command[Any], octets: int = 0) -> None:
         _set_command(self, command)
@@ -333,10 +334,10 @@ class MessageEnd(_OfCommand):
 
 @value
 class Message(_OfCommand):
-    """A dot-terminated text, collected. Engines do not make it; the adapters do."""
+    """A whole dot-terminated text. Engines do not make it; clients do."""
 
     content: bytes = field(repr=False)
-    """The octets, line ends as the server sent them (CRLF), with dot-stuffing undone."""
+    """The octets, with line ends as the server sent them (CRLF) and dot-stuffing undone."""
     text: str = ""
 
     def __init__(self, command: Command[Any], content: bytes, text: str = "") -> None:
@@ -347,7 +348,7 @@ class Message(_OfCommand):
     @property
     def number(self) -> int | str:
         """The message that its command names."""
-        # Not every command has one: an extension raises AttributeError.
+        # Not every command has one: for an extension this raises AttributeError.
         command: Any = self.command
         return cast("int | str", command.message)
 
@@ -356,7 +357,7 @@ class Message(_OfCommand):
         return len(self.content)
 
     def __bool__(self) -> bool:
-        """Return true, although an empty message has the length 0."""
+        """Return ``True``, even for an empty message."""
         return True
 
     def __bytes__(self) -> bytes:
@@ -365,7 +366,7 @@ class Message(_OfCommand):
 
     def as_email(self) -> EmailMessage:
         """Return the message parsed by the standard library, with ``email.policy.default``."""
-        # The email package takes longer to load than all of this one.
+        # The email package takes longer to load than this whole package.
         from email import message_from_bytes
         from email.policy import default
 

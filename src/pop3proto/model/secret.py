@@ -6,7 +6,7 @@ from ..errors import LocalProtocolError
 
 
 class Secret:
-    """Hold a password or a token so that no repr, log or traceback shows it.
+    """Holds a password or a token, so that no repr, log or traceback shows it.
 
     Every public function turns what it was given into a ``Secret`` in its first line; from there on
     the text is in no local variable. ``reveal()`` is the one way out, for whoever writes the octets
@@ -20,13 +20,13 @@ class Secret:
     _value: str | bytes
 
     def __init__(self, value: str | bytes | Secret) -> None:
-        # What is of a wrong type can hold a secret as well, so it is refused only where it is used:
-        # by then no frame knows it.
+        # A value of a wrong type can hold a secret, too, so it is refused only when it is used: by
+        # then no frame knows it.
         self._value = value._value if isinstance(value, Secret) else value
 
     @property
     def kind(self) -> type[object]:
-        """The type of what is held; anything but ``str`` and ``bytes`` is of no use."""
+        """The type of the value; only ``str`` and ``bytes`` are useful."""
         return type(self._value)
 
     def reveal(self) -> str | bytes:

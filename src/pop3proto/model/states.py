@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 @unique
 class State(Enum):
-    """Where a session stands (RFC 1939 section 3, and what later RFCs add to it)."""
+    """The state of a session (RFC 1939 section 3, and later RFCs)."""
 
     GREETING = "greeting"
     """The connection is open; the server's greeting has not been read (or sent) yet."""
     AUTHORIZATION = "authorization"
-    """The server wants to know who is there (RFC 1939 section 4)."""
+    """The client has to log in (RFC 1939 section 4)."""
     AUTHENTICATING = "authenticating"
-    """The server has sent an AUTH challenge that waits for its answer (RFC 5034 section 4)."""
+    """The server has sent an AUTH challenge, and waits for the answer (RFC 5034 section 4)."""
     TLS_NEGOTIATION = "tls negotiation"
     """STLS was accepted; the next octets belong to TLS (RFC 2595 section 4)."""
     TRANSACTION = "transaction"
@@ -23,18 +23,19 @@ class State(Enum):
     UPDATE = "update"
     """QUIT was answered in TRANSACTION; the server closes next (RFC 1939 section 6)."""
     CLOSED = "closed"
-    """The session is over, in an orderly way."""
+    """The session has ended in an orderly way."""
     DEAD = "dead"
-    """The peer broke the protocol or the stream was cut; nothing more can be learnt from it."""
+    """The peer broke the protocol or the stream was cut; nothing more can be learned from it."""
 
-    # A member is only ever equal to itself, and this hash is C: each command is looked up by it.
+    # A member is equal only to itself, and this hash is written in C: it is computed for each
+    # command.
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
 
 
 @unique
 class Signal(Enum):
-    """What ``next_event()`` returns when there is no event to return."""
+    """A signal that ``next_event()`` returns if there is no event."""
 
     NEED_DATA = "need data"
     """Hand in more octets with ``receive_data()``, then ask again."""
@@ -45,7 +46,7 @@ class Signal(Enum):
 
 @unique
 class ReplyShape(Enum):
-    """What the positive answer to a command looks like on the wire."""
+    """The form of the positive answer to a command."""
 
     STATUS = "status"
     DROP_LISTING = "drop listing"

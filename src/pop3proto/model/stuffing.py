@@ -1,4 +1,4 @@
-"""Octets to the lines of a dot-terminated body (RFC 1939 section 3)."""
+"""Writing dot-terminated bodies (RFC 1939 section 3)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 class BodyWriter:
     """Turns octets into the lines of a dot-terminated body, chunk by chunk.
 
-    Every line end becomes CRLF: a bare LF gets its CR, and a last line without an end gets one
-    (RFC 1939 section 3 knows no other line). A bare CR stays what it is.
+    Every line end becomes CRLF: a bare LF gets its CR, and a last line without an end gets one (RFC
+    1939 section 3 allows no other lines). A bare CR stays unchanged.
     """
 
     __slots__ = ("_at_line_start", "_held_cr")
@@ -17,10 +17,10 @@ class BodyWriter:
         self._held_cr = False
 
     def write(self, data: bytes) -> bytes:
-        """The wire form of the next octets of the content."""
+        """Return the wire form of the next octets of the content."""
         if self._held_cr:
             data = b"\r" + data
-        # Whether a CR at the end is bare or the first half of a CRLF shows in the next chunk.
+        # The next chunk shows if a CR at the end is bare, or the first half of a CRLF.
         self._held_cr = data.endswith(b"\r")
         if self._held_cr:
             data = data[:-1]
@@ -35,7 +35,7 @@ class BodyWriter:
         return stuffed
 
     def finish(self) -> bytes:
-        """What ends the body: a line end if one is missing, and the terminator."""
+        """Return the end of the body: a line end if one is missing, and the terminator."""
         if self._held_cr:
             return b"\r\r\n.\r\n"
         return b".\r\n" if self._at_line_start else b"\r\n.\r\n"

@@ -28,9 +28,9 @@ _MAX_HOST = 253
 class PopUrl:
     """A POP URL in its parts (RFC 2384); ``str()`` writes it.
 
-    ``pops``, which no RFC describes, is the same with implicit TLS (RFC 8314). There is no place
-    for a password in either. Raises ``LocalProtocolError`` for a part that no URL can hold; the
-    message does not show it.
+    ``pops``, which no RFC describes, is the same with implicit TLS (RFC 8314). Neither can hold a
+    password. Raises ``LocalProtocolError`` for a part that no URL can hold; the message does not
+    show it.
 
     >>> PopUrl.parse("pop://user;auth=+apop@pop.example.org:8110")
     PopUrl(host='pop.example.org', port=8110, user='user', auth='+APOP', scheme='pop')
@@ -70,12 +70,11 @@ class PopUrl:
 
     @classmethod
     def parse(cls, text: str) -> PopUrl:
-        """Take ``text`` apart: ``pop://user;AUTH=mechanism@host:port``, of which only the scheme
-        and the host have to be there.
+        """Parse ``pop://user;AUTH=mechanism@host:port``; only the scheme and the host are required.
 
-        Raises ``LocalProtocolError`` for whatever else it holds: a password, a path, a query, a
-        fragment, or characters that have to be percent-encoded and are not. The message shows
-        nothing of ``text``, because a secret may be in it.
+        Raises ``LocalProtocolError`` if ``text`` holds anything else: a password, a path, a query,
+        a fragment, or characters that have to be percent-encoded and are not. The message shows no
+        part of ``text``, because there may be a secret in it.
         """
         if not _are_texts(text):
             raise LocalProtocolError("a POP URL is a str")
@@ -97,12 +96,12 @@ class PopUrl:
 
     @property
     def effective_port(self) -> int:
-        """The port to connect to: 110 for ``pop`` and 995 for ``pops`` if there is none in it."""
+        """The port to connect to; 110 for ``pop`` and 995 for ``pops`` if the URL has none."""
         return _PORTS[self.scheme] if self.port is None else self.port
 
     @property
     def mechanisms(self) -> tuple[str, ...] | None:
-        """What ``login()`` takes as ``mechanisms``: ``None`` if any way will do.
+        """The ``mechanisms`` for ``login()``; ``None`` if any way will do.
 
         A command that ``login()`` does not know keeps its plus, so that it is refused there.
         """
@@ -112,7 +111,7 @@ class PopUrl:
         return (command if command in _COMMANDS else self.auth,)
 
     def build(self) -> str:
-        """The URL as text, without the port if that is the scheme's own."""
+        """Return the URL as text, without the port if it is the scheme's default."""
         login = ""
         if self.user is not None:
             auth = "" if self.auth is None else f";AUTH={self.auth}"
@@ -154,7 +153,7 @@ def _hostport(text: str) -> tuple[str, int | None]:
         host, mark, digits = text.partition(":")
     if not mark:
         return host, None
-    # int() takes signs, spaces and digits of other scripts as well.
+    # int() also accepts signs, spaces and digits of other scripts.
     if not re.fullmatch(r"[0-9]{1,5}", digits):
         raise LocalProtocolError(f"the port of a POP URL is 1 to {_MAX_PORT}")
     return host, int(digits)
@@ -167,7 +166,7 @@ def _decoded(text: str) -> str:
         )
     octets = re.sub(rb"%(..)", lambda escape: bytes.fromhex(escape[1].decode()), text.encode())
     decoded = octets.decode("utf-8", "replace")
-    # An UnicodeDecodeError would carry the octets along.
+    # A UnicodeDecodeError would contain the octets.
     if decoded.encode("utf-8") != octets:
         raise LocalProtocolError("the escapes of a POP URL are UTF-8")
     return decoded
@@ -193,7 +192,7 @@ def _check_auth(auth: str) -> None:
         )
     if auth in _COMMANDS:
         # RFC 2384 section 3: without the plus it is the name of a SASL mechanism.
-        raise LocalProtocolError(f"{auth} is no SASL mechanism; the command is ;AUTH=+{auth}")
+        raise LocalProtocolError(f"{auth} is not a SASL mechanism; the command is ;AUTH=+{auth}")
 
 
 def _check_host(host: str) -> None:

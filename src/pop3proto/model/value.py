@@ -1,7 +1,7 @@
 """The class decorator that makes commands, replies, events and options immutable values.
 
-It does what ``dataclasses`` do, but it compiles no code when a module is loaded, and imports
-nothing to do so: with ``dataclasses`` loading the package takes longer than a session.
+It does what ``dataclasses`` do, but compiles no code when a module is loaded, and imports nothing
+for that purpose: with ``dataclasses``, loading the package would take longer than a session.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MISSING: Any = object()
 
 
 class Field:
-    """One field of a value: how it is set, shown and compared."""
+    """A field of a value: how it is set, shown and compared."""
 
     __slots__ = ("compare", "default", "init", "kw_only", "name", "repr", "set")
 
@@ -41,9 +41,10 @@ def field(*, init: bool = ..., repr: bool = ..., compare: bool = ...) -> Any: ..
 def field(
     *, default: Any = _MISSING, init: bool = True, repr: bool = True, compare: bool = True
 ) -> Any:
-    """Return a field of a value that is not shown in its repr, or does not count in ``==``.
+    """Return a field with a default, or one that the repr does not show or ``==`` ignores.
 
-    With ``init=False`` it is a slot only, for what the class works out in its ``__init__()``.
+    With ``init=False`` it is only a slot, for something that the class works out in its
+    ``__init__()``.
     """
     return Field(default, init, repr, compare)
 
@@ -71,9 +72,9 @@ def value(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> Any:
 def slot_setter(cls: type, name: str) -> Callable[[object, object], None]:
     """Return a function that sets the field ``name`` of a new object of ``cls``.
 
-    For the ``__init__()`` of a class whose objects come by the thousand: there it takes a third of
-    the time of the one that suits every class. Raises ``KeyError`` for a field that ``cls`` does
-    not declare itself.
+    It is for the ``__init__()`` of a class whose objects are made by the thousand: there it takes a
+    third of the time of the general one. Raises ``KeyError`` for a field that ``cls`` does not
+    declare itself.
     """
     set_slot: Callable[[object, object], None] = cls.__dict__[name].__set__
     return set_slot
@@ -94,7 +95,8 @@ def _fields(of: object) -> tuple[Field, ...]:
 
 
 def _made(old: type[Any], kw_only: bool) -> type[Any]:
-    """Return the class again, with slots; a class cannot get them after it was made."""
+    """Return the class made again, with slots, because they cannot be added to an existing
+    class."""
     namespace: dict[str, Any] = {**old.__dict__, "__qualname__": old.__qualname__}
     own = [_own_field(namespace, name, kw_only) for name in _annotated(old)]
     # An inherited field has its slot already.
@@ -116,7 +118,7 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     namespace["__fields__"] = tuple(fields)
     namespace.setdefault("__match_args__", tuple(f.name for f in fields if not f.kw_only))
     compared = [field.name for field in fields if field.compare]
-    # One call in C, whatever it gives for one name or for several.
+    # One call in C, with one name or several.
     namespace["__compared__"] = staticmethod(attrgetter(*compared) if compared else _nothing)
     metaclass: Any = type(old)
     new: type[Any] = metaclass(old.__name__, old.__bases__, namespace)
@@ -165,7 +167,7 @@ def _constructor(
     setters: list[Callable[[object, object], None]],
     post_init: Callable[[Any], None] | None,
 ) -> Callable[..., None]:
-    """Return an ``__init__()`` for these fields: one that is quick where all is as it should be."""
+    """Return an ``__init__()`` for these fields, which is quick for correct calls."""
     required = sum(field.default is _MISSING for field in fields)
     defaults = tuple(field.default for field in fields[required:])
     # Without a field that is required and comes after one with a default, or by name alone.
@@ -234,7 +236,7 @@ def _delattr(self: object, name: str) -> None:
 
 
 def _reduce(self: Any) -> tuple[Any, ...]:
-    """Pickle and copy by way of the constructor, so that what arrives has passed its checks."""
+    """Pickle and copy through the constructor, so that the copy has passed its checks."""
     return _call, (type(self), {name: getattr(self, name) for name in field_names(self)})
 
 
@@ -247,7 +249,7 @@ def _replace(self: Any, /, **changes: object) -> Any:
 
 
 class _SignatureOnDemand:
-    """What ``inspect.signature()`` and ``help()`` ask a class for, made when they do."""
+    """The signature of a class, made when ``inspect.signature()`` or ``help()`` asks for it."""
 
     def __get__(self, obj: object, cls: Any) -> Signature:
         from inspect import Parameter, Signature
