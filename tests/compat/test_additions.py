@@ -110,7 +110,7 @@ def test_a_message_that_is_cut_short() -> None:
         assert outcome(client.noop)[0] == "error_proto"
 
 
-def test_a_connection_that_is_closed_meanwhile() -> None:
+def test_a_connection_that_is_stream_closed() -> None:
     with client_on(RETR) as (client, _):
         message = client.retr_iter(1)
         next(message)

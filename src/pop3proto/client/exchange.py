@@ -97,21 +97,17 @@ class Exchange:
         self._waited = 0.0
         self._octets = 0
 
-    def claim(self, turn: Turn) -> None:
-        """Begin ``turn``.
-
-        Raises ``DeadConnectionError``, and ``BusyError`` if another one has not ended.
-        """
-        if self.closed:
-            error = DeadConnectionError("the connection is closed")
-            if self._cause_of_death is not None:
-                # A cancellation has no text.
-                cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
-                error = DeadConnectionError(f"the connection was given up: {cause}")
-            raise error from self._cause_of_death
-        if self.turn is not None:
-            raise BusyError("another call is still running, or a stream or batch was left open")
-        self.turn = turn
+    def refusal(self) -> DeadConnectionError | BusyError:
+        """Return the reason why no turn can begin now."""
+        if not self.closed:
+            return BusyError("another call is still running, or a stream or batch was left open")
+        error = DeadConnectionError("the connection is closed")
+        if self._cause_of_death is not None:
+            # A cancellation has no text.
+            cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
+            error = DeadConnectionError(f"the connection was given up: {cause}")
+        error.__cause__ = self._cause_of_death
+        return error
 
     def release(self, error: BaseException | None) -> None:
         """End the turn; with an ``error`` that the session does not survive, close the stream."""
@@ -173,7 +169,8 @@ class Exchange:
         if engine.in_body:
             phase = "body"
         else:
-            self._restart()
+            self._waited = 0.0
+            self._octets = 0
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
             if phase != "body" and engine.in_body:
                 # The status line is there; the rest may take its time, but not stand still.

@@ -14,14 +14,14 @@ __all__ = [
     "SEND_BUFFER",
     "RecordingStream",
     "Stream",
-    "closed_meanwhile",
+    "stream_closed",
+    "stream_in_use",
     "time_left",
-    "waited_for_twice",
 ]
 
 CHUNK = 64 * 1024
-"""How many octets are received at once. From 128 KiB on each receive allocates memory anew from
-the kernel, which takes as long as the data itself."""
+"""How many octets are received at once. From 128 KiB on, each receive gets new memory from the
+kernel, which takes as long as the data itself."""
 SEND_BUFFER = 64 * 1024
 """How many octets a stream takes for sending before it may wait for the peer."""
 
@@ -31,8 +31,8 @@ class Stream(Protocol):
 
     Errors are ``OSError``; a deadline that passes is ``TimeoutError``. A stream is used by one
     task at a time, and not again after an error, a timeout or a cancellation; but after an error
-    of ``send()``, ``receive()`` gives what has come before. Any task may close it: who waits for
-    it then gets an ``OSError``.
+    of ``send()``, ``receive()`` gives the octets that had arrived. Any task may close it: a task
+    that waits for it then gets an ``OSError``.
     """
 
     async def send(self, data: bytes, timeout: float | None) -> None:
@@ -45,9 +45,9 @@ class Stream(Protocol):
         ...
 
     async def receive(self, timeout: float | None) -> bytes:
-        """The next octets, at most some ``CHUNK``, within ``timeout`` seconds in all.
+        """Return the next octets, about ``CHUNK`` at most, within ``timeout`` seconds in all.
 
-        None at all (``b""``) is the end of the stream.
+        No octets (``b""``) mean the end of the stream.
         """
         ...
 
@@ -56,15 +56,15 @@ class Stream(Protocol):
         ...
 
     def abort(self) -> None:
-        """Close at once; what was not sent yet never is.
+        """Close at once; octets that were not sent yet are lost.
 
-        Never fails, never waits, and needs no event loop that runs.
+        It never fails, never waits, and needs no running event loop.
         """
         ...
 
 
 class RecordingStream:
-    """A stream that shows all that passes to a ``Recorder``."""
+    """A stream that shows everything that passes to a ``Recorder``."""
 
     def __init__(self, stream: Stream, recorder: Recorder) -> None:
         self._stream = stream
@@ -93,15 +93,15 @@ class RecordingStream:
 
 
 def time_left(deadline: float | None) -> float | None:
-    """The seconds until ``deadline``, a time of ``monotonic()``; 0 if it has passed."""
+    """Return the seconds until ``deadline``, a time of ``monotonic()``; 0 if it has passed."""
     return None if deadline is None else max(deadline - monotonic(), 0.0)
 
 
-def closed_meanwhile() -> OSError:
-    """What a task gets whose stream is closed, by another one or before."""
+def stream_closed() -> OSError:
+    """Return the error for a task whose stream is closed, by another task or before."""
     return ConnectionAbortedError("the stream was closed")
 
 
-def waited_for_twice() -> OSError:
-    """What the second of two tasks gets that wait for one stream."""
+def stream_in_use() -> OSError:
+    """Return the error for the second of two tasks that wait for one stream."""
     return OSError("another task waits for the stream")

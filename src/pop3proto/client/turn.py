@@ -77,16 +77,19 @@ class Turn:
 
     def __enter__(self) -> Exchange:
         stage = self.stage
+        exchange = self._exchange
         if stage is _NEW:
-            # If this raises, nothing has begun, and it may be tried again.
-            self._exchange.claim(self)
+            if exchange.closed or exchange.turn is not None:
+                # Nothing has begun, and it may be tried again.
+                raise exchange.refusal()
+            exchange.turn = self
         elif stage is _WORKING:
             raise BusyError("another task waits for this answer", command=self._command)
         elif stage is _ENDED:
             # Part of a text must never look like all of it.
             raise LocalProtocolError("the answer has not come to its end", command=self._command)
         self.stage = _WORKING
-        return self._exchange
+        return exchange
 
     def __exit__(
         self,
@@ -94,9 +97,16 @@ class Turn:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None or self.skip is None:
+        if error is not None:
             self.end(error)
-        elif self.stage is _WORKING:
+        elif self.stage is not _WORKING:
+            # Another task has ended it, and has seen to the rest.
+            return
+        elif self.skip is None:
+            # As end() does; it is every call's way.
+            self.stage = _ENDED
+            self._exchange.turn = None
+        else:
             self.stage = _OPEN
 
     def end(self, error: BaseException | None = None) -> None:

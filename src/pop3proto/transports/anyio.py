@@ -17,7 +17,7 @@ except ModuleNotFoundError as _missing:
 
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
-from ..client.stream import Stream, closed_meanwhile, waited_for_twice
+from ..client.stream import Stream, stream_closed, stream_in_use
 from ..model.url import PopUrl
 from .connecting import Connecting, Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, SocketStream, foremost, socket_for
@@ -39,7 +39,7 @@ class AnyioStream(SocketStream):
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Wait until the socket can be read or written; whether it can be read."""
         if self.sock.fileno() < 0:
-            raise closed_meanwhile()
+            raise stream_closed()
         with anyio.move_on_after(seconds) as scope:
             try:
                 if read and write:
@@ -47,9 +47,9 @@ class AnyioStream(SocketStream):
                 wait = anyio.wait_readable if read else anyio.wait_writable
                 await wait(self.sock)
             except anyio.BusyResourceError:
-                raise waited_for_twice() from None
+                raise stream_in_use() from None
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-                raise closed_meanwhile() from None
+                raise stream_closed() from None
             return read
         assert scope.cancelled_caught  # noqa: S101 - there is no other way here
         raise TimeoutError
@@ -77,7 +77,7 @@ class AnyioStream(SocketStream):
         """Close the socket."""
         if self.sock.fileno() >= 0:
             with suppress(RuntimeError):
-                # Outside of an event loop there is nobody who waits for it.
+                # Outside of an event loop no task waits for it.
                 anyio.notify_closing(self.sock)
         super().abort()
 
@@ -174,7 +174,7 @@ class _Dialer(Dialer):
 
 
 async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:
-    """A connection to whichever address of ``host`` answers first (RFC 8305).
+    """Return a connection to the address of ``host`` that answers first (RFC 8305).
 
     anyio's own ``connect_tcp()`` gives a stream that reads ahead on asyncio, and whose socket
     cannot be taken out of it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
-from ..client.stream import CHUNK, SEND_BUFFER, Stream, closed_meanwhile, waited_for_twice
+from ..client.stream import CHUNK, SEND_BUFFER, Stream, stream_closed, stream_in_use
 from ..model.url import PopUrl
 from .connecting import Connecting, Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, socket_for
@@ -81,17 +81,17 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._wakeup: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The transport is there (called by asyncio)."""
+        """Take the transport (called by asyncio)."""
         # uvloop's transports are no subclass of asyncio's, but all that one promises.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes (called by asyncio)."""
+        """Return a buffer for the next octets (called by asyncio)."""
         return _scratch.view
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Octets have come (called by asyncio)."""
+        """Take octets that have arrived (called by asyncio)."""
         self._received.append(bytes(_scratch.view[:nbytes]))
         self._waiting += nbytes
         if self._waiting > CHUNK and not self._reading_paused and self._transport is not None:
@@ -100,23 +100,23 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._wake()
 
     def eof_received(self) -> bool:
-        """The peer sends no more (called by asyncio)."""
+        """Note that the peer sends no more (called by asyncio)."""
         self._ended = True
         self._wake()
         # Closing is for the client to do, which may have QUIT to send still.
         return True
 
     def pause_writing(self) -> None:
-        """The peer is slow to read (called by asyncio)."""
+        """Note that the peer is slow to read (called by asyncio)."""
         self._writing_paused = True
 
     def resume_writing(self) -> None:
-        """The peer has read (called by asyncio)."""
+        """Note that the peer has read (called by asyncio)."""
         self._writing_paused = False
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is no more (called by asyncio)."""
+        """Note that the connection is gone (called by asyncio)."""
         self._ended = self._lost = True
         self._error = exc
         self._wake()
@@ -129,7 +129,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
     async def _sleep(self, timeout: float | None) -> None:
         """Wait until asyncio has called one of the methods above."""
         if self._wakeup is not None:
-            raise waited_for_twice()
+            raise stream_in_use()
         wakeup = self._wakeup = self._loop.create_future()
         # One timer on the future is a good deal cheaper than asyncio.timeout() around it.
         timer = None if timeout is None else self._loop.call_later(timeout, _expire, wakeup)
@@ -146,23 +146,23 @@ class AsyncioStream(asyncio.BufferedProtocol):
         """Hand ``data`` to the transport, and wait only while that holds too much."""
         if self._transport is None or self._transport.is_closing():
             if self._closed:
-                raise closed_meanwhile()
+                raise stream_closed()
             raise self._error or ConnectionResetError("the connection is lost")
         self._transport.write(data)
         deadline = None if timeout is None else self._loop.time() + timeout
         while self._writing_paused and not self._lost:
             if self._closed:
-                raise closed_meanwhile()
+                raise stream_closed()
             await self._sleep(None if deadline is None else deadline - self._loop.time())
 
     async def receive(self, timeout: float | None) -> bytes:
-        """The next octets."""
+        """Return the next octets."""
         deadline = None if timeout is None else self._loop.time() + timeout
         while not self._received:
             if self._error is not None:
                 raise self._error
             if self._closed:
-                raise closed_meanwhile()
+                raise stream_closed()
             if self._ended:
                 return b""
             await self._sleep(None if deadline is None else deadline - self._loop.time())
@@ -194,7 +194,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         with suppress(RuntimeError):
-            # A loop that is closed takes nothing more.
+            # A closed loop takes nothing more.
             self._wake()
             self._transport.abort()
         if not self._loop.is_running():
@@ -307,7 +307,7 @@ class _Dialer(Dialer):
 
 
 async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:
-    """A connection to whichever address of ``host`` answers first (RFC 8305).
+    """Return a connection to the address of ``host`` that answers first (RFC 8305).
 
     asyncio's own race loses a socket that connects while it is cancelled, and uvloop has none.
     """
@@ -341,7 +341,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
 
 
 def _interleaved(addresses: list[Address]) -> list[Address]:
-    """The first of each family, then the second of each, and so on (RFC 8305 section 4)."""
+    """Sort: the first of each family, then the second of each, and so on (RFC 8305 section 4)."""
     seen: Counter[int] = Counter()
     ranks: list[int] = []
     for family, *_ in addresses:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..client._blocking import Client
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stepping import run
-from ..client.stream import Stream, closed_meanwhile
+from ..client.stream import Stream, stream_closed
 from ..model.url import PopUrl
 from .connecting import Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, SocketStream, socket_for
@@ -35,7 +35,7 @@ class BlockingStream(SocketStream):
             readable, writable = _wait_for(self.sock, seconds, read, write)
         except ValueError:
             # A socket that was closed has no descriptor.
-            raise closed_meanwhile() from None
+            raise stream_closed() from None
         if not (readable or writable):
             raise TimeoutError
         return readable
@@ -44,7 +44,7 @@ class BlockingStream(SocketStream):
         """Close the socket; another thread that waits for it learns of that."""
         self._aborted = True
         with suppress(OSError):
-            # To close the descriptor alone would wake nobody.
+            # Closing the descriptor alone would not wake it.
             self.sock.shutdown(socket.SHUT_RDWR)
         super().abort()
 

@@ -1,4 +1,4 @@
-"""What the streams on a non-blocking socket have in common: all but the waiting."""
+"""The common part of the streams on a non-blocking socket: everything but the waiting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeAlias, cast
 
-from ..client.stream import CHUNK, SEND_BUFFER, closed_meanwhile, time_left
+from ..client.stream import CHUNK, SEND_BUFFER, stream_closed, time_left
 from ..errors import LocalProtocolError
 
 __all__ = ["Address", "SocketStream", "foremost", "socket_for"]
@@ -16,7 +16,8 @@ __all__ = ["Address", "SocketStream", "foremost", "socket_for"]
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
 """A row of ``getaddrinfo()``: family, kind, protocol, canonical name, address."""
 
-# How many chunks are received without waiting, behind one that was full.
+# How many chunks are received without waiting, after one that was full: each wait costs a call of
+# the kernel.
 _EAGER = 4
 
 
@@ -51,7 +52,7 @@ class SocketStream(ABC):
             self._send_now()
 
     async def receive(self, timeout: float | None) -> bytes:
-        """The next octets, while what is unsent goes on being sent."""
+        """Return the next octets, while unsent ones go on being sent."""
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             if self._eager:
@@ -72,8 +73,8 @@ class SocketStream(ABC):
             except OSError as error:
                 raise self._meant(error) from None
             if not data and self._aborted:
-                # The end that another thread has made, and not the peer's.
-                raise closed_meanwhile()
+                # Another thread has ended it, and not the peer.
+                raise stream_closed()
             if len(data) < CHUNK:
                 self._eager = 0
             elif not self._eager:
@@ -93,12 +94,12 @@ class SocketStream(ABC):
 
     def _send_if_possible(self) -> None:
         with suppress(OSError):
-            # If the peer is gone, receiving shows it, behind what it has sent before.
+            # If the peer is gone, receiving shows it, after the octets that it has sent before.
             self._send_now()
 
     def _meant(self, error: OSError) -> OSError:
-        """What ``error`` means: that of the system, or that the stream has been closed."""
-        return closed_meanwhile() if self._aborted else error
+        """Return the error to raise: that of the system, or that the stream has been closed."""
+        return stream_closed() if self._aborted else error
 
     async def aclose(self) -> None:
         """Close the socket."""
@@ -111,9 +112,9 @@ class SocketStream(ABC):
 
 
 def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socket:
-    """A non-blocking socket that can be connected to ``address``, bound to ``source``.
+    """Return a non-blocking socket that can be connected to ``address``, bound to ``source``.
 
-    Raises ``OSError``, and ``LocalProtocolError`` for a port that there is not.
+    Raises ``OSError``, and ``LocalProtocolError`` for a port out of range.
     """
     family, kind, protocol, _, _ = address
     sock = socket.socket(family, kind, protocol)
@@ -131,10 +132,10 @@ def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socke
 
 
 def foremost(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ``group`` stands for, where tasks were there to wait for one thing.
+    """Return the error that ``group`` stands for, if its tasks all waited for one thing.
 
-    That is the one that ends the program, if there is one, or else the first: what the others
-    say, a cancellation most of the time, it says as well.
+    That is the one that ends the program, if there is one, or else the first. The others, most of
+    the time cancellations, follow from it.
     """
     group = group.subgroup((KeyboardInterrupt, SystemExit)) or group
     first = group.exceptions[0]

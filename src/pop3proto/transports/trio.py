@@ -17,7 +17,7 @@ except ModuleNotFoundError as _missing:
 
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
-from ..client.stream import Stream, closed_meanwhile, waited_for_twice
+from ..client.stream import Stream, stream_closed, stream_in_use
 from ..model.url import PopUrl
 from .connecting import Connecting, Dialer, UnixPath, dial, dial_unix
 from .sockets import Address, SocketStream, foremost, socket_for
@@ -36,7 +36,7 @@ class TrioStream(SocketStream):
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Wait until the socket can be read or written; whether it can be read."""
         if self.sock.fileno() < 0:
-            raise closed_meanwhile()
+            raise stream_closed()
         with trio.move_on_after(inf if seconds is None else seconds) as scope:
             try:
                 if read and write:
@@ -44,9 +44,9 @@ class TrioStream(SocketStream):
                 wait = trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable
                 await wait(self.sock)
             except trio.BusyResourceError:
-                raise waited_for_twice() from None
+                raise stream_in_use() from None
             except (trio.ClosedResourceError, trio.BrokenResourceError):
-                raise closed_meanwhile() from None
+                raise stream_closed() from None
             return read
         assert scope.cancelled_caught  # noqa: S101 - there is no other way here
         raise TimeoutError
@@ -74,7 +74,7 @@ class TrioStream(SocketStream):
         """Close the socket."""
         if self.sock.fileno() >= 0:
             with suppress(RuntimeError):
-                # Outside of trio there is nobody who waits for it.
+                # Outside of trio no task waits for it.
                 trio.lowlevel.notify_closing(self.sock)
         super().abort()
 
