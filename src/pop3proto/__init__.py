@@ -64,13 +64,7 @@ from .model.commands import (
     User,
     Utf8,
 )
-from .model.events import (
-    ClientEvent,
-    ConnectionClosed,
-    InvalidCommand,
-    ServerEvent,
-    ServerReply,
-)
+from .model.events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent
 from .model.leniency import Deviation, Fault, Leniency
 from .model.limits import Limits
 from .model.listings import (
@@ -92,6 +86,7 @@ from .model.replies import (
     MessageStart,
     Ok,
     ResponseCode,
+    ServerReply,
     StatReply,
     UidlReply,
 )

@@ -90,7 +90,9 @@ def outcome(
         feed.reply(chunks)
     except RemoteProtocolError as caught:
         error = type(caught), str(caught), getattr(caught, "limit", None)
-    columns = [bytes(c) if isinstance(c, bytearray) else list(c) for c in collector._columns]
+    columns: list[list[int] | bytes] = [list(collector._numbers), list(collector._column)]
+    if isinstance(command, Uidl):
+        columns.append(bytes(collector._ids))
     return columns, list(collector.faults.items()), error
 
 

@@ -146,7 +146,13 @@ class _NumberedRows(Collector):
     """
 
     usual: ClassVar[bytes]
-    """The form: one of those that ``_parsing`` has."""
+    """The form: one of those that ``parsing`` has."""
+
+    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
+        super().__init__(command, text, body, limits)
+        # The columns of the listing: numbers, and sizes or ends of unique-ids.
+        self._numbers, self._column = array("i"), array("q")
+        self._ids: bytearray = bytearray()
 
     def _take_usual(self, octets: bytes) -> int:
         limits, taken = self._limits, 0
@@ -172,61 +178,51 @@ class _ScanListings(_NumberedRows):
 
     usual = USUAL_SCAN_ROW
 
-    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
-        super().__init__(command, text, body, limits)
-        self._columns = array("i"), array("q")
-
     def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
         # Through lists, because arrays take lists more quickly than iterators.
-        self._columns[0].fromlist(list(map(int, numbers)))
-        self._columns[1].fromlist(list(map(int, words)))
+        self._numbers.fromlist(list(map(int, numbers)))
+        self._column.fromlist(list(map(int, words)))
 
     def take(self, rows: list[bytes]) -> None:
-        numbers, sizes = self._columns
         for row in rows:
             number, octets = parse_scan_row(row, self.command, self.faults)
-            numbers.append(number)
-            sizes.append(NO_SIZE if octets is None else octets)
+            self._numbers.append(number)
+            self._column.append(NO_SIZE if octets is None else octets)
 
     def reply(self) -> ListReply:
-        return ListReply(self.command, Listings.from_columns(*self._columns), self.text)
+        return ListReply(
+            self.command, Listings.from_columns(self._numbers, self._column), self.text
+        )
 
 
 class _UniqueIdListings(_NumberedRows):
     """UIDL without an argument (RFC 1939 section 7)."""
 
     usual = USUAL_UNIQUE_ID_ROW
-
-    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
-        super().__init__(command, text, body, limits)
-        self._columns = array("i"), array("q"), bytearray()
-        self._last = b""
-        self._ascending = True
+    # Whether each unique-id is greater than the one before, and the last of them.
+    _ascending, _last = True, b""
 
     def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
-        column, ends, ids = self._columns
-        column.fromlist(list(map(int, numbers)))
-        ends.fromlist(list(accumulate(map(len, words), initial=len(ids)))[1:])
-        ids += b"".join(words)
+        self._numbers.fromlist(list(map(int, numbers)))
+        self._column.fromlist(list(accumulate(map(len, words), initial=len(self._ids)))[1:])
+        self._ids += b"".join(words)
         if self._ascending:
             ascending = all(map(lt, words, islice(words, 1, None)))
             self._ascending = ascending and self._last < words[0]
             self._last = words[-1]
 
     def take(self, rows: list[bytes]) -> None:
-        numbers, ends, ids = self._columns
         for row in rows:
             number, unique_id = parse_unique_id_row(row, self.command, self.faults)
-            numbers.append(number)
+            self._numbers.append(number)
             if unique_id is not None:
-                ids += unique_id
+                self._ids += unique_id
                 self._ascending = self._ascending and self._last < unique_id
                 self._last = unique_id
-            ends.append(len(ids))
+            self._column.append(len(self._ids))
 
     def reply(self) -> UidlReply:
-        numbers, ends, ids = self._columns
-        listings = Listings.from_columns(numbers, None, ends, ids)
+        listings = Listings.from_columns(self._numbers, None, self._column, self._ids)
         # If each is greater than the one before, as with many servers, none repeats.
         if not self._ascending and self._hashes_repeat():
             self._note_duplicates(listings)
@@ -235,10 +231,9 @@ class _UniqueIdListings(_NumberedRows):
     def _hashes_repeat(self) -> bool:
         # A set of a million unique-ids would take far more memory than the listing itself, so
         # hashes are compared first, in parts: nearly always no two are equal, and that is all.
-        _, ends, ids = self._columns
-        parts = [array("q") for _ in range(1 + len(ends) // _PART)]
-        octets, start = bytes(ids), 0
-        for end in ends:
+        parts = [array("q") for _ in range(1 + len(self._column) // _PART)]
+        octets, start = bytes(self._ids), 0
+        for end in self._column:
             if end > start:
                 value = hash(octets[start:end])
                 parts[value % len(parts)].append(value)

@@ -21,7 +21,7 @@ from ..model.grammar import (
     parse_number,
 )
 from ..model.leniency import Fault
-from ..model.listings import Listings
+from ..model.listings import Listings, Row
 from ..model.replies import (
     Challenge,
     ErrorReply,
@@ -76,17 +76,18 @@ def parse_error_reply(command: Command[Any] | None, text: bytes) -> ErrorReply:
     return ErrorReply(command, rest, code)
 
 
+_STRANGERS = {
+    (b"* OK", b"* PREAUTH", b"* BYE"): "this is an IMAP server",
+    (b"220 ", b"220-", b"554 "): "this is an SMTP or FTP server",
+    (b"HTTP/", b"SSH-"): "this is an HTTP or SSH server",
+    (b"\x15\x03", b"\x16\x03"): "this server speaks TLS from the start: use implicit TLS",
+}
+
+
 def explain_greeting(line: bytes) -> str:
     """Return what kind of server may have sent ``line`` instead of a POP3 greeting."""
-    if line.startswith((b"* OK", b"* PREAUTH", b"* BYE")):
-        return "this is an IMAP server"
-    if line.startswith((b"220 ", b"220-", b"554 ")):
-        return "this is an SMTP or FTP server"
-    if line.startswith((b"HTTP/", b"SSH-")):
-        return "this is an HTTP or SSH server"
-    if line[:2] in (b"\x15\x03", b"\x16\x03"):
-        return "this server speaks TLS from the start: use implicit TLS"
-    return "this is not a POP3 server"
+    found = (what for beginnings, what in _STRANGERS.items() if line.startswith(beginnings))
+    return next(found, "this is not a POP3 server")
 
 
 def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Challenge:
@@ -98,10 +99,18 @@ def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Chall
     return Challenge(command, data)
 
 
-def _unreadable(what: str, text: bytes, command: Command[Any]) -> RemoteProtocolError:
-    return RemoteProtocolError(
-        f"the answer is not a {what}: {printable(text) or 'nothing'}", command=command
-    )
+def _checked(number: int | None, what: str, text: bytes, command: Command[Any]) -> int:
+    """Return ``number``, or raise because ``text`` does not begin with it as a ``what`` does."""
+    if number is None:
+        raise RemoteProtocolError(
+            f"the answer is not a {what}: {printable(text) or 'nothing'}", command=command
+        )
+    return number
+
+
+def _words(text: bytes, count: int) -> list[bytes]:
+    """Return the first ``count`` words, or empty ones where there are fewer."""
+    return [*text.split(None, count)[:count], b"", b""][:count]
 
 
 def _size(word: bytes, line: bytes, faults: Faults) -> int | None:
@@ -113,11 +122,9 @@ def _size(word: bytes, line: bytes, faults: Faults) -> int | None:
 
 def _parse_stat(command: Command[Any], text: bytes, faults: Faults) -> StatReply:
     """Return a drop listing; text after the two numbers is ignored (RFC 1939 section 5)."""
-    words = text.split(None, 2)
-    count = parse_number(words[0]) if words else None
-    if count is None:
-        raise _unreadable("drop listing", text, command)
-    return StatReply(command, count, _size(words[1] if len(words) > 1 else b"", text, faults))
+    first, second = _words(text, 2)
+    count = _checked(parse_number(first), "drop listing", text, command)
+    return StatReply(command, count, _size(second, text, faults))
 
 
 def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[int, int | None]:
@@ -128,13 +135,11 @@ def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[i
         number = parse_message_number(first)
         if number is not None:
             return number, int(second)
-    words = row.split(None, 2)
-    number = parse_message_number(words[0]) if words else None
-    if number is None:
-        raise _unreadable("scan listing", row, command)
-    if b" ".join(words) != row:
+    first, second = _words(row, 2)
+    number = _checked(parse_message_number(first), "scan listing", row, command)
+    if b" ".join(row.split(None, 2)) != row:
         note(faults, Fault.LISTING_SPACING, row)
-    return number, _size(words[1] if len(words) > 1 else b"", row, faults)
+    return number, _size(second, row, faults)
 
 
 def parse_unique_id_row(
@@ -142,9 +147,7 @@ def parse_unique_id_row(
 ) -> tuple[int, bytes | None]:
     """Return a unique-id listing; the unique-id is everything after the first blanks."""
     word, _, rest = row.lstrip(b" \t").partition(b" ")
-    number = parse_message_number(word)
-    if number is None:
-        raise _unreadable("unique-id listing", row, command)
+    number = _checked(parse_message_number(word), "unique-id listing", row, command)
     unique_id = rest.lstrip(b" ")
     if not unique_id:
         note(faults, Fault.MISSING_UNIQUE_ID, row)
@@ -156,25 +159,23 @@ def parse_unique_id_row(
     return number, unique_id
 
 
-def _check_number(command: Command[Any], number: int, text: bytes) -> None:
+def _one(command: Command[Any], row: Row, text: bytes) -> Listings:
     # An answer that is out of step must not be mistaken for one about another message.
     asked = getattr(command, "message", None)
-    if isinstance(asked, int) and asked != number:
+    if isinstance(asked, int) and asked != row[0]:
         raise RemoteProtocolError(
             f"the answer is about another message: {printable(text)}", command=command
         )
+    return Listings([row])
 
 
 def _parse_list_one(command: Command[Any], text: bytes, faults: Faults) -> ListReply:
-    number, octets = parse_scan_row(text, command, faults)
-    _check_number(command, number, text)
-    return ListReply(command, Listings([(number, octets)]))
+    return ListReply(command, _one(command, parse_scan_row(text, command, faults), text))
 
 
 def _parse_uidl_one(command: Command[Any], text: bytes, faults: Faults) -> UidlReply:
     number, unique_id = parse_unique_id_row(text, command, faults)
-    _check_number(command, number, text)
-    return UidlReply(command, Listings([(number, None, unique_id)]))
+    return UidlReply(command, _one(command, (number, None, unique_id), text))
 
 
 def _parse_lang(command: Command[Any], text: bytes, faults: Faults) -> LangReply:
@@ -182,11 +183,8 @@ def _parse_lang(command: Command[Any], text: bytes, faults: Faults) -> LangReply
 
 
 def _parse_last(command: Command[Any], text: bytes, faults: Faults) -> LastReply:
-    words = text.split(None, 1)
-    number = parse_number(words[0]) if words else None
-    if number is None:
-        raise _unreadable("message number", text, command)
-    return LastReply(command, number)
+    [word] = _words(text, 1)
+    return LastReply(command, _checked(parse_number(word), "message number", text, command))
 
 
 SingleLineReply: TypeAlias = StatReply | ListReply | UidlReply | LastReply | LangReply

@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from ..errors import LocalProtocolError
-from ..model.commands import (
-    Apop,
-    Auth,
-    AuthList,
-    Capa,
-    Command,
-    Dele,
-    Extension,
-    Lang,
-    Last,
-    List,
-    Noop,
-    Pass,
-    Quit,
-    Retr,
-    Rpop,
-    Rset,
-    Stat,
-    Stls,
-    Top,
-    Uidl,
-    User,
-    Utf8,
-)
+from ..model import commands as c
 from ..model.grammar import decode_base64, parse_message_number, parse_number
 
-C = TypeVar("C", bound=Command[Any])
-# A parser gets the text after the verb and one blank, or None if there is no blank.
-Parser: TypeAlias = Callable[[bytes | None], Command[Any]]
+AnyCommand: TypeAlias = c.Command[Any]
 
 
-def parse_command(line: bytes) -> Command[Any]:
+def parse_command(line: bytes) -> AnyCommand:
     """Return the command in ``line``, given without its line end (RFC 1939 section 3).
 
     Raises ``LocalProtocolError``, with a reason that can be sent with ``-ERR``, if there is none.
     """
     verb, blank, argument = line.partition(b" ")
-    parser = _PARSERS.get(verb.upper())
-    if parser is None:
-        extension: Extension[Any] = Extension(_text(line))
+    form = _FORMS.get(verb.upper())
+    if form is None:
+        extension: AnyCommand = c.Extension(_text(line))
         return extension
-    return parser(argument if blank else None)
+    bare, read = form
+    if bare is not None and not argument.strip(b" "):
+        return bare()
+    if read is None:
+        raise LocalProtocolError(f"{verb.decode('ascii').upper()} takes no argument")
+    if not blank:
+        raise LocalProtocolError("an argument is missing")
+    return read(argument)
 
 
 def parse_auth_response(line: bytes) -> bytes:
@@ -66,29 +48,8 @@ def _text(octets: bytes) -> str | bytes:
         return octets
 
 
-def _required(argument: bytes | None) -> bytes:
-    if argument is None:
-        raise LocalProtocolError("an argument is missing")
-    return argument
-
-
-def _bare(command: type[C]) -> Callable[[bytes | None], C]:
-    def parse(argument: bytes | None) -> C:
-        if argument is not None and argument.strip(b" "):
-            raise LocalProtocolError(f"{command.verb} takes no argument")
-        return command()
-
-    return parse
-
-
-def _with_text(command: Callable[[str | bytes], C]) -> Callable[[bytes | None], C]:
-    def parse(argument: bytes | None) -> C:
-        return command(_text(_required(argument)))
-
-    return parse
-
-
-def _message(word: bytes) -> int | str:
+def _message(argument: bytes) -> int | str:
+    word = argument.strip(b" ")
     number = parse_message_number(word)
     # Only the plain spelling becomes a number, because the command has to be written as it was
     # read.
@@ -99,72 +60,59 @@ def _message(word: bytes) -> int | str:
     return word.decode("ascii")
 
 
-def _with_message(command: Callable[[int | str], Command[Any]]) -> Parser:
-    def parse(argument: bytes | None) -> Command[Any]:
-        return command(_message(_required(argument).strip(b" ")))
-
-    return parse
-
-
-def _either(bare: Parser, with_argument: Parser) -> Parser:
-    def parse(argument: bytes | None) -> Command[Any]:
-        chosen = with_argument if argument is not None and argument.strip(b" ") else bare
-        return chosen(argument)
-
-    return parse
-
-
-def _top(argument: bytes | None) -> Top:
-    words = _required(argument).split()
+def _top(argument: bytes) -> c.Top:
+    words = argument.split()
     lines = parse_number(words[1]) if len(words) == 2 else None
     if lines is None:
         raise LocalProtocolError("TOP takes a message number and a number of lines")
-    return Top(_message(words[0]), lines)
+    return c.Top(_message(words[0]), lines)
 
 
-def _apop(argument: bytes | None) -> Apop:
-    name, _, digest = _required(argument).rstrip(b" ").rpartition(b" ")
+def _apop(argument: bytes) -> c.Apop:
+    name, _, digest = argument.rstrip(b" ").rpartition(b" ")
     if not digest.isascii():
         raise LocalProtocolError("APOP takes a name and a digest")
-    return Apop(_text(name), digest.decode("ascii").lower())
+    return c.Apop(_text(name), digest.decode("ascii").lower())
 
 
-def _auth(argument: bytes | None) -> Auth:
-    words = _required(argument).split()
+def _auth(argument: bytes) -> c.Auth:
+    words = argument.split()
     if len(words) > 2 or not words[0].isascii():
         raise LocalProtocolError("AUTH takes a mechanism and an initial response")
     mechanism = words[0].decode("ascii")
     if len(words) == 1:
-        return Auth(mechanism)
+        return c.Auth(mechanism)
     # RFC 5034 section 4: a single equals sign is an initial response of no octets.
-    return Auth(mechanism, b"" if words[1] == b"=" else parse_auth_response(words[1]))
+    return c.Auth(mechanism, b"" if words[1] == b"=" else parse_auth_response(words[1]))
 
 
-def _lang(argument: bytes | None) -> Lang:
-    tag = _required(argument).strip(b" ")
+def _lang(argument: bytes) -> c.Lang:
+    tag = argument.strip(b" ")
     if not tag.isascii():
         raise LocalProtocolError("a language tag is ASCII")
-    return Lang(tag.decode("ascii"))
+    return c.Lang(tag.decode("ascii"))
 
 
-_PARSERS: dict[bytes, Parser] = {
-    b"APOP": _apop,
-    b"AUTH": _either(_bare(AuthList), _auth),
-    b"CAPA": _bare(Capa),
-    b"DELE": _with_message(Dele),
-    b"LANG": _either(_bare(Lang), _lang),
-    b"LAST": _bare(Last),
-    b"LIST": _either(_bare(List), _with_message(List)),
-    b"NOOP": _bare(Noop),
-    b"PASS": _with_text(Pass),
-    b"QUIT": _bare(Quit),
-    b"RETR": _with_message(Retr),
-    b"RPOP": _with_text(Rpop),
-    b"RSET": _bare(Rset),
-    b"STAT": _bare(Stat),
-    b"STLS": _bare(Stls),
-    b"TOP": _top,
-    b"UIDL": _either(_bare(Uidl), _with_message(Uidl)),
-    b"USER": _with_text(User),
-    b"UTF8": _bare(Utf8),
+# The command that a verb is without an argument, and what reads an argument; None if it may not be
+# without one, or may not have one.
+_FORMS: dict[bytes, tuple[type[AnyCommand] | None, Callable[[bytes], AnyCommand] | None]] = {
+    b"APOP": (None, _apop),
+    b"AUTH": (c.AuthList, _auth),
+    b"CAPA": (c.Capa, None),
+    b"DELE": (None, lambda argument: c.Dele(_message(argument))),
+    b"LANG": (c.Lang, _lang),
+    b"LAST": (c.Last, None),
+    b"LIST": (c.List, lambda argument: c.List(_message(argument))),
+    b"NOOP": (c.Noop, None),
+    b"PASS": (None, lambda argument: c.Pass(_text(argument))),
+    b"QUIT": (c.Quit, None),
+    b"RETR": (None, lambda argument: c.Retr(_message(argument))),
+    b"RPOP": (None, lambda argument: c.Rpop(_text(argument))),
+    b"RSET": (c.Rset, None),
+    b"STAT": (c.Stat, None),
+    b"STLS": (c.Stls, None),
+    b"TOP": (None, _top),
+    b"UIDL": (c.Uidl, lambda argument: c.Uidl(_message(argument))),
+    b"USER": (None, lambda argument: c.User(_text(argument))),
+    b"UTF8": (c.Utf8, None),
 }

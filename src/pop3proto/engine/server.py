@@ -19,7 +19,7 @@ from ..model.commands import (
     Extension,
     Upload,
 )
-from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
+from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent
 from ..model.grammar import has_control
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
@@ -31,6 +31,7 @@ from ..model.replies import (
     MessageEnd,
     MessageStart,
     Ok,
+    ServerReply,
 )
 from ..model.states import Signal, State
 from ..model.stuffing import BodyWriter

@@ -6,22 +6,7 @@ from typing import Any, TypeAlias
 
 from .commands import KNOWN_VERBS, Command
 from .leniency import Deviation
-from .replies import (
-    CapaReply,
-    Challenge,
-    ErrorReply,
-    Greeting,
-    LangReply,
-    LastReply,
-    ListReply,
-    MechanismsReply,
-    MessageData,
-    MessageEnd,
-    MessageStart,
-    Ok,
-    StatReply,
-    UidlReply,
-)
+from .replies import ServerReply
 from .value import value
 
 
@@ -45,24 +30,6 @@ class InvalidCommand:
         shown = f"{verb.decode('ascii')} ..." if verb in KNOWN_VERBS else "..."
         return f"InvalidCommand(<{shown}>, reason={self.reason!r})"
 
-
-ServerReply: TypeAlias = (
-    Greeting
-    | Ok
-    | ErrorReply
-    | StatReply
-    | ListReply
-    | UidlReply
-    | LastReply
-    | CapaReply
-    | LangReply
-    | MechanismsReply
-    | Challenge
-    | MessageStart
-    | MessageData
-    | MessageEnd
-)
-"""The replies that a server may send."""
 
 ClientEvent: TypeAlias = ServerReply | Deviation | ConnectionClosed
 """The events that a client's engine returns."""

@@ -31,7 +31,7 @@ class Listing(NamedTuple):
     """The unique-id, octet for octet; ``None`` if UIDL was not asked, or left it out."""
 
 
-_Row: TypeAlias = tuple[int] | tuple[int, int | None] | tuple[int, int | None, bytes | None]
+Row: TypeAlias = tuple[int] | tuple[int, int | None] | tuple[int, int | None, bytes | None]
 
 
 class Listings(Sequence[Listing]):
@@ -48,7 +48,7 @@ class Listings(Sequence[Listing]):
 
     __slots__ = ("_ends", "_ids", "_numbers", "_sizes")
 
-    def __init__(self, rows: Iterable[_Row] = ()) -> None:
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
         numbers, sizes, ends, ids = array("i"), array("q"), array("q"), bytearray()
         for number, octets, unique_id in starmap(Listing, rows):
             if type(number) is not int or not 1 <= number <= MAX_MESSAGE_NUMBER:

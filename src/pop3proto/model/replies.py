@@ -11,7 +11,7 @@ import re
 from abc import abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
@@ -372,6 +372,24 @@ class Message(_OfCommand):
 
         return message_from_bytes(self.content, policy=default)
 
+
+ServerReply: TypeAlias = (
+    Greeting
+    | Ok
+    | ErrorReply
+    | StatReply
+    | ListReply
+    | UidlReply
+    | LastReply
+    | CapaReply
+    | LangReply
+    | MechanismsReply
+    | Challenge
+    | MessageStart
+    | MessageData
+    | MessageEnd
+)
+"""The replies that a server may send."""
 
 _set_command = slot_setter(_OfCommand, "command")
 _set_ok_text, _set_start_text = slot_setter(Ok, "text"), slot_setter(MessageStart, "text")

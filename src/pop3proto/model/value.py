@@ -7,9 +7,10 @@ for that purpose: with ``dataclasses``, loading the package would take longer th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
-from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, dataclass_transform, overload
+from types import FunctionType, MemberDescriptorType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, dataclass_transform, overload
 
 if TYPE_CHECKING:
     from inspect import Signature
@@ -82,16 +83,12 @@ def slot_setter(cls: type, name: str) -> Callable[[object, object], None]:
 
 def field_names(of: object) -> tuple[str, ...]:
     """Return the names of the fields of a value, or of its class, in the order of its arguments."""
-    return tuple(field.name for field in _fields(of))
+    return tuple(field.name for field in cast(Any, of).__fields__)
 
 
 def replace(of: T, /, **changes: Any) -> T:
     """Return a copy with changes, as ``copy.replace()`` of Python 3.13 does."""
     return cast(T, cast(Any, of).__replace__(**changes))
-
-
-def _fields(of: object) -> tuple[Field, ...]:
-    return cast(Any, of).__fields__  # type: ignore[no-any-return]
 
 
 def _made(old: type[Any], kw_only: bool) -> type[Any]:
@@ -119,7 +116,7 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     namespace.setdefault("__match_args__", tuple(f.name for f in fields if not f.kw_only))
     compared = [field.name for field in fields if field.compare]
     # One call in C, with one name or several.
-    namespace["__compared__"] = staticmethod(attrgetter(*compared) if compared else _nothing)
+    namespace["__compared__"] = staticmethod(attrgetter(*compared) if compared else lambda _: ())
     metaclass: Any = type(old)
     new: type[Any] = metaclass(old.__name__, old.__bases__, namespace)
     for each in own:
@@ -156,10 +153,6 @@ def _move_class_cell(old: type[Any], new: type[Any]) -> None:
                 cell.cell_contents = new
                 # All methods share it.
                 return
-
-
-def _nothing(self: object) -> tuple[()]:
-    return ()
 
 
 def _constructor(
@@ -211,73 +204,62 @@ def _arranged(
     return arranged
 
 
-def _repr(self: Any) -> str:
-    # A debugger can ask for the repr before all fields are set.
-    shown = (f"{f.name}={getattr(self, f.name, ...)!r}" for f in self.__fields__ if f.repr)
-    return f"{type(self).__qualname__}({', '.join(shown)})"
-
-
-def _eq(self: Any, other: Any) -> Any:
-    if type(other) is not type(self):
-        return NotImplemented
-    return self.__compared__(self) == self.__compared__(other)
-
-
-def _hash(self: Any) -> int:
-    return hash((self.__class__, self.__compared__(self)))
-
-
-def _setattr(self: object, name: str, content: object) -> None:
-    raise AttributeError(f"{type(self).__name__} is immutable: cannot set {name!r}")
-
-
-def _delattr(self: object, name: str) -> None:
-    raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
-
-
-def _reduce(self: Any) -> tuple[Any, ...]:
-    """Pickle and copy through the constructor, so that the copy has passed its checks."""
-    return _call, (type(self), {name: getattr(self, name) for name in field_names(self)})
-
-
-def _call(cls: type[Any], contents: dict[str, object]) -> Any:
-    return cls(**contents)
-
-
-def _replace(self: Any, /, **changes: object) -> Any:
-    return type(self)(**{name: getattr(self, name) for name in field_names(self)} | changes)
-
-
 class _SignatureOnDemand:
     """The signature of a class, made when ``inspect.signature()`` or ``help()`` asks for it."""
 
-    def __get__(self, obj: object, cls: Any) -> Signature:
+    def __get__(self, obj: object, cls: type[Any]) -> Signature:
         from inspect import Parameter, Signature
 
-        hints = {name: hint for c in reversed(cls.__mro__) for name, hint in _hints(c)}
+        fields: tuple[Field, ...] = cls.__fields__
+        hints: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            hints |= vars(base).get("__annotations__", {})
+        kinds = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
         return Signature(
             [
                 Parameter(
-                    field.name,
-                    Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
-                    default=Parameter.empty if field.default is _MISSING else field.default,
-                    annotation=hints[field.name],
+                    each.name,
+                    kinds[each.kw_only],
+                    default=Parameter.empty if each.default is _MISSING else each.default,
+                    annotation=hints[each.name],
                 )
-                for field in _fields(cls)
+                for each in fields
             ]
         )
 
 
-def _hints(cls: type[Any]) -> list[tuple[str, Any]]:
-    return list(vars(cls).get("__annotations__", {}).items())
+class _Methods:
+    """The methods that every value gets, unless its class has its own."""
+
+    __fields__: ClassVar[tuple[Field, ...]]
+    __compared__: ClassVar[Any]
+
+    def __repr__(self) -> str:
+        # A debugger can ask for the repr before all fields are set.
+        shown = (f"{f.name}={getattr(self, f.name, ...)!r}" for f in self.__fields__ if f.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    def __eq__(self, other: Any) -> Any:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__compared__(self) == self.__compared__(other)
+
+    def __hash__(self) -> int:
+        return hash((self.__class__, self.__compared__(self)))
+
+    def __setattr__(self, name: str, content: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle and copy through the constructor, so that the copy has passed its checks.
+        contents = {name: getattr(self, name) for name in field_names(self)}
+        return partial(type(self), **contents), ()
+
+    def __replace__(self, /, **changes: object) -> Any:
+        return self.__reduce__()[0](**changes)
 
 
-_METHODS: dict[str, Any] = {
-    "__delattr__": _delattr,
-    "__eq__": _eq,
-    "__hash__": _hash,
-    "__reduce__": _reduce,
-    "__replace__": _replace,
-    "__repr__": _repr,
-    "__setattr__": _setattr,
-}
+_METHODS = {name: each for name, each in vars(_Methods).items() if isinstance(each, FunctionType)}

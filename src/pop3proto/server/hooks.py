@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..model.commands import Command
-from ..model.events import InvalidCommand, ServerReply
-from ..model.replies import ErrorReply
+from ..model.events import InvalidCommand
+from ..model.replies import ErrorReply, ServerReply
 from ..sasl.users import ServerMechanism
 from .actions import Action, Close, Send
 

@@ -17,13 +17,13 @@ from ..model.commands import (
     Top,
     Uidl,
 )
-from ..model.events import ServerReply
 from ..model.listings import Listings
 from ..model.replies import (
     ErrorReply,
     LastReply,
     ListReply,
     Ok,
+    ServerReply,
     StatReply,
     UidlReply,
 )

@@ -30,7 +30,7 @@ from ..model.commands import (
     User,
     Utf8,
 )
-from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent, ServerReply
+from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
 from ..model.replies import (
@@ -44,6 +44,7 @@ from ..model.replies import (
     MessageStart,
     Ok,
     ResponseCode,
+    ServerReply,
 )
 from ..model.states import Signal, State
 from ..sasl.users import Authenticator, LoggedIn, ServerMechanism

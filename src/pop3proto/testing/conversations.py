@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model.commands import Command
-from ..model.events import ServerReply
-from ..model.replies import Greeting, MessageData, MessageEnd
+from ..model.replies import Greeting, MessageData, MessageEnd, ServerReply
 from ..model.stuffing import BodyWriter
 from ..model.value import value
 

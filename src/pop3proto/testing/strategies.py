@@ -46,7 +46,6 @@ from ..model.commands import (
     Uidl,
     User,
 )
-from ..model.events import ServerReply
 from ..model.grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
 from ..model.listings import Listings
 from ..model.replies import (
@@ -64,6 +63,7 @@ from ..model.replies import (
     MessageStart,
     Ok,
     ResponseCode,
+    ServerReply,
     StatReply,
     UidlReply,
 )

@@ -7,7 +7,7 @@ from itertools import chain, count, zip_longest
 from typing import Any
 
 from ...model.commands import Command, Quit, Retr, Utf8
-from ...model.events import InvalidCommand, ServerReply
+from ...model.events import InvalidCommand
 from ...model.replies import (
     CapaReply,
     ErrorReply,
@@ -17,6 +17,7 @@ from ...model.replies import (
     MessageEnd,
     MessageStart,
     Ok,
+    ServerReply,
     StatReply,
     UidlReply,
 )

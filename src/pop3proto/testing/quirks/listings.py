@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...model.commands import Uidl
-from ...model.events import ServerReply
-from ...model.replies import ListReply, UidlReply
+from ...model.replies import ListReply, ServerReply, UidlReply
 from .row import Row
 
 

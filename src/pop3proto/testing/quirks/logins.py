@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.commands import Apop, Auth, Command, Pass
-from ...model.events import ServerReply
-from ...model.replies import Challenge, ErrorReply, ResponseCode
+from ...model.replies import Challenge, ErrorReply, ResponseCode, ServerReply
 from ...sasl.users import Attempt, LoggedIn, ServerMechanism, Verdict
 from .row import Row, Situation
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypedDict, Unpack
 
 from ...model.commands import Command
-from ...model.events import ServerReply
-from ...model.replies import ErrorReply
+from ...model.replies import ErrorReply, ServerReply
 from ...sasl.users import ServerMechanism
 from ...server.actions import Action
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...model.commands import Auth, Noop, Stat
-from ...model.events import ServerReply
-from ...model.replies import Challenge, Greeting, LastReply, ListReply, Ok, StatReply, UidlReply
+from ...model.replies import (
+    Challenge,
+    Greeting,
+    LastReply,
+    ListReply,
+    Ok,
+    ServerReply,
+    StatReply,
+    UidlReply,
+)
 from .row import Row
 
 _INDICATORS = (b"+OK", b"-ERR", b"+ERR")
