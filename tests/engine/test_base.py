@@ -6,6 +6,7 @@ from pop3proto import (
     ClientConnection,
     ConnectionLostError,
     Deviation,
+    ErrorReply,
     Fault,
     Leniency,
     LocalProtocolError,
@@ -17,6 +18,7 @@ from pop3proto import (
     Signal,
     State,
     Stls,
+    Utf8,
 )
 from pop3proto.engine.base import Engine
 from pop3proto.errors import DeadConnectionError, StlsInjectionError
@@ -204,3 +206,17 @@ def test_a_dead_connection_keeps_nothing() -> None:
     with pytest.raises(DeadConnectionError):
         connection.next_event()
     assert len(connection._buffer) == 0
+
+
+@ROLES
+@pytest.mark.parametrize("granted", [True, False])
+def test_utf8_is_allowed_once_it_was_granted(role: str, granted: bool) -> None:
+    engine: Engine[Any]
+    if role == "client":
+        engine = client(Utf8(), state=State.AUTHORIZATION)
+        assert len(events(engine, b"+OK\r\n" if granted else b"-ERR\r\n")) == 1
+    else:
+        engine = greeted_server()
+        assert events(engine, b"UTF8\r\n") == [Utf8()]
+        engine.send(Ok(Utf8()) if granted else ErrorReply(Utf8()))
+    assert engine.utf8 is granted

@@ -391,6 +391,21 @@ def test_super_and_class_mean_the_class_that_there_is() -> None:
     assert AboveByClassMethod.make() == AboveByClassMethod()
 
 
+def test_methods_may_have_other_variables_of_their_surroundings() -> None:
+    greeting = "hello"
+
+    @value
+    class Inner(Base):
+        def greet(self) -> str:
+            return greeting
+
+        def describe(self) -> str:
+            return f"{greeting} {super().describe()}"
+
+    assert Inner().describe() == "hello base"
+    assert Inner().greet() == "hello"
+
+
 def test_names_and_documentation_are_the_classs_own() -> None:
     assert (Point.__name__, Point.__qualname__, Point.__module__) == ("Point", "Point", __name__)
     assert Point.__doc__ == "A place."
