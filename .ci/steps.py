@@ -251,6 +251,9 @@ def main(names: list[str]) -> int:
         print(f"no step: {', '.join(unknown)}; there are: {', '.join(s.name for s in STEPS)}")
         return 2
     steps = [step for step in STEPS if not names or step.name in names]
+    for interruption in (signal.SIGINT, signal.SIGTERM):
+        # Even where the shell lets what runs in the background ignore it.
+        signal.signal(interruption, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as scratch:
         run = Run(steps, scratch)
         try:
