@@ -106,7 +106,7 @@ class Tunnel:
 
 
 def asyncio_opener(url: str) -> Callable[[str, int], Awaitable[Stream]]:
-    """An ``opener`` for ``pop3proto.transports.asyncio.connect()``, and for anyio's on asyncio."""
+    """Return an ``opener`` for ``connect()`` of asyncio, and of anyio on asyncio."""
     proxy = Proxy.at(url)
 
     async def opener(host: str, port: int) -> Tunnel:
@@ -118,7 +118,7 @@ def asyncio_opener(url: str) -> Callable[[str, int], Awaitable[Stream]]:
 
 
 def trio_opener(url: str) -> Callable[[str, int], Awaitable[Stream]]:
-    """An ``opener`` for ``pop3proto.transports.trio.connect()``, and for anyio's on trio."""
+    """Return an ``opener`` for ``connect()`` of trio, and of anyio on trio."""
     import trio
 
     from pop3proto.transports.trio import TrioStream
@@ -134,7 +134,7 @@ def trio_opener(url: str) -> Callable[[str, int], Awaitable[Stream]]:
 
 
 def blocking_opener(url: str, timeout: float = 30.0) -> Callable[[str, int], socket.socket]:
-    """An ``opener`` for ``pop3proto.transports.blocking.connect()``."""
+    """Return an ``opener`` for the blocking ``connect()``."""
     proxy = Proxy.at(url)
 
     def opener(host: str, port: int) -> socket.socket:

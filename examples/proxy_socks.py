@@ -10,25 +10,18 @@ machine. TLS and STLS run through the tunnel to the server: the proxy sees neith
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from python_socks import ProxyError
 from python_socks.async_.asyncio import Proxy as AsyncioProxy
 from python_socks.sync import Proxy as BlockingProxy
 
 import pop3proto
-from pop3proto.transports import Stream
-from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.blocking import connect
-
-if TYPE_CHECKING:
-    from pop3proto.transports.trio import TrioStream
 
 
 @contextmanager
@@ -49,7 +42,7 @@ def check(url: str) -> None:
 
 
 def blocking_opener(url: str, timeout: float = 30.0) -> Callable[[str, int], socket.socket]:
-    """An ``opener`` for ``pop3proto.transports.blocking.connect()``."""
+    """Return an ``opener`` for the blocking ``connect()``."""
     check(url)
 
     def opener(host: str, port: int) -> socket.socket:
@@ -59,36 +52,28 @@ def blocking_opener(url: str, timeout: float = 30.0) -> Callable[[str, int], soc
     return opener
 
 
-def asyncio_opener(url: str) -> Callable[[str, int], Awaitable[Stream]]:
-    """An ``opener`` for ``pop3proto.transports.asyncio.connect()``, and for anyio's on asyncio."""
+def asyncio_opener(url: str) -> Callable[[str, int], Awaitable[socket.socket]]:
+    """Return an ``opener`` for ``connect()`` of asyncio, and of anyio on asyncio."""
     check(url)
 
-    async def opener(host: str, port: int) -> AsyncioStream:
+    async def opener(host: str, port: int) -> socket.socket:
         with proxy_errors():
-            sock = await AsyncioProxy.from_url(url, rdns=True).connect(host, port)
-        try:
-            loop = asyncio.get_running_loop()
-            _, stream = await loop.create_connection(AsyncioStream, sock=sock)
-        except BaseException:
-            sock.close()
-            raise
-        return stream
+            return await AsyncioProxy.from_url(url, rdns=True).connect(host, port)
 
     return opener
 
 
-def trio_opener(url: str) -> Callable[[str, int], Awaitable[Stream]]:
-    """An ``opener`` for ``pop3proto.transports.trio.connect()``, and for anyio's on trio."""
+def trio_opener(url: str) -> Callable[[str, int], Awaitable[socket.socket]]:
+    """Return an ``opener`` for ``connect()`` of trio, and of anyio on trio."""
     from python_socks.async_.trio import Proxy as TrioProxy
-
-    from pop3proto.transports.trio import TrioStream
 
     check(url)
 
-    async def opener(host: str, port: int) -> TrioStream:
+    async def opener(host: str, port: int) -> socket.socket:
         with proxy_errors():
             sock = await TrioProxy.from_url(url, rdns=True).connect(host, port)
-        return TrioStream(socket.socket(fileno=sock.detach()))
+        # trio's own kind of socket, which only trio's functions take.
+        return socket.socket(fileno=sock.detach())
 
     return opener
 
