@@ -30,6 +30,13 @@ def test_what_a_command_is_unless_it_says_otherwise() -> None:
     assert not command.secret
 
 
+def test_the_keyword_is_the_name_of_the_class_unless_it_sets_another() -> None:
+    class Xnoop(Noop):
+        __slots__ = ()
+
+    assert (Noop.verb, Xnoop.verb, Plain.verb) == ("NOOP", "NOOP", "XPLAIN")
+
+
 def test_states() -> None:
     assert {State.AUTHORIZATION} == AUTHORIZATION
     assert {State.AUTHENTICATING} == AUTHENTICATING

@@ -35,8 +35,8 @@ class Command(Generic[R_co]):
     __slots__ = ()
 
     verb: ClassVar[str]
-    """The command's keyword."""
-    legal_states: ClassVar[frozenset[State]]
+    """The command's keyword: the name of the class in upper case, unless the class sets another."""
+    legal_states: ClassVar[frozenset[State]] = TRANSACTION
     """The states in which it may be sent."""
     next_state: ClassVar[State | None] = None
     """The state that a positive answer leads to; ``None`` if it does not change the state."""
@@ -59,6 +59,8 @@ class Command(Generic[R_co]):
     __fields__: ClassVar[tuple[Any, ...]] = ()
 
     def __init_subclass__(cls) -> None:
+        if not (hasattr(cls, "verb") or cls.__name__.startswith("_")):
+            cls.verb = cls.__name__.upper()
         cls.moves = cls.next_state is not None or cls.effect is not None
         verb = getattr(cls, "verb", "").encode("ascii")
         cls._line, cls._line_with_number = verb + b"\r\n", verb + b" %d\r\n"

@@ -14,7 +14,6 @@ from ..errors import LocalProtocolError
 from .command import (
     AUTHORIZATION,
     AUTHORIZATION_OR_TRANSACTION,
-    TRANSACTION,
     Command,
     Effect,
     R_co,
@@ -75,8 +74,6 @@ __all__ = [
 class Stat(Command[StatReply]):
     """STAT: how many messages, how many octets (RFC 1939 section 5)."""
 
-    verb = "STAT"
-    legal_states = TRANSACTION
     shape = ReplyShape.DROP_LISTING
 
 
@@ -132,8 +129,6 @@ _set_shape = slot_setter(_ListingCommand, "shape")
 class List(_ListingCommand[ListReply]):
     """LIST: the size of one message or of each (RFC 1939 section 5)."""
 
-    verb = "LIST"
-    legal_states = TRANSACTION
     _rows, _row = ReplyShape.SCAN_LISTINGS, ReplyShape.SCAN_LISTING
 
 
@@ -141,8 +136,6 @@ class List(_ListingCommand[ListReply]):
 class Uidl(_ListingCommand[UidlReply]):
     """UIDL: the unique-id of one message or of each (RFC 1939 section 7)."""
 
-    verb = "UIDL"
-    legal_states = TRANSACTION
     _rows, _row = ReplyShape.UNIQUE_ID_LISTINGS, ReplyShape.UNIQUE_ID_LISTING
 
 
@@ -150,8 +143,6 @@ class Uidl(_ListingCommand[UidlReply]):
 class Retr(_MessageCommand[Message]):
     """RETR: a whole message (RFC 1939 section 5)."""
 
-    verb = "RETR"
-    legal_states = TRANSACTION
     shape = ReplyShape.MESSAGE
 
 
@@ -159,17 +150,12 @@ class Retr(_MessageCommand[Message]):
 class Dele(_MessageCommand[Ok]):
     """DELE: mark a message as deleted; QUIT deletes it (RFC 1939 section 5)."""
 
-    verb = "DELE"
-    legal_states = TRANSACTION
     effect: ClassVar[Effect | None] = Effect.MARK
 
 
 @value
 class Noop(Command[Ok]):
     """NOOP: do nothing, and get a positive answer (RFC 1939 section 5)."""
-
-    verb = "NOOP"
-    legal_states = TRANSACTION
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
@@ -181,8 +167,6 @@ class Noop(Command[Ok]):
 class Rset(Command[Ok]):
     """RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
 
-    verb = "RSET"
-    legal_states = TRANSACTION
     effect: ClassVar[Effect | None] = Effect.UNMARK
 
 
@@ -190,7 +174,6 @@ class Rset(Command[Ok]):
 class Quit(Command[Ok]):
     """QUIT: end the session, and in TRANSACTION make the deletions (RFC 1939 section 6)."""
 
-    verb = "QUIT"
     legal_states = AUTHORIZATION_OR_TRANSACTION
     effect: ClassVar[Effect | None] = Effect.END
     barrier = True
@@ -200,8 +183,6 @@ class Quit(Command[Ok]):
 class Top(Command[Message]):
     """TOP: a message's header and the first lines of its body (RFC 1939 section 7)."""
 
-    verb = "TOP"
-    legal_states = TRANSACTION
     shape = ReplyShape.MESSAGE
     message: int | str
     """The message number, from 1; text is sent as it is, for servers that take other names."""
@@ -218,8 +199,6 @@ class Top(Command[Message]):
 class Last(Command[LastReply]):
     """LAST: the highest message number accessed (RFC 1460 section 5). Obsolete."""
 
-    verb = "LAST"
-    legal_states = TRANSACTION
     shape = ReplyShape.LAST_MESSAGE
 
 
@@ -227,7 +206,6 @@ class Last(Command[LastReply]):
 class Capa(Command[CapaReply]):
     """CAPA: the server's capabilities (RFC 2449 section 5)."""
 
-    verb = "CAPA"
     legal_states = AUTHORIZATION_OR_TRANSACTION
     shape = ReplyShape.CAPABILITIES
     effect: ClassVar[Effect | None] = Effect.CAPABILITIES
@@ -237,7 +215,6 @@ class Capa(Command[CapaReply]):
 class Stls(Command[Ok]):
     """STLS: begin TLS on this connection (RFC 2595 section 4)."""
 
-    verb = "STLS"
     legal_states = AUTHORIZATION
     next_state: ClassVar[State | None] = State.TLS_NEGOTIATION
     barrier = True
@@ -248,7 +225,6 @@ class Stls(Command[Ok]):
 class Utf8(Command[Ok]):
     """UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
 
-    verb = "UTF8"
     legal_states = AUTHORIZATION
     effect: ClassVar[Effect | None] = Effect.UTF8
 
@@ -257,7 +233,6 @@ class Utf8(Command[Ok]):
 class Lang(Command[LangReply]):
     """LANG: set the language of the server's texts, or list its languages (RFC 6856 section 3)."""
 
-    verb = "LANG"
     legal_states = AUTHORIZATION_OR_TRANSACTION
     tag: str | None = None
     """A language tag (RFC 5646), ``*`` for the server's default, or ``None`` to ask for a list."""
@@ -324,7 +299,6 @@ class Upload(Command[Ok]):
     """The message that follows a positive answer to an extension such as ``XTND XMIT``."""
 
     verb = ""
-    legal_states = TRANSACTION
     barrier = True
     alone = True
     content: bytes = field(repr=False)

@@ -27,7 +27,6 @@ def _matches(pattern: str, text: object) -> bool:
 class User(Command[Ok]):
     """USER: the name of the maildrop (RFC 1939 section 7)."""
 
-    verb = "USER"
     legal_states = AUTHORIZATION
     name: str | bytes
     """Text is sent as UTF-8 (RFC 6856); octets are sent unchanged, for servers that need another
@@ -41,7 +40,6 @@ class User(Command[Ok]):
 class Pass(Command[Ok]):
     """PASS: the password (RFC 1939 section 7)."""
 
-    verb = "PASS"
     legal_states = AUTHORIZATION
     next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
@@ -62,7 +60,6 @@ class Apop(Command[Ok]):
     substitute for TLS.
     """
 
-    verb = "APOP"
     legal_states = AUTHORIZATION
     next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
@@ -101,7 +98,6 @@ class Apop(Command[Ok]):
 class Rpop(Command[Ok]):
     """RPOP: log in from a trusted host, in place of PASS (RFC 1460 section 7). Obsolete."""
 
-    verb = "RPOP"
     legal_states = AUTHORIZATION
     next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
