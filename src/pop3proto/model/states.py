@@ -29,7 +29,7 @@ class State(Enum):
 
     # A member is equal only to itself, and this hash is written in C: it is computed for each
     # command.
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch
         __hash__ = object.__hash__
 
 
