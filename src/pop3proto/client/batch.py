@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -126,7 +126,7 @@ class AsyncBatch(Generic[R_co]):
         ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, but
         for those.
         """
-        return _Outcomes(self)
+        return _Outcomes(self._next_item)
 
     async def _next_item(self) -> R_co | CommandError:
         """Return the next result, or the error of a command that was refused."""
@@ -263,13 +263,13 @@ class AsyncBatch(Generic[R_co]):
 class _Outcomes(Generic[R_co]):
     """The results of a batch, and the errors of refused commands among them."""
 
-    __slots__ = ("_batch",)
+    __slots__ = ("_next_item",)
 
-    def __init__(self, batch: AsyncBatch[R_co]) -> None:
-        self._batch = batch
+    def __init__(self, next_item: Callable[[], Awaitable[R_co | CommandError]]) -> None:
+        self._next_item = next_item
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> R_co | CommandError:
-        return await self._batch._next_item()
+        return await self._next_item()
