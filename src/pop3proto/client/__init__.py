@@ -1,1 +1,1 @@
-"""The client's session, written once for every runtime over the four methods of a ``Stream``."""
+"""The client's session, written once for all runtimes, over the four methods of a ``Stream``."""

@@ -66,11 +66,11 @@ class Client:
     ) -> Self:
         """Return a client over an open ``stream``, after TLS, the greeting, STLS, and CAPA.
 
-        ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
-        is the name that the server's certificate has to show. Without it TLS needs a context that
-        does not check the name. Raises ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
-        and whatever ends a connection; the stream is closed then. Raises ``LocalProtocolError``
-        for a wrong argument.
+        ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname`` is
+        the name that the server's certificate has to be valid for. Without it TLS needs a context
+        that does not check the name. Raises ``TlsError``, ``TlsUnavailableError``,
+        ``GreetingError``, and whatever ends a connection; the stream is closed then. Raises
+        ``LocalProtocolError`` for a wrong argument.
         """
         return cls(
             run(
@@ -90,7 +90,7 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Send QUIT, or after an error close the connection, so that nothing gets deleted.
+        """Send QUIT, or after an error close the connection, so that nothing is deleted.
 
         Raises if messages were marked as deleted and the server did not confirm QUIT.
         """
@@ -146,7 +146,7 @@ class Client:
         """Run any command and return its typed reply.
 
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
-        comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
+        arrives, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
         """
@@ -155,13 +155,15 @@ class Client:
     def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """Send STLS, shake hands (RFC 2595 section 4), then ask the capabilities again.
+        """Send STLS, perform the handshake (RFC 2595 section 4), then ask for the capabilities
+        again.
 
         STLS is sent even if the server does not announce it. The capabilities that the server has
         announced before are forgotten, and asked again unless ``ClientOptions.capabilities``
-        forbids it. The certificate has to show ``server_hostname``, or the name of ``connect()``.
-        Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the handshake fails,
-        ``StlsInjectionError``, and whatever ends a connection: it is closed after each of these.
+        forbids it. The certificate has to be valid for ``server_hostname``, or for the name given
+        to ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
+        handshake fails, ``StlsInjectionError``, and whatever ends a connection: it is closed after
+        each of these.
         """
         run(self._client.start_tls(ssl_context, server_hostname))
 
@@ -172,7 +174,7 @@ class Client:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> MessageStream:
-        """Return the text that answers ``command``, as it comes.
+        """Return the text that answers ``command``, as it arrives.
 
         Raises ``LocalProtocolError`` for a command that is not answered by a text.
         """
@@ -187,17 +189,17 @@ class Client:
     ) -> Batch[R]:
         """Run many commands, each with a result of its own, ahead of their answers if possible.
 
-        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
-        as each of them comes, with its octets so far and its octets expected.
+        Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
+        as each of them arrives, with its octets so far and its octets expected.
         """
         return Batch(self._client.batch(commands, max_octets=max_octets, progress=progress))
 
     def quit(self) -> QuitResult:
         """Send QUIT, which makes the deletions, and close the connection in any case.
 
-        Nothing is raised if the server refuses, or does not answer in time, but the result tells
-        it: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a
-        stream or batch that was left open is skipped first.
+        Raises nothing if the server refuses, or does not answer in time, but the result says so:
+        the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a stream
+        or batch that was left open is skipped first.
         """
         return run(self._client.quit())
 
@@ -219,18 +221,17 @@ class Client:
     ) -> LoginResult:
         """Log in in the best way that the server offers, then ask the capabilities again.
 
-        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5,
-        then PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are
-        taken under TLS only. ``mechanisms`` names what may be used instead, in order of
-        preference: SASL mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS
-        (RFC 1939 section 7), ``"APOP"``. A single name is used whether the server announces it
-        or not. With ``initial_response=False`` AUTH waits for the server to ask, as some servers
-        want it.
+        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5, then
+        PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are used
+        under TLS only. ``mechanisms`` names what may be used instead, in order of preference: SASL
+        mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7),
+        ``"APOP"``. A single name is used whether the server announces it or not. With
+        ``initial_response=False`` AUTH waits for the server to ask, as some servers want it.
 
         After a refusal without a response code the next one is tried, but a weaker one only if
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
         with the connection's next one. A mechanism that cannot carry the name or the password is
-        passed over.
+        skipped.
 
         Raises ``AuthenticationError``, its subclass where the server says why;
         ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
@@ -257,7 +258,7 @@ class Client:
         return run(self._client.apop(user, password))
 
     def rpop(self, user: str | bytes, remote_user: str | bytes | Secret) -> LoginResult:
-        """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
+        """Log in with USER and RPOP, from a host that the server trusts (RFC 1460). Obsolete."""
         remote_user = Secret(remote_user)
         return run(self._client.rpop(user, remote_user))
 
@@ -272,12 +273,11 @@ class Client:
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
         ``token`` is the token, or a function that returns it, which on the async adapters may be
-        async: it is called once more if the server refuses the first one, as an expired one,
-        unless a response code gives another reason.
-        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
-        server announces that, else XOAUTH2, announced or not. Office 365 wants
-        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError`` holds what the
-        server said in JSON.
+        async: it is called once more if the server refuses the first one, as an expired one, unless
+        a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``;
+        without it OAUTHBEARER where the server announces that, else XOAUTH2, announced or not.
+        Office 365 wants ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError``
+        holds the server's explanation in JSON.
         """
         token = at_once(token)
         return run(
@@ -287,17 +287,17 @@ class Client:
     def authenticate(self, mechanism: Mechanism, *, initial_response: bool = True) -> LoginResult:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
-        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same
-        members. Its initial response goes with AUTH if it fits into 255 octets and
-        ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on, but for ``ServerVerificationError``. If it is a ``SaslError``, and the
-        server answers the cancelling with a response code, that decides what is raised, with the
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
+        Its initial response goes with AUTH if it fits into 255 octets and ``initial_response``
+        allows it. An exception from the mechanism cancels the exchange, and the session goes on,
+        except after ``ServerVerificationError``. If it is a ``SaslError``, and the server answers
+        the cancellation with a response code, that code decides which exception is raised, with the
         ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         return run(self._client.authenticate(mechanism, initial_response=initial_response))
 
     def capa(self) -> Capabilities:
-        """Ask what the server can do (RFC 2449 section 5)."""
+        """Ask for the server's capabilities (RFC 2449 section 5)."""
         return run(self._client.capa())
 
     def utf8(self) -> Ok:
@@ -313,7 +313,7 @@ class Client:
         return run(self._client.languages())
 
     def stat(self) -> StatReply:
-        """Return how many messages there are, and their octets together (RFC 1939 section 5)."""
+        """Return the number of messages and their total octets (RFC 1939 section 5)."""
         return run(self._client.stat())
 
     @overload
@@ -339,7 +339,7 @@ class Client:
     def numbers(self) -> Sequence[int]:
         """Return the numbers of all messages, which can have gaps after ``dele()``: STAT and LIST.
 
-        After it ``progress`` and batches know the sizes.
+        After this, ``progress`` and batches know the sizes.
         """
         return run(self._client.numbers())
 
@@ -347,8 +347,8 @@ class Client:
         """Return number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
-        announced and refused all the same, or refused with a response code: a failure of the
-        moment does not mean that the server has no UIDL.
+        refused although it is announced, or is refused with a response code: a temporary failure
+        does not mean that the server has no UIDL.
         """
         return run(self._client.messages())
 
@@ -382,7 +382,7 @@ class Client:
     def retr_stream(
         self, message: int | str, *, max_octets: int | None = None, progress: Progress | None = None
     ) -> MessageStream:
-        """Return a message (any) as it comes, in bounded memory and without a limit of its own."""
+        """Return a message (any) as it arrives, in bounded memory, and of any length by default."""
         return MessageStream(
             self._client.retr_stream(message, max_octets=max_octets, progress=progress)
         )
@@ -395,7 +395,7 @@ class Client:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> MessageStream:
-        """Return the answer to TOP as it comes; see ``top()`` and ``retr_stream()``."""
+        """Return the answer to TOP as it arrives; see ``top()`` and ``retr_stream()``."""
         return MessageStream(
             self._client.top_stream(message, lines, max_octets=max_octets, progress=progress)
         )
@@ -438,7 +438,7 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Batch[Message]:
-        """Get each of ``messages`` whole; ``progress`` is told of each as it comes.
+        """Get each of ``messages`` whole; ``progress`` is called as each arrives.
 
         Raises ``LocalProtocolError`` for a single str.
         """
@@ -452,7 +452,7 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Batch[Message]:
-        """Get the top of each of ``messages``; ``progress`` is told of each as it comes."""
+        """Get the top of each of ``messages``; ``progress`` is called as each arrives."""
         return Batch(
             self._client.top_many(messages, lines, max_octets=max_octets, progress=progress)
         )
@@ -495,17 +495,17 @@ class MessageStream:
 
     @property
     def octets(self) -> int:
-        """How many octets have been handed out."""
+        """How many octets have been returned."""
         return self._stream.octets
 
     @property
     def expected(self) -> int | None:
-        """How many octets the server said there would be, or ``None``. A hint."""
+        """The size that the server announced, in octets, or ``None``. A hint."""
         return self._stream.expected
 
     @property
     def complete(self) -> bool:
-        """True after the end has come."""
+        """True after the end has arrived."""
         return self._stream.complete
 
     def __exit__(
@@ -517,26 +517,26 @@ class MessageStream:
         run(self._stream.__aexit__(kind, error, traceback))
 
     def read(self) -> Message:
-        """Return the octets that have not been handed out yet, collected in memory.
+        """Return the remaining octets, collected in memory.
 
-        That is 1 GiB at most, if the stream was opened without ``max_octets``. Raises what taking
-        the next octets raises.
+        The limit is 1 GiB if the stream was opened without ``max_octets``. Raises what iterating
+        raises.
         """
         return run(self._stream.read())
 
     def save(self, file: SupportsWrite) -> int:
-        """Write the octets that have not been handed out yet to a file object, as they come.
+        """Write the remaining octets to a file object, as they arrive.
 
-        Returns how many octets that were. Raises what taking the next octets raises, and what
-        ``file`` raises.
+        Returns how many octets were written. Raises what iterating raises, and what ``file``
+        raises.
         """
         return run(self._stream.save(file))
 
     def skip(self) -> None:
-        """Read on to the end, keeping nothing, so that the client can go on.
+        """Discard the rest, so that the client can go on.
 
-        Nothing of it is counted or told to ``progress``. Raises what taking the next octets
-        raises, but not ``LimitError``.
+        It is not counted or reported to ``progress``. Raises what iterating raises, except for
+        ``LimitError``.
         """
         run(self._stream.skip())
 
@@ -593,9 +593,9 @@ class Batch(Generic[R_co]):
         run(self._batch.__aexit__(kind, error, traceback))
 
     def close(self) -> None:
-        """Send nothing more and skip the answers on their way, so that the client can go on.
+        """Send nothing more and skip the outstanding answers, so that the client can go on.
 
-        Nothing of them is kept, counted or told to ``progress``. Raises whatever ends a
-        connection, and ``BusyError`` while another task waits for a result.
+        They are not kept, counted or reported to ``progress``. Raises whatever ends a connection,
+        and ``BusyError`` while another task waits for a result.
         """
         run(self._batch.aclose())

@@ -1,4 +1,4 @@
-"""Every way to log in: what drives a ``sasl.Login`` on the session's stream."""
+"""All ways to log in, which drive a ``sasl.Login`` over the session's stream."""
 
 from __future__ import annotations
 
@@ -35,18 +35,17 @@ class AuthenticatingSession(Session):
     ) -> LoginResult:
         """Log in in the best way that the server offers, then ask the capabilities again.
 
-        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5,
-        then PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are
-        taken under TLS only. ``mechanisms`` names what may be used instead, in order of
-        preference: SASL mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS
-        (RFC 1939 section 7), ``"APOP"``. A single name is used whether the server announces it
-        or not. With ``initial_response=False`` AUTH waits for the server to ask, as some servers
-        want it.
+        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5, then
+        PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are used
+        under TLS only. ``mechanisms`` names what may be used instead, in order of preference: SASL
+        mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7),
+        ``"APOP"``. A single name is used whether the server announces it or not. With
+        ``initial_response=False`` AUTH waits for the server to ask, as some servers want it.
 
         After a refusal without a response code the next one is tried, but a weaker one only if
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
         with the connection's next one. A mechanism that cannot carry the name or the password is
-        passed over.
+        skipped.
 
         Raises ``AuthenticationError``, its subclass where the server says why;
         ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
@@ -82,7 +81,7 @@ class AuthenticatingSession(Session):
         return await self._log_in(Login.apop(user, password), user)
 
     async def rpop(self, user: str | bytes, remote_user: str | bytes | Secret) -> LoginResult:
-        """Log in with USER and RPOP, where the host is trusted (RFC 1460). Obsolete."""
+        """Log in with USER and RPOP, from a host that the server trusts (RFC 1460). Obsolete."""
         remote_user = Secret(remote_user)
         return await self._log_in(Login.rpop(user, remote_user), user)
 
@@ -97,12 +96,11 @@ class AuthenticatingSession(Session):
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
         ``token`` is the token, or a function that returns it, which on the async adapters may be
-        async: it is called once more if the server refuses the first one, as an expired one,
-        unless a response code gives another reason.
-        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
-        server announces that, else XOAUTH2, announced or not. Office 365 wants
-        ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError`` holds what the
-        server said in JSON.
+        async: it is called once more if the server refuses the first one, as an expired one, unless
+        a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``;
+        without it OAUTHBEARER where the server announces that, else XOAUTH2, announced or not.
+        Office 365 wants ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError``
+        holds the server's explanation in JSON.
         """
         get_token = None
         if callable(token):
@@ -125,11 +123,11 @@ class AuthenticatingSession(Session):
     ) -> LoginResult:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
-        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same
-        members. Its initial response goes with AUTH if it fits into 255 octets and
-        ``initial_response`` allows it. Whatever the mechanism raises cancels the exchange, and
-        the session goes on, but for ``ServerVerificationError``. If it is a ``SaslError``, and the
-        server answers the cancelling with a response code, that decides what is raised, with the
+        ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
+        Its initial response goes with AUTH if it fits into 255 octets and ``initial_response``
+        allows it. An exception from the mechanism cancels the exchange, and the session goes on,
+        except after ``ServerVerificationError``. If it is a ``SaslError``, and the server answers
+        the cancellation with a response code, that code decides which exception is raised, with the
         ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         login = Login.authenticate(
@@ -141,7 +139,7 @@ class AuthenticatingSession(Session):
 
     @property
     def _questions(self) -> tuple[Command[Any], ...]:
-        # CAPA has been asked by now; if it is not known what the server can do, it was refused.
+        # CAPA has been sent by now; if the capabilities are not known, it was refused.
         return (AuthList(),) if self._options.capabilities else ()
 
     async def _log_in(
@@ -156,7 +154,8 @@ class AuthenticatingSession(Session):
                 event = await self._ask(command)
                 command = self._step(login, login.feed, event, self._engine)
             else:
-                # Without a command, a login that goes on wants a token; only oauth() begins such.
+                # A login that goes on without a command needs a token, which happens only in
+                # oauth().
                 token = await _resolved(cast(_GetToken, get_token))
                 command = self._step(login, login.token, token)
         self._exchange.login_failure = None
@@ -174,11 +173,11 @@ class AuthenticatingSession(Session):
             raise
         finally:
             if login.failure is not None:
-                # Some servers close the connection next, and then this is why.
+                # If the server closes the connection next, as some do, this is the reason.
                 self._exchange.login_failure = login.failure
 
     async def _ask(self, command: Command[Any]) -> ClientEvent:
-        # Each answer is a turn of its own. In between the engine takes nothing but the next one.
+        # Each answer is a turn of its own. In between, the engine accepts only the next one.
         with Turn(self._exchange) as exchange:
             # Servers wait after a wrong password.
             slow = command.secret or isinstance(command, AuthCancel)
@@ -187,5 +186,5 @@ class AuthenticatingSession(Session):
 
 async def _resolved(get_token: _GetToken) -> Secret:
     token = get_token()
-    # The one place where the session awaits something that is not its stream.
+    # This is the only place where the session awaits something other than its stream.
     return Secret(await token if isinstance(token, Awaitable) else token)

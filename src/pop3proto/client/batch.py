@@ -1,4 +1,4 @@
-"""Many commands, sent ahead of their answers if the server can take that."""
+"""Many commands, sent ahead of their answers if the server supports it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ __all__ = ["AsyncBatch"]
 
 R_co = TypeVar("R_co", covariant=True)
 
-# Octets of commands that may be unanswered: some three thousand RETRs. With a hundred, a distant
-# server would be idle most of the time, and a maildrop take ten times as long. They have to be
-# fewer than a stream takes without waiting, or both ends could wait for each other to read.
+# Octets of commands that may be unanswered: about three thousand RETRs. With a hundred, a distant
+# server would be idle most of the time, and a maildrop would take ten times as long. The number has
+# to be below the octets that a stream accepts without waiting, or both ends could wait for each
+# other to read.
 WINDOW_OCTETS = 32 * 1024
 # Replies that may be outstanding, for commands that are shorter than RETR with its number.
 WINDOW_REPLIES = 4096
-# Octets of messages that may be outstanding, as far as LIST has told their sizes: a caller who
-# leaves early has to read them to the end. Half of it, which is on its way when more is asked for,
-# keeps a line of 1 Gbit/s busy over a round trip of 50 ms; mail of 4 KiB never reaches it.
+# Octets of messages that may be outstanding, as far as LIST has given their sizes: a caller who
+# leaves early has to read them to the end. Half of it, which is under way when more is requested,
+# keeps a line of 1 Gbit/s busy over a round trip of 50 ms; mail of 4 KiB never reaches the limit.
 WINDOW_EXPECTED = 16 * 1024 * 1024
-# So that one number keeps all three, a command counts for at least this many octets, and for one
-# octet for each so many of its message.
+# To keep all three limits with one number, a command counts as at least this many octets, and as
+# one octet for each this many octets of its message.
 _LEAST = WINDOW_OCTETS // WINDOW_REPLIES
 _MESSAGE_OCTETS = WINDOW_EXPECTED // WINDOW_OCTETS
 # Looked up once: see the engine.
@@ -39,9 +40,9 @@ _OPEN = Stage.OPEN
 
 
 class AsyncBatch(Generic[R_co]):
-    """Runs commands one after the other and gives their results, in their order.
+    """Runs commands one after the other and yields their results, in order.
 
-    Nothing is sent before the first result is asked for::
+    Nothing is sent before the first result is requested::
 
         async with client.retr_many(range(1, 101)) as batch:
             async for message in batch:
@@ -55,11 +56,11 @@ class AsyncBatch(Generic[R_co]):
     a slow caller holds back the server. Until the last result is taken the client can do nothing
     else; the iterable is read one command ahead, so that the last one is known to be the last.
 
-    Leaving the ``async with`` earlier sends nothing more and skips the answers on their way; the
-    commands that were sent ahead are carried out all the same. Leaving it by an exception closes
-    the connection, if there are such answers. A ``break`` out of a loop without ``async with``
-    leaves the batch open: every call but ``quit()`` raises ``BusyError`` until it is closed or
-    read to the end.
+    Leaving the ``async with`` earlier sends nothing more and skips the outstanding answers; the
+    server still executes the commands that were sent ahead. Leaving it by an exception closes the
+    connection, if there are such answers. A ``break`` out of a loop without ``async with`` leaves
+    the batch open: every call but ``quit()`` raises ``BusyError`` until it is closed or read to the
+    end.
     """
 
     def __init__(
@@ -78,12 +79,12 @@ class AsyncBatch(Generic[R_co]):
         self._window = WINDOW_OCTETS if pipelining else 1
         self._text = Text(max_octets, progress)
         self._expected = expected
-        # The unanswered commands, each with its share of the window and the octets that LIST has
-        # told of it. The engine knows them too, but hands out a copy, which would take time in the
+        # The unanswered commands, each with its share of the window and its octets according to
+        # LIST. The engine knows the commands too, but returns a copy, which would take time in the
         # square of the window.
         self._sent: deque[tuple[Command[R_co], int, int | None]] = deque()
         self._unanswered = 0
-        # Known one ahead, so that the last result is known to be the last.
+        # Read one ahead, so that the last result is known to be the last.
         self._waiting: Command[R_co] | None = None
         # Raised after the answers to the commands before it.
         self._error: Exception | None = None
@@ -100,7 +101,7 @@ class AsyncBatch(Generic[R_co]):
         if error is None and not self._exchange.closed:
             await self.aclose()
         else:
-            # If no answer is on its way, the error does not concern the connection.
+            # If no answer is outstanding, the error does not affect the connection.
             self._turn.end(error if self._sent else None)
 
     def __aiter__(self) -> Self:
@@ -123,7 +124,7 @@ class AsyncBatch(Generic[R_co]):
     def outcomes(self) -> AsyncIterator[R_co | CommandError]:
         """Iterate over the results and, for commands that the server refused, ``CommandError``.
 
-        ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, but
+        ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, except
         for those.
         """
         return _Outcomes(self._next_item)
@@ -149,9 +150,10 @@ class AsyncBatch(Generic[R_co]):
         raise StopAsyncIteration
 
     def _item_at_hand(self) -> R_co | CommandError | None:
-        """Return what ``_next_item()`` does if that needs no stream, or ``None``; raise the same.
+        """Return what ``_next_item()`` returns if that needs no stream, or ``None``; raise the
+        same.
 
-        Nearly every result of small messages is at hand, and nothing has to be awaited for it.
+        Nearly all results of small messages have already arrived, and need no awaiting.
         """
         if self._turn.stage is not _OPEN or not self._sent or self._wants_more():
             return None
@@ -165,10 +167,10 @@ class AsyncBatch(Generic[R_co]):
         return item
 
     async def aclose(self) -> None:
-        """Send nothing more and skip the answers on their way, so that the client can go on.
+        """Send nothing more and skip the outstanding answers, so that the client can go on.
 
-        Nothing of them is kept, counted or told to ``progress``. Raises whatever ends a
-        connection, and ``BusyError`` while another task waits for a result.
+        They are not kept, counted or reported to ``progress``. Raises whatever ends a connection,
+        and ``BusyError`` while another task waits for a result.
         """
         if self._turn.begun:
             with self._turn as exchange:
@@ -202,7 +204,7 @@ class AsyncBatch(Generic[R_co]):
         return item
 
     def _take(self, event: Any) -> R_co | CommandError | None:
-        """Return the result that begins with ``event``, or goes on with it, if it is at hand."""
+        """Return the result that begins or goes on with ``event``, if it has arrived completely."""
         exchange, text = self._exchange, self._text
         while event is not _NEED_DATA:
             if type(event) is MessageData:
@@ -228,7 +230,7 @@ class AsyncBatch(Generic[R_co]):
                 check(command)
                 line = send(command)
             except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
-                # First come the answers to what was sent before; then the caller learns of it.
+                # The answers to earlier commands come first; then the caller learns of it.
                 self._waiting, self._error = None, error
                 break
             lines.append(line)
@@ -248,7 +250,7 @@ class AsyncBatch(Generic[R_co]):
             try:
                 await self._exchange.send(b"".join(lines), first)
             except ConnectionLostError as error:
-                # First come the answers that the peer has sent before it went away.
+                # The answers that the peer sent before it went away come first.
                 self._waiting, self._error = None, error
 
     def _pull(self) -> Command[R_co] | None:

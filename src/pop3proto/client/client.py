@@ -44,14 +44,14 @@ class AsyncClient(AuthenticatingSession):
     ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
     deleted: only ``quit()`` does that, which leaving ``async with`` without an error calls.
 
-    Messages are numbered from 1 within a session. Where a method says "any", text is taken
+    Messages are numbered from 1 within a session. If a method says "any", it also accepts text
     instead of a number, for servers that know other names.
     """
 
     __slots__ = ()
 
     async def capa(self) -> Capabilities:
-        """Ask what the server can do (RFC 2449 section 5)."""
+        """Ask for the server's capabilities (RFC 2449 section 5)."""
         return (await self.call(Capa())).capabilities
 
     async def utf8(self) -> Ok:
@@ -67,7 +67,7 @@ class AsyncClient(AuthenticatingSession):
         return (await self.call(Lang())).languages
 
     async def stat(self) -> StatReply:
-        """Return how many messages there are, and their octets together (RFC 1939 section 5)."""
+        """Return the number of messages and their total octets (RFC 1939 section 5)."""
         return await self.call(Stat())
 
     @overload
@@ -94,10 +94,10 @@ class AsyncClient(AuthenticatingSession):
     async def numbers(self) -> Sequence[int]:
         """Return the numbers of all messages, which can have gaps after ``dele()``: STAT and LIST.
 
-        After it ``progress`` and batches know the sizes.
+        After this, ``progress`` and batches know the sizes.
         """
         if (await self.stat()).count == 0:
-            # Some servers refuse LIST when there is nothing to list.
+            # Some servers refuse LIST if there is nothing to list.
             return ()
         return (await self.list()).numbers
 
@@ -105,8 +105,8 @@ class AsyncClient(AuthenticatingSession):
         """Return number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
-        announced and refused all the same, or refused with a response code: a failure of the
-        moment does not mean that the server has no UIDL.
+        refused although it is announced, or is refused with a response code: a temporary failure
+        does not mean that the server has no UIDL.
         """
         if (await self.stat()).count == 0:
             return Listings()
@@ -153,7 +153,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """Return a message (any) as it comes, in bounded memory and without a limit of its own."""
+        """Return a message (any) as it arrives, in bounded memory, and of any length by default."""
         return self.stream(Retr(message), max_octets=max_octets, progress=progress)
 
     def top_stream(
@@ -164,7 +164,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """Return the answer to TOP as it comes; see ``top()`` and ``retr_stream()``."""
+        """Return the answer to TOP as it arrives; see ``top()`` and ``retr_stream()``."""
         return self.stream(Top(message, lines), max_octets=max_octets, progress=progress)
 
     async def save(
@@ -212,7 +212,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[Message]:
-        """Get each of ``messages`` whole; ``progress`` is told of each as it comes.
+        """Get each of ``messages`` whole; ``progress`` is called as each arrives.
 
         Raises ``LocalProtocolError`` for a single str.
         """
@@ -226,7 +226,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[Message]:
-        """Get the top of each of ``messages``; ``progress`` is told of each as it comes."""
+        """Get the top of each of ``messages``; ``progress`` is called as each arrives."""
         commands = (Top(message, lines) for message in _several(messages))
         return self.batch(commands, max_octets=max_octets, progress=progress)
 
@@ -237,6 +237,6 @@ class AsyncClient(AuthenticatingSession):
 
 def _several(messages: Iterable[int | str]) -> Iterable[int | str]:
     if isinstance(messages, str | bytes):
-        # Its letters would be taken for messages.
+        # Its letters would be mistaken for messages.
         raise LocalProtocolError(f"messages are an iterable, not a {type(messages).__name__}")
     return messages

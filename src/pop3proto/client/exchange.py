@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 __all__ = ["Exchange"]
 
 # A body makes progress while this many octets arrive within the deadline: otherwise a server that
-# sends an octet now and then could hold a client without end.
+# sends an octet now and then could hold a client forever.
 _PROGRESS = 1024
-# Deviations are kept for the user to look at. The first thousand, and the first of each fault, tell
-# all about a server that deviates in every reply.
+# Deviations are kept for the user to look at. The first thousand, and the first of each fault, say
+# everything about a server that deviates in every reply.
 _KEPT_DEVIATIONS = 1000
 
 
 class Exchange:
     """Drives a ``ClientConnection`` over a ``Stream``, for one ``Turn`` after the other.
 
-    A turn that ends with anything but a refused command closes the stream for good, because nobody
-    knows any more which answer belongs to which command.
+    A turn that ends with any error except a refused command closes the stream for good, because
+    nobody can know any longer which answer belongs to which command.
     """
 
     # Thousands of sessions can be open in one process: see the benchmarks.
@@ -92,8 +92,8 @@ class Exchange:
         self._use(stream)
         self._cause_of_death: BaseException | None = None
         self.closed: bool = False
-        # How many seconds the peer has been waited for since the last sign of progress, and how
-        # many octets have come since. The caller's own time between two receives does not count.
+        # The seconds of waiting for the peer since the last progress, and the octets that have
+        # arrived since then. The caller's own time between two receives does not count.
         self._waited = 0.0
         self._octets = 0
 
@@ -118,7 +118,7 @@ class Exchange:
     def _in_step(self, error: BaseException) -> bool:
         """Return True if client and server still agree on what comes next, in spite of ``error``.
 
-        Its type alone does not tell: the caller's own code raises refusals too, such as one of
+        Its type alone does not say: the caller's own code raises refusals too, such as one of
         another command in the middle of a batch.
         """
         in_step = isinstance(error, CommandError | LocalProtocolError) and error.session_usable
@@ -141,17 +141,18 @@ class Exchange:
             )
 
     async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
-        """Send ``command`` and return the first event of its answer, awaited as ``phase``."""
+        """Send ``command`` and return the first event of its answer; ``phase`` names the
+        deadline."""
         await self.send(self.engine.send(command), command)
         return await self.next_event(phase, command)
 
     async def send(self, data: bytes, command: Command[Any]) -> None:
-        """Hand ``data``, which begins with ``command``, to the stream."""
+        """Send ``data``, which begins with ``command``, over the stream."""
         seconds = self.timeouts.reply
         try:
             await self._stream.send(data, seconds)
         except BaseException as error:
-            # This frame and those below hold what was sent, which can be a password.
+            # This frame and those below hold the data, which can contain a password.
             del data
             if isinstance(error, OSError) or command.secret:
                 error.__traceback__ = None
@@ -160,10 +161,10 @@ class Exchange:
             raise
 
     async def next_event(self, phase: str, command: Command[Any] | None) -> ClientEvent:
-        """Return the next event that is no deviation.
+        """Return the next event that is not a deviation.
 
-        ``phase`` names the timeout until it is complete; within a body it is that of the body, in
-        which 1,024 octets have to come.
+        ``phase`` names the timeout until it is complete. Within a body, the timeout is that of the
+        body, during which 1,024 octets have to arrive.
         """
         engine = self.engine
         if engine.in_body:
@@ -173,7 +174,7 @@ class Exchange:
             self._octets = 0
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
             if phase != "body" and engine.in_body:
-                # The status line is there; the rest may take its time, but not stand still.
+                # The status line is here; the rest may take its time, but has to make progress.
                 phase = "body"
                 self._restart()
             await self._receive(phase, command)
@@ -188,7 +189,7 @@ class Exchange:
                 self._keep(event)
                 event = self.engine.next_event()
         except ConnectionLostError as error:
-            # A server may hang up after a failed login: then that is the reason.
+            # If a server hangs up after a failed login, the failure is the reason.
             if self.login_failure is None:
                 raise
             raise error from self.login_failure
@@ -200,7 +201,7 @@ class Exchange:
 
     def _keep(self, deviation: Deviation) -> None:
         if len(self.deviations) >= _KEPT_DEVIATIONS:
-            # Only what is new still gets in, so that the server's profile is complete.
+            # Only new faults are still kept, so that the server's profile is complete.
             if not self._known_faults:
                 self._known_faults = frozenset(kept.fault for kept in self.deviations)
             if deviation.fault in self._known_faults:
@@ -238,10 +239,10 @@ class Exchange:
     ) -> Pop3Error:
         """Return what an error of the stream means to the session."""
         fate = self.engine.fate_of_deletions
-        # The kernel's own ETIMEDOUT is a TimeoutError too, but not a deadline of ours.
+        # The kernel's own ETIMEDOUT is a TimeoutError too, but not one of our deadlines.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
             return DeadlineError(
-                f"nothing came for {seconds:g} s ({phase}){fate}",
+                f"nothing arrived for {seconds:g} s ({phase}){fate}",
                 command=command,
                 phase=phase,
                 seconds=seconds,
@@ -252,7 +253,7 @@ class Exchange:
         )
 
     async def start_tls(self, context: SSLContext, server_hostname: str | None) -> None:
-        """Put TLS on the stream; the engine is told by the caller. Raises ``TlsError``."""
+        """Start TLS on the stream; the caller tells the engine. Raises ``TlsError``."""
         # Imported here so that a session without TLS does not load OpenSSL.
         from .tls import TlsStream
 
@@ -281,7 +282,7 @@ class Exchange:
         try:
             await self._stream.aclose()
         except OSError:
-            # The connection is gone already: no more was wanted.
+            # The connection is gone already, as it should be.
             self._stream.abort()
         except BaseException:
             self._stream.abort()

@@ -1,4 +1,4 @@
-"""Files that appear when they are complete, and files that take octets piece by piece."""
+"""Files that appear only when they are complete, and files that accept octets piece by piece."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def replacing(
     durable: bool = False,
     mode: int = 0o666,
 ) -> Generator[IO[bytes]]:
-    """Open a file beside ``path`` that takes its place in the end, or is removed after an error.
+    """Open a file next to ``path`` that replaces it at the end, or is removed after an error.
 
     It has the permissions of the file that it replaces, or else, as with ``open()``, those of
-    ``mode`` that the umask leaves. ``durable`` waits until its octets are on the disk, and not in
-    memory alone.
+    ``mode`` that the umask leaves. ``durable`` waits until its octets are on the disk, and not only
+    in memory.
     """
     target = Path(os.fsdecode(path))
-    # In the same folder, so that taking its place is one step that cannot fail halfway.
+    # In the same folder, so that replacing is one step that cannot fail halfway.
     beside = target.parent / f"{target.name}.{token_hex(4)}"
     kept = _permissions(target)
 
@@ -66,14 +66,14 @@ def _permissions(path: Path) -> int | None:
 
 
 def write_all(file: SupportsWrite, data: bytes) -> None:
-    """Write ``data`` to a file that may take it piece by piece, as files without a buffer do."""
+    """Write ``data`` to a file that may accept it piece by piece, as unbuffered files do."""
     while data:
         taken = file.write(data)
         if taken is None and isinstance(file, RawIOBase):
-            raise BlockingIOError(EAGAIN, "the file takes nothing without waiting")
-        # Not everything that can be written to says how much it has taken.
+            raise BlockingIOError(EAGAIN, "the file accepts nothing without blocking")
+        # Not every file-like object says how much it has accepted.
         if type(taken) is not int or taken >= len(data):
             return
         if taken <= 0:
-            raise OSError("the file takes no more octets")
+            raise OSError("the file accepts no more octets")
         data = data[taken:]

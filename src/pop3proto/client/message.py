@@ -24,31 +24,31 @@ __all__ = ["AsyncMessageStream", "SupportsWrite"]
 
 
 class SupportsWrite(Protocol):
-    """Anything that takes octets, such as a file open for binary writing."""
+    """Anything that accepts octets, such as a file open for binary writing."""
 
     def write(self, data: bytes, /) -> object:
         """Take the next octets.
 
-        An ``int`` that is returned says how many were taken, as with the files of ``io``: it is
-        called again with the rest.
+        If it returns an ``int``, as files of ``io`` do, that is the number of octets accepted, and
+        it is called again with the rest.
         """
         ...
 
 
 class AsyncMessageStream:
-    """A dot-terminated text, octets as they come (RETR, TOP, and extensions of that shape).
+    """A dot-terminated text, as it arrives (RETR, TOP, and extensions with such an answer).
 
-    Nothing is sent before the first octet is asked for::
+    Nothing is sent before the first octet is requested::
 
         async with client.retr_stream(1) as message:
             async for chunk in message:
                 file.write(chunk)
 
-    The pieces are ``bytes`` of any length but none, with CRLF line ends and dot-stuffing undone.
-    Until the last of them has come the client can do nothing else. Leaving the ``async with``
+    The pieces are ``bytes`` of any length above 0, with CRLF line ends and dot-stuffing undone.
+    Until the last of them has arrived, the client can do nothing else. Leaving the ``async with``
     earlier skips the rest; leaving it by an exception closes the connection. A ``break`` out of a
-    loop without ``async with`` leaves the text open: every call but ``quit()`` raises
-    ``BusyError`` until it is skipped or read to the end.
+    loop without ``async with`` leaves the text open: every call but ``quit()`` raises ``BusyError``
+    until it is skipped or read to the end.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class AsyncMessageStream:
         self.text: str = ""
         """The text of the server's status line."""
         self.octets: int = 0
-        """How many octets have been handed out."""
+        """How many octets have been returned."""
         self.expected: int | None = expected
-        """How many octets the server said there would be, or ``None``. A hint."""
+        """The size that the server announced, in octets, or ``None``. A hint."""
         self.complete: bool = False
-        """True after the end has come."""
+        """True after the end has arrived."""
         self._exchange = exchange
         self._max_octets = max_octets
         self._progress = progress
@@ -127,10 +127,10 @@ class AsyncMessageStream:
             self.expected = announced_octets(self.text)
 
     async def read(self) -> Message:
-        """Return the octets that have not been handed out yet, collected in memory.
+        """Return the remaining octets, collected in memory.
 
-        That is 1 GiB at most, if the stream was opened without ``max_octets``. Raises what taking
-        the next octets raises.
+        The limit is 1 GiB if the stream was opened without ``max_octets``. Raises what iterating
+        raises.
         """
         if self._max_octets is None:
             self._max_octets = self.octets + MAX_COLLECTED_OCTETS
@@ -140,10 +140,10 @@ class AsyncMessageStream:
         return Message(self.command, content.getvalue(), self.text)
 
     async def save(self, file: SupportsWrite) -> int:
-        """Write the octets that have not been handed out yet to a file object, as they come.
+        """Write the remaining octets to a file object, as they arrive.
 
-        Returns how many octets that were. Raises what taking the next octets raises, and what
-        ``file`` raises.
+        Returns how many octets were written. Raises what iterating raises, and what ``file``
+        raises.
         """
         from .files import write_all
 
@@ -153,10 +153,10 @@ class AsyncMessageStream:
         return self.octets - before
 
     async def skip(self) -> None:
-        """Read on to the end, keeping nothing, so that the client can go on.
+        """Discard the rest, so that the client can go on.
 
-        Nothing of it is counted or told to ``progress``. Raises what taking the next octets
-        raises, but not ``LimitError``.
+        It is not counted or reported to ``progress``. Raises what iterating raises, except for
+        ``LimitError``.
         """
         if self._turn.begun:
             with self._turn as exchange:

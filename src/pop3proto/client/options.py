@@ -1,4 +1,4 @@
-"""The terms of a connection: how it is secured, and how long each phase may take."""
+"""The options of a connection: how it is secured, and how long each phase may take."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ _POP3S_PORT = 995
 def require(name: str, given: object, kind: type | tuple[type, ...], description: str) -> None:
     """Raise ``LocalProtocolError``, which names the argument, unless ``given`` is a ``kind``.
 
-    The message shows the type of what was given, and nothing of it: it may be a password in the
-    wrong place.
+    The message shows only the type of ``given``, because it may be a password in the wrong place.
     """
-    # A bool is an int, but never a number that somebody meant.
+    # A bool is an int, but never an intended number.
     if not isinstance(given, kind) or (kind is not bool and isinstance(given, bool)):
         raise LocalProtocolError(f"{name} is {description}, not {type(given).__name__}")
 
@@ -46,16 +45,16 @@ class Security(Enum):
     TLS = "tls"
     """TLS from the first octet, port 995 (RFC 8314 section 3)."""
     STLS = "stls"
-    """Begin in the clear, port 110, and demand STLS before anything else (RFC 2595 section 4)."""
+    """Begin in the clear, port 110, and require STLS before anything else (RFC 2595 section 4)."""
     PLAINTEXT = "plaintext"
-    """No TLS. Logins that show the password have to be allowed one by one."""
+    """No TLS. Logins that show the password need ``allow_plaintext_auth``."""
 
     @classmethod
     def of(cls, wanted: object) -> Security:
-        """Return ``wanted``, or the one of that name: ``"tls"``, ``"stls"`` or ``"plaintext"``.
+        """Return ``wanted``, or the member of that name: ``"tls"``, ``"stls"`` or ``"plaintext"``.
 
-        Capitals do not matter. Raises ``LocalProtocolError`` for anything else: a mode that is not
-        understood must never mean no TLS.
+        Case does not matter. Raises ``LocalProtocolError`` for anything else: an unknown mode must
+        never mean no TLS.
         """
         try:
             return cls(wanted.lower() if isinstance(wanted, str) else wanted)
@@ -72,19 +71,19 @@ class Security(Enum):
 
 
 SecurityName: TypeAlias = Literal["tls", "stls", "plaintext"]
-"""The text that may stand for a member of ``Security``."""
+"""The names of the members of ``Security``, as text."""
 
 
 @value(kw_only=True)
 class Timeouts:
     """How many seconds each phase may take; ``None`` is no limit.
 
-    A phase that takes longer ends in ``DeadlineError``, which gives its name as it is here, and
-    the connection is closed. Raises ``LocalProtocolError`` for a number that is not positive.
+    A phase that takes longer raises ``DeadlineError`` with the name of the phase, and the
+    connection is closed. Raises ``LocalProtocolError`` for a number that is not positive.
     """
 
     connect: float | None = 30.0
-    """Until the connection is made, over all addresses of the host."""
+    """Until the connection is made; all addresses of the host together."""
     tls: float | None = 30.0
     """Until the TLS handshake is done."""
     greeting: float | None = 60.0
@@ -94,8 +93,8 @@ class Timeouts:
     login: float | None = 120.0
     """The same for an answer to a login: after a wrong password servers wait for many seconds."""
     body: float | None = 60.0
-    """Within a body, until 1,024 octets more, or its end, have arrived. Under TLS nothing shows
-    before a record is complete, which holds 16 KiB at most."""
+    """Within a body, until another 1,024 octets, or its end, have arrived. Under TLS nothing shows
+    before a record is complete, which holds at most 16 KiB."""
     quit: float | None = 10.0
     """Until QUIT is answered."""
 
@@ -105,13 +104,13 @@ class Timeouts:
             if seconds is None:
                 continue
             require(f"timeout {name}", seconds, (int, float), "a number of seconds, or None")
-            # Written like this, so that it takes NaN, too.
+            # Written like this to refuse NaN, too.
             if not seconds > 0:
                 raise LocalProtocolError(f"timeout {name} must be positive, not {seconds!r}")
 
     @classmethod
     def of(cls, timeout: float | Timeouts) -> Timeouts:
-        """Return ``timeout``, or if it is a number, as many seconds for every phase.
+        """Return ``timeout``; if it is a number, this many seconds for every phase.
 
         Raises ``LocalProtocolError`` for anything else.
         """
@@ -123,7 +122,7 @@ class Timeouts:
 
 @value(kw_only=True)
 class ClientOptions:
-    """What a client does after connecting; every adapter's ``connect()`` takes the same.
+    """Options of a client; every adapter's ``connect()`` takes the same.
 
     Raises ``LocalProtocolError``, which names the argument, for a value of another type.
     """
@@ -143,7 +142,7 @@ class ClientOptions:
     utf8: bool = False
     """Whether to send UTF8 before the login if the server announces it (RFC 6856)."""
     recorder: Recorder | None = None
-    """A recorder that is shown everything that passes; it takes secrets out."""
+    """A recorder of everything that passes; it removes secrets."""
 
     def __post_init__(self) -> None:
         require("timeouts", self.timeouts, Timeouts, "a Timeouts")

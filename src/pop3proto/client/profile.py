@@ -1,4 +1,4 @@
-"""The faults that a server is known for, to be kept from one session to the next."""
+"""The known faults of a server, to remember from one session to the next."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..model.value import value
 
 @value
 class ServerProfile:
-    """The faults that a server is known for: what its sessions have shown, to be kept as JSON.
+    """The known faults of a server: those that its sessions have shown. It can be stored as JSON.
 
-    One session shows what it happened to meet: ``one | other`` is what two of them have.
+    One session shows only some of them: ``one | other`` has those of both.
     """
 
     faults: frozenset[Fault] = frozenset()
     unknown: frozenset[str] = frozenset()
-    """Names of faults that a later release has written, and this one does not know."""
+    """Names of faults that a later release has stored, and that this one does not know."""
 
     @classmethod
     def of(cls, deviations: Iterable[Deviation]) -> ServerProfile:
-        """Return what these deviations tell about the server.
+        """Return the profile of a server with these deviations.
 
         Those of a client are enough: ``client.deviations`` does not keep every deviation of a long
         session, but the first one of each fault always.
@@ -31,7 +31,7 @@ class ServerProfile:
 
     @classmethod
     def from_json(cls, text: str) -> ServerProfile:
-        """Return what ``to_json()`` wrote, here or in a later release.
+        """Return the profile that ``to_json()`` stored, in this release or a later one.
 
         Raises ``ValueError`` if it is anything else.
         """
@@ -49,7 +49,7 @@ class ServerProfile:
                 raise ValueError("not the profile of a server")
 
     def __or__(self, other: ServerProfile) -> ServerProfile:
-        """Return what either of them tells."""
+        """Return the faults of both."""
         return ServerProfile(self.faults | other.faults, self.unknown | other.unknown)
 
     def to_json(self) -> str:

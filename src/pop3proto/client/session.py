@@ -1,7 +1,7 @@
 """A client's session: every flow that takes more than one step, written once for all runtimes.
 
-Nothing here awaits anything but the methods of a ``Stream`` and what is built from them, so that
-the blocking adapter can run the same coroutines without an event loop.
+This module only awaits the methods of a ``Stream``, and coroutines built from them, so that the
+blocking adapter can run the same coroutines without an event loop.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ class Session:
             recorder=options.recorder,
         )
         self._greeting = Greeting()
-        # The server's name, which some mechanisms prove the password for.
+        # The server's name, which some mechanisms include in their proof.
         self._host = host
-        # Who has logged in.
+        # The user who has logged in.
         self._user: str | None = None
-        # The sizes that LIST gave last, for progress.
+        # The sizes of the last LIST, for progress.
         self._listings: Listings | None = None
 
     @classmethod
@@ -97,11 +97,11 @@ class Session:
     ) -> Self:
         """Return a client over an open ``stream``, after TLS, the greeting, STLS, and CAPA.
 
-        ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname``
-        is the name that the server's certificate has to show. Without it TLS needs a context that
-        does not check the name. Raises ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
-        and whatever ends a connection; the stream is closed then. Raises ``LocalProtocolError``
-        for a wrong argument.
+        ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname`` is
+        the name that the server's certificate has to be valid for. Without it TLS needs a context
+        that does not check the name. Raises ``TlsError``, ``TlsUnavailableError``,
+        ``GreetingError``, and whatever ends a connection; the stream is closed then. Raises
+        ``LocalProtocolError`` for a wrong argument.
         """
         options = ClientOptions() if options is None else options
         require("options", options, ClientOptions, "a ClientOptions")
@@ -133,7 +133,7 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Send QUIT, or after an error close the connection, so that nothing gets deleted.
+        """Send QUIT, or after an error close the connection, so that nothing is deleted.
 
         Raises if messages were marked as deleted and the server did not confirm QUIT.
         """
@@ -204,7 +204,7 @@ class Session:
         """Run any command and return its typed reply.
 
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
-        comes, with the octets so far and the octets expected (a hint, or ``None``). Raises
+        arrives, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
         """
@@ -230,7 +230,7 @@ class Session:
         return error
 
     def _expected(self, command: Command[Any]) -> int | None:
-        """Return how many octets LIST promised of the message that ``command`` asks for."""
+        """Return the octets of the message that ``command`` asks for, according to LIST."""
         number = command.message if isinstance(command, Retr) else None
         if self._listings is None or not isinstance(number, int):
             return None
@@ -248,19 +248,21 @@ class Session:
         try:
             await self.call(Capa())
         except CommandError:
-            # An old server: its capabilities are not known, which is not the same as none.
+            # An old server: its capabilities are unknown, which is not the same as none.
             return
 
     async def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """Send STLS, shake hands (RFC 2595 section 4), then ask the capabilities again.
+        """Send STLS, perform the handshake (RFC 2595 section 4), then ask for the capabilities
+        again.
 
         STLS is sent even if the server does not announce it. The capabilities that the server has
         announced before are forgotten, and asked again unless ``ClientOptions.capabilities``
-        forbids it. The certificate has to show ``server_hostname``, or the name of ``connect()``.
-        Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the handshake fails,
-        ``StlsInjectionError``, and whatever ends a connection: it is closed after each of these.
+        forbids it. The certificate has to be valid for ``server_hostname``, or for the name given
+        to ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
+        handshake fails, ``StlsInjectionError``, and whatever ends a connection: it is closed after
+        each of these.
         """
         command, hostname = Stls(), server_hostname or self._host
         with Turn(self._exchange) as exchange:
@@ -282,7 +284,7 @@ class Session:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """Return the text that answers ``command``, as it comes.
+        """Return the text that answers ``command``, as it arrives.
 
         Raises ``LocalProtocolError`` for a command that is not answered by a text.
         """
@@ -305,8 +307,8 @@ class Session:
     ) -> AsyncBatch[R]:
         """Run many commands, each with a result of its own, ahead of their answers if possible.
 
-        Messages are collected one at a time, ``max_octets`` each at most; ``progress`` is called
-        as each of them comes, with its octets so far and its octets expected.
+        Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
+        as each of them arrives, with its octets so far and its octets expected.
         """
         offered = self.capabilities is not None and self.capabilities.pipelining
         return AsyncBatch(
@@ -321,9 +323,9 @@ class Session:
     async def quit(self) -> QuitResult:
         """Send QUIT, which makes the deletions, and close the connection in any case.
 
-        Nothing is raised if the server refuses, or does not answer in time, but the result tells
-        it: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a
-        stream or batch that was left open is skipped first.
+        Raises nothing if the server refuses, or does not answer in time, but the result says so:
+        the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a stream
+        or batch that was left open is skipped first.
         """
         turn = self._exchange.turn
         if turn is not None and turn.skip is not None and not self.closed:

@@ -1,4 +1,4 @@
-"""Running coroutines that never suspend: what the generated blocking client is built from."""
+"""Running coroutines that never suspend, for the generated blocking client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], str]:
-    """Return an access token as a secret, and a function that gives one as one that cannot wait.
+    """Return an access token as a secret; wrap a function that returns one, so that it cannot be
+    async.
 
     Raises ``LocalProtocolError`` for a function that is async: nothing here could run it.
     """
@@ -35,7 +36,7 @@ def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], st
     def checked() -> Any:
         found = get_token()
         if isinstance(found, Coroutine):
-            # It is never awaited, and need not complain of that.
+            # It is never awaited, and need not warn about that.
             found.close()
         if isinstance(found, Awaitable):
             raise LocalProtocolError("the blocking client cannot wait for an async function")

@@ -23,7 +23,7 @@ CHUNK = 64 * 1024
 """How many octets are received at once. From 128 KiB on, each receive gets new memory from the
 kernel, which takes as long as the data itself."""
 SEND_BUFFER = 64 * 1024
-"""How many octets a stream takes for sending before it may wait for the peer."""
+"""How many octets a stream accepts for sending before it may wait for the peer."""
 
 
 class Stream(Protocol):
@@ -36,10 +36,10 @@ class Stream(Protocol):
     """
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        """Take ``data`` for sending, within ``timeout`` seconds.
+        """Accept ``data`` for sending, within ``timeout`` seconds.
 
-        At least ``SEND_BUFFER`` octets have to be taken without waiting for the peer to read
-        them; ``receive()`` goes on sending them while it waits. Otherwise both ends of a
+        At least ``SEND_BUFFER`` octets have to be accepted without waiting for the peer to read
+        them; ``receive()`` continues to send them while it waits. Otherwise both ends of a
         pipelined session could wait for each other.
         """
         ...
@@ -52,7 +52,7 @@ class Stream(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close in an orderly way, without waiting for the peer. Closing twice is no error."""
+        """Close in an orderly way, without waiting for the peer. Closing twice is allowed."""
         ...
 
     def abort(self) -> None:

@@ -1,8 +1,8 @@
-"""TLS once for everybody: a state machine without I/O, and the stream that is built from it.
+"""TLS for all runtimes: a state machine without I/O, and a stream built from it.
 
-The octets go through ``ssl.MemoryBIO``, so that implicit TLS and STLS, sockets, proxies' tunnels
-and event loops of the caller's own are all the same to it. A session costs a tenth of the memory
-of asyncio's own TLS.
+The octets go through ``ssl.MemoryBIO``, so that it works in the same way for implicit TLS and STLS,
+sockets, tunnels of proxies, and event loops of your own. A session costs a tenth of the memory of
+asyncio's own TLS.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from .stream import Stream, time_left
 
 __all__ = ["TlsPipe", "TlsStream"]
 
-# The most that a record holds (RFC 8446 section 5.1), and so the most that one read gives. A larger
-# buffer has to be allocated and given back for each read, which takes a sixth of its time.
+# The most octets in a record (RFC 8446 section 5.1), and so the most that one read returns. A
+# larger buffer would be allocated and freed for each read, which takes a sixth of its time.
 _RECORD = 16 * 1024
 
 
@@ -37,7 +37,7 @@ class TlsPipe:
 
     After STLS, make it when the engine returns ``Signal.PAUSED`` (``StartTls`` on a server), and
     tell the engine ``tls_established()`` after the handshake. Raises ``TlsError`` if the context
-    checks the server's name and none is given, or one that no certificate can show.
+    checks the server's name, and no name is given, or one that cannot be in a certificate.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TlsPipe:
         server_side: bool = False,
     ) -> None:
         if not server_side and context.check_hostname and not server_hostname:
-            # SSLSocket refuses this; SSLObject would verify the certificate, and take any name.
+            # SSLSocket refuses this; SSLObject would verify the certificate, and accept any name.
             raise TlsError(
                 "the context checks the server's name, and no name was given",
                 hint="give server_hostname, or a context that does not check it",
@@ -58,7 +58,7 @@ class TlsPipe:
         self._peer = "client" if server_side else "server"
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        # An error that came after records which are good, and are read first.
+        # An error that came after good records, which are read first.
         self._postponed: TlsError | None = None
         try:
             self.ssl_object: ssl.SSLObject = context.wrap_bio(
@@ -86,8 +86,8 @@ class TlsPipe:
     def handshake(self) -> bool:
         """Go on with the handshake; return True when it is done, False if more has to arrive.
 
-        Raises ``TlsError``. Its message says if it is the peer's certificate that was refused, and
-        its ``__cause__`` is an ``ssl.SSLCertVerificationError`` then.
+        Raises ``TlsError``. Its message says if the peer's certificate was refused; then its
+        ``__cause__`` is an ``ssl.SSLCertVerificationError``.
         """
         try:
             self.ssl_object.do_handshake()
@@ -112,11 +112,11 @@ class TlsPipe:
         return self.data_to_send()
 
     def read(self) -> bytes | None:
-        """Return all that can be decrypted now, or None if more octets have to arrive.
+        """Return everything that can be decrypted now, or ``None`` if more octets have to arrive.
 
-        ``b""`` is the end, with and without close_notify: whether the stream may end there, the
-        engine decides, which never takes a part of a message for the whole. Raises ``TlsError``.
-        TLS 1.3 can have something to send after it (a key update).
+        ``b""`` is the end, with or without close_notify: the engine decides if the stream may end
+        there, and never mistakes part of a message for the whole. Raises ``TlsError``. TLS 1.3 can
+        have something to send after it (a key update).
         """
         if self._postponed is not None:
             raise self._postponed
@@ -132,25 +132,25 @@ class TlsPipe:
         return self._with_the_next(data) if self._incoming.pending else data
 
     def _with_the_next(self, data: bytes) -> bytes:
-        """Return ``data`` and the records that arrived with it: one read gives one record."""
+        """Return ``data`` and the records that arrived with it: one read returns one record."""
         read = self.ssl_object.read
         records = [data]
         try:
             while self._incoming.pending and (data := read(_RECORD)):
                 records.append(data)
         except ssl.SSLWantReadError:
-            # The last record has arrived in part; the next read says so again.
+            # The last record has not arrived completely; the next read will find that again.
             pass
         except ssl.SSLError as error:
-            # The records before it are good; it is raised after they have been read.
+            # The records before the error are good; it is raised after they have been read.
             self._postponed = TlsError(f"TLS broke: {error}")
             self._postponed.__cause__ = error
         return b"".join(records)
 
     def close(self) -> bytes:
-        """Return the octets that end TLS in an orderly way (close_notify), if it still can be."""
+        """Return the octets that end TLS in an orderly way (close_notify), if still possible."""
         with suppress(ssl.SSLError, ValueError):
-            # Writes our close_notify, then complains that the peer's is not there yet.
+            # This writes our close_notify, then complains that the peer's has not arrived yet.
             self.ssl_object.unwrap()
         return self.data_to_send()
 
@@ -173,7 +173,8 @@ class TlsStream:
             while not self._pipe.handshake():
                 await self._exchange(deadline)
         except TlsError:
-            # An alert tells the server why, if it still listens; the error itself counts.
+            # An alert tells the server the reason, if it still listens; the error itself is raised
+            # in any case.
             with suppress(OSError):
                 await self._flush(1.0)
             raise
@@ -196,8 +197,8 @@ class TlsStream:
     async def receive(self, timeout: float | None) -> bytes:
         """Receive and decrypt; see ``Stream``.
 
-        A record shows nothing before all of it has arrived, so ``timeout`` is for a whole record,
-        16 KiB at most.
+        A record can be read only after all of it has arrived, so ``timeout`` is for a whole record,
+        at most 16 KiB.
         """
         read = self._pipe.read
         data = read()
@@ -210,7 +211,7 @@ class TlsStream:
         return data
 
     async def aclose(self) -> None:
-        """Send close_notify if that is possible, and close the stream below."""
+        """Send close_notify if possible, and close the stream below."""
         closing = self._pipe.close()
         with suppress(OSError):
             if closing:

@@ -1,4 +1,4 @@
-"""A turn: the life cycle that a call, a stream and a batch have in common."""
+"""A turn: the common life cycle of a call, a stream and a batch."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ Progress: TypeAlias = Callable[[int, int | None], object]
 """Called with the octets so far and the octets expected, which are a hint or ``None``."""
 
 MAX_COLLECTED_OCTETS = 1024 * 1024 * 1024
-"""The most octets that a message may have which is collected in memory, unless the caller gives
-another number."""
+"""The most octets of a message that is collected in memory, unless the caller gives another
+limit."""
 
 # At most 19 digits: see the numbers of the core.
 _ANNOUNCED = re.compile(r"([0-9]{1,19}) octets\b", re.IGNORECASE | re.ASCII)
@@ -41,7 +41,7 @@ _ANNOUNCED = re.compile(r"([0-9]{1,19}) octets\b", re.IGNORECASE | re.ASCII)
 
 @unique
 class Stage(Enum):
-    """How far a turn has come."""
+    """The stage of a turn."""
 
     NEW = "nothing was sent"
     OPEN = "answers are on their way, and nobody waits for them"
@@ -54,11 +54,11 @@ _NEW, _OPEN, _WORKING, _ENDED = Stage
 
 
 class Turn:
-    """One use of the exchange, which it has to itself from its first step to its end.
+    """One use of the exchange, exclusive from its first step to its end.
 
     ``with turn as exchange:`` is one step. A call takes one, and ends with it. A stream or a batch
-    takes many: it has ``skip``, which takes what is left of its answers, and ends with ``end()``.
-    An error in a step ends either. The exchange decides then if the session can go on.
+    takes many: it has ``skip``, which reads the rest of its answers, and ends with ``end()``. An
+    error in a step ends a turn of either kind. The exchange decides then if the session can go on.
     """
 
     __slots__ = ("_command", "_exchange", "skip", "stage")
@@ -72,7 +72,7 @@ class Turn:
         self._exchange = exchange
         self._command = command
         self.skip: Callable[[], Awaitable[None]] | None = skip
-        """Reads what is left of the answers, so that the session can go on."""
+        """Reads the rest of the answers, so that the session can go on."""
         self.stage: Stage = _NEW
 
     def __enter__(self) -> Exchange:
@@ -87,7 +87,7 @@ class Turn:
             raise BusyError("another task waits for this answer", command=self._command)
         elif stage is _ENDED:
             # Part of a text must never look like all of it.
-            raise LocalProtocolError("the answer has not come to its end", command=self._command)
+            raise LocalProtocolError("the answer is not complete", command=self._command)
         self.stage = _WORKING
         return exchange
 
@@ -110,11 +110,11 @@ class Turn:
             self.stage = _OPEN
 
     def end(self, error: BaseException | None = None) -> None:
-        """Let others have the exchange, unless ``error`` has made it unusable."""
+        """Release the exchange, unless ``error`` has made it unusable."""
         if self.stage is _WORKING or self.stage is _OPEN:
             self._exchange.release(error)
         self.stage = _ENDED
-        # It is a method of the stream or batch, which is not to be kept in memory by a cycle.
+        # It is a method of the stream or batch, which a reference cycle would keep in memory.
         self.skip = None
 
     @property
@@ -124,7 +124,7 @@ class Turn:
 
 
 async def skip_answer(exchange: Exchange, command: Command[Any]) -> None:
-    """Read the answer to ``command`` to its end and keep nothing of it."""
+    """Read the answer to ``command`` to its end and discard it."""
     while True:
         event = exchange.event_at_hand()
         if event is Signal.NEED_DATA:
@@ -182,7 +182,7 @@ class Text:
         self._start: MessageStart | None = None
 
     def begin(self, start: MessageStart, expected: int | None) -> None:
-        """Start on the text that ``start`` opens, of probably that many octets."""
+        """Start on the text that ``start`` opens, which probably has that many octets."""
         self._start = start
         self._expected = expected
         self._octets = 0
@@ -206,7 +206,7 @@ class Text:
             self._content.write(data)
             self._first = b""
         else:
-            # Most messages come in one piece, which is handed on as it is.
+            # Most messages arrive in one piece, which is returned without a copy.
             self._first = data
 
     def message(self) -> Message:
@@ -214,7 +214,7 @@ class Text:
         start = cast(MessageStart, self._start)
         content = self._first
         if self._content is not None:
-            # getvalue() hands out the buffer itself: a large message is in memory once.
+            # getvalue() returns the buffer itself, so a large message is in memory only once.
             content = self._content.getvalue()
         self._start = self._content = None
         return Message(start.command, content, start.text)

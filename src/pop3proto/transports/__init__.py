@@ -1,7 +1,7 @@
-"""Adapters that drive the engine over real connections: one thin module for each runtime.
+"""Adapters that run the client over real connections: one thin module for each runtime.
 
-They share everything but the native stream; see ``Stream`` for the four methods that a transport
-of your own has to have.
+They share everything except the native stream; see ``Stream`` for the four methods that a transport
+of your own needs.
 """
 
 from typing import TYPE_CHECKING
@@ -43,8 +43,8 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        # Without TLS, OpenSSL is not loaded: it takes as long as all of the rest. Type checkers do
-        # not see this function, or they would believe that there is every other name, too.
+        # Without TLS, OpenSSL is not loaded: that takes as long as everything else. Type checkers
+        # do not see this function, because with it they would accept any name.
         if name == "TlsPipe":
             from ..client.tls import TlsPipe
 

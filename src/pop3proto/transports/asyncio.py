@@ -27,12 +27,12 @@ T = TypeVar("T")
 
 # Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
 _HAPPY_EYEBALLS_DELAY = 0.25
-# Seconds that closing waits for what is still to be sent.
+# Seconds that closing waits for unsent data.
 _CLOSING = 1.0
 
 
 class _Scratch(threading.local):
-    """Where octets are received before they are copied to a stream of their own.
+    """The buffer into which octets are received before they are copied to their stream.
 
     An event loop receives for one stream at a time, so all streams of a thread can share one: it
     is faster than a new buffer for each receive, and a session that waits keeps none of it.
@@ -77,12 +77,13 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._closed = False
         self._lost = False
         self._error: Exception | None = None
-        # What receive(), send() or aclose() is waiting for; a stream serves one task at a time.
+        # The future that receive(), send() or aclose() waits for; a stream serves one task at a
+        # time.
         self._wakeup: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport (called by asyncio)."""
-        # uvloop's transports are no subclass of asyncio's, but all that one promises.
+        # uvloop's transports are not subclasses of asyncio's, but behave like them.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
 
@@ -103,7 +104,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         """Note that the peer sends no more (called by asyncio)."""
         self._ended = True
         self._wake()
-        # Closing is for the client to do, which may have QUIT to send still.
+        # The client closes the connection, because it may still have to send QUIT.
         return True
 
     def pause_writing(self) -> None:
@@ -131,19 +132,19 @@ class AsyncioStream(asyncio.BufferedProtocol):
         if self._wakeup is not None:
             raise stream_in_use()
         wakeup = self._wakeup = self._loop.create_future()
-        # One timer on the future is a good deal cheaper than asyncio.timeout() around it.
+        # One timer on the future is much cheaper than asyncio.timeout() around it.
         timer = None if timeout is None else self._loop.call_later(timeout, _expire, wakeup)
         try:
             await wakeup
         finally:
-            # It is somebody else's when aclose() has woken this one.
+            # It belongs to another task if aclose() has woken this one.
             if self._wakeup is wakeup:
                 self._wakeup = None
             if timer is not None:
                 timer.cancel()
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        """Hand ``data`` to the transport, and wait only while that holds too much."""
+        """Pass ``data`` to the transport, and wait only while its buffer is too full."""
         if self._transport is None or self._transport.is_closing():
             if self._closed:
                 raise stream_closed()
@@ -175,7 +176,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         return data
 
     async def aclose(self) -> None:
-        """Close when all is sent, within a second, and let asyncio clean up."""
+        """Close when everything is sent, or after a second, and let asyncio clean up."""
         if self._transport is None or self._closed:
             return
         self._closed = True
@@ -198,7 +199,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
             self._wake()
             self._transport.abort()
         if not self._loop.is_running():
-            # Nobody would close the socket. uvloop hides it, and closes it with the loop.
+            # Otherwise nobody would close the socket. uvloop hides it, and closes it with the loop.
             sock = getattr(self._transport.get_extra_info("socket"), "_sock", None)
             if sock is not None:
                 sock.close()
@@ -226,17 +227,16 @@ def connect(
     ``async with connect(...) as client:`` ends with QUIT; ``await connect(...)`` does not.
 
     ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
-    name; without it that is implicit TLS, and STLS for a ``pop://`` URL. It is done as it says, or
-    not at all. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is how many
-    seconds each phase may take, or a ``Timeouts``, in place of ``options.timeouts``.
+    name; the default is implicit TLS, and STLS for a ``pop://`` URL. There is no fallback to
+    another mode. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is the number
+    of seconds that each phase may take, or a ``Timeouts``; it replaces ``options.timeouts``.
     ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
-    verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
-    not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
-    connect from. ``opener`` takes a host and a port, and opens the connection in place of
-    a TCP connection, as for a proxy: a connected socket, or a ``Stream``; ``source_address`` is not
-    used then.
+    verified and has to be valid for ``server_hostname``, by default ``host``. Names that are not
+    ASCII are converted to A-labels. ``source_address`` is the address and port, or 0, to connect
+    from. ``opener`` is for proxies: it takes a host and a port, and returns a connected socket or a
+    ``Stream`` to use instead of a TCP connection; ``source_address`` is then ignored.
 
-    Raises ``LocalProtocolError`` for an argument that is wrong, or contradicts another one,
+    Raises ``LocalProtocolError`` for a wrong argument, or one that contradicts another one,
     ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
@@ -267,10 +267,10 @@ def connect_unix(
 ) -> Connecting:
     """Connect to the POP3 server that listens at ``path``; like ``connect()``.
 
-    There is no TLS unless ``security`` demands it; ``server_hostname`` is needed then, because a
-    certificate cannot show a path.
+    There is no TLS unless ``security`` demands it; then ``server_hostname`` is needed, because a
+    certificate cannot name a path.
 
-    Raises what ``connect()`` raises, and ``ConnectError`` where there are no UNIX sockets.
+    Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
     """
     return Connecting(
         dial_unix(
@@ -296,7 +296,7 @@ class _Dialer(Dialer):
     async def wrap(self, sock: socket) -> Stream:
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        # uvloop tells the two families apart.
+        # uvloop distinguishes the two families.
         connection: Callable[..., Awaitable[tuple[object, Stream]]] = loop.create_connection
         if sock.family == getattr(socket_module, "AF_UNIX", None):
             connection = loop.create_unix_connection
@@ -309,7 +309,8 @@ class _Dialer(Dialer):
 async def _connected(host: str, port: int, source: tuple[str, int] | None) -> socket:
     """Return a connection to the address of ``host`` that answers first (RFC 8305).
 
-    asyncio's own race loses a socket that connects while it is cancelled, and uvloop has none.
+    asyncio's own implementation loses a socket that connects while it is cancelled, and uvloop has
+    none.
     """
     loop = asyncio.get_running_loop()
     waiting: set[asyncio.Task[socket]] = set()

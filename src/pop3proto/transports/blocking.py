@@ -30,7 +30,7 @@ class BlockingStream(SocketStream):
     """A ``Stream`` on a connected socket whose coroutines block instead of suspending."""
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Block until the socket can be read or written; whether it can be read."""
+        """Block until the socket can be read or written; return whether it can be read."""
         try:
             readable, writable = _wait_for(self.sock, seconds, read, write)
         except ValueError:
@@ -41,7 +41,7 @@ class BlockingStream(SocketStream):
         return readable
 
     def abort(self) -> None:
-        """Close the socket; another thread that waits for it learns of that."""
+        """Close the socket, and wake another thread that waits for it."""
         self._aborted = True
         with suppress(OSError):
             # Closing the descriptor alone would not wake it.
@@ -62,11 +62,12 @@ def _poll(sock: socket.socket, seconds: float | None, read: bool, write: bool) -
     poll.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
     ready = poll.poll(None if seconds is None else ceil(seconds * 1000))
     events = ready[0][1] if ready else 0
-    # Whatever is not POLLOUT (data, the end, an error) shows by reading, if that is wanted.
+    # Everything other than POLLOUT (data, the end, an error) shows when reading, if reading is
+    # wanted.
     return read and bool(events & ~select.POLLOUT), bool(events)
 
 
-# select() cannot wait for a descriptor from 1,024 on; poll() can, where there is one.
+# select() cannot wait for a descriptor of 1,024 or more; poll() can, if it exists.
 _wait_for = _poll if hasattr(select, "poll") else _select
 
 
@@ -85,18 +86,18 @@ def connect(
     """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
 
     ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
-    name; without it that is implicit TLS, and STLS for a ``pop://`` URL. It is done as it says, or
-    not at all. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is how many
-    seconds each phase may take, or a ``Timeouts``, in place of ``options.timeouts``.
+    name; the default is implicit TLS, and STLS for a ``pop://`` URL. There is no fallback to
+    another mode. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is the number
+    of seconds that each phase may take, or a ``Timeouts``; it replaces ``options.timeouts``.
     ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
-    verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
-    not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
-    connect from. ``opener`` takes a host and a port, and opens the connection in place of
-    a TCP connection, as for a proxy: a connected socket, or a ``Stream``; ``source_address`` is not
-    used then. The addresses of a host are tried one after the other; each gets its share of the
-    connect timeout that is left, so that one that does not answer leaves time for the next.
+    verified and has to be valid for ``server_hostname``, by default ``host``. Names that are not
+    ASCII are converted to A-labels. ``source_address`` is the address and port, or 0, to connect
+    from. ``opener`` is for proxies: it takes a host and a port, and returns a connected socket or a
+    ``Stream`` to use instead of a TCP connection; ``source_address`` is then ignored. The addresses
+    of a host are tried one after the other; each gets its share of the connect timeout that is
+    left, so that one that does not answer leaves time for the next.
 
-    Raises ``LocalProtocolError`` for an argument that is wrong, or contradicts another one,
+    Raises ``LocalProtocolError`` for a wrong argument, or one that contradicts another one,
     ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
 
@@ -133,10 +134,10 @@ def connect_unix(
 ) -> Client:
     """Connect to the POP3 server that listens at ``path``; like ``connect()``.
 
-    There is no TLS unless ``security`` demands it; ``server_hostname`` is needed then, because a
-    certificate cannot show a path.
+    There is no TLS unless ``security`` demands it; then ``server_hostname`` is needed, because a
+    certificate cannot name a path.
 
-    Raises what ``connect()`` raises, and ``ConnectError`` where there are no UNIX sockets.
+    Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
     """
     return Client(
         run(

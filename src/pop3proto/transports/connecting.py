@@ -1,4 +1,4 @@
-"""Connecting, written once: where to, by a runtime's ``Dialer``, and the errors of it."""
+"""Connecting, written once for all runtimes, each of which has a ``Dialer``."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """The path of a UNIX socket."""
 
 _MAX_PORT = 65535
-# Characters that no host has, and a URL of another scheme does: its password would be shown in
-# messages, and sent to the resolver.
+# Characters that are in no host name, but in URLs of other schemes, whose password would be shown
+# in messages and sent to the resolver.
 _NO_HOST = re.compile(r"[/@\s\x00-\x1f\x7f-\x9f]")
-# Seconds between the attempts at a UNIX socket whose queue is full: short beside what a server
-# takes to accept, and no busy waiting.
+# Seconds between attempts at a UNIX socket whose queue is full: less than a server takes to accept,
+# and yet no busy waiting.
 _RETRY = 0.01
 # The characters that IDNA 2003 maps to other names, and IDNA 2008 does not (UTS 46 section 7). The
 # two names can belong to two owners, so a guess could lead to the wrong one.
@@ -99,7 +99,8 @@ def target(
 
 
 def _security_of(url: PopUrl, security: Security | None) -> Security:
-    """Return what the scheme demands; neither it nor the caller is ever overruled."""
+    """Return the mode that the scheme demands; neither the scheme nor the caller is ever
+    overruled."""
     if security is None:
         return Security.TLS if url.implicit_tls else Security.STLS
     if url.implicit_tls is not (security is Security.TLS):
@@ -116,13 +117,15 @@ def _ascii(host: str) -> str:
         return host
     if _AMBIGUOUS.intersection(host):
         raise ConnectError(
-            f"the host name {printable(host)} means two names, an old and a new one",
+            f"the host name {printable(host)} stands for two names, an old and a new one",
             hint="write the name in A-labels (xn--...)",
         )
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise ConnectError(f"{printable(host)} is no host name: {printable(str(error))}") from error
+        raise ConnectError(
+            f"{printable(host)} is not a host name: {printable(str(error))}"
+        ) from error
 
 
 def _check(host: object) -> None:
@@ -159,7 +162,7 @@ def _without_root(name: str) -> str:
 
 
 def unix_hostname(security: Security, server_hostname: str | None) -> str | None:
-    """Return the name to verify at a UNIX socket, which has none of its own, in ASCII."""
+    """Return the name to verify at a UNIX socket, which has no name of its own, in ASCII."""
     if server_hostname:
         return _without_root(_ascii(server_hostname))
     if security is not Security.PLAINTEXT:

@@ -27,7 +27,7 @@ class SocketStream(ABC):
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         if sock.family != getattr(socket, "AF_UNIX", None):
-            # A command is one small write, and somebody waits for its answer.
+            # A command is one small write, and its answer is awaited.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         """The socket."""
@@ -37,13 +37,13 @@ class SocketStream(ABC):
 
     @abstractmethod
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Wait until the socket can be read or written, as wanted; whether it can be read.
+        """Wait until the socket can be read or written, as wanted; return whether it can be read.
 
         Raises ``TimeoutError`` after ``seconds``.
         """
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        """Send ``data``, or keep what the socket does not take now for later."""
+        """Send ``data``; keep the part that the socket does not accept now for later."""
         self._unsent += data
         self._send_now()
         deadline = None if timeout is None else monotonic() + timeout
@@ -56,8 +56,8 @@ class SocketStream(ABC):
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             if self._eager:
-                # A full chunk came before, so more of it is probably there. Other tasks get their
-                # turn all the same, and cancellations are seen: the next wait is not far.
+                # A full chunk came before, so more of it is probably there. Other tasks still get
+                # their turn, and cancellations are noticed, because the next wait comes soon.
                 self._eager -= 1
             elif not await self.wait(time_left(deadline), read=True, write=bool(self._unsent)):
                 self._send_if_possible()
@@ -87,7 +87,7 @@ class SocketStream(ABC):
         except BlockingIOError:
             return
         except OSError as error:
-            # Not again: what comes next is to receive what the peer sent before.
+            # Not again: next, the octets that the peer sent before are received.
             self._unsent = b""
             raise self._meant(error) from None
         self._unsent = self._unsent[sent:]

@@ -34,7 +34,7 @@ class TrioStream(SocketStream):
     """A ``Stream`` on a connected socket, which it owns."""
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Wait until the socket can be read or written; whether it can be read."""
+        """Wait until the socket can be read or written; return whether it can be read."""
         if self.sock.fileno() < 0:
             raise stream_closed()
         with trio.move_on_after(inf if seconds is None else seconds) as scope:
@@ -66,7 +66,7 @@ class TrioStream(SocketStream):
                 await trio.lowlevel.wait_writable(self.sock)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            # The nursery is no business of the caller's, who waits for one thing.
+            # The caller waits for one thing, and need not know of the nursery.
             raise foremost(group) from None
         return readable
 
@@ -96,17 +96,16 @@ def connect(
     ``async with connect(...) as client:`` ends with QUIT; ``await connect(...)`` does not.
 
     ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
-    name; without it that is implicit TLS, and STLS for a ``pop://`` URL. It is done as it says, or
-    not at all. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is how many
-    seconds each phase may take, or a ``Timeouts``, in place of ``options.timeouts``.
+    name; the default is implicit TLS, and STLS for a ``pop://`` URL. There is no fallback to
+    another mode. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is the number
+    of seconds that each phase may take, or a ``Timeouts``; it replaces ``options.timeouts``.
     ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
-    verified and has to show ``server_hostname``, which is ``host`` if not given. Names that are
-    not ASCII are turned into A-labels. ``source_address`` is the address and port, or 0, to
-    connect from. ``opener`` takes a host and a port, and opens the connection in place of
-    a TCP connection, as for a proxy: a connected socket, or a ``Stream``; ``source_address`` is not
-    used then.
+    verified and has to be valid for ``server_hostname``, by default ``host``. Names that are not
+    ASCII are converted to A-labels. ``source_address`` is the address and port, or 0, to connect
+    from. ``opener`` is for proxies: it takes a host and a port, and returns a connected socket or a
+    ``Stream`` to use instead of a TCP connection; ``source_address`` is then ignored.
 
-    Raises ``LocalProtocolError`` for an argument that is wrong, or contradicts another one,
+    Raises ``LocalProtocolError`` for a wrong argument, or one that contradicts another one,
     ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
@@ -137,10 +136,10 @@ def connect_unix(
 ) -> Connecting:
     """Connect to the POP3 server that listens at ``path``; like ``connect()``.
 
-    There is no TLS unless ``security`` demands it; ``server_hostname`` is needed then, because a
-    certificate cannot show a path.
+    There is no TLS unless ``security`` demands it; then ``server_hostname`` is needed, because a
+    certificate cannot name a path.
 
-    Raises what ``connect()`` raises, and ``ConnectError`` where there are no UNIX sockets.
+    Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
     """
     return Connecting(
         dial_unix(
@@ -184,7 +183,8 @@ async def _connected_from(source: tuple[str, int], host: str, port: int) -> sock
     failure = OSError("the host has no address")
     addresses = await trio.socket.getaddrinfo(host, port, type=SOCK_STREAM)
     while addresses:
-        # Each gets its share of the time: one that does not answer leaves some for the next.
+        # Each gets its share of the time, so that one that does not answer leaves some for the
+        # next.
         left = trio.current_effective_deadline() - trio.current_time()
         share = max(left / len(addresses), 0.0)
         address = addresses.pop(0)
