@@ -307,8 +307,7 @@ class MechanismError(LoginError):
 
 
 class SaslError(LoginError):
-    """A SASL exchange made no sense, and was cancelled; the session goes on (RFC 5034 section
-    4)."""
+    """A SASL exchange made no sense and was cancelled; the session goes on (RFC 5034)."""
 
     hint = "try another mechanism, if you trust the server"
 

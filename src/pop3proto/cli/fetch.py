@@ -161,8 +161,7 @@ def _waiting(client: Client) -> list[_Waiting]:
 def _fetch(
     client: Client, folder: Path, console: Console
 ) -> tuple[list[int], list[int], list[int]]:
-    """Return the numbers of the messages that were fetched, were there already, and were
-    refused."""
+    """Return the numbers of the messages fetched, present already, and refused."""
     from rich.progress import track
 
     messages = _waiting(client)

@@ -572,7 +572,7 @@ class Batch(Generic[R_co]):
     def outcomes(self) -> Iterator[R_co | CommandError]:
         """Iterate over the results and, for commands that the server refused, ``CommandError``.
 
-        ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, but
+        ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, except
         for those.
         """
         while True:

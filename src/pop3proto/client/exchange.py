@@ -141,8 +141,7 @@ class Exchange:
             )
 
     async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
-        """Send ``command`` and return the first event of its answer; ``phase`` names the
-        deadline."""
+        """Send ``command``, and return the first event of its answer; ``phase`` is its deadline."""
         await self.send(self.engine.send(command), command)
         return await self.next_event(phase, command)
 

@@ -138,8 +138,7 @@ class DirectReader(LineReader):
 
 
 class SteppingReader:
-    """Reads one line at a time, as poplib does: for an overridden ``_getline``, and to print each
-    line."""
+    """Reads one line at a time, as poplib does, for an overridden ``_getline`` or debug output."""
 
     def __init__(self, getline: Callable[[], tuple[bytes, int]], at_once: int) -> None:
         self._getline = getline

@@ -74,8 +74,8 @@ class ClientState(Engine[ClientEvent]):
 
     @property
     def fate_of_deletions(self) -> str:
-        """What happens to the messages marked as deleted if the session ends here, as words to
-        append to an error message; empty if none are marked."""
+        """What happens to messages marked as deleted if the session ends here: a text for an error
+        message, empty if none are marked."""
         if not self.pending_deletions:
             return ""
         if self.in_flight and self.in_flight[-1].effect is Effect.END:
@@ -137,8 +137,7 @@ class ClientState(Engine[ClientEvent]):
     def _not_behind(
         self, last: Command[Any], in_flight: int, command: Command[Any]
     ) -> LocalProtocolError:
-        """Return why ``command`` may not be sent after ``last``, the latest of ``in_flight``
-        commands."""
+        """Return why ``command`` may not be sent after ``last``, the latest one in flight."""
         if last.barrier:
             why = f"nothing may be sent after {last!r} before it is answered"
         elif command.alone:

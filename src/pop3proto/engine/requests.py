@@ -33,8 +33,7 @@ def parse_command(line: bytes) -> AnyCommand:
 
 
 def parse_auth_response(line: bytes) -> bytes:
-    """Return the octets that a client's line within AUTH encodes, or raise
-    ``LocalProtocolError``."""
+    """Return the octets in a client's line within AUTH, or raise ``LocalProtocolError``."""
     data = decode_base64(line)
     if data is None:
         raise LocalProtocolError("not base64")

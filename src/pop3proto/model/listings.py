@@ -19,8 +19,7 @@ NO_SIZE = -1
 
 
 class Listing(NamedTuple):
-    """A message's number, with its size from LIST or its unique-id from UIDL (RFC 1939 sections 5
-    and 7)."""
+    """A message's number, with its size from LIST and its unique-id from UIDL (RFC 1939)."""
 
     number: int
     """The message number, from 1."""

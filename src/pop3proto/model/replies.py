@@ -311,8 +311,7 @@ class MessageStart(_Answer):
 
 @value
 class MessageData:
-    """The next octets of the text, at least one, with dot-stuffing undone. They can end
-    anywhere."""
+    """The next octets of the text, at least one, ending anywhere, with dot-stuffing undone."""
 
     data: bytes
 

@@ -92,8 +92,7 @@ def replace(of: T, /, **changes: Any) -> T:
 
 
 def _made(old: type[Any], kw_only: bool) -> type[Any]:
-    """Return the class made again, with slots, because they cannot be added to an existing
-    class."""
+    """Return the class made again with slots, which an existing class cannot get."""
     namespace: dict[str, Any] = {**old.__dict__, "__qualname__": old.__qualname__}
     own = [_own_field(namespace, name, kw_only) for name in _annotated(old)]
     # An inherited field has its slot already.

@@ -162,8 +162,7 @@ class Choice:
         return [way for way in self._left if way.binding != binding]
 
     def explain(self, error: Pop3Error) -> None:
-        """Add to ``error``, the last one, that the channel bindings may be the reason, if they
-        may."""
+        """Add to ``error``, the last one, that the channel bindings may be the reason."""
         if self._binding_refused:
             types = ", ".join(self._refused)
             error.args = (f"{error.args[0]} (channel bindings tried: {types})", *error.args[1:])

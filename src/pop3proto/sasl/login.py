@@ -155,8 +155,7 @@ class Login:
 
     @classmethod
     def rpop(cls, user: str | bytes, remote_user: str | bytes | Secret) -> Self:
-        """Return a login with USER and RPOP, for hosts that the server trusts (RFC 1460).
-        Obsolete."""
+        """Return a login with USER and RPOP, from a trusted host (RFC 1460). Obsolete."""
         remote_user = Secret(remote_user)
         flows = _without_sasl()
         return cls._of(flows, flows.rpop(user, remote_user))

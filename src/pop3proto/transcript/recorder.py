@@ -231,13 +231,12 @@ class Recorder:
         return Transcript(self._entries)
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
-        """Record octets that this side sent, in chunks of any size."""
+        """Record sent octets, in chunks of any size."""
         if data:
             self._octets(self.role, bytes(data))
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
-        """Record octets that this side received, in chunks of any size; ``b""`` is the end of the
-        stream."""
+        """Record received octets, in chunks of any size; ``b""`` is the end of the stream."""
         if data:
             self._octets(self._peer, bytes(data))
         else:

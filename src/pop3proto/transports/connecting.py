@@ -99,8 +99,7 @@ def target(
 
 
 def _security_of(url: PopUrl, security: Security | None) -> Security:
-    """Return the mode that the scheme demands; neither the scheme nor the caller is ever
-    overruled."""
+    """Return the mode that the scheme demands, without overruling the caller."""
     if security is None:
         return Security.TLS if url.implicit_tls else Security.STLS
     if url.implicit_tls is not (security is Security.TLS):
