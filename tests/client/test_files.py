@@ -128,7 +128,7 @@ def test_a_file_that_takes_a_part(on: Callable[[Flow], Any], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("answers", "error"), [((2, 0), "no more octets"), ((2, None), "without waiting")]
+    ("answers", "error"), [((2, 0), "no more octets"), ((2, None), "without blocking")]
 )
 def test_a_file_that_takes_no_more(answers: tuple[int | None, ...], error: str) -> None:
     file = Raw(*answers)
