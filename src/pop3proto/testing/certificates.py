@@ -1,4 +1,4 @@
-"""The certificates of servers for tests, which are made on the spot."""
+"""Certificates of test servers, which are made on the spot."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def client_context(authority: trustme.CA | None) -> ssl.SSLContext:
     Raises ``ValueError`` if there is no authority, because the caller supplied the certificate.
     """
     if authority is None:
-        raise ValueError("this server has no certificate of its own making")
+        raise ValueError("this server did not make its certificate")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode("ascii"))

@@ -19,7 +19,7 @@ _LINGER_OCTETS = 1024 * 1024
 class Channel:
     """A connected socket whose client may be silent for at most ``idle_timeout`` seconds.
 
-    Every method but ``close()`` raises ``OSError``, ``TimeoutError`` among it.
+    Every method except ``close()`` raises ``OSError``, including ``TimeoutError``.
     """
 
     def __init__(self, sock: socket.socket, idle_timeout: float) -> None:

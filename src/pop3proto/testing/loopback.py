@@ -1,4 +1,4 @@
-"""A POP3 server on the loopback interface: real sockets, real TLS, a thread a connection."""
+"""A POP3 server on the loopback interface: real sockets, real TLS, a thread for each connection."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class LoopbackServer:
         self.host = host
         """The address that it listens on."""
         self.security: Security = Security.of(security)
-        """The security of its connections, as ``connect()`` has to be told."""
+        """The security of its connections: the argument for ``connect()``."""
         self.tls_context = tls_context
         """The TLS context of the server; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
@@ -123,7 +123,8 @@ class LoopbackServer:
     def commands(self) -> list[str]:
         """The commands that clients have sent so far, as text without secrets and line ends.
 
-        A password, a proof of one, and whatever is sent within AUTH is ``<secret>``.
+        Passwords, proofs of passwords, and everything that is sent within AUTH appear as
+        ``<secret>``.
         """
         return [*self._source.commands]
 
@@ -317,10 +318,10 @@ def serve(
     When the block ends, every connection is closed, and an error in the code that answered
     (a maildrop's, say) is raised, or noted in the exception that ended the block.
 
-    Raises ``LocalProtocolError`` for a ``security`` that is none, ``TypeError`` if it is not
-    clear who may log in, or if ``quirks`` are a single name, ``ValueError`` if ``quirks``
-    contradict each other, or a name among them is none, and ``ImportError`` if a certificate is
-    needed and trustme is not installed.
+    Raises ``LocalProtocolError`` for an unknown ``security``, ``TypeError`` if it is not clear who
+    may log in, or if ``quirks`` are a single name, ``ValueError`` if ``quirks`` contradict each
+    other, or have an unknown name, and ``ImportError`` if a certificate is needed and trustme is
+    not installed.
     """
     password = None if password is None else Secret(password)
     chosen = Security.of(security)

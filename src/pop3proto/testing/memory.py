@@ -62,7 +62,7 @@ class MemoryStream(Generic[S_co]):
         self.session: S_co = session
         """The session that answers."""
         self.security: Security = Security.of(security)
-        """The security of the connection, as ``start()`` has to be told."""
+        """The security of the connection: the argument for ``start()``."""
         self.tls_context = tls_context
         """The TLS context of the server; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
@@ -88,7 +88,7 @@ class MemoryStream(Generic[S_co]):
 
     @property
     def error(self) -> OSError | None:
-        """The error that ended TLS on the server's side: because of the client's alert, say."""
+        """The error that ended TLS on the server's side, for example an alert from the client."""
         return self._endpoint.error
 
     def client_context(self) -> ssl.SSLContext:
@@ -135,7 +135,7 @@ class MemoryStream(Generic[S_co]):
         """Let time pass until the server goes on; return the rest of ``timeout``."""
         idle = self._idle_until - self.clock.now()
         if idle <= 0:
-            raise TimeoutError("the server waits for the client, nothing would ever come")
+            raise TimeoutError("the server waits for the client, so nothing would ever arrive")
         if timeout is not None and timeout < idle:
             self.clock.advance(timeout)
             raise TimeoutError(f"the server has not said anything for {timeout:g} s")
@@ -166,7 +166,7 @@ class MemoryStream(Generic[S_co]):
         self.session.close()
 
     def _advance(self) -> None:
-        """Let the server go on until it waits, has ended, or has said a chunk's worth."""
+        """Let the server go on until it waits, has ended, or has produced a full chunk."""
         try:
             while not self._over and self._outbound_octets < CHUNK and not self._idles():
                 if not self._step():

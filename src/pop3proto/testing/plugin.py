@@ -1,12 +1,12 @@
 """Fixtures for pytest: a POP3 server for each test that asks for one.
 
-pytest loads this module by itself where pop3proto is installed; everything else is imported when
-a fixture is used.
+pytest loads this module by itself if pop3proto is installed; everything else is imported when a
+fixture is used.
 
 ``pop3_server`` is a running ``LoopbackServer``. It answers from ``pop3_maildrop``, a
-``MemoryMaildrops`` in which the user ``user``, whose password is ``secret``, has no message yet.
-A marker, or an override of ``pop3_server_options``, says how it runs; the marker counts more,
-and the closest one most.
+``MemoryMaildrops`` in which the user ``user``, whose password is ``secret``, has no message yet. A
+marker, or an override of ``pop3_server_options``, says how it runs. The marker takes precedence,
+and the closest one wins.
 
     @pytest.mark.pop3_server(security="tls")
     def test_fetching(pop3_server, pop3_maildrop):
@@ -71,7 +71,7 @@ def pop3_server(
     pop3_maildrop: MemoryMaildrops,
     pop3_server_options: dict[str, Any],
 ) -> Iterator[LoopbackServer]:
-    """Run a server on 127.0.0.1 for the length of a test, with STLS if nothing else is said.
+    """Run a server on 127.0.0.1 for the length of a test, with STLS by default.
 
     A wrong password is answered at once, and without TLS passwords are taken, unless ``options``
     says something else. A fault of the code that answers fails the test when it is over.

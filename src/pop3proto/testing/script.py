@@ -1,4 +1,4 @@
-"""Servers that know what the client is going to say, and fail the test if it says another thing."""
+"""Servers that expect certain commands, and fail the test if the client sends something else."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ _MOST_SHOWN = 10_000
 class ScriptError(AssertionError):
     """The client has not kept to the script.
 
-    The message shows what was expected, what came, and what was said before, without the secrets
-    that a ``Recorder`` takes out of what came.
+    The message shows the expected and the actual line, and the conversation before it, without the
+    secrets that a ``Recorder`` removes.
     """
 
     def __init__(self, problem: str, expected: str, transcript: Transcript) -> None:
@@ -112,7 +112,7 @@ def _shown(entry: Entry) -> str:
 
 
 def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
-    # A transcript has a greeting of its own, if it has anything.
+    # A transcript has a greeting of its own, unless it is empty.
     opening = not isinstance(script, Transcript)
     for item in script:
         if opening and isinstance(item, tuple):
@@ -385,11 +385,11 @@ def serve_script(
             error.add_note(f"The server failed, too: {fault}")
         raise
     if not session.finished:
-        # What the client has sent, and left, may still be on its way.
+        # The client's last commands may still be on their way.
         with suppress(TimeoutError):
             server.wait_until_idle(5.0)
     server.close()
     if server.errors:
-        # The first deviation is what led to the others.
+        # The first deviation led to the others.
         raise server.errors[0]
     session.check_finished()

@@ -1,4 +1,4 @@
-"""The sessions of a server for tests: their maildrops, and the commands that they have got."""
+"""The sessions of a test server: their maildrops, and the commands that they have received."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Sessions:
         listening = _Listening(self.commands)
         if self._quirks == frozenset():
             return listening
-        # Here, because no server that does as it should has any use for them.
+        # Here, because a server that behaves well does not need them.
         from .quirks.hooks import Quirks
 
         return Quirks(self._quirks, beside=listening)
@@ -177,6 +177,6 @@ def _line(event: Command[Any] | InvalidCommand) -> bytes:
     if isinstance(event, InvalidCommand):
         return event.line
     if isinstance(event, Auth) and event.initial_response is not None:
-        # A server takes a longer one than a client may put on the line.
+        # A server accepts a longer line than a client may send.
         event = Auth(event.mechanism, b"\0")
     return event.to_bytes().removesuffix(b"\r\n")

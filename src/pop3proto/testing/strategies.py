@@ -111,15 +111,15 @@ def texts(max_size: int = 60) -> SearchStrategy[str]:
 
 
 def response_codes() -> SearchStrategy[ResponseCode]:
-    """Response codes, those of the RFCs and others (RFC 2449 section 8, RFC 3206)."""
+    """Make response codes, those of the RFCs and others (RFC 2449 section 8, RFC 3206)."""
     known = ["IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM", "AUTH", "UTF8"]
     return st.builds(ResponseCode, st.sampled_from([*known, "X-OWN", "X-OWN/A/B"]))
 
 
 def status_lines() -> SearchStrategy[bytes]:
-    """Status lines as servers write them, each ``+OK`` or ``-ERR`` in spirit, with their CRLF.
+    """Make status lines as servers write them, each a variant of ``+OK`` or ``-ERR``, with CRLF.
 
-    Some are in lower case, some end with blanks; a response code can be there or not.
+    Some are in lower case, some end with blanks, and some have a response code.
     """
 
     def line(indicator: str, code: ResponseCode | None, text: str, blanks: str) -> bytes:
@@ -134,7 +134,7 @@ def status_lines() -> SearchStrategy[bytes]:
 
 
 def greetings() -> SearchStrategy[Greeting]:
-    """Greetings, with and without an APOP timestamp (RFC 1939 section 7)."""
+    """Make greetings, with and without an APOP timestamp (RFC 1939 section 7)."""
     words = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=9)
     timestamps = st.builds("<{}.{}@{}.example.org>".format, words, words, words)
     plain = texts().filter(lambda text: "<" not in text and ">" not in text)
@@ -142,35 +142,35 @@ def greetings() -> SearchStrategy[Greeting]:
 
 
 def message_numbers() -> SearchStrategy[int]:
-    """Message numbers, small ones above all."""
+    """Make message numbers, mostly small ones."""
     return st.integers(1, 20) | st.integers(1, MAX_MESSAGE_NUMBER)
 
 
 def sizes() -> SearchStrategy[int]:
-    """Sizes in octets."""
+    """Make sizes in octets."""
     return st.integers(0, 100_000) | st.integers(0, MAX_SIZE)
 
 
 def unique_ids() -> SearchStrategy[bytes]:
-    """Unique-ids of 1 to 70 octets from 0x21 to 0x7E (RFC 1939 section 7)."""
+    """Make unique-ids of 1 to 70 octets from 0x21 to 0x7E (RFC 1939 section 7)."""
     return st.lists(st.integers(0x21, 0x7E), min_size=1, max_size=70).map(bytes)
 
 
 def scan_listings(max_size: int = 20) -> SearchStrategy[Listings]:
-    """Answers to LIST: numbers with gaps, in any order (RFC 1939 section 5)."""
+    """Make answers to LIST: numbers with gaps, in any order (RFC 1939 section 5)."""
     rows = st.lists(st.tuples(message_numbers(), sizes()), max_size=max_size)
     return st.builds(Listings, rows)
 
 
 def unique_id_listings(max_size: int = 20) -> SearchStrategy[Listings]:
-    """Answers to UIDL, with no unique-id twice (RFC 1939 section 7)."""
+    """Make answers to UIDL, with no unique-id twice (RFC 1939 section 7)."""
     row = st.tuples(message_numbers(), st.none(), unique_ids())
     rows = st.lists(row, max_size=max_size, unique_by=lambda chosen: chosen[2])
     return st.builds(Listings, rows)
 
 
 def capabilities() -> SearchStrategy[Capabilities]:
-    """Capability lists with no name twice, known and unknown ones (RFC 2449 section 6)."""
+    """Make lists of known and unknown capabilities, with no name twice (RFC 2449 section 6)."""
     known = ["TOP", "UIDL", "user", "PIPELINING", "EXPIRE 31 USER", "LOGIN-DELAY 300", "STLS"]
     lines = [*known, "SASL PLAIN LOGIN", "IMPLEMENTATION x 1.0", "UTF8 USER", ".DOT", "X-OWN  a b"]
     return st.lists(st.sampled_from(lines), unique=True).map(lambda some: Capabilities(tuple(some)))
