@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Generic, TypeVar
 
 from ..errors import (
+    ConnectionLostError,
     DeadConnectionError,
     LocalProtocolError,
     Pop3Error,
@@ -13,10 +15,11 @@ from ..errors import (
     printable,
 )
 from ..model.command import Command, Effect
+from ..model.commands import Auth
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
 from ..model.replies import ErrorReply
-from ..model.states import State
+from ..model.states import Signal, State
 from .table import state_after
 from .wire import ReceiveBuffer
 
@@ -41,6 +44,10 @@ class Engine(Generic[EventT]):
         # The results of one parsing step: deviations, and the event or the error that they belong
         # to.
         self._ready: list[EventT | Deviation | Pop3Error] = []
+        # In the client's role, the command whose answer comes next.
+        self._current: Command[Any] | None = None
+        # The command that opened the AUTH exchange, while there is one.
+        self._auth: Auth | None = None
         self._failure: Pop3Error | None = None
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
@@ -66,6 +73,31 @@ class Engine(Generic[EventT]):
             raise self._killed_by(stls_injection())
         self.state = State.AUTHORIZATION
         self.secure = True
+
+    def _next(self) -> EventT | Deviation | Signal:
+        """Return what was parsed before and waits, or else what can be read now."""
+        if self._failure is not None:
+            raise self._dead(None)
+        if not self._ready:
+            try:
+                event = self._read()
+            except (RemoteProtocolError, ConnectionLostError) as error:
+                error.command = error.command or self._current
+                self._ready.append(error)
+            else:
+                if not self._ready:
+                    return event
+                # The deviations before an event come first; a signal does not take its turn.
+                if not isinstance(event, Signal):
+                    self._ready.append(event)
+        first = self._ready.pop(0)
+        if isinstance(first, Pop3Error):
+            raise self._killed_by(first)
+        return first
+
+    @abstractmethod
+    def _read(self) -> EventT | Signal:
+        """Return the next event, after noting the deviations before it in ``_ready``."""
 
     def _move(self, command: Command[Any], reply: object) -> None:
         """Change the attributes of both roles after a whole answer."""

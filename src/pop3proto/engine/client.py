@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..errors import ConnectionLostError, Pop3Error, RemoteProtocolError, printable
+from ..errors import ConnectionLostError, RemoteProtocolError, printable
 from ..model.commands import Auth, AuthCancel, AuthResponse, Command
 from ..model.events import ClientEvent, ConnectionClosed
 from ..model.grammar import decode, decode_base64
@@ -79,39 +79,13 @@ class ClientConnection(ClientState):
                     self._current = self._ahead.popleft() if self._ahead else None
                     self._after_body = True
                     return MessageEnd(command, body.octets)
-        return self._next_unusual()
-
-    def _next_unusual(self) -> ClientEvent | Signal:
-        if self._failure is not None:
-            raise self._dead(None)
-        if self._ready:
-            return self._next_ready()
-        try:
-            event = self._read_line() if self._body is None else self._read_body(self._body)
-        except (RemoteProtocolError, ConnectionLostError) as error:
-            if error.command is None:
-                error.command = self._current
-            if not self._ready:
-                raise self._killed_by(error) from None
-            # The deviations before it come first.
-            self._ready.append(error)
-            return self._next_ready()
-        if self._ready:
-            # The same goes for a reply; a signal does not take its turn.
-            if not isinstance(event, Signal):
-                self._ready.append(event)
-            return self._next_ready()
+        event = self._next()
         if type(event) not in _UNMOVING:
             self._advance(event)
         return event
 
-    def _next_ready(self) -> ClientEvent:
-        event = self._ready.pop(0)
-        if isinstance(event, Pop3Error):
-            raise self._killed_by(event)
-        if type(event) not in _UNMOVING:
-            self._advance(event)
-        return event
+    def _read(self) -> ClientEvent | Signal:
+        return self._read_line() if self._body is None else self._read_body(self._body)
 
     def _read_usual(self, command: Command[Any]) -> Ok | MessageStart | None:
         """Read ``+OK`` and a text in a complete line, as the answer to a command that changes no

@@ -45,15 +45,13 @@ class ClientState(Engine[ClientEvent]):
         Forgotten when TLS begins."""
         self.pending_deletions: int = 0
         """How many messages are marked as deleted, but not gone yet."""
-        # The commands in flight. The oldest one has an attribute of its own, because most sessions
-        # never have more than one, and thousands of empty queues would waste memory.
-        self._current: Command[Any] | None = None
+        # The commands in flight after the oldest one. That has an attribute of its own, because
+        # most sessions never have more than one, and many empty queues would waste memory.
         self._ahead: deque[Command[Any]] | None = None
         self._reader = BodyReader(self._buffer)
         # The reader, while there is a body to read.
         self._body: BodyReader | None = None
         self._collector: Collector | None = None
-        self._auth: Auth | None = None
         # The state of the session after all commands in flight have succeeded.
         self._projected = State.GREETING
         # How many octets arrived before there was a command that they could answer.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from ..errors import (
     ConnectionLostError,
     LimitError,
     LocalProtocolError,
-    Pop3Error,
     RemoteProtocolError,
 )
 from ..model.commands import (
@@ -21,7 +20,7 @@ from ..model.commands import (
 )
 from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent
 from ..model.grammar import has_control
-from ..model.leniency import Deviation, Fault, Leniency
+from ..model.leniency import Fault, Leniency
 from ..model.limits import Limits
 from ..model.replies import (
     Challenge,
@@ -66,7 +65,6 @@ class ServerConnection(Engine[ServerEvent]):
     ) -> None:
         super().__init__(secure, limits, leniency)
         self._awaiting: Command[Any] | InvalidCommand | None = None
-        self._auth: Auth | None = None
         self._writer: BodyWriter | None = None
         self._discarding = False
         self._upload_allowed = False
@@ -174,16 +172,7 @@ class ServerConnection(Engine[ServerEvent]):
         if the stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From
         then on the connection is dead and every call raises ``DeadConnectionError``.
         """
-        if self._failure is not None:
-            raise self._dead(None)
-        try:
-            event = self._ready.pop(0) if self._ready else self._read()
-        except (RemoteProtocolError, ConnectionLostError) as error:
-            # The deviations before it come first.
-            self._ready.append(error)
-            event = self._ready.pop(0)
-        if isinstance(event, Pop3Error):
-            raise self._killed_by(event)
+        event = self._next()
         if isinstance(event, Command | InvalidCommand):
             self._awaiting = event
             if isinstance(event, Auth):
@@ -203,12 +192,7 @@ class ServerConnection(Engine[ServerEvent]):
             return self._read_upload(self._upload)
         if self.state is State.TLS_NEGOTIATION:
             return self._end_of_stream() if self._buffer.eof else Signal.PAUSED
-        event = self._read_line()
-        if self._ready:
-            # Only a complete line can have a fault, so this is not a Signal.
-            self._ready.append(cast(ServerEvent, event))
-            return cast(Deviation, self._ready.pop(0))
-        return event
+        return self._read_line()
 
     def _read_nothing(self) -> ServerEvent | Signal:
         if len(self._buffer):
