@@ -67,7 +67,7 @@ def _permissions(path: Path) -> int | None:
 
 def write_all(file: SupportsWrite, data: bytes) -> None:
     """Write ``data`` to a file that may accept it piece by piece, as unbuffered files do."""
-    while data:
+    while True:
         taken = file.write(data)
         if taken is None and isinstance(file, RawIOBase):
             raise BlockingIOError(EAGAIN, "the file accepts nothing without blocking")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 from ..model.commands import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
@@ -121,8 +121,7 @@ class AsyncMessageStream:
         event = await exchange.ask(self.command)
         if isinstance(event, ErrorReply):
             raise refused(event, self.command)
-        if isinstance(event, MessageStart):
-            self.text = event.text
+        self.text = cast(MessageStart, event).text
         if self.expected is None:
             self.expected = announced_octets(self.text)
 
