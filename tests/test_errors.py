@@ -178,6 +178,7 @@ def test_a_hint_can_be_given_for_one_exception_alone() -> None:
     assert LocalProtocolError("x", hint="do this").hint == "do this"
     assert LocalProtocolError("x", hint="").hint == ""
     assert LocalProtocolError("x").hint == LocalProtocolError.hint
+    assert LocalProtocolError("x", hint=None).hint == LocalProtocolError.hint
 
 
 def test_an_exception_that_somebody_emptied_still_prints() -> None:

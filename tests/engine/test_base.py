@@ -9,6 +9,7 @@ from pop3proto import (
     ErrorReply,
     Fault,
     Leniency,
+    List,
     LocalProtocolError,
     Noop,
     Ok,
@@ -54,6 +55,12 @@ def test_a_session_begins_in_the_clear_or_under_tls(kind: type[Any], secure: boo
     assert not engine.utf8
     assert ("secure" in repr(engine)) is secure
     assert "greeting" in repr(engine)
+
+
+def test_a_fault_in_an_answer_that_is_not_complete_is_told_before_more_is_asked_for() -> None:
+    connection = client(List())
+    assert events(connection, b"+OK\n1 120\n") == [Deviation(Fault.BARE_LF, List(), b"+OK")]
+    assert connection.next_event() is Signal.NEED_DATA
 
 
 @BOTH
