@@ -51,7 +51,7 @@ IO = {
     "trio",
 }
 MOST_LINES = 450
-MOST_LINES_OF_THE_CORE = 4440
+MOST_LINES_OF_THE_CORE = 4418
 
 
 def modules() -> dict[str, Path]:

@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model import replies
 from ..model.command import Command, Effect
 from ..model.commands import AuthCancel, Extension
-from ..model.replies import (
-    CapaReply,
-    Challenge,
-    ErrorReply,
-    LangReply,
-    LastReply,
-    ListReply,
-    MechanismsReply,
-    MessageStart,
-    Ok,
-    StatReply,
-    UidlReply,
-)
 from ..model.states import ReplyShape, State
 
 _FITTING: dict[ReplyShape, tuple[type, ...]] = {
-    ReplyShape.STATUS: (Ok,),
-    ReplyShape.DROP_LISTING: (StatReply,),
-    ReplyShape.SCAN_LISTING: (ListReply,),
-    ReplyShape.UNIQUE_ID_LISTING: (UidlReply,),
-    ReplyShape.LAST_MESSAGE: (LastReply,),
-    ReplyShape.AUTHENTICATION: (Ok, Challenge),
-    ReplyShape.SCAN_LISTINGS: (ListReply,),
-    ReplyShape.UNIQUE_ID_LISTINGS: (UidlReply,),
-    ReplyShape.CAPABILITIES: (CapaReply,),
-    ReplyShape.LANGUAGES: (LangReply,),
-    ReplyShape.LANGUAGE: (LangReply,),
-    ReplyShape.MECHANISMS: (MechanismsReply,),
-    ReplyShape.MESSAGE: (MessageStart,),
+    ReplyShape.STATUS: (replies.Ok,),
+    ReplyShape.DROP_LISTING: (replies.StatReply,),
+    ReplyShape.SCAN_LISTING: (replies.ListReply,),
+    ReplyShape.UNIQUE_ID_LISTING: (replies.UidlReply,),
+    ReplyShape.LAST_MESSAGE: (replies.LastReply,),
+    ReplyShape.AUTHENTICATION: (replies.Ok, replies.Challenge),
+    ReplyShape.SCAN_LISTINGS: (replies.ListReply,),
+    ReplyShape.UNIQUE_ID_LISTINGS: (replies.UidlReply,),
+    ReplyShape.CAPABILITIES: (replies.CapaReply,),
+    ReplyShape.LANGUAGES: (replies.LangReply,),
+    ReplyShape.LANGUAGE: (replies.LangReply,),
+    ReplyShape.MECHANISMS: (replies.MechanismsReply,),
+    ReplyShape.MESSAGE: (replies.MessageStart,),
 }
 
 
@@ -42,20 +30,20 @@ def fitting_replies(command: Command[Any]) -> tuple[type, ...]:
     """Return the classes of the positive replies that a server may send to ``command``."""
     if isinstance(command, Extension):
         # A server cannot see from the line which form its client waits for.
-        return Ok, MessageStart
+        return replies.Ok, replies.MessageStart
     # RFC 5034 section 4: a cancellation is answered with -ERR.
     return () if isinstance(command, AuthCancel) else _FITTING[command.shape]
 
 
 def state_after(state: State, command: Command[Any], reply: object) -> State:
     """Return the state that follows ``state`` once ``reply`` has answered ``command``."""
-    if isinstance(reply, Challenge):
+    if isinstance(reply, replies.Challenge):
         return State.AUTHENTICATING
     if command.effect is Effect.END:
         # RFC 1939 section 6: QUIT enters UPDATE from TRANSACTION only. Whatever the answer, the
         # server closes the connection.
         return State.UPDATE if state is State.TRANSACTION else State.CLOSED
-    if isinstance(reply, ErrorReply):
+    if isinstance(reply, replies.ErrorReply):
         # RFC 5034 section 4: an exchange that fails is over.
         return State.AUTHORIZATION if state is State.AUTHENTICATING else state
     return command.next_state or state
