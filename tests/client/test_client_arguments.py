@@ -405,3 +405,20 @@ def test_a_tls_stream_that_never_shook_hands_says_nothing_at_its_end() -> None:
     stream = Ready()
     run(TlsStream(stream, context, "localhost").aclose())
     assert stream.lines == []
+
+
+def test_batches_that_never_begin() -> None:
+    client = logged_in()
+    batch = client.batch([Noop()])
+    batch.close()
+    assert list(batch) == []
+    assert list(client.dele_many([])) == []
+    with pytest.raises(LocalProtocolError, match="start_tls"):
+        next(client.batch([Stls()]))
+    client.noop()
+
+
+def test_outcomes_that_are_at_hand() -> None:
+    client = logged_in()
+    outcomes = list(client.retr_many([1, 9, 1]).outcomes())
+    assert [isinstance(outcome, CommandError) for outcome in outcomes] == [False, True, False]
