@@ -22,7 +22,7 @@ WINDOW = 100  # RETRs sent ahead of their answers, if the server can take that.
 
 
 class Socket(Protocol):
-    """What is used of QSslSocket; its signals have a method ``connect(slot)``."""
+    """The part of QSslSocket that is used here; its signals have a method ``connect(slot)``."""
 
     readyRead: Any
     bytesWritten: Any
@@ -39,7 +39,7 @@ class Socket(Protocol):
 
 
 class Timer(Protocol):
-    """What is used of QTimer."""
+    """The part of QTimer that is used here."""
 
     timeout: Any
 
@@ -133,7 +133,7 @@ class Download:
         if (command := self._login.feed(event, self._engine)) is not None:
             self._send(command)
         elif self._login.done:
-            self._send(pop3.Capa())  # What is offered may be more than before the login.
+            self._send(pop3.Capa())  # The server may offer more than before the login.
 
     def _handle(self, event: pop3.ClientEvent) -> None:
         if self._engine.secure and not self._login.done:

@@ -129,7 +129,7 @@ class Download:
         if (command := self._login.feed(event, self._engine)) is not None:
             self._send(command)
         elif self._login.done:
-            self._send(pop3.Capa())  # What is offered may be more than before the login.
+            self._send(pop3.Capa())  # The server may offer more than before the login.
 
     def _handle(self, event: pop3.ClientEvent) -> None:
         if self._login is not None and not self._login.done:

@@ -26,7 +26,7 @@ HEADER = 64 * 1024  # Octets of a proxy's answer, at most.
 
 
 class Proxy(NamedTuple):
-    """What a proxy's URL says."""
+    """The contents of a proxy's URL."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ class Proxy(NamedTuple):
         return cls(parts.hostname, parts.port, login.encode())
 
     def request(self, host: str, port: int) -> bytes:
-        """What to ask of it (RFC 9110 section 9.3.6)."""
+        """Return the request for the proxy (RFC 9110 section 9.3.6)."""
         if not host or not host.isascii() or not host.isprintable() or " " in host:
             raise ValueError(f"no host: {host!r}")
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -65,7 +65,7 @@ def check(header: bytes) -> None:
 
 
 class Tunnel:
-    """A ``Stream`` through a proxy. What came behind the proxy's answer is the server's."""
+    """A ``Stream`` through a proxy. Octets after the proxy's answer come from the server."""
 
     def __init__(self, stream: Stream, received: bytes) -> None:
         self._stream = stream
@@ -143,7 +143,7 @@ def blocking_opener(url: str, timeout: float = 30.0) -> Callable[[str, int], soc
             sock.sendall(proxy.request(host, port))
             header = b""
             while not header.endswith(b"\r\n\r\n"):
-                octet = sock.recv(1)  # One at a time: what comes behind is not for us.
+                octet = sock.recv(1)  # One at a time: the octets after the answer are not for us.
                 header += octet
                 if not octet or len(header) > HEADER:
                     raise pop3proto.errors.ConnectError("the proxy gave no answer")

@@ -35,8 +35,9 @@ def proxy_errors() -> Generator[None]:
 
 
 def check(url: str) -> None:
-    # python-socks reads the answer to an HTTP CONNECT at one go, with whatever comes behind it. A
-    # POP3 server speaks first, and its greeting would be lost: for such proxies, proxy_http.py.
+    # python-socks reads the answer to an HTTP CONNECT with a single read, including octets after
+    # it. A POP3 server speaks first, and its greeting would be lost: for such proxies,
+    # proxy_http.py.
     if not url.startswith("socks5://"):
         raise ValueError("this takes the URL of a SOCKS5 proxy: socks5://[user:password@]host:port")
 

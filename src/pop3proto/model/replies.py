@@ -90,7 +90,7 @@ def split_response_code(text: str) -> tuple[ResponseCode | None, str]:
 
 
 class _OnTheWire:
-    """What is sent as a status line, and as rows after it if it has any."""
+    """A reply that is sent as a status line, with rows after it if it has any."""
 
     __slots__ = ()
     _indicator: ClassVar[bytes] = b"+OK"
@@ -123,7 +123,7 @@ class _OfCommand:
 
 @value
 class _Answer(_OfCommand, _OnTheWire):
-    """What a server sends after a command."""
+    """A reply of the server to a command."""
 
 
 @value
@@ -159,8 +159,8 @@ class ErrorReply(_OnTheWire):
 
     _indicator = b"-ERR"
     command: Command[Any] | None
-    """What was refused; ``None`` where the server refused the connection itself, or, in the
-    server's role, where what is refused was not a command."""
+    """The refused command; ``None`` if the server refused the connection itself, or, in the
+    server's role, if the refused line was not a command."""
     text: str = ""
     """The server's text, without the response code."""
     code: ResponseCode | None = None
@@ -291,7 +291,7 @@ class Challenge(_Answer):
     data: bytes = b""
     """The challenge, decoded from base64."""
     text: str = ""
-    """What the server wrote where that was not base64; ``data`` is empty then."""
+    """The server's text if it was not base64; ``data`` is empty then."""
 
     def to_bytes(self) -> bytes:
         """Return the wire form, as long as the challenge needs."""

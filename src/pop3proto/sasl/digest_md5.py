@@ -113,11 +113,11 @@ def _hex(octets: bytes) -> bytes:
 class DigestMd5:
     """DIGEST-MD5 (RFC 2831): both sides prove that they know the password. Obsolete (RFC 6331).
 
-    ``host`` is the server's name as the client knows it, and ``service`` its protocol.
-    ``realm`` has to be one that the server offers, if it offers any; without one it is ``host``
-    if that is offered, or else the first. ``authorization_id`` is whom to act as, if not
-    ``user``. ``str`` is sent as UTF-8 or ISO 8859-1, as the server asks; octets are sent as they
-    are. ``cnonce`` is for tests: printable ASCII that nobody can guess.
+    ``host`` is the server's name as the client knows it, and ``service`` its protocol. ``realm``
+    has to be one that the server offers, if it offers any; without one it is ``host`` if that is
+    offered, or else the first. ``authorization_id`` is the user to act as, if not ``user``. ``str``
+    is sent as UTF-8 or ISO 8859-1, as the server asks; octets are sent as they are. ``cnonce`` is
+    for tests: printable ASCII that nobody can guess.
 
     Raises ``LocalProtocolError`` for control characters, an empty name, and a host, a service or
     a cnonce that is not printable ASCII.
@@ -344,7 +344,7 @@ class _DigestMd5Attempt:
             try:
                 return self._verify(parse(data))
             except ValueError:
-                # What breaks the grammar, and what is not in the charset it claims to be in.
+                # A response that breaks the grammar, or is not in the charset that it names.
                 return None
         user, self._user = self._user, None
         return LoggedIn(user) if user is not None and data == b"" else None

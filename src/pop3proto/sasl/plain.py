@@ -1,4 +1,4 @@
-"""The mechanisms in which the client just says who it is: PLAIN, LOGIN, EXTERNAL, ANONYMOUS."""
+"""The mechanisms that just send a name or a password: PLAIN, LOGIN, EXTERNAL, ANONYMOUS."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class _OneMessage:
 class Plain(_OneMessage):
     """PLAIN (RFC 4616): the password in the clear, so it needs TLS.
 
-    ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if they are ``str``; octets
-    are sent as they are. ``authorization_id`` is whom to act as, if not ``user``. Raises
+    ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if they are ``str``; octets are
+    sent as they are. ``authorization_id`` is the user to act as, if not ``user``. Raises
     ``LocalProtocolError`` for a NUL, an empty name or password, and text that SASLprep forbids.
     """
 
@@ -84,8 +84,8 @@ class Plain(_OneMessage):
 class External(_OneMessage):
     """EXTERNAL (RFC 4422 appendix A): the server knows the client already, as by a certificate.
 
-    ``authorization_id`` is whom to act as; empty means whoever the server takes the client for.
-    Raises ``LocalProtocolError`` if it holds a NUL.
+    ``authorization_id`` is the user to act as; if it is empty, the server decides from the
+    certificate. Raises ``LocalProtocolError`` if it holds a NUL.
     """
 
     __slots__ = ()

@@ -151,7 +151,7 @@ class _Scram:
         return self.channel_bound and (self._step == 0 or self._server_error in _BINDING_ERRORS)
 
     def initial(self) -> bytes | None:
-        """Return the client's first message: who it is, and its nonce."""
+        """Return the client's first message: its name and its nonce."""
         return self._header + self._bare
 
     def respond(self, challenge: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What both sides of SCRAM share: messages, keys and proofs (RFC 5802)."""
+"""The common part of both sides of SCRAM: messages, keys and proofs (RFC 5802)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sh
 
 
 class ScramKeys(NamedTuple):
-    """What a server keeps in place of a password (RFC 5802 section 3)."""
+    """The keys that a server stores instead of a password (RFC 5802 section 3)."""
 
     salt: bytes
     iterations: int

@@ -119,7 +119,7 @@ class LoggedIn:
 
 
 Verdict: TypeAlias = bytes | LoggedIn | None
-"""What a mechanism makes of a response: the next challenge, a login, or ``None``, a refusal."""
+"""The result of a response: the next challenge, a login, or ``None``, which is a refusal."""
 
 
 class Attempt(Protocol):

@@ -1,6 +1,6 @@
 """Servers to test clients against: on loopback, in memory, by a script, over bad networks.
 
-What a test does not use is not loaded: neither sockets nor TLS for a server in memory.
+Parts that a test does not use are not loaded: a server in memory loads neither sockets nor TLS.
 """
 
 from __future__ import annotations

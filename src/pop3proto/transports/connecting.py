@@ -216,7 +216,7 @@ def connecting(where: str, seconds: float | None) -> Generator[None]:
 
 
 class Dialer(Protocol):
-    """What connecting needs of a runtime. The blocking one has coroutines that never suspend."""
+    """The part of connecting that depends on the runtime. The blocking one never suspends."""
 
     async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
         """Return what ``opening()`` comes to; raise ``TimeoutError`` after ``seconds``."""

@@ -38,7 +38,7 @@ class Quirks(Hooks):
     """Hooks for one ``ServerSession`` that make it misbehave in these ways.
 
     A quirk can be given as its name as well, ``"NO_CAPA"`` or ``"no-capa"``. Raises ``ValueError``
-    if two quirks contradict each other, or there is none of that name, and ``TypeError`` for a
+    if two quirks contradict each other, or a name is unknown, and ``TypeError`` for a
     single name. A message is read as a whole before any of it is sent. ``beside`` are hooks that
     are shown what is received.
 

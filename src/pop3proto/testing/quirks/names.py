@@ -151,7 +151,7 @@ class Quirk(Enum):
 def consistent(quirks: Iterable[Quirk | str]) -> frozenset[Quirk]:
     """Return the quirks, or those that are called like this, as a set.
 
-    Raises ``ValueError`` if two of them contradict each other, or there is none of a name, and
+    Raises ``ValueError`` if two of them contradict each other, or a name is unknown, and
     ``TypeError`` for a single name, whose letters would be taken for names.
     """
     if isinstance(quirks, str):
