@@ -51,7 +51,8 @@ IO = {
     "trio",
 }
 MOST_LINES = 450
-MOST_LINES_OF_THE_CORE = 4418
+# Lines that are not blank: the blank ones between short definitions cost a reader nothing.
+MOST_LINES_OF_THE_CORE = 3750
 
 
 def modules() -> dict[str, Path]:
@@ -438,4 +439,5 @@ def test_the_blocking_client_is_generated_from_the_async_one() -> None:
 def test_the_core_stays_small() -> None:
     outside = ("model.url", "_lazy")
     core = [m for m in MODULES if folder(m) in ("model", "engine") and m not in outside]
-    assert sum(map(lines, core)) <= MOST_LINES_OF_THE_CORE
+    written = (line for m in core for line in MODULES[m].read_text("utf-8").splitlines())
+    assert sum(not line.isspace() and line != "" for line in written) <= MOST_LINES_OF_THE_CORE

@@ -189,10 +189,15 @@ class Top(Command[Message]):
     lines: int
     """How many lines of the body, from 0."""
 
-    def __post_init__(self) -> None:
-        check_message(self.message)
-        if type(self.lines) is not int or not 0 <= self.lines <= MAX_MESSAGE_NUMBER:
+    def __init__(self, message: int | str, lines: int) -> None:
+        check_message(message)
+        if type(lines) is not int or not 0 <= lines <= MAX_MESSAGE_NUMBER:
             raise LocalProtocolError(f"TOP takes 0 to {MAX_MESSAGE_NUMBER} lines")
+        _set_top_message(self, message)
+        _set_top_lines(self, lines)
+
+
+_set_top_message, _set_top_lines = slot_setter(Top, "message"), slot_setter(Top, "lines")
 
 
 @value
