@@ -149,7 +149,7 @@ def _messages(source: Path) -> Iterator[bytes]:
             with source.open("rb") as file:
                 begun = file.read(len(_FROM))
         except FileNotFoundError as error:
-            raise MaildropError(f"there is no mbox: {source}") from error
+            raise MaildropError(f"no such mbox: {source}") from error
         # An empty file is an mbox without messages; mailbox accepts any other file as one, too.
         if begun not in (b"", _FROM):
             raise MaildropError(f"not an mbox, which begins with 'From ': {source}")
