@@ -38,7 +38,7 @@ class Engine(Generic[EventT]):
         """Limits on what is collected from the peer."""
         self.leniency = leniency
         """Which of the peer's faults are forgiven."""
-        self.utf8 = False
+        self.utf8: bool = False
         """Whether UTF8 was asked for and granted (RFC 6856 section 2)."""
         self._buffer = ReceiveBuffer()
         # The results of one parsing step: deviations, and the event or the error that they belong
