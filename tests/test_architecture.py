@@ -266,7 +266,7 @@ def bound_in(path: Path) -> set[str]:
 
 def test_the_package_exports_all_it_gathers_and_nothing_else() -> None:
     exported = pop3proto.__all__
-    assert set(exported) == bound_in(PACKAGE / "__init__.py")
+    assert set(exported) == bound_in(PACKAGE / "__init__.py") - {"loads_when_asked"}
     assert exported == sorted(set(exported), key=rank)
     assert all(hasattr(pop3proto, name) for name in exported)
 

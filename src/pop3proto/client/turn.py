@@ -36,7 +36,7 @@ MAX_COLLECTED_OCTETS = 1024 * 1024 * 1024
 limit."""
 
 # At most 19 digits: see the numbers of the core.
-_ANNOUNCED = re.compile(r"([0-9]{1,19}) octets\b", re.IGNORECASE | re.ASCII)
+_ANNOUNCED = r"(?ia)([0-9]{1,19}) octets\b"
 
 
 @unique
@@ -160,7 +160,7 @@ def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandError:
 
 def announced_octets(text: str) -> int | None:
     """Return the size in a text such as "120 octets", as most servers answer RETR, or ``None``."""
-    match = _ANNOUNCED.match(text)
+    match = re.match(_ANNOUNCED, text)
     return int(match[1]) if match else None
 
 

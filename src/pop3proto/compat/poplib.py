@@ -57,7 +57,7 @@ _BLANK_LINES = 2
 _Path: TypeAlias = str | PathLike[str]
 _DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 # The last of the timestamps that ``Greeting.timestamp`` would find.
-_STAMP = re.compile(rb"\+OK.*(%b)" % TIMESTAMP.pattern.encode("ascii"))
+_STAMP = re.compile(rb"\+OK.*(%b)" % TIMESTAMP.encode("ascii"))
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from binascii import Error, a2b_base64
+from binascii import Error, a2b_base64, b2a_base64
 
 from ..errors import LocalProtocolError
 from .secret import Secret
@@ -29,8 +29,8 @@ MAX_SECRET_LINE = 8192
 # RFC 5034 section 4: AUTH with its initial response has at most 255 octets.
 MAX_AUTH_LINE = 255
 
-_CONTROL_IN_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_CONTROL_IN_OCTETS = re.compile(b"[\x00-\x1f\x7f]")
+_CONTROL_IN_TEXT = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+_CONTROL_OCTETS = bytes([*range(0x20), 0x7F])
 
 
 def parse_number(word: bytes, digits: int = MAX_SIZE_DIGITS) -> int | None:
@@ -66,6 +66,11 @@ def decode_base64(text: bytes) -> bytes | None:
     return data if len(data) == len(text) // 4 * 3 - text[-2:].count(b"=") else None
 
 
+def encode_base64(data: bytes) -> bytes:
+    """Return ``data`` in base64, without a line end."""
+    return b2a_base64(data, newline=False)
+
+
 def decode(octets: bytes) -> str:
     """Return the peer's octets as text: UTF-8, with every other octet as a surrogate escape."""
     return octets.decode("utf-8", "surrogateescape")
@@ -80,7 +85,7 @@ def encode(text: str | bytes | Secret) -> bytes:
 
 def has_control(octets: bytes) -> bool:
     """Return if an ASCII control character is among ``octets``."""
-    return _CONTROL_IN_OCTETS.search(octets) is not None
+    return len(octets.translate(None, _CONTROL_OCTETS)) != len(octets)
 
 
 def check_text(what: str, text: object, room: int = _ROOM, *, empty: bool = False) -> None:
@@ -97,13 +102,14 @@ def _problem_with(text: object, room: int, empty: bool) -> str | None:
     if isinstance(text, Secret) and issubclass(text.kind, str | bytes):
         text = text.reveal()
     if isinstance(text, str):
-        if _CONTROL_IN_TEXT.search(text):
+        # Nearly every text is printable, and compiles no pattern.
+        if not text.isprintable() and re.search(_CONTROL_IN_TEXT, text):
             return "holds a control character or a lone surrogate"
         text = text.encode("utf-8")
     elif not isinstance(text, bytes):
         kind = text.kind if isinstance(text, Secret) else type(text)
         return f"must be str or bytes, not {kind.__name__}"
-    elif _CONTROL_IN_OCTETS.search(text):
+    elif has_control(text):
         return "holds a control character"
     if not text and not empty:
         return "is empty"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import ClassVar
 
 from ..errors import LocalProtocolError
 from .command import AUTHENTICATING, AUTHORIZATION, Command
-from .grammar import MAX_AUTH_LINE, MAX_LINE, MAX_SECRET_LINE, check_text
+from .grammar import MAX_AUTH_LINE, MAX_LINE, MAX_SECRET_LINE, check_text, encode_base64
 from .replies import Challenge, MechanismsReply, Ok
 from .secret import Secret
 from .states import ReplyShape, State
@@ -158,7 +157,7 @@ class Auth(Command[Ok | Challenge]):
         line = b"AUTH " + self.mechanism.encode("ascii")
         if self.initial_response is not None:
             # RFC 5034 section 4: an initial response of no octets is a single equals sign.
-            line += b" " + (b64encode(self.initial_response.octets()) or b"=")
+            line += b" " + (encode_base64(self.initial_response.octets()) or b"=")
         return line + b"\r\n"
 
     def to_bytes(self) -> bytes:
@@ -199,7 +198,7 @@ class AuthResponse(Command[Ok | Challenge]):
 
     def to_bytes(self) -> bytes:
         """Return the line with its CRLF."""
-        return b64encode(self.data.octets()) + b"\r\n"
+        return encode_base64(self.data.octets()) + b"\r\n"
 
 
 def _check_response(data: Secret) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from base64 import b64encode
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
-from .grammar import MAX_LINE, MAX_SIZE, has_control, is_unique_id
+from .grammar import MAX_LINE, MAX_SIZE, encode_base64, has_control, is_unique_id
 from .listings import Listing, Listings
 from .value import field, slot_setter, value
 
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
 # that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the search is
 # linear. The drop-in for poplib searches for the same.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
-TIMESTAMP = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>")
+TIMESTAMP = rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>"
 # RFC 2449 section 3: resp-code, of one or more levels.
 _CODE = r"[!-.0-\\^-~]+(?:/[!-.0-\\^-~]+)*"
-_RESPONSE_CODE = re.compile(rf"\[({_CODE})\][ \t]?")
+_RESPONSE_CODE = rf"\[({_CODE})\][ \t]?"
 
 
 def _encoded(text: str) -> bytes:
@@ -85,7 +84,7 @@ ResponseCode.UTF8 = ResponseCode("UTF8")
 
 def split_response_code(text: str) -> tuple[ResponseCode | None, str]:
     """Return the response code at the start of the text of an ``-ERR``, and what follows it."""
-    match = _RESPONSE_CODE.match(text)
+    match = re.match(_RESPONSE_CODE, text) if text.startswith("[") else None
     return (ResponseCode(match[1]), text[match.end() :]) if match else (None, text)
 
 
@@ -138,7 +137,7 @@ class Greeting(_OnTheWire):
 
         The last well-formed msg-id of the text counts; without one, APOP is not available.
         """
-        found = TIMESTAMP.findall(self.text)
+        found = re.findall(TIMESTAMP, self.text)
         return str(found[-1]) if found else None
 
 
@@ -295,7 +294,7 @@ class Challenge(_Answer):
 
     def to_bytes(self) -> bytes:
         """Return the wire form, as long as the challenge needs."""
-        return b"+ " + (_encoded(self.text) if self.text else b64encode(self.data)) + b"\r\n"
+        return b"+ " + (_encoded(self.text) if self.text else encode_base64(self.data)) + b"\r\n"
 
 
 @value

@@ -12,15 +12,14 @@ _PORTS = {"pop": 110, "pops": 995}
 _MAX_PORT = 65535
 # RFC 2384 section 8: achar, besides letters, digits and escapes.
 _ACHAR = "$-_.+!*'(),&=~"
-_ENCODED = re.compile(rf"(?:[A-Za-z0-9{re.escape(_ACHAR)}]|%[0-9A-Fa-f]{{2}})*")
-_TO_ENCODE = re.compile(rf"[^A-Za-z0-9{re.escape(_ACHAR)}]".encode())
-_AUTH = re.compile(r"\*|\+?[A-Z0-9_-]{1,20}")
+# Patterns are text: a program that connects to a host by its name compiles none of them.
+_ENCODED = rf"(?:[A-Za-z0-9{re.escape(_ACHAR)}]|%[0-9A-Fa-f]{{2}})*"
+_TO_ENCODE = rf"[^A-Za-z0-9{re.escape(_ACHAR)}]".encode()
+_AUTH = r"\*|\+?[A-Z0-9_-]{1,20}"
 # Commands that log in. None of them is the name of a SASL mechanism.
 _COMMANDS = frozenset({"APOP", "USER"})
 # RFC 1035 section 2.3.4: labels of 1 to 63 octets, and the root's dot at the end.
-_HOST = re.compile(
-    r"[A-Za-z0-9_\-\x80-\U0010ffff]{1,63}(?:\.[A-Za-z0-9_\-\x80-\U0010ffff]{1,63})*\.?"
-)
+_HOST = r"[A-Za-z0-9_\-\x80-\U0010ffff]{1,63}(?:\.[A-Za-z0-9_\-\x80-\U0010ffff]{1,63})*\.?"
 _MAX_HOST = 253
 
 
@@ -160,7 +159,7 @@ def _hostport(text: str) -> tuple[str, int | None]:
 
 
 def _decoded(text: str) -> str:
-    if not _ENCODED.fullmatch(text):
+    if not re.fullmatch(_ENCODED, text):
         raise LocalProtocolError(
             "the user of a POP URL has characters to percent-encode, or a broken escape"
         )
@@ -173,7 +172,7 @@ def _decoded(text: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    return _TO_ENCODE.sub(lambda octet: b"%%%02X" % ord(octet[0]), text.encode()).decode()
+    return re.sub(_TO_ENCODE, lambda octet: b"%%%02X" % ord(octet[0]), text.encode()).decode()
 
 
 def _check_user(user: str) -> None:
@@ -186,7 +185,7 @@ def _check_user(user: str) -> None:
 
 
 def _check_auth(auth: str) -> None:
-    if not _AUTH.fullmatch(auth):
+    if not re.fullmatch(_AUTH, auth):
         raise LocalProtocolError(
             ";AUTH= in a POP URL is *, a SASL mechanism in capitals, +APOP or +USER"
         )
@@ -212,5 +211,5 @@ def _check_host(host: str) -> None:
     # and the ideographic full stop becomes a dot.
     name = normalize("NFKC", host).replace("\u3002", ".")
     fits = len(name.removesuffix(".")) <= _MAX_HOST
-    if not (host.isprintable() and fits and _HOST.fullmatch(name)):
+    if not (host.isprintable() and fits and re.fullmatch(_HOST, name)):
         raise LocalProtocolError("the host of a POP URL is not a host name")

@@ -40,7 +40,7 @@ UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 _MAX_PORT = 65535
 # Characters that are in no host name, but in URLs of other schemes, whose password would be shown
 # in messages and sent to the resolver.
-_NO_HOST = re.compile(r"[/@\s\x00-\x1f\x7f-\x9f]")
+_NO_HOST = r"[/@\s\x00-\x1f\x7f-\x9f]"
 # Seconds between attempts at a UNIX socket whose queue is full: less than a server takes to accept,
 # and yet no busy waiting.
 _RETRY = 0.01
@@ -137,7 +137,7 @@ def _check(host: object) -> None:
 
         # Fullwidth forms become the marks of a URL when the name is prepared for DNS.
         host = normalize("NFKC", host)
-    if _NO_HOST.search(host):
+    if re.search(_NO_HOST, host):
         raise LocalProtocolError("the host is neither a name nor an address", hint=hint)
     if ":" in host:
         from ipaddress import AddressValueError, IPv6Address
