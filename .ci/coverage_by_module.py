@@ -5,9 +5,6 @@ branch of the module has to be taken. A test file belongs to one module: to that
 name that fits. A module without a test file fails, unless it is named below. The modules of the
 client are covered by all of tests/client together: nothing but a whole session drives them.
 
-The tests of the folder ``client`` are about what the clients do, whichever module does it. So that
-folder is measured as a whole, and may not fall below what its tests cover now.
-
 All the tests run once, in one process. What each file of them has run is kept apart by coverage's
 contexts: a context for each test file, and one for what happens when modules are imported, which
 counts for all of them.
@@ -42,8 +39,6 @@ TEST_FILES = sorted(
 )
 TOGETHER = "client"
 IMPORTS = "imports"
-# How many percent of these folders their tests cover. It may rise.
-TOGETHER = {"client": 93}
 
 # What has no test file of its own, and why.
 EXCUSED = {
@@ -131,16 +126,6 @@ def run(measured: coverage.Coverage, tests: list[Path]) -> int:
         measured.stop()
 
 
-def covered_together(measured: coverage.Coverage, folder: str, percent: int) -> bool:
-    """Return if all tests of a folder together cover so much of it; print what they do not."""
-    contexts = [f"^{IMPORTS}$", f"^tests/{folder}/"]
-    shown = io.StringIO()
-    include = [str(PACKAGE / folder / "*.py")]
-    found = measured.report(include=include, contexts=contexts, file=shown)
-    print(f"{found:.1f} % {folder}\n{shown.getvalue()}", flush=True)
-    return found >= percent
-
-
 def covered(measured: coverage.Coverage, module: Path, own: list[Path]) -> bool:
     """Return if the module's own tests cover it; print what they do not."""
     names = [IMPORTS, *(test.relative_to(ROOT).as_posix() for test in own)]
@@ -159,10 +144,8 @@ def main() -> int:
     tests, faults = owned()
     tested = {module: own for module, own in tests.items() if own}
     measured = coverage.Coverage(data_file=None, branch=True, source=[str(PACKAGE)])
-    together = {test for folder in TOGETHER for test in (TESTS / folder).glob("test_*.py")}
-    status = run(measured, sorted({test for own in tested.values() for test in own} | together))
-    results = [covered_together(measured, *each) for each in TOGETHER.items()]
-    results += [covered(measured, module, own) for module, own in tested.items()]
+    status = run(measured, sorted({test for own in tested.values() for test in own}))
+    results = [covered(measured, module, own) for module, own in tested.items()]
     print("".join(f"FAILED {fault}\n" for fault in faults), end="", flush=True)
     return 0 if status == 0 and results and all(results) and not faults else 1
 
