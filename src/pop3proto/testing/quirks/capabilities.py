@@ -36,7 +36,7 @@ MECHANISMS_BY_AUTH = Row(
     refuses=lambda command, _: isinstance(command, Capa),
 )
 CLOSES_ON_CAPA = Row(
-    "closes on CAPA", "old ones", "capa", hangs_up=lambda command: isinstance(command, Capa)
+    "closes on CAPA", "old servers", "capa", hangs_up=lambda command: isinstance(command, Capa)
 )
 HIDDEN_UNTIL_LOGIN = Row(
     "does not list TOP, UIDL and PIPELINING before the login",
@@ -69,7 +69,7 @@ FORGOTTEN_CAPABILITIES = Row(
     ),
 )
 MISSPELT_CAPABILITY = Row(
-    "advertises PIPELINE and EXPIRENEVER, glued or misspelt",
+    "advertises PIPELINE and EXPIRENEVER: a misspelt name, and two words in one",
     "Twisted and others",
     capabilities=lambda lines, _: [
         *(b"PIPELINE" if line == b"PIPELINING" else line for line in lines),
@@ -113,5 +113,5 @@ SHUFFLED_CAPABILITIES = Row(
     capabilities=_shuffled,
 )
 NO_CAPABILITIES = Row(
-    "answers CAPA with an empty list", "old ones", "capa", capabilities=lambda lines, _: []
+    "answers CAPA with an empty list", "old servers", "capa", capabilities=lambda lines, _: []
 )

@@ -39,7 +39,7 @@ NUL_IN_MAIL = Row(
 )
 LONG_LINE_IN_MAIL = Row(
     "has a line of 120,000 octets at the end of each message",
-    "every provider of webmail",
+    "all webmail providers",
     mail=_with_last_line(b"x" * 120_000),
 )
 BARE_LF = Row("ends every line with LF alone", "small UNIX servers", newline=b"\n")
@@ -49,7 +49,7 @@ NO_FINAL_NEWLINE = Row(
     after_mail=lambda lines, _: [lines[0].rstrip(b"\r\n"), *lines[1:]],
 )
 NO_DOT_STUFFING = Row(
-    "sends lines of mail that begin with a dot as they are",
+    "sends lines of mail that begin with a dot without doubling it",
     "GreenMail, hMailServer, Mailpit",
     "dots",
     mail=_single_dots(1),
@@ -62,7 +62,7 @@ SOME_DOT_STUFFING = Row(
 )
 BLANK_LINES = Row(
     "puts a blank line before each answer",
-    "Office 365, before the answer to DELE",
+    "Office 365, before its answers to DELE",
     answer=lambda lines, reply: lines if isinstance(reply, Greeting) else [b"", *lines],
 )
 SECOND_REPLY = Row(
@@ -77,12 +77,12 @@ SECOND_REPLY = Row(
 )
 SECOND_END = Row(
     "ends the answer to TOP twice",
-    "FTGate, at TOP",
+    "FTGate",
     after_mail=lambda lines, command: [*lines, *lines[-1:] * isinstance(command, Top)],
 )
 SPLIT_PACKETS = Row("sends each octet by itself", "every slow network", packet=1)
 NO_SPLIT_COMMANDS = Row(
     "closes when a command comes in pieces",
-    "some old ones",
+    "some old servers",
     arrives=lambda data, situation: None if situation.pieces else data,
 )

@@ -18,7 +18,7 @@ def _refused_if_empty(octets: bytes, reply: ServerReply) -> bytes:
 
 WRONG_COUNT = Row(
     "counts one message more in STAT than LIST has",
-    "where mail comes in between",
+    "servers where mail arrives between the two",
     "stat",
     count=lambda count: count + 1,
 )
@@ -33,13 +33,13 @@ REVERSED_LISTINGS = Row(
 )
 NUMBERS_FROM_ZERO = Row(
     "numbers the messages of its listings from 0",
-    "servers of beginners",
+    "servers written by beginners",
     "numbers",
     number=lambda number: number - 1,
 )
 HUGE_NUMBERS = Row(
     "numbers the messages of its listings from 2,147,483,648",
-    "servers that list numbers no message can have",
+    "servers that list numbers which no message can have",
     "numbers",
     number=lambda number: number + 2**31 - 1,
 )
@@ -63,7 +63,7 @@ LISTING_TEXT = Row(
 )
 NO_UIDL = Row(
     "does not know UIDL",
-    "old ones",
+    "old servers",
     "same-ids odd-ids long-ids wide-ids",
     refuses=lambda command, _: isinstance(command, Uidl),
     capabilities=lambda lines, _: [line for line in lines if line != b"UIDL"],
@@ -96,12 +96,14 @@ NON_ASCII_UNIQUE_IDS = Row(
     unique_id=lambda unique_id: b"\xe9" + unique_id,
 )
 SPACED_LISTINGS = Row(
-    "sets the fields of listings apart by several spaces",
+    "puts several spaces between the fields of listings",
     "Maillennium",
     row=lambda row: row.replace(b" ", b"   ", 1),
 )
 INDENTED_LISTINGS = Row(
-    "has spaces at the beginning of what it lists", "Maillennium", row=lambda row: b"  " + row
+    "has spaces at the beginning of the rows of listings",
+    "Maillennium",
+    row=lambda row: b"  " + row,
 )
 NO_EMPTY_LISTINGS = Row(
     "refuses LIST and UIDL if there is no message", "several", replaces=_refused_if_empty

@@ -170,7 +170,7 @@ NO_INITIAL_RESPONSE = Row(
     refuses=_no_initial_response(),
 )
 TWO_STEP_XOAUTH2 = Row(
-    "refuses XOAUTH2 with an access token on its line",
+    "refuses XOAUTH2 with the access token on the line of AUTH",
     "Office 365",
     tokens=True,
     refuses=_no_initial_response("XOAUTH2"),
@@ -188,7 +188,7 @@ NO_TOKENS = Row(
     mechanism=_refusing_tokens(-1),
 )
 LOCKED_IN_PROSE = Row(
-    "refuses a login since the maildrop is locked, in prose only",
+    "refuses a login because the maildrop is locked, but says so only in prose, without a code",
     "qpopper, InterMail",
     "refusal",
     login=_refusal("the maildrop is locked, wait", None),

@@ -61,12 +61,12 @@ TRUNCATED_TOP = Row(
     mail=lambda lines, command, _: lines[:1] if isinstance(command, Top) else lines,
 )
 RETR_DELETES = Row(
-    "deletes what was retrieved, as soon as the client quits",
+    "deletes messages that were retrieved, as soon as the client quits",
     "Gmail, Mercury",
     deletes=lambda numbers, situation: numbers | situation.retrieved,
 )
 RETR_HIDES = Row(
-    "leaves what was retrieved out of its listings",
+    "leaves messages that were retrieved out of its listings",
     "Gmail, in later sessions",
     listed=_hidden,
     refuses=lambda command, situation: (
@@ -74,7 +74,7 @@ RETR_HIDES = Row(
     ),
 )
 REFUSED_MESSAGE = Row(
-    "refuses RETR of message 1 and of no other",
+    "refuses RETR of message 1, and of no other message",
     "Exchange",
     refuses=lambda command, _: command == Retr(1),
 )
@@ -85,13 +85,13 @@ CLOSES_ON_PIPELINING = Row(
     arrives=lambda data, _: None if data.count(b"\n") > 1 else data,
 )
 PIPELINED_BACKWARDS = Row(
-    "answers commands that come together from the last to the first",
+    "answers commands that arrive together in reverse order",
     "servers that work on several at once",
     "pipelining",
     arrives=_backwards,
 )
 PIPELINED_MIXED = Row(
-    "mixes the lines of answers to commands that come together",
+    "mixes the lines of the answers to commands that arrive together",
     "WildDuck",
     "pipelining",
     arrives=_mixed,

@@ -116,7 +116,7 @@ NOT_A_STATUS = Row(
     status=_noop(b"done"),
 )
 CLOSES_WHEN_IDLE = Row(
-    "has lost patience when the first NOOP comes",
+    "closes when the first NOOP comes, as if after a long silence",
     "Outlook, after a minute",
     "noop",
     hangs_up=lambda command: isinstance(command, Noop),
