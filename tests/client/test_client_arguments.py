@@ -268,9 +268,9 @@ def test_commands_that_have_no_text() -> None:
         logged_in(Ready(**{"RETR 1": b""})).retr(1)
 
 
-@pytest.mark.parametrize("messages", ["12", b"12"])
+@pytest.mark.parametrize("messages", ["12", b"12", 1, None])
 def test_messages_are_not_a_text(messages: Any) -> None:
-    """Its letters would be taken for numbers."""
+    """Its letters would be taken for numbers. A single number is no list."""
     client = logged_in()
     calls: Iterable[Callable[[Any], object]] = (
         client.retr_many,
@@ -278,7 +278,7 @@ def test_messages_are_not_a_text(messages: Any) -> None:
         client.dele_many,
     )
     for call in calls:
-        with pytest.raises(LocalProtocolError, match="an iterable"):
+        with pytest.raises(LocalProtocolError, match="messages are a list"):
             for _ in call(messages):  # type: ignore[attr-defined]
                 pass
     client.noop()

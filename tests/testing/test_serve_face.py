@@ -227,6 +227,29 @@ def test_somebody_has_to_be_let_in(take: Any) -> None:
             take(**how)
 
 
+@takers
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"password": 5}, "password= is a str, not int"),
+        ({"users": "user"}, "users= maps users to passwords, or has check(), unlike str"),
+        ({"users": {"user": 5}}, "users= maps names to passwords, both str, not str to int"),
+        ({"users": {b"user": "hidden"}}, "users= maps names to passwords, both str, not bytes"),
+        ({"password": "secret", "options": 5}, "options= is a ServerOptions, not int"),
+    ],
+)
+def test_arguments_of_another_type_are_named(take: Any, how: dict[str, Any], told: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(told)) as caught:
+        take(**how)
+    assert "hidden" not in str(caught.value)
+
+
+def test_users_are_text() -> None:
+    users: Any = {5: [MAIL]}
+    with pytest.raises(TypeError, match="a user is a str, not int"):
+        serve(users, password="secret")
+
+
 def test_one_password_is_for_a_mapping(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="password= is for a mapping of users"):
         serve(MaildirMaildrops(tmp_path), password="secret")

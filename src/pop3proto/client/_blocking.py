@@ -440,7 +440,7 @@ class Client:
     ) -> Batch[Message]:
         """Get each of ``messages`` whole; ``progress`` is called as each arrives.
 
-        Raises ``LocalProtocolError`` for a single str.
+        Raises ``LocalProtocolError`` for a single message.
         """
         return Batch(self._client.retr_many(messages, max_octets=max_octets, progress=progress))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import overload
+from typing import cast, overload
 
 from ..errors import CommandError, LocalProtocolError
 from ..model.capabilities import Capabilities
@@ -183,6 +183,9 @@ class AsyncClient(AuthenticatingSession):
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:
             if not isinstance(file, PathLike | str | bytes):
+                if not hasattr(file, "write"):
+                    kind = type(file).__name__
+                    raise LocalProtocolError(f"file is a path or a binary file, not {kind}")
                 return await stream.save(file)
             from .files import replacing
 
@@ -214,7 +217,7 @@ class AsyncClient(AuthenticatingSession):
     ) -> AsyncBatch[Message]:
         """Get each of ``messages`` whole; ``progress`` is called as each arrives.
 
-        Raises ``LocalProtocolError`` for a single str.
+        Raises ``LocalProtocolError`` for a single message.
         """
         return self.batch(map(Retr, _several(messages)), max_octets=max_octets, progress=progress)
 
@@ -235,8 +238,10 @@ class AsyncClient(AuthenticatingSession):
         return self.batch(map(Dele, _several(messages)))
 
 
-def _several(messages: Iterable[int | str]) -> Iterable[int | str]:
-    if isinstance(messages, str | bytes):
-        # Its letters would be mistaken for messages.
-        raise LocalProtocolError(f"messages are an iterable, not a {type(messages).__name__}")
-    return messages
+def _several(messages: object) -> Iterable[int | str]:
+    # The letters of a str would be mistaken for messages.
+    if isinstance(messages, str | bytes) or not isinstance(messages, Iterable):
+        raise LocalProtocolError(
+            f"messages are a list or another iterable, not {type(messages).__name__}"
+        )
+    return cast("Iterable[int | str]", messages)

@@ -13,16 +13,16 @@ from ..errors import (
     DeadConnectionError,
     DeadlineError,
     LocalProtocolError,
-    PlaintextAuthError,
     Pop3Error,
     printable,
 )
-from ..model.commands import Auth, Command, Pass, Stls
+from ..model.command import Command, check_command
+from ..model.commands import Stls
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
 from ..model.replies import MessageStart
 from ..model.states import Signal
-from ..sasl import shows_secret
+from ..sasl.plaintext_rule import refuse_plaintext
 from .options import Timeouts
 from .stream import RecordingStream, Stream
 
@@ -127,18 +127,13 @@ class Exchange:
     def check(self, command: Command[Any]) -> None:
         """Raise ``LocalProtocolError`` for a command that the caller may not send.
 
-        That is STLS, which is useless without a handshake, and, with ``PlaintextAuthError``, one
-        that shows a password to the network.
+        That is STLS, which is useless without a handshake; with ``PlaintextAuthError``, one that
+        shows a password to the network; and an object that is not a command at all.
         """
+        check_command(command)
         if type(command) is Stls:
             raise LocalProtocolError("TLS begins with start_tls()", command=command)
-        if self.engine.secure or self._allow_plaintext_auth:
-            return
-        shown = isinstance(command, Auth) and shows_secret(command.mechanism)
-        if shown or isinstance(command, Pass):
-            raise PlaintextAuthError(
-                "this login shows the password to the network", command=command
-            )
+        refuse_plaintext(command, self.engine, allowed=self._allow_plaintext_auth)
 
     async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
         """Send ``command``, and return the first event of its answer; ``phase`` is its deadline."""

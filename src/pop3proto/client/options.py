@@ -59,7 +59,7 @@ class Security(Enum):
         try:
             return cls(wanted.lower() if isinstance(wanted, str) else wanted)
         except ValueError:
-            names = ", ".join(str(security) for security in cls)
+            names = ", ".join(repr(security.value) for security in cls)
             raise LocalProtocolError(
                 f"security is one of {names}, not {printable(repr(wanted))}"
             ) from None

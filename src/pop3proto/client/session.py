@@ -21,6 +21,7 @@ from ..errors import (
     printable,
 )
 from ..model.capabilities import Capabilities
+from ..model.command import check_command
 from ..model.commands import (
     Apop,
     Auth,
@@ -288,6 +289,7 @@ class Session:
 
         Raises ``LocalProtocolError`` for a command that is not answered by a text.
         """
+        check_command(command)
         if command.shape is not ReplyShape.MESSAGE:
             raise LocalProtocolError("this command is not answered by a text", command=command)
         return AsyncMessageStream(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from ..engine.client import ClientConnection
 from ..errors import CommandError, GreetingError, LocalProtocolError, refusal_message
@@ -67,9 +67,6 @@ class Login:
     ) -> None:
         secret = Secret(secret)
         self._over, self._result = True, None
-        if isinstance(mechanisms, str):
-            # Whose letters would be taken for names.
-            raise LocalProtocolError("mechanisms are a list of names, not a single str")
         if isinstance(channel_binding, ChannelBinding):
             channel_binding = [channel_binding]
         flows = Flows(
@@ -78,7 +75,7 @@ class Login:
             allow_plaintext_auth=allow_plaintext_auth,
             ask=ask,
         )
-        names = None if mechanisms is None else list(mechanisms)
+        names = None if mechanisms is None else _names(mechanisms)
         self._begin(flows, flows.password(user, secret, names, list(channel_binding or ())))
 
     @classmethod
@@ -134,6 +131,12 @@ class Login:
         allows it. An exception from the mechanism cancels the exchange; after that, ``feed()``
         raises it.
         """
+        if not isinstance(getattr(mechanism, "name", None), str):
+            # Not shown itself: it may be a password.
+            kind = type(mechanism).__name__
+            raise LocalProtocolError(
+                f"mechanism is an object such as sasl.Plain(user, password), not {kind}"
+            )
         flows = Flows(
             host=None,
             initial_response=initial_response,
@@ -275,3 +278,11 @@ class Login:
 
 def _without_sasl() -> Flows:
     return Flows(host=None, initial_response=True, allow_plaintext_auth=False, ask=())
+
+
+def _names(mechanisms: object) -> list[str]:
+    # The letters of a str would be taken for names.
+    if isinstance(mechanisms, str | bytes) or not isinstance(mechanisms, Iterable):
+        kind = type(mechanisms).__name__
+        raise LocalProtocolError(f"mechanisms are a list of names, not a single {kind}")
+    return list(cast("Iterable[str]", mechanisms))

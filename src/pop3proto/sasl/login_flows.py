@@ -16,7 +16,6 @@ from ..errors import (
     CredentialsError,
     LocalProtocolError,
     OAuthError,
-    PlaintextAuthError,
     RemoteProtocolError,
     SaslError,
     ServerVerificationError,
@@ -37,8 +36,9 @@ from ..model.secret import Secret
 from ..model.value import value
 from .choice import APOP, USER, Choice
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
+from .plaintext_rule import may_show, refuse_plaintext
 from .refusals import login_refused
-from .registry import SHOWS_SECRET, by_name, shows_secret
+from .registry import by_name
 from .saslprep import octets_of
 
 __all__ = ["Flows", "LoginResult", "Steps", "TokenSource"]
@@ -107,11 +107,6 @@ class Flows:
         self.session_usable: bool = True
         """Whether the connection may still be used."""
 
-    @property
-    def _may_show(self) -> bool:
-        """Whether a password may be shown to the network (RFC 8314 section 3)."""
-        return self.engine.secure or self._allow_plaintext_auth
-
     # The ways
 
     def password(
@@ -126,7 +121,7 @@ class Flows:
             names,
             offered=(yield from self._offered()),
             bindings=bindings,
-            show_password=self._may_show,
+            show_password=may_show(self.engine, allowed=self._allow_plaintext_auth),
         )
         while True:
             name = choice.next()
@@ -173,7 +168,7 @@ class Flows:
         if name not in ("OAUTHBEARER", "XOAUTH2"):
             raise LocalProtocolError(f"{mechanism} takes no access token")
         # Before asking for a token that could not be used.
-        self._check_shown(Auth(name), shows=True)
+        refuse_plaintext(Auth(name), self.engine, allowed=self._allow_plaintext_auth)
         if token is None:
             token = yield from self._next_token(source)
         try:
@@ -193,7 +188,9 @@ class Flows:
         """Log in with ``mechanism``, announced or not (RFC 5034)."""
         name = mechanism.name
         waiting = _first_of(mechanism)
-        self._check_shown(Auth(name), shows=shows_secret(mechanism))
+        refuse_plaintext(
+            Auth(name), self.engine, allowed=self._allow_plaintext_auth, mechanism=mechanism
+        )
         command = Auth(name, complete=False)
         if waiting is not None:
             at_once = Auth(name, waiting, complete=mechanism.complete)
@@ -275,15 +272,6 @@ class Flows:
         return LoginResult(way.name, False, text)
 
     # SASL
-
-    def _check_shown(self, command: Auth, *, shows: bool) -> None:
-        if shows and not self._may_show:
-            hint = PlaintextAuthError.hint
-            if command.mechanism not in SHOWS_SECRET:
-                hint += "; a mechanism that does not show its secret says shows_secret = False"
-            raise PlaintextAuthError(
-                "this login shows the secret to the network", command=command, hint=hint
-            )
 
     def _converse(self, mechanism: Mechanism, command: Auth, waiting: Secret | None) -> Steps[Ok]:
         """Return the answer to AUTH; cancel the exchange for whatever the mechanism raises."""

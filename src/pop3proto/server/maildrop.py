@@ -163,6 +163,11 @@ class _Entry:
     content: bytes = field(repr=False)
 
 
+def _check_user(user: object) -> None:
+    if not isinstance(user, str):
+        raise TypeError(f"a user is a str, not {type(user).__name__}")
+
+
 def _check_octets(user: str, content: object) -> None:
     if not isinstance(content, bytes):
         raise TypeError(f"a message of {user!r} is bytes, not {type(content).__name__}")
@@ -189,6 +194,7 @@ class MemoryMaildrops:
         self._in_use: set[str] = set()
         self._serial = itertools.count(1)
         for user, contents in (messages or {}).items():
+            _check_user(user)
             if isinstance(contents, str | bytes):
                 raise TypeError(f"the messages of {user!r} are a list of bytes: [{contents!r}]")
             self._entries[user] = {}

@@ -319,9 +319,9 @@ def serve(
     (a maildrop's, say) is raised, or noted in the exception that ended the block.
 
     Raises ``LocalProtocolError`` for an unknown ``security``, ``TypeError`` if it is not clear who
-    may log in, or if ``quirks`` are a single name, ``ValueError`` if ``quirks`` contradict each
-    other, or have an unknown name, and ``ImportError`` if a certificate is needed and trustme is
-    not installed.
+    may log in, for a message, a password or ``options`` of another type, or if ``quirks`` are a
+    single name, ``ValueError`` if ``quirks`` contradict each other, or have an unknown name, and
+    ``ImportError`` if a certificate is needed and trustme is not installed.
     """
     password = None if password is None else Secret(password)
     chosen = Security.of(security)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import printable
 from ..model.commands import Auth, Command
@@ -47,7 +47,8 @@ _MOST_SHOWN = 10_000
 class Sessions:
     """Makes the sessions of one server, and keeps the commands of their clients.
 
-    Raises ``TypeError`` for arguments that do not say who may log in.
+    Raises ``TypeError`` for arguments that do not say who may log in, and for ``options`` of
+    another type.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Sessions:
         leniency: Leniency = Leniency(),
         quirks: Iterable[Quirk | str] = (),
     ) -> None:
+        _check_options(options)
         self.maildrops: MaildropProvider = _maildrops(mail)
         """The maildrops that the sessions answer from."""
         self.users: Users = _who_may_log_in(self.maildrops, password, users)
@@ -136,6 +138,11 @@ class Sessions:
             maildrop.close()
 
 
+def _check_options(options: object) -> None:
+    if not isinstance(options, ServerOptions):
+        raise TypeError(f"options= is a ServerOptions, not {type(options).__name__}")
+
+
 def _maildrops(mail: Mail) -> MaildropProvider:
     if isinstance(mail, Mapping):
         return MemoryMaildrops(mail)
@@ -149,12 +156,28 @@ def _who_may_log_in(
     maildrops: MaildropProvider, password: Secret | None, users: Users | None
 ) -> Users:
     if users is not None and password is None:
+        _check_users(users)
         return users
     if users is not None or password is None:
         raise TypeError("either password= or users= says who may log in")
     if not isinstance(maildrops, MemoryMaildrops):
         raise TypeError("password= is for a mapping of users to their messages; here it is users=")
+    if not issubclass(password.kind, str | bytes):
+        raise TypeError(f"password= is a str, not {password.kind.__name__}")
     return dict.fromkeys(maildrops.users, as_text(password.octets()))
+
+
+def _check_users(users: object) -> None:
+    if not isinstance(users, Mapping):
+        if not callable(getattr(users, "check", None)):
+            kind = type(users).__name__
+            raise TypeError(f"users= maps users to passwords, or has check(), unlike {kind}")
+        return
+    for user, password in cast("Mapping[object, object]", users).items():
+        if not (isinstance(user, str) and isinstance(password, str)):
+            # Neither is shown: one of them is a password.
+            kinds = f"{type(user).__name__} to {type(password).__name__}"
+            raise TypeError(f"users= maps names to passwords, both str, not {kinds}")
 
 
 class _Listening(Hooks):

@@ -113,6 +113,7 @@ def connect(
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
     return Connecting(
+        host,
         dial(
             _Dialer(),
             host,
@@ -124,7 +125,7 @@ def connect(
             source_address=source_address,
             opener=opener,
             options=options,
-        )
+        ),
     )
 
 
@@ -145,6 +146,7 @@ def connect_unix(
     Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
     """
     return Connecting(
+        path,
         dial_unix(
             _Dialer(),
             path,
@@ -153,7 +155,8 @@ def connect_unix(
             ssl_context=ssl_context,
             server_hostname=server_hostname,
             options=options,
-        )
+        ),
+        unix=True,
     )
 
 

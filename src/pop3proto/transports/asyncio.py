@@ -241,6 +241,7 @@ def connect(
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
     return Connecting(
+        host,
         dial(
             _Dialer(),
             host,
@@ -252,7 +253,7 @@ def connect(
             source_address=source_address,
             opener=opener,
             options=options,
-        )
+        ),
     )
 
 
@@ -273,6 +274,7 @@ def connect_unix(
     Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
     """
     return Connecting(
+        path,
         dial_unix(
             _Dialer(),
             path,
@@ -281,7 +283,8 @@ def connect_unix(
             ssl_context=ssl_context,
             server_hostname=server_hostname,
             options=options,
-        )
+        ),
+        unix=True,
     )
 
 

@@ -91,9 +91,6 @@ def target(
     port = security.default_port if port is None else port
     if not 1 <= port <= _MAX_PORT:
         raise LocalProtocolError(f"a port is 1 to {_MAX_PORT}")
-    if not host:
-        # Some resolvers take it for this machine.
-        raise LocalProtocolError("the host is empty")
     name = _ascii(host)
     return Target(name, port, security, _without_root(_ascii(server_hostname or name)))
 
@@ -131,6 +128,9 @@ def _check(host: object) -> None:
     """Raise ``LocalProtocolError`` for what is neither a name nor an address."""
     if not isinstance(host, str):
         raise LocalProtocolError(f"a host is a str or a PopUrl, not {type(host).__name__}")
+    if not host:
+        # Some resolvers take it for this machine.
+        raise LocalProtocolError("the host is empty")
     hint = "a host is a name or an address; a URL begins with pop:// or pops://"
     if not host.isascii():
         from unicodedata import normalize
@@ -241,11 +241,18 @@ class Connecting(Coroutine[Any, Any, AsyncClient]):
     It is a coroutine for those who ask for one, such as ``asyncio.create_task()``.
     """
 
-    __slots__ = ("_client", "_coroutine")
+    __slots__ = ("_client", "_coroutine", "_to", "_unix")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, AsyncClient]) -> None:
+    def __init__(
+        self, to: object, coroutine: Coroutine[Any, Any, AsyncClient], *, unix: bool = False
+    ) -> None:
+        self._to = to
         self._coroutine = coroutine
+        self._unix = unix
         self._client: AsyncClient
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {_shown(self._to, unix=self._unix)}>"
 
     def __await__(self) -> Generator[Any, Any, AsyncClient]:
         return self._coroutine.__await__()
@@ -273,6 +280,15 @@ class Connecting(Coroutine[Any, Any, AsyncClient]):
         traceback: TracebackType | None,
     ) -> None:
         await self._client.__aexit__(kind, error, traceback)
+
+
+def _shown(to: Any, *, unix: bool) -> str:
+    """Return a host, or the path of a UNIX socket, to show before anything is checked."""
+    try:
+        return printable(os.fsdecode(to)) if unix else target(to, None, None).host
+    except (Pop3Error, TypeError):
+        # It can be a URL with a password.
+        return "a wrong address"
 
 
 async def dial(

@@ -110,6 +110,7 @@ def connect(
     ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
     """
     return Connecting(
+        host,
         dial(
             _Dialer(),
             host,
@@ -121,7 +122,7 @@ def connect(
             source_address=source_address,
             opener=opener,
             options=options,
-        )
+        ),
     )
 
 
@@ -142,6 +143,7 @@ def connect_unix(
     Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
     """
     return Connecting(
+        path,
         dial_unix(
             _Dialer(),
             path,
@@ -150,7 +152,8 @@ def connect_unix(
             ssl_context=ssl_context,
             server_hostname=server_hostname,
             options=options,
-        )
+        ),
+        unix=True,
     )
 
 

@@ -1,0 +1,48 @@
+"""The rule that refuses a plaintext password: no secret is shown without TLS (RFC 8314 section 3).
+
+``Login`` follows it for each of its ways to log in, and the client for each command.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.client import ClientConnection
+from ..errors import PlaintextAuthError
+from ..model.commands import Auth, Command, Pass
+from .mechanism import Mechanism
+from .registry import SHOWS_SECRET, shows_secret
+
+__all__ = ["may_show", "refuse_plaintext"]
+
+
+def may_show(engine: ClientConnection, *, allowed: bool) -> bool:
+    """Return whether a secret may be shown: under TLS, or if the caller has ``allowed`` it."""
+    return engine.secure or allowed
+
+
+def refuse_plaintext(
+    command: Command[Any],
+    engine: ClientConnection,
+    *,
+    allowed: bool,
+    mechanism: Mechanism | None = None,
+) -> None:
+    """Raise ``PlaintextAuthError`` if ``command`` would show a secret to the network.
+
+    PASS does, and AUTH with a mechanism that shows its secret: ``mechanism`` says so itself, if it
+    is given; otherwise the name in the command decides.
+    """
+    if may_show(engine, allowed=allowed):
+        return
+    hint = PlaintextAuthError.hint
+    if isinstance(command, Auth):
+        if not shows_secret(command.mechanism if mechanism is None else mechanism):
+            return
+        if mechanism is not None and command.mechanism not in SHOWS_SECRET:
+            hint += "; a mechanism that does not show its secret says shows_secret = False"
+    elif not isinstance(command, Pass):
+        return
+    raise PlaintextAuthError(
+        "this login shows the secret to the network", command=command, hint=hint
+    )
