@@ -321,7 +321,7 @@ class Client:
     @overload
     def list(self, message: int | str) -> Listing: ...
     def list(self, message: int | str | None = None) -> Listings | Listing:
-        """Return the size of one message (any), or of all, in octets (RFC 1939 section 5)."""
+        """Return number and size in octets of a message (any), or of each (RFC 1939 section 5)."""
         if message is None:
             return run(self._client.list())
         return run(self._client.list(message))
@@ -331,7 +331,7 @@ class Client:
     @overload
     def uidl(self, message: int | str) -> Listing: ...
     def uidl(self, message: int | str | None = None) -> Listings | Listing:
-        """Return the unique-id of one message (any), or of all (RFC 1939 section 7)."""
+        """Return number and unique-id of a message (any), or of each (RFC 1939 section 7)."""
         if message is None:
             return run(self._client.uidl())
         return run(self._client.uidl(message))

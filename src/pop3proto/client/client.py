@@ -75,7 +75,7 @@ class AsyncClient(AuthenticatingSession):
     @overload
     async def list(self, message: int | str) -> Listing: ...
     async def list(self, message: int | str | None = None) -> Listings | Listing:
-        """Return the size of one message (any), or of all, in octets (RFC 1939 section 5)."""
+        """Return number and size in octets of a message (any), or of each (RFC 1939 section 5)."""
         if message is None:
             self._listings = (await self.call(List())).listings
             return self._listings
@@ -86,7 +86,7 @@ class AsyncClient(AuthenticatingSession):
     @overload
     async def uidl(self, message: int | str) -> Listing: ...
     async def uidl(self, message: int | str | None = None) -> Listings | Listing:
-        """Return the unique-id of one message (any), or of all (RFC 1939 section 7)."""
+        """Return number and unique-id of a message (any), or of each (RFC 1939 section 7)."""
         if message is None:
             return (await self.call(Uidl())).listings
         return (await self.call(Uidl(message))).listings[0]

@@ -1,4 +1,4 @@
-"""Octets to lines and dot-terminated bodies, and back: the hot path.
+"""Octets to lines, and to dot-terminated bodies with their dot-stuffing undone: the hot path.
 
 Everything here is linear in the octets that pass, however they are cut into chunks, and holds no
 more than a chunk and the line in progress.
@@ -146,7 +146,8 @@ def _too_long(limit: int, name: str) -> LimitError:
 
 
 class BodyReader:
-    """Takes a dot-terminated body out of a buffer, chunk by chunk (RFC 1939 section 3).
+    """Takes a dot-terminated body out of a buffer, chunk by chunk (RFC 1939 section 3), and undoes
+    its dot-stuffing.
 
     Only a line end of the kind that ended the status line counts. After a CRLF status line that is
     CRLF alone, so that a sender cannot end a body with a bare LF, a dot and another LF; after an LF
@@ -301,6 +302,7 @@ class BodyReader:
         if min(rests)[:1] == b"." == max(rests)[:1]:
             self._block = min(2 * self._block, _LAST_BLOCK)
             self._dense = end < _DENSE * len(rests)
+            # Undo dot-stuffing: the opening's dot is gone, the one that it was doubled with stays.
             return self._emit(self.newline.join([head, *rests]), start + end)
         return self._read_mixed(block, end)
 
@@ -317,6 +319,7 @@ class BodyReader:
                 end = found + len(self.newline)
                 resume = start + found + len(opening) + len(ending)
         block = block[:end]
+        # Undo dot-stuffing where a dot is doubled; a single one stays.
         content = block.replace(opening + b".", opening)
         openings = block.count(opening)
         self.unstuffed += openings - (end - len(content))

@@ -4,6 +4,8 @@
 which it is legal, shape of the reply, state after success, effect, barrier, secrecy) are the state
 table of both engines; there is no other. Arguments are checked when a command is built, so that
 nothing that does not belong on a command line gets near one.
+
+A new command begins as a class here; ``docs/design.md`` names the other places that know it.
 """
 
 from __future__ import annotations

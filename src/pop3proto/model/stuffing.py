@@ -1,4 +1,4 @@
-"""Writing dot-terminated bodies (RFC 1939 section 3)."""
+"""Dot-stuffing for bodies that are sent (RFC 1939 section 3); ``engine/wire.py`` undoes it."""
 
 from __future__ import annotations
 
