@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ CALLS: list[tuple[Wrong, str]] = [
     (lambda client: list(client.batch([1])), "such as Stat(), not int"),
     (lambda client: client.stream("RETR 1"), "such as Stat(), not str"),
     (lambda client: client.save(1, None), "file is a path or a binary file, not NoneType"),
+    (lambda client: client.save(1, StringIO()), "file is a path or a binary file, not StringIO"),
+    (lambda client: client.retr(1, max_octets="5"), "max_octets is an int, not str"),
+    (lambda client: client.retr(1, progress=5), "progress is a function, not int"),
+    (lambda client: client.retr_stream(1, max_octets=1.0), "max_octets is an int, not float"),
+    (lambda client: client.retr_many([1], max_octets="5"), "max_octets is an int, not str"),
+    (lambda client: client.retr_many([1], progress="x"), "progress is a function, not str"),
     (lambda client: client.authenticate("hidden"), "mechanism is an object such as sasl.Plain"),
     (lambda client: client.login("u", "hidden", mechanisms=5), "mechanisms are a list of names"),
     (lambda client: client.login("u", "hidden", mechanisms=b"A"), "mechanisms are a list of names"),

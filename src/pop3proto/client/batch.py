@@ -12,7 +12,7 @@ from ..model.commands import Command
 from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
 from .exchange import Exchange
-from .turn import Progress, Stage, Text, Turn, refused, skip_answer
+from .turn import Progress, Stage, Text, Turn, check_collecting, refused, skip_answer
 
 __all__ = ["AsyncBatch"]
 
@@ -73,6 +73,7 @@ class AsyncBatch(Generic[R_co]):
         expected: Callable[[Command[Any]], int | None],
         progress: Progress | None,
     ) -> None:
+        check_collecting(max_octets, progress)
         self._exchange = exchange
         self._turn = Turn(exchange, self.aclose)
         self._commands = iter(commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from io import TextIOBase
 from os import PathLike
 from typing import cast, overload
 
@@ -183,9 +184,7 @@ class AsyncClient(AuthenticatingSession):
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:
             if not isinstance(file, PathLike | str | bytes):
-                if not hasattr(file, "write"):
-                    kind = type(file).__name__
-                    raise LocalProtocolError(f"file is a path or a binary file, not {kind}")
+                _check_file(file)
                 return await stream.save(file)
             from .files import replacing
 
@@ -236,6 +235,12 @@ class AsyncClient(AuthenticatingSession):
     def dele_many(self, messages: Iterable[int | str]) -> AsyncBatch[Ok]:
         """Mark each of ``messages`` as deleted."""
         return self.batch(map(Dele, _several(messages)))
+
+
+def _check_file(file: object) -> None:
+    if isinstance(file, TextIOBase) or not hasattr(file, "write"):
+        kind = type(file).__name__
+        raise LocalProtocolError(f"file is a path or a binary file, not {kind}")
 
 
 def _several(messages: object) -> Iterable[int | str]:

@@ -15,6 +15,7 @@ from .turn import (
     Stage,
     Turn,
     announced_octets,
+    check_collecting,
     check_length,
     refused,
     skip_answer,
@@ -60,6 +61,7 @@ class AsyncMessageStream:
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> None:
+        check_collecting(max_octets, progress)
         self.command: Command[Message] = command
         """The command that asks for the text."""
         self.text: str = ""

@@ -47,7 +47,7 @@ from .exchange import Exchange
 from .message import AsyncMessageStream
 from .options import ClientOptions, QuitResult, Security, SecurityName, require
 from .stream import Stream
-from .turn import MAX_COLLECTED_OCTETS, Progress, Turn, collect, refused
+from .turn import MAX_COLLECTED_OCTETS, Progress, Turn, check_collecting, collect, refused
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
@@ -209,6 +209,7 @@ class Session:
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
         """
+        check_collecting(max_octets, progress)
         with Turn(self._exchange) as exchange:
             exchange.check(command)
             await exchange.send(exchange.engine.send(command), command)

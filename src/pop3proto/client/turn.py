@@ -14,6 +14,7 @@ from ..model.commands import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
 from ..model.states import Signal
 from .exchange import Exchange
+from .options import require
 
 __all__ = [
     "MAX_COLLECTED_OCTETS",
@@ -22,6 +23,7 @@ __all__ = [
     "Text",
     "Turn",
     "announced_octets",
+    "check_collecting",
     "check_length",
     "collect",
     "refused",
@@ -162,6 +164,14 @@ def announced_octets(text: str) -> int | None:
     """Return the size in a text such as "120 octets", as most servers answer RETR, or ``None``."""
     match = re.match(_ANNOUNCED, text)
     return int(match[1]) if match else None
+
+
+def check_collecting(max_octets: object, progress: object) -> None:
+    """Raise ``LocalProtocolError`` for arguments that would fail only when the text arrives."""
+    if max_octets is not None:
+        require("max_octets", max_octets, int, "an int")
+    if progress is not None and not callable(progress):
+        raise LocalProtocolError(f"progress is a function, not {type(progress).__name__}")
 
 
 def check_length(command: Command[Any], octets: int, limit: int | None) -> None:
