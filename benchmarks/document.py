@@ -22,9 +22,9 @@ _OPTIMISATIONS = ("Profile-guided optimisation", "Link-time optimisation")
 _TOP = """\
 # Performance
 
-How fast pop3proto is compared with its peers, and with the limit, which is a loop around the bare
-socket. No figure on this page is written by hand: `python -m benchmarks document` writes the page
-from the results of {runs}. Only the ratios carry over to other machines. To measure on yours:
+This page compares the speed of pop3proto with that of its peers, and with the limit: a loop around
+a bare socket. No figure on this page is written by hand: `python -m benchmarks document` writes the
+page from the results of {runs}. Only the ratios carry over to other machines. To measure on yours:
 
 ```sh
 python -m pip install -e '.[benchmark,test]'

@@ -60,7 +60,12 @@ def origin(module: ModuleType, name: str) -> tuple[ast.Module, str]:
 def definition(module: ModuleType, name: str) -> tuple[str, str]:
     """Return ``name``, with its parameters if it is a function, and its docstring."""
     tree, made_as = origin(module, name)
-    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+    # Some names are made only under a condition, such as a Python with TLS.
+    made = [
+        *tree.body,
+        *(each for node in tree.body if isinstance(node, ast.If) for each in node.body),
+    ]
+    for node, after in zip(made, [*made[1:], None], strict=True):
         match node:
             case ast.ClassDef(name=found) if found == made_as:
                 return name, ast.get_docstring(node) or ""

@@ -48,7 +48,7 @@ def test_all_of_it(tmp_path: Path, output: _Output) -> None:
         *messages,
         f"All {len(files)} files are, octet for octet, what the server holds.",
         "Deleting message 1, and quitting ... the server has confirmed it.",
-        "finds 8 messages of 9: all but the one that was deleted.",
+        "finds 8 of 9 messages: all but the one that was deleted.",
         f"The messages are in {folder}.",
     ):
         assert told in str(output)
@@ -142,9 +142,9 @@ class _Undeletable(MemoryMaildrops):
     ("maildrops", "told"),
     [
         (_OneOctet, ["NOT as the server holds them: 002.eml."]),
-        (_Another, ["finds 7 messages of 8: NOT those that should be left."]),
-        (_Nothing, ["finds 8 messages of 8: NOT those that should be left."]),
-        (_Undeletable, ["quitting ... NOT confirmed.", "finds 8 messages of 8: NOT those"]),
+        (_Another, ["finds 7 of 8 messages: NOT those that should be left."]),
+        (_Nothing, ["finds 8 of 8 messages: NOT those that should be left."]),
+        (_Undeletable, ["quitting ... NOT confirmed.", "finds 8 of 8 messages: NOT those"]),
     ],
 )
 def test_what_is_not_as_it_should_be(

@@ -98,8 +98,8 @@ def test_everything_once(
     assert contents(tmp_path / "mail") == sorted([*MESSAGES, b"one more\r\n"])
     assert len(maildrops.contents("user")) == len(MESSAGES) + 1
     assert capsys.readouterr().out.splitlines() == [
-        f"{len(MESSAGES)} fetched, 0 were there already",
-        f"1 fetched, {len(MESSAGES)} were there already",
+        f"{len(MESSAGES)} fetched, 0 were already there",
+        f"1 fetched, {len(MESSAGES)} were already there",
     ]
 
 

@@ -129,7 +129,7 @@ def test_a_chunk_size_is_a_number(size: str, capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as caught:
         main(["replay", "session.txt", "--chunk-size", size])
     assert caught.value.code == 2
-    assert "a number of octets from 1 is wanted" in capsys.readouterr().err
+    assert "expected a number of octets from 1" in capsys.readouterr().err
 
 
 def test_in_a_process_of_its_own(session: Path) -> None:

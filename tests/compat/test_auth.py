@@ -260,12 +260,15 @@ def test_a_name_and_an_initial_response() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("PLAIN",), "no SASL mechanism is known by the name 'PLAIN' alone"),
+        (("PLAIN",), "the name 'PLAIN' alone is not enough for a SASL mechanism"),
         (("NO\r\nSUCH", lambda challenge: b""), "a SASL mechanism"),
         (("", lambda challenge: b""), "a SASL mechanism"),
         ((Mechanism(b""), lambda challenge: b""), "brings its own responses"),
-        (("PLAIN", lambda challenge: b"", "user"), "leave nothing to say"),
-        (("PLAIN", None, "user", b"\0user\0pa55word"), "leave nothing to say"),
+        (("PLAIN", lambda challenge: b"", "user"), "authobject and initial_response have no use"),
+        (
+            ("PLAIN", None, "user", b"\0user\0pa55word"),
+            "authobject and initial_response have no use",
+        ),
         (("PLAIN", None, None, b"\0user\0pa55word", "pa55word"), "needs a user"),
         ((Mechanism(b""), None, None, None, "pa55word"), "needs a user"),
         ((Mechanism(b""), None, "user"), "brings its own user"),

@@ -107,7 +107,7 @@ def test_a_client_that_says_something_else(play: Any) -> None:
     with pytest.raises((ScriptError, ConnectionLostError)) as caught, play(SCRIPT) as client:
         log_in(client, client.noop)
     message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
-    assert "the client has said something else" in message
+    assert "the client sent something else" in message
     assert "the script goes on with: C: STAT\\r\\n" in message
     assert "S: +OK 1 message\\r\\n\n  C: NOOP\\r\\n" in message
     assert "C: PASS <redacted>" in message
@@ -119,7 +119,7 @@ def test_what_deviates_can_be_looked_at() -> None:
         client.lang("en")
     error = caught.value
     assert isinstance(error, AssertionError)
-    assert error.problem == "the client has said something else"
+    assert error.problem == "the client sent something else"
     assert error.expected == "C: USER user\\r\\n"
     assert error.transcript[-1] == Line("client", b"LANG en\r\n")
 
@@ -165,7 +165,7 @@ def test_an_error_of_the_block_goes_before_the_deviation() -> None:
         raise ZeroDivisionError
     with pytest.raises(ConnectionLostError) as caught, serve_script(SCRIPT) as server:
         connect(server.host, server.port, **told(server)).lang("en")
-    assert "the client has said something else" in caught.value.__notes__[0]
+    assert "the client sent something else" in caught.value.__notes__[0]
 
 
 def test_client_and_script_that_wait_for_each_other() -> None:
@@ -267,7 +267,10 @@ def test_the_end_that_the_client_makes() -> None:
     with in_memory(script) as client:
         client.lang("en")
         client.close()
-    with pytest.raises(ScriptError, match="where it should close"), in_memory(script) as client:
+    with (
+        pytest.raises(ScriptError, match="where it should have closed"),
+        in_memory(script) as client,
+    ):
         choose(client, "en", "en")
 
 
@@ -285,7 +288,7 @@ def test_lines_that_are_cut() -> None:
     assert asyncio.run(speak(b"NOOP\n")) == OK + b"+" + OK
     with pytest.raises(ScriptError, match="something else"):
         asyncio.run(speak(b"NOOP\r\n"))
-    with pytest.raises(ScriptError, match="within a line"):
+    with pytest.raises(ScriptError, match="in the middle of a line"):
         asyncio.run(speak(b"NOO"))
 
 
@@ -354,7 +357,7 @@ def test_an_empty_transcript_says_nothing() -> None:
 @pytest.mark.parametrize("play", [scripted, serve_script])
 def test_a_turn_is_made_of_octets(play: Any, turn: Any) -> None:
     with (
-        pytest.raises(TypeError, match=r"a turn is made of octets, as b'CAPA'"),
+        pytest.raises(TypeError, match=r"a turn is made of octets, such as b'CAPA'"),
         play([QUIT, turn]),
     ):
         pass

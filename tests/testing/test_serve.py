@@ -424,7 +424,7 @@ def test_an_error_of_the_block_comes_first_and_names_the_servers() -> None:
 
     with pytest.raises(KeyError, match="block") as caught:
         block()
-    assert caught.value.__notes__ == ["The server failed, too: ZeroDivisionError('user')"]
+    assert caught.value.__notes__ == ["The server failed too: ZeroDivisionError('user')"]
 
 
 def test_an_error_at_the_listening_socket_comes_out(

@@ -148,7 +148,7 @@ def test_the_messages_of_any_maildrops(tmp_path: Path) -> None:
             client.login("user", "secret")
             with pytest.raises(MaildropLockedError):
                 server.messages("user")
-        with pytest.raises(ValueError, match="no user is called 'usr', but user"):
+        with pytest.raises(ValueError, match="no user is called 'usr'; the users are: user"):
             server.messages("usr")
     with serve(maildrops, users=Passwords({"user": "secret"})) as server:
         assert server.messages("user") == [b"one\n"]
@@ -161,11 +161,11 @@ def test_the_messages_of_those_in_memory() -> None:
             # A maildrop that is open can be looked into.
             assert server.messages("user") == [MAIL, b"two"]
         assert server.messages("other") == []
-        with pytest.raises(ValueError, match="no user is called 'usr', but other"):
+        with pytest.raises(ValueError, match="no user is called 'usr'; the users are: other"):
             server.messages("usr")
     with (
         serve({}, users={}) as server,
-        pytest.raises(ValueError, match="no user is called 'usr', but nobody"),
+        pytest.raises(ValueError, match="no user is called 'usr'; the users are: none"),
     ):
         server.messages("usr")
 
@@ -223,7 +223,9 @@ def test_a_security_as_text(security: Any) -> None:
 @takers
 def test_somebody_has_to_be_let_in(take: Any) -> None:
     for how in ({}, {"password": "secret", "users": {"user": "secret"}}):
-        with pytest.raises(TypeError, match="either password= or users= says who may log in"):
+        with pytest.raises(
+            TypeError, match="give either password= or users=, to say who may log in"
+        ):
             take(**how)
 
 

@@ -18,7 +18,7 @@ __all__ = ["ADD"]
 def _fetch(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Put the messages of a maildrop into a folder, each into a file of its own, octet for"
-        " octet. Messages that are there already are not fetched again."
+        " octet. Messages that are already there are not fetched again."
     )
     parser.add_argument(
         "url", metavar="URL", help="pop://user@host or pops://user@host, with ;AUTH=MECHANISM"
@@ -34,7 +34,7 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a file whose first line is the password, or the access token"
-        " (default: the variable POP3PROTO_PASSWORD, or a question)",
+        " (default: the variable POP3PROTO_PASSWORD, or else you are asked)",
     )
     parser.add_argument(
         "--ca", metavar="FILE", help="certificates to trust, instead of the system's"
@@ -111,7 +111,7 @@ def _serve(parser: argparse.ArgumentParser) -> None:
         type=_quirk,
         default=[],
         metavar="NAME",
-        help="something to do wrong on purpose, for example no-capa; may be repeated",
+        help="a way to misbehave on purpose, for example no-capa; may be repeated",
     )
 
 
@@ -158,13 +158,13 @@ def _quirk(text: str) -> Quirk:
 def _positive(text: str) -> int:
     # argparse would print the name of this function for a ValueError, and int() accepts too much.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise argparse.ArgumentTypeError("a number of octets from 1 is wanted")
+        raise argparse.ArgumentTypeError("expected a number of octets from 1")
     return int(text)
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
-        raise argparse.ArgumentTypeError("a port from 0 to 65,535 is wanted")
+        raise argparse.ArgumentTypeError("expected a port from 0 to 65,535")
     return int(text)
 
 
@@ -174,7 +174,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 3600:
-        raise argparse.ArgumentTypeError("a number of seconds from 0 is wanted")
+        raise argparse.ArgumentTypeError("expected a number of seconds from 0")
     return seconds
 
 

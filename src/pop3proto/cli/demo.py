@@ -170,7 +170,7 @@ def _download(console: Console, client: Client, listings: Listings, files: list[
 
 
 def _compare(console: Console, files: list[Path], held: list[bytes]) -> bool:
-    """Say which files equal the server's messages, octet for octet."""
+    """Say if the files equal the server's messages, octet for octet."""
     wrong = [
         path.name for path, content in zip(files, held, strict=True) if path.read_bytes() != content
     ]
@@ -182,9 +182,9 @@ def _compare(console: Console, files: list[Path], held: list[bytes]) -> bool:
 
 
 def _compare_rest(console: Console, before: Listings, after: Listings) -> bool:
-    """Say whether all messages but the first are still there, by their unique-ids."""
+    """Say if all messages but the first are still there, by their unique-ids."""
     _, *expected = (unique_id for _, _, unique_id in before)
     as_expected = [unique_id for _, _, unique_id in after] == expected
     which = "all but the one that was deleted" if as_expected else "NOT those that should be left"
-    console.print(f"A second session finds {len(after)} messages of {len(before)}: {which}.")
+    console.print(f"A second session finds {len(after)} of {len(before)} messages: {which}.")
     return as_expected

@@ -34,8 +34,8 @@ _NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
 # ones go straight from the network to the file.
 _SMALL = 1024 * 1024
 _LONGEST_NAME = 100
-# The file in which a folder notes its maildrop: in another maildrop the same unique-id can be
-# another message (RFC 1939 section 7), and a message that counts as fetched may be deleted.
+# The file that says which maildrop a folder belongs to. In another maildrop the same unique-id can
+# be another message (RFC 1939 section 7), which would count as fetched, and might be deleted.
 _OWNER = ".pop3proto-maildrop"
 # Capitals are escaped, too: on a file system that treats "a" and "A" alike, a message would be
 # lost.
@@ -61,10 +61,11 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     client = connect(url, security=security, ssl_context=_context(arguments, url), options=options)
     with client:
         _log_in(client, url, secret)
-        # Not before the login: a mistyped name would keep out the right one.
+        # Not before the login: a mistyped user name would tie the folder to it, and keep out the
+        # right one.
         claim(folder, url)
         fetched, there, refused = _fetch(client, folder, console)
-        console.print(f"{len(fetched)} fetched, {len(there)} were there already", highlight=False)
+        console.print(f"{len(fetched)} fetched, {len(there)} were already there", highlight=False)
         here = sorted([*fetched, *there]) if arguments.delete else []
         outcomes = list(client.dele_many(here).outcomes())
         marked = sum(not isinstance(outcome, CommandError) for outcome in outcomes)
@@ -128,7 +129,7 @@ def _log_in(client: Client, url: PopUrl, secret: Secret) -> None:
 
 
 def file_name(unique_id: bytes) -> str:
-    """Return a file name for a unique-id, which is unambiguous, and harmless on every system."""
+    """Return a file name for a unique-id: unambiguous, and harmless on every system."""
     name = "".join(chr(o) if o in _PLAIN_OCTETS else f"%{o:02x}" for o in unique_id)
     if len(name) > _LONGEST_NAME:
         name = hashlib.sha256(unique_id).hexdigest()

@@ -1,7 +1,7 @@
 """The command line: fetch mail, serve it, replay a transcript, see a demonstration.
 
-It needs the extra ``cli``; without it, a message says so. This module knows the names of the
-commands only: ``arguments`` and a command's own module are loaded when the command is used.
+It needs the extra ``cli``; without it, a message says so. This module knows only the names of the
+commands: ``arguments`` and a command's own module are loaded when the command is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "fetch": "put the messages of a maildrop into a folder",
-    "serve": "serve messages, to test mail programs with",
+    "serve": "serve messages for testing mail programs",
     "replay": "put a recorded session through the engine",
     "demo": "run a server and a client on this machine",
 }
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv``, by default that of the process, and return the exit code.
 
     0 means success, 1 a command that failed, 2 a command line or an installation that cannot be
-    used. As always with ``argparse``, ``--help``, ``--version`` and errors of usage raise
+    used. As always with ``argparse``, ``--help``, ``--version`` and usage errors raise
     ``SystemExit``.
     """
     given = sys.argv[1:] if argv is None else argv

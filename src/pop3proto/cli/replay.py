@@ -31,7 +31,7 @@ _LONGEST = 400
 def run(console: Console, arguments: argparse.Namespace) -> int:
     """Replay the transcript and print its events; return the exit code.
 
-    Raises ``OSError`` for a file that cannot be read, and ``Pop3Error`` where the engine does.
+    Raises ``OSError`` for a file that cannot be read, and ``Pop3Error`` if the engine does.
     """
     path: Path = arguments.file
     multiline: list[str] = arguments.multiline

@@ -42,7 +42,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     users = _users(arguments.user or ["user"])
     security = Security.of(arguments.security)
     if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
-        raise LocalProtocolError("--write-ca needs TLS, and a certificate made here: no --cert")
+        raise LocalProtocolError("--write-ca needs TLS, and cannot be used with --cert")
     maildrops = _maildrops(arguments.source, users, write=arguments.write)
     messages = _count(maildrops, next(iter(users)))
     context = None
@@ -150,9 +150,10 @@ def _messages(source: Path) -> Iterator[bytes]:
                 begun = file.read(len(_FROM))
         except FileNotFoundError as error:
             raise MaildropError(f"no such mbox: {source}") from error
-        # An empty file is an mbox without messages; mailbox accepts any other file as one, too.
+        # An empty file is an mbox without messages. The mailbox module would accept any other file
+        # too.
         if begun not in (b"", _FROM):
-            raise MaildropError(f"not an mbox, which begins with 'From ': {source}")
+            raise MaildropError(f"not an mbox, because it does not begin with 'From ': {source}")
         with closing(mailbox.mbox(source, create=False)) as box:
             for key in box.iterkeys():
                 yield box.get_bytes(key)

@@ -103,7 +103,7 @@ class Client:
 
     @property
     def closed(self) -> bool:
-        """True if the connection is closed, by whichever side."""
+        """True if the connection is closed, by either side."""
         return self._client.closed
 
     @property
@@ -123,12 +123,12 @@ class Client:
 
     @property
     def capabilities(self) -> Capabilities | None:
-        """The last answer to CAPA; ``None`` if it was not asked, or the server does not know it."""
+        """The last answer to CAPA; ``None`` if it was not sent, or the server does not know it."""
         return self._client.capabilities
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """The server's faults that were forgiven, oldest first; a thousand are kept."""
+        """The server's faults that were tolerated, oldest first; about a thousand are kept."""
         return self._client.deviations
 
     @property
@@ -155,13 +155,12 @@ class Client:
     def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """Send STLS, perform the handshake (RFC 2595 section 4), then ask for the capabilities
-        again.
+        """Send STLS, perform the handshake, and ask for the capabilities again (RFC 2595).
 
-        STLS is sent even if the server does not announce it. The capabilities that the server has
-        announced before are forgotten, and asked again unless ``ClientOptions.capabilities``
-        forbids it. The certificate has to be valid for ``server_hostname``, or for the name given
-        to ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
+        STLS is sent even if the server does not announce it. The capabilities that the server
+        announced before are forgotten, and CAPA is sent again unless ``ClientOptions.capabilities``
+        is false. The certificate has to be valid for ``server_hostname``, or for the name given to
+        ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
         handshake fails, ``StlsInjectionError``, and whatever ends a connection: it is closed after
         each of these.
         """
@@ -187,7 +186,7 @@ class Client:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Batch[R]:
-        """Run many commands, each with a result of its own, ahead of their answers if possible.
+        """Run many commands, each with its own result, sent ahead of the answers if possible.
 
         Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
         as each of them arrives, with its octets so far and its octets expected.
@@ -197,9 +196,9 @@ class Client:
     def quit(self) -> QuitResult:
         """Send QUIT, which makes the deletions, and close the connection in any case.
 
-        Raises nothing if the server refuses, or does not answer in time, but the result says so:
-        the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a stream
-        or batch that was left open is skipped first.
+        If the server refuses, or does not answer in time, no exception is raised, but the result
+        says so: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of
+        a stream or batch that was left open is skipped first.
         """
         return run(self._client.quit())
 
@@ -221,21 +220,22 @@ class Client:
     ) -> LoginResult:
         """Log in in the best way that the server offers, then ask the capabilities again.
 
-        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5, then
-        PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are used
-        under TLS only. ``mechanisms`` names what may be used instead, in order of preference: SASL
-        mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7),
-        ``"APOP"``. A single name is used whether the server announces it or not. With
-        ``initial_response=False`` AUTH waits for the server to ask, as some servers want it.
+        The order is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5,
+        then PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are
+        used under TLS only. ``mechanisms`` names the ones to use instead, in order of preference:
+        SASL mechanisms, also DIGEST-MD5 and NTLM, ``"USER"`` for USER and PASS (RFC 1939 section
+        7), and ``"APOP"``. A single name is used even if the server does not announce it. With
+        ``initial_response=False``, AUTH waits until the server asks for the first response, as some
+        servers require.
 
         After a refusal without a response code the next one is tried, but a weaker one only if
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
         with the connection's next one. A mechanism that cannot carry the name or the password is
         skipped.
 
-        Raises ``AuthenticationError``, its subclass where the server says why;
-        ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
-        before anything is sent that depends on the password; ``SaslError``;
+        Raises ``AuthenticationError``, or a subclass if the server says why. Raises
+        ``MechanismError``, and on a connection without TLS ``PlaintextAuthError``, before anything
+        is sent that depends on the password. Also raises ``SaslError``;
         ``ServerVerificationError``; ``LocalProtocolError`` for a name or password that cannot be
         sent.
         """
@@ -249,10 +249,9 @@ class Client:
     def apop(self, user: str | bytes, password: str | bytes | Secret) -> LoginResult:
         """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
 
-        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
-        server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
-        Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no
-        timestamp.
+        APOP does not show the password, but MD5 no longer keeps it safe (CVE-2007-1558). If the
+        server accepts UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
+        Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no timestamp.
         """
         password = Secret(password)
         return run(self._client.apop(user, password))
@@ -272,12 +271,12 @@ class Client:
     ) -> LoginResult:
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
-        ``token`` is the token, or a function that returns it, which on the async adapters may be
-        async: it is called once more if the server refuses the first one, as an expired one, unless
-        a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``;
-        without it OAUTHBEARER where the server announces that, else XOAUTH2, announced or not.
-        Office 365 wants ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError``
-        holds the server's explanation in JSON.
+        ``token`` is the token, or a function that returns it; with the async adapters the function
+        may be async. It is called once more if the server refuses the first token, which may have
+        expired, unless a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or
+        ``"XOAUTH2"``. By default it is OAUTHBEARER if the server announces that, and otherwise
+        XOAUTH2, announced or not. Office 365 needs ``initial_response=False``. Raises what
+        ``login()`` raises; ``OAuthError`` holds the server's explanation in JSON.
         """
         token = at_once(token)
         return run(
@@ -288,11 +287,11 @@ class Client:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
-        Its initial response goes with AUTH if it fits into 255 octets and ``initial_response``
-        allows it. An exception from the mechanism cancels the exchange, and the session goes on,
-        except after ``ServerVerificationError``. If it is a ``SaslError``, and the server answers
-        the cancellation with a response code, that code decides which exception is raised, with the
-        ``SaslError`` as its cause. Raises what ``login()`` raises.
+        Its initial response is sent with AUTH if the line has at most 255 octets and
+        ``initial_response`` allows it. An exception from the mechanism cancels the exchange, and
+        the session goes on, except after ``ServerVerificationError``. If it is a ``SaslError``, and
+        the server answers the cancellation with a response code, that code decides which exception
+        is raised, with the ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         return run(self._client.authenticate(mechanism, initial_response=initial_response))
 
@@ -301,7 +300,7 @@ class Client:
         return run(self._client.capa())
 
     def utf8(self) -> Ok:
-        """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
+        """Allow UTF-8 in messages and texts; call it before the login (RFC 6856 section 2)."""
         return run(self._client.utf8())
 
     def lang(self, tag: str) -> LangReply:
@@ -337,7 +336,7 @@ class Client:
         return run(self._client.uidl(message))
 
     def numbers(self) -> Sequence[int]:
-        """Return the numbers of all messages, which can have gaps after ``dele()``: STAT and LIST.
+        """Return the numbers of all messages: STAT and LIST. After ``dele()`` there can be gaps.
 
         After this, ``progress`` and batches know the sizes.
         """
@@ -375,7 +374,7 @@ class Client:
     ) -> Message:
         """Return a message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
-        Some servers cut it short or alter it: it does not replace ``retr()``.
+        Some servers send less of it, or alter it: do not use it in place of ``retr()``.
         """
         return run(self._client.top(message, lines, max_octets=max_octets, progress=progress))
 
@@ -410,8 +409,9 @@ class Client:
     ) -> int:
         """Write a message (any) to a file object or to a path; return how many octets it has.
 
-        It is never in memory as a whole. A path gets the file only when it is complete: until
-        then the octets are in a file beside it, and an older file stays. Raises ``OSError``, too.
+        It is never in memory as a whole. A path gets the file only when it is complete: until then
+        the octets are in a file beside it, and an older file at the path stays. Also raises
+        ``OSError``.
         """
         return run(self._client.save(message, file, max_octets=max_octets, progress=progress))
 
@@ -495,7 +495,7 @@ class MessageStream:
 
     @property
     def octets(self) -> int:
-        """How many octets have been returned."""
+        """The number of octets that were returned so far."""
         return self._stream.octets
 
     @property
@@ -535,8 +535,8 @@ class MessageStream:
     def skip(self) -> None:
         """Discard the rest, so that the client can go on.
 
-        It is not counted or reported to ``progress``. Raises what iterating raises, except for
-        ``LimitError``.
+        The rest is not counted or reported to ``progress``. Raises what iterating raises, except
+        for ``LimitError``.
         """
         run(self._stream.skip())
 

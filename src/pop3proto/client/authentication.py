@@ -35,21 +35,22 @@ class AuthenticatingSession(Session):
     ) -> LoginResult:
         """Log in in the best way that the server offers, then ask the capabilities again.
 
-        That is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5, then
-        PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are used
-        under TLS only. ``mechanisms`` names what may be used instead, in order of preference: SASL
-        mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7),
-        ``"APOP"``. A single name is used whether the server announces it or not. With
-        ``initial_response=False`` AUTH waits for the server to ask, as some servers want it.
+        The order is SCRAM, tied to the TLS connection if the server can do that, then CRAM-MD5,
+        then PLAIN or LOGIN, then USER and PASS. Those that show the password to the network are
+        used under TLS only. ``mechanisms`` names the ones to use instead, in order of preference:
+        SASL mechanisms, also DIGEST-MD5 and NTLM, ``"USER"`` for USER and PASS (RFC 1939 section
+        7), and ``"APOP"``. A single name is used even if the server does not announce it. With
+        ``initial_response=False``, AUTH waits until the server asks for the first response, as some
+        servers require.
 
         After a refusal without a response code the next one is tried, but a weaker one only if
         ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
         with the connection's next one. A mechanism that cannot carry the name or the password is
         skipped.
 
-        Raises ``AuthenticationError``, its subclass where the server says why;
-        ``MechanismError``, and, on a connection without TLS, ``PlaintextAuthError``,
-        before anything is sent that depends on the password; ``SaslError``;
+        Raises ``AuthenticationError``, or a subclass if the server says why. Raises
+        ``MechanismError``, and on a connection without TLS ``PlaintextAuthError``, before anything
+        is sent that depends on the password. Also raises ``SaslError``;
         ``ServerVerificationError``; ``LocalProtocolError`` for a name or password that cannot be
         sent.
         """
@@ -72,10 +73,9 @@ class AuthenticatingSession(Session):
     async def apop(self, user: str | bytes, password: str | bytes | Secret) -> LoginResult:
         """Log in with APOP (RFC 1939 section 7), then ask the capabilities again.
 
-        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
-        server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
-        Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no
-        timestamp.
+        APOP does not show the password, but MD5 no longer keeps it safe (CVE-2007-1558). If the
+        server accepts UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
+        Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no timestamp.
         """
         password = Secret(password)
         return await self._log_in(Login.apop(user, password), user)
@@ -95,12 +95,12 @@ class AuthenticatingSession(Session):
     ) -> LoginResult:
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
-        ``token`` is the token, or a function that returns it, which on the async adapters may be
-        async: it is called once more if the server refuses the first one, as an expired one, unless
-        a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``;
-        without it OAUTHBEARER where the server announces that, else XOAUTH2, announced or not.
-        Office 365 wants ``initial_response=False``. Raises what ``login()`` raises; ``OAuthError``
-        holds the server's explanation in JSON.
+        ``token`` is the token, or a function that returns it; with the async adapters the function
+        may be async. It is called once more if the server refuses the first token, which may have
+        expired, unless a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or
+        ``"XOAUTH2"``. By default it is OAUTHBEARER if the server announces that, and otherwise
+        XOAUTH2, announced or not. Office 365 needs ``initial_response=False``. Raises what
+        ``login()`` raises; ``OAuthError`` holds the server's explanation in JSON.
         """
         get_token = None
         if callable(token):
@@ -124,11 +124,11 @@ class AuthenticatingSession(Session):
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
-        Its initial response goes with AUTH if it fits into 255 octets and ``initial_response``
-        allows it. An exception from the mechanism cancels the exchange, and the session goes on,
-        except after ``ServerVerificationError``. If it is a ``SaslError``, and the server answers
-        the cancellation with a response code, that code decides which exception is raised, with the
-        ``SaslError`` as its cause. Raises what ``login()`` raises.
+        Its initial response is sent with AUTH if the line has at most 255 octets and
+        ``initial_response`` allows it. An exception from the mechanism cancels the exchange, and
+        the session goes on, except after ``ServerVerificationError``. If it is a ``SaslError``, and
+        the server answers the cancellation with a response code, that code decides which exception
+        is raised, with the ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         login = Login.authenticate(
             mechanism,
@@ -179,7 +179,7 @@ class AuthenticatingSession(Session):
     async def _ask(self, command: Command[Any]) -> ClientEvent:
         # Each answer is a turn of its own. In between, the engine accepts only the next one.
         with Turn(self._exchange) as exchange:
-            # Servers wait after a wrong password.
+            # Servers delay the answer to a wrong password.
             slow = command.secret or isinstance(command, AuthCancel)
             return await exchange.ask(command, "login" if slow else "reply")
 

@@ -18,10 +18,10 @@ __all__ = ["AsyncBatch"]
 
 R_co = TypeVar("R_co", covariant=True)
 
-# Octets of commands that may be unanswered: about three thousand RETRs. With a hundred, a distant
-# server would be idle most of the time, and a maildrop would take ten times as long. The number has
-# to be below the octets that a stream accepts without waiting, or both ends could wait for each
-# other to read.
+# Octets of commands that may be unanswered: about three thousand RETRs. If only a hundred were
+# allowed, a distant server would be idle most of the time, and fetching a maildrop would take ten
+# times as long. The number has to be below the octets that a stream accepts without waiting, or
+# both ends could wait for each other to read.
 WINDOW_OCTETS = 32 * 1024
 # Replies that may be outstanding, for commands that are shorter than RETR with its number.
 WINDOW_REPLIES = 4096
@@ -29,8 +29,8 @@ WINDOW_REPLIES = 4096
 # leaves early has to read them to the end. Half of it, which is under way when more is requested,
 # keeps a line of 1 Gbit/s busy over a round trip of 50 ms; mail of 4 KiB never reaches the limit.
 WINDOW_EXPECTED = 16 * 1024 * 1024
-# To keep all three limits with one number, a command counts as at least this many octets, and as
-# one octet for each this many octets of its message.
+# One number enforces all three limits: a command counts as at least _LEAST octets, and as one octet
+# for every _MESSAGE_OCTETS octets of its message.
 _LEAST = WINDOW_OCTETS // WINDOW_REPLIES
 _MESSAGE_OCTETS = WINDOW_EXPECTED // WINDOW_OCTETS
 # Looked up once: see the engine.
@@ -52,9 +52,10 @@ class AsyncBatch(Generic[R_co]):
     comes, and iterating on goes on with the next one. ``outcomes()`` gives the errors among the
     results instead. Commands go out as far ahead as the window allows: 32 KiB of them and 4,096
     replies; if ``list()`` or ``messages()`` has told the sizes of the messages, also 16 MiB of
-    these and the one that passes that. Answers are read no faster than results are taken, so that
-    a slow caller holds back the server. Until the last result is taken the client can do nothing
-    else; the iterable is read one command ahead, so that the last one is known to be the last.
+    messages, and the one that exceeds this. Answers are read no faster than results are taken, so
+    that a slow caller holds back the server. Until the last result is taken the client can do
+    nothing else; the iterable is read one command ahead, so that the last one is known to be the
+    last.
 
     Leaving the ``async with`` earlier sends nothing more and skips the outstanding answers; the
     server still executes the commands that were sent ahead. Leaving it by an exception closes the
@@ -85,7 +86,7 @@ class AsyncBatch(Generic[R_co]):
         # square of the window.
         self._sent: deque[tuple[Command[R_co], int, int | None]] = deque()
         self._unanswered = 0
-        # Read one ahead, so that the last result is known to be the last.
+        # The next command is read one ahead, so that the last result is known to be the last.
         self._waiting: Command[R_co] | None = None
         # Raised after the answers to the commands before it.
         self._error: Exception | None = None
@@ -123,7 +124,7 @@ class AsyncBatch(Generic[R_co]):
         return item
 
     def outcomes(self) -> AsyncIterator[R_co | CommandError]:
-        """Iterate over the results and, for commands that the server refused, ``CommandError``.
+        """Iterate over the results, with a ``CommandError`` for each command that was refused.
 
         ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, except
         for those.
@@ -151,8 +152,7 @@ class AsyncBatch(Generic[R_co]):
         raise StopAsyncIteration
 
     def _item_at_hand(self) -> R_co | CommandError | None:
-        """Return what ``_next_item()`` returns if that needs no stream, or ``None``; raise the
-        same.
+        """Do what ``_next_item()`` does if that needs no stream; otherwise return ``None``.
 
         Nearly all results of small messages have already arrived, and need no awaiting.
         """
@@ -231,7 +231,7 @@ class AsyncBatch(Generic[R_co]):
                 check(command)
                 line = send(command)
             except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
-                # The answers to earlier commands come first; then the caller learns of it.
+                # The answers to earlier commands come first; then it is raised.
                 self._waiting, self._error = None, error
                 break
             lines.append(line)

@@ -43,10 +43,10 @@ class AsyncClient(AuthenticatingSession):
     raises ``BusyError``. A server's ``-ERR`` raises ``CommandError`` and the session goes on.
     Everything else that goes wrong (``ConnectionLostError``, ``DeadlineError``,
     ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
-    deleted: only ``quit()`` does that, which leaving ``async with`` without an error calls.
+    deleted: only ``quit()`` deletes. Leaving ``async with`` without an error calls it.
 
-    Messages are numbered from 1 within a session. If a method says "any", it also accepts text
-    instead of a number, for servers that know other names.
+    Messages are numbered from 1 within a session. If the description of a method says "any", it
+    also accepts text instead of a number, for servers that know other names for messages.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class AsyncClient(AuthenticatingSession):
         return (await self.call(Capa())).capabilities
 
     async def utf8(self) -> Ok:
-        """Let messages and texts be UTF-8; before the login (RFC 6856 section 2)."""
+        """Allow UTF-8 in messages and texts; call it before the login (RFC 6856 section 2)."""
         return await self.call(Utf8())
 
     async def lang(self, tag: str) -> LangReply:
@@ -93,7 +93,7 @@ class AsyncClient(AuthenticatingSession):
         return (await self.call(Uidl(message))).listings[0]
 
     async def numbers(self) -> Sequence[int]:
-        """Return the numbers of all messages, which can have gaps after ``dele()``: STAT and LIST.
+        """Return the numbers of all messages: STAT and LIST. After ``dele()`` there can be gaps.
 
         After this, ``progress`` and batches know the sizes.
         """
@@ -143,7 +143,7 @@ class AsyncClient(AuthenticatingSession):
     ) -> Message:
         """Return a message's header and the first ``lines`` lines of its body (RFC 1939 section 7).
 
-        Some servers cut it short or alter it: it does not replace ``retr()``.
+        Some servers send less of it, or alter it: do not use it in place of ``retr()``.
         """
         return await self.call(Top(message, lines), max_octets=max_octets, progress=progress)
 
@@ -178,8 +178,9 @@ class AsyncClient(AuthenticatingSession):
     ) -> int:
         """Write a message (any) to a file object or to a path; return how many octets it has.
 
-        It is never in memory as a whole. A path gets the file only when it is complete: until
-        then the octets are in a file beside it, and an older file stays. Raises ``OSError``, too.
+        It is never in memory as a whole. A path gets the file only when it is complete: until then
+        the octets are in a file beside it, and an older file at the path stays. Also raises
+        ``OSError``.
         """
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:

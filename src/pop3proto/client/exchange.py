@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Exchange"]
 
 # A body makes progress while this many octets arrive within the deadline: otherwise a server that
-# sends an octet now and then could hold a client forever.
+# sends one octet at a time could keep a client waiting forever.
 _PROGRESS = 1024
-# Deviations are kept for the user to look at. The first thousand, and the first of each fault, say
-# everything about a server that deviates in every reply.
+# Deviations are kept for the user to look at. If a server deviates in every reply, the first
+# thousand, and the first of each fault, say enough about it.
 _KEPT_DEVIATIONS = 1000
 
 
@@ -47,7 +47,7 @@ class Exchange:
     """Drives a ``ClientConnection`` over a ``Stream``, for one ``Turn`` after the other.
 
     A turn that ends with any error except a refused command closes the stream for good, because
-    nobody can know any longer which answer belongs to which command.
+    after that it is uncertain which answer belongs to which command.
     """
 
     # Thousands of sessions can be open in one process: see the benchmarks.
@@ -81,7 +81,7 @@ class Exchange:
         self.engine: ClientConnection = engine
         self.timeouts: Timeouts = timeouts
         self.deviations: list[Deviation] = []
-        # The faults among them, once no more are kept.
+        # The faults among these deviations, set once no more of them are kept.
         self._known_faults: frozenset[Fault] = frozenset()
         self.login_failure: CommandError | None = None
         self.turn: Turn | None = None
@@ -118,8 +118,8 @@ class Exchange:
     def _in_step(self, error: BaseException) -> bool:
         """Return True if client and server still agree on what comes next, in spite of ``error``.
 
-        Its type alone does not say: the caller's own code raises refusals too, such as one of
-        another command in the middle of a batch.
+        The type of the error is not enough to decide: the caller's own code can raise a
+        ``CommandError`` too, for example that of another command in the middle of a batch.
         """
         in_step = isinstance(error, CommandError | LocalProtocolError) and error.session_usable
         return in_step and not self.engine.in_flight
@@ -157,8 +157,8 @@ class Exchange:
     async def next_event(self, phase: str, command: Command[Any] | None) -> ClientEvent:
         """Return the next event that is not a deviation.
 
-        ``phase`` names the timeout until it is complete. Within a body, the timeout is that of the
-        body, during which 1,024 octets have to arrive.
+        ``phase`` names the timeout for completing the event. Within a body, the timeout is that of
+        the body, during which 1,024 octets have to arrive.
         """
         engine = self.engine
         if engine.in_body:
@@ -183,7 +183,8 @@ class Exchange:
                 self._keep(event)
                 event = self.engine.next_event()
         except ConnectionLostError as error:
-            # If a server hangs up after a failed login, the failure is the reason.
+            # If a server closes the connection after a failed login, the failed login is the
+            # reason.
             if self.login_failure is None:
                 raise
             raise error from self.login_failure
@@ -195,7 +196,7 @@ class Exchange:
 
     def _keep(self, deviation: Deviation) -> None:
         if len(self.deviations) >= _KEPT_DEVIATIONS:
-            # Only new faults are still kept, so that the server's profile is complete.
+            # From here on only new faults are kept, so that the server's profile is complete.
             if not self._known_faults:
                 self._known_faults = frozenset(kept.fault for kept in self.deviations)
             if deviation.fault in self._known_faults:
@@ -231,7 +232,7 @@ class Exchange:
         seconds: float | None,
         command: Command[Any] | None,
     ) -> Pop3Error:
-        """Return what an error of the stream means to the session."""
+        """Return the exception that the session raises for an error of the stream."""
         fate = self.engine.fate_of_deletions
         # The kernel's own ETIMEDOUT is a TimeoutError too, but not one of our deadlines.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
@@ -269,7 +270,7 @@ class Exchange:
             self._stream = RecordingStream(transport, self._recorder)
 
     async def aclose(self) -> None:
-        """Close the stream in an orderly way. Never raises for what the network does."""
+        """Close the stream in an orderly way. Errors of the network are ignored."""
         if self.closed:
             return
         self.closed = True

@@ -27,9 +27,9 @@ def replacing(
 ) -> Generator[IO[bytes]]:
     """Open a file next to ``path`` that replaces it at the end, or is removed after an error.
 
-    It has the permissions of the file that it replaces, or else, as with ``open()``, those of
-    ``mode`` that the umask leaves. ``durable`` waits until its octets are on the disk, and not only
-    in memory.
+    It has the permissions of the file that it replaces. If there was none, it has those of ``mode``
+    that the umask leaves, as with ``open()``. ``durable`` waits until its octets are on the disk,
+    and not only in memory.
     """
     target = Path(os.fsdecode(path))
     # In the same folder, so that replacing is one step that cannot fail halfway.
@@ -37,7 +37,7 @@ def replacing(
     kept = _permissions(target)
 
     def private(name: str, flags: int) -> int:
-        # Somebody who may not see the old file must not see the new one either, at any time.
+        # Somebody who may not read the old file must never be able to read the new one.
         return os.open(name, flags, mode if kept is None else 0o600)
 
     with open(beside, "xb", opener=private) as file:

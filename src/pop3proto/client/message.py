@@ -67,7 +67,7 @@ class AsyncMessageStream:
         self.text: str = ""
         """The text of the server's status line."""
         self.octets: int = 0
-        """How many octets have been returned."""
+        """The number of octets that were returned so far."""
         self.expected: int | None = expected
         """The size that the server announced, in octets, or ``None``. A hint."""
         self.complete: bool = False
@@ -156,8 +156,8 @@ class AsyncMessageStream:
     async def skip(self) -> None:
         """Discard the rest, so that the client can go on.
 
-        It is not counted or reported to ``progress``. Raises what iterating raises, except for
-        ``LimitError``.
+        The rest is not counted or reported to ``progress``. Raises what iterating raises, except
+        for ``LimitError``.
         """
         if self._turn.begun:
             with self._turn as exchange:

@@ -29,7 +29,7 @@ _POP3S_PORT = 995
 
 
 def require(name: str, given: object, kind: type | tuple[type, ...], description: str) -> None:
-    """Raise ``LocalProtocolError``, which names the argument, unless ``given`` is a ``kind``.
+    """Raise ``LocalProtocolError``, which names the argument, if ``given`` is not a ``kind``.
 
     The message shows only the type of ``given``, because it may be a password in the wrong place.
     """
@@ -53,8 +53,8 @@ class Security(Enum):
     def of(cls, wanted: object) -> Security:
         """Return ``wanted``, or the member of that name: ``"tls"``, ``"stls"`` or ``"plaintext"``.
 
-        Case does not matter. Raises ``LocalProtocolError`` for anything else: an unknown mode must
-        never mean no TLS.
+        Case does not matter. Raises ``LocalProtocolError`` for anything else, because a misspelt
+        mode must not turn TLS off.
         """
         try:
             return cls(wanted.lower() if isinstance(wanted, str) else wanted)
@@ -66,7 +66,7 @@ class Security(Enum):
 
     @property
     def default_port(self) -> int:
-        """The port registered for it."""
+        """The port that is registered for this mode."""
         return _POP3S_PORT if self is Security.TLS else _POP3_PORT
 
 
@@ -91,7 +91,7 @@ class Timeouts:
     reply: float | None = 60.0
     """Until the status line of an answer is complete."""
     login: float | None = 120.0
-    """The same for an answer to a login: after a wrong password servers wait for many seconds."""
+    """The same for an answer to a login: servers delay the answer to a wrong password."""
     body: float | None = 60.0
     """Within a body, until another 1,024 octets, or its end, have arrived. Under TLS nothing shows
     before a record is complete, which holds at most 16 KiB."""
@@ -132,15 +132,15 @@ class ClientOptions:
     limits: Limits = Limits()
     """How much is collected from the server."""
     leniency: Leniency = Leniency()
-    """Which faults of the server are forgiven."""
+    """Which faults of the server are tolerated."""
     capabilities: bool = True
-    """Whether to send CAPA after connecting and after the login; some servers hang up on it."""
+    """If true, CAPA is sent after connecting and after the login; some servers close on it."""
     pipelining: bool = True
-    """Whether batches send ahead if the server announces PIPELINING (RFC 2449 section 6.6)."""
+    """If true, batches send ahead if the server announces PIPELINING (RFC 2449 section 6.6)."""
     allow_plaintext_auth: bool = False
-    """Whether a login may show its password to the network on a connection without TLS."""
+    """If true, a login may show its password to the network on a connection without TLS."""
     utf8: bool = False
-    """Whether to send UTF8 before the login if the server announces it (RFC 6856)."""
+    """If true, UTF8 is sent before the login if the server announces it (RFC 6856)."""
     recorder: Recorder | None = None
     """A recorder of everything that passes; it removes secrets."""
 
@@ -164,4 +164,4 @@ class QuitResult:
     text: str = ""
     """The text of the server's answer."""
     error: Pop3Error | None = None
-    """The reason, if it was not confirmed."""
+    """The reason, if QUIT was not confirmed."""

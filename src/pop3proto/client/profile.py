@@ -24,8 +24,8 @@ class ServerProfile:
     def of(cls, deviations: Iterable[Deviation]) -> ServerProfile:
         """Return the profile of a server with these deviations.
 
-        Those of a client are enough: ``client.deviations`` does not keep every deviation of a long
-        session, but the first one of each fault always.
+        Pass ``client.deviations``: it does not keep every deviation of a long session, but always
+        the first one of each fault.
         """
         return cls(frozenset(deviation.fault for deviation in deviations))
 
@@ -35,7 +35,7 @@ class ServerProfile:
 
         Raises ``ValueError`` if it is anything else.
         """
-        import json  # here, as few programs keep profiles
+        import json  # here, because few programs keep profiles
 
         content: Any = json.loads(text)
         match content:

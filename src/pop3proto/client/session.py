@@ -162,7 +162,7 @@ class Session:
 
     @property
     def closed(self) -> bool:
-        """True if the connection is closed, by whichever side."""
+        """True if the connection is closed, by either side."""
         return self._exchange.closed
 
     @property
@@ -182,12 +182,12 @@ class Session:
 
     @property
     def capabilities(self) -> Capabilities | None:
-        """The last answer to CAPA; ``None`` if it was not asked, or the server does not know it."""
+        """The last answer to CAPA; ``None`` if it was not sent, or the server does not know it."""
         return self._engine.capabilities
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """The server's faults that were forgiven, oldest first; a thousand are kept."""
+        """The server's faults that were tolerated, oldest first; about a thousand are kept."""
         return tuple(self._exchange.deviations)
 
     @property
@@ -256,13 +256,12 @@ class Session:
     async def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
     ) -> None:
-        """Send STLS, perform the handshake (RFC 2595 section 4), then ask for the capabilities
-        again.
+        """Send STLS, perform the handshake, and ask for the capabilities again (RFC 2595).
 
-        STLS is sent even if the server does not announce it. The capabilities that the server has
-        announced before are forgotten, and asked again unless ``ClientOptions.capabilities``
-        forbids it. The certificate has to be valid for ``server_hostname``, or for the name given
-        to ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
+        STLS is sent even if the server does not announce it. The capabilities that the server
+        announced before are forgotten, and CAPA is sent again unless ``ClientOptions.capabilities``
+        is false. The certificate has to be valid for ``server_hostname``, or for the name given to
+        ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
         handshake fails, ``StlsInjectionError``, and whatever ends a connection: it is closed after
         each of these.
         """
@@ -272,7 +271,7 @@ class Session:
             if isinstance(event, ErrorReply):
                 message = str(refused(event, None))
                 raise TlsUnavailableError(f"STLS is not available: {message}", command=command)
-            # Raises if anything came in the clear after the answer.
+            # This raises an exception if anything came in the clear after the answer.
             exchange.engine.next_event()
             await exchange.start_tls(_context(ssl_context), hostname)
             exchange.engine.tls_established()
@@ -308,7 +307,7 @@ class Session:
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[R]:
-        """Run many commands, each with a result of its own, ahead of their answers if possible.
+        """Run many commands, each with its own result, sent ahead of the answers if possible.
 
         Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
         as each of them arrives, with its octets so far and its octets expected.
@@ -326,9 +325,9 @@ class Session:
     async def quit(self) -> QuitResult:
         """Send QUIT, which makes the deletions, and close the connection in any case.
 
-        Raises nothing if the server refuses, or does not answer in time, but the result says so:
-        the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of a stream
-        or batch that was left open is skipped first.
+        If the server refuses, or does not answer in time, no exception is raised, but the result
+        says so: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of
+        a stream or batch that was left open is skipped first.
         """
         turn = self._exchange.turn
         if turn is not None and turn.skip is not None and not self.closed:

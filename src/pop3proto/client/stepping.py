@@ -24,10 +24,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], str]:
-    """Return an access token as a secret; wrap a function that returns one, so that it cannot be
-    async.
+    """Return an access token as a secret, or a function that returns one.
 
-    Raises ``LocalProtocolError`` for a function that is async: nothing here could run it.
+    An async function cannot run here: calling it raises ``LocalProtocolError``.
     """
     if not callable(token):
         return Secret(token) if isinstance(token, str) else token
@@ -36,7 +35,7 @@ def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], st
     def checked() -> Any:
         found = get_token()
         if isinstance(found, Coroutine):
-            # It is never awaited, and need not warn about that.
+            # Closed, because otherwise Python would warn that it was never awaited.
             found.close()
         if isinstance(found, Awaitable):
             raise LocalProtocolError("the blocking client cannot wait for an async function")

@@ -21,7 +21,7 @@ __all__ = [
 
 CHUNK = 64 * 1024
 """How many octets are received at once. From 128 KiB on, each receive gets new memory from the
-kernel, which takes as long as the data itself."""
+kernel, which takes as long as receiving the data."""
 SEND_BUFFER = 64 * 1024
 """How many octets a stream accepts for sending before it may wait for the peer."""
 
@@ -30,9 +30,9 @@ class Stream(Protocol):
     """A byte stream in both directions. Anything with these four methods will do.
 
     Errors are ``OSError``; a deadline that passes is ``TimeoutError``. A stream is used by one
-    task at a time, and not again after an error, a timeout or a cancellation; but after an error
-    of ``send()``, ``receive()`` gives the octets that had arrived. Any task may close it: a task
-    that waits for it then gets an ``OSError``.
+    task at a time, and not again after an error, a timeout or a cancellation; but after an error of
+    ``send()``, ``receive()`` still returns the octets that have arrived. Any task may close it: a
+    task that waits for it then gets an ``OSError``.
     """
 
     async def send(self, data: bytes, timeout: float | None) -> None:

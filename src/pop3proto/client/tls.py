@@ -1,8 +1,8 @@
 """TLS for all runtimes: a state machine without I/O, and a stream built from it.
 
-The octets go through ``ssl.MemoryBIO``, so that it works in the same way for implicit TLS and STLS,
-sockets, tunnels of proxies, and event loops of your own. A session costs a tenth of the memory of
-asyncio's own TLS.
+The octets go through ``ssl.MemoryBIO``, so that TLS works in the same way for implicit TLS and
+STLS, sockets, tunnels of proxies, and event loops of your own. A session costs a tenth of the
+memory of asyncio's own TLS.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _RECORD = 16 * 1024
 class TlsPipe:
     """One end of a TLS connection, without any input or output.
 
-    It is the client's end, which verifies that the server is ``server_hostname``, or with
-    ``server_side=True`` the server's. It never waits: hand in what arrives with
+    By default it is the client's end, which verifies that the server is ``server_hostname``; with
+    ``server_side=True`` it is the server's. It never waits: hand in what arrives with
     ``receive_data()``, and send what ``data_to_send()`` returns whenever ``handshake()`` or
     ``read()`` needs more, and after every error, which may have an alert for the peer::
 
@@ -115,8 +115,8 @@ class TlsPipe:
         """Return everything that can be decrypted now, or ``None`` if more octets have to arrive.
 
         ``b""`` is the end, with or without close_notify: the engine decides if the stream may end
-        there, and never mistakes part of a message for the whole. Raises ``TlsError``. TLS 1.3 can
-        have something to send after it (a key update).
+        there, and never mistakes part of a message for the whole. Raises ``TlsError``. After a
+        read, TLS 1.3 can have something to send (a key update).
         """
         if self._postponed is not None:
             raise self._postponed
@@ -139,7 +139,7 @@ class TlsPipe:
             while self._incoming.pending and (data := read(_RECORD)):
                 records.append(data)
         except ssl.SSLWantReadError:
-            # The last record has not arrived completely; the next read will find that again.
+            # The last record has not arrived completely; the next read will notice that again.
             pass
         except ssl.SSLError as error:
             # The records before the error are good; it is raised after they have been read.
@@ -167,7 +167,7 @@ class TlsStream:
         """The ``SSLObject``: protocol version, cipher, certificates, channel binding."""
 
     async def handshake(self, timeout: float | None) -> None:
-        """Shake hands within ``timeout`` seconds; raise ``TlsError`` if that fails."""
+        """Perform the handshake within ``timeout`` seconds; raise ``TlsError`` if that fails."""
         deadline = None if timeout is None else monotonic() + timeout
         try:
             while not self._pipe.handshake():

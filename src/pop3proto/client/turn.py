@@ -37,7 +37,7 @@ MAX_COLLECTED_OCTETS = 1024 * 1024 * 1024
 """The most octets of a message that is collected in memory, unless the caller gives another
 limit."""
 
-# At most 19 digits: see the numbers of the core.
+# At most 19 digits, like all numbers that the engine reads.
 _ANNOUNCED = r"(?ia)([0-9]{1,19}) octets\b"
 
 
@@ -45,7 +45,7 @@ _ANNOUNCED = r"(?ia)([0-9]{1,19}) octets\b"
 class Stage(Enum):
     """The stage of a turn."""
 
-    NEW = "nothing was sent"
+    NEW = "nothing has been sent"
     OPEN = "answers are on their way, and nobody waits for them"
     WORKING = "a task sends, or waits for an answer"
     ENDED = "nothing more will be sent or read"
@@ -60,7 +60,7 @@ class Turn:
 
     ``with turn as exchange:`` is one step. A call takes one, and ends with it. A stream or a batch
     takes many: it has ``skip``, which reads the rest of its answers, and ends with ``end()``. An
-    error in a step ends a turn of either kind. The exchange decides then if the session can go on.
+    error in a step ends a turn of either kind; then the exchange decides if the session can go on.
     """
 
     __slots__ = ("_command", "_exchange", "skip", "stage")
@@ -82,7 +82,7 @@ class Turn:
         exchange = self._exchange
         if stage is _NEW:
             if exchange.closed or exchange.turn is not None:
-                # Nothing has begun, and it may be tried again.
+                # Nothing has begun, so the caller may try again.
                 raise exchange.refusal()
             exchange.turn = self
         elif stage is _WORKING:
@@ -102,10 +102,10 @@ class Turn:
         if error is not None:
             self.end(error)
         elif self.stage is not _WORKING:
-            # Another task has ended it, and has seen to the rest.
+            # Another task has ended it, and has done the rest.
             return
         elif self.skip is None:
-            # As end() does; it is every call's way.
+            # The same as end(), written out because every call comes this way.
             self.stage = _ENDED
             self._exchange.turn = None
         else:
@@ -116,7 +116,7 @@ class Turn:
         if self.stage is _WORKING or self.stage is _OPEN:
             self._exchange.release(error)
         self.stage = _ENDED
-        # It is a method of the stream or batch, which a reference cycle would keep in memory.
+        # ``skip`` is a method of the stream or batch, which a reference cycle would keep in memory.
         self.skip = None
 
     @property
@@ -161,7 +161,7 @@ def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandError:
 
 
 def announced_octets(text: str) -> int | None:
-    """Return the size in a text such as "120 octets", as most servers answer RETR, or ``None``."""
+    """Return the size in a text such as "120 octets", the usual answer to RETR, or ``None``."""
     match = re.match(_ANNOUNCED, text)
     return int(match[1]) if match else None
 

@@ -1,7 +1,7 @@
 """Stand-ins for other POP3 libraries, on this package's engine.
 
 ``from pop3proto.compat import poplib`` in place of ``import poplib`` is all that a program has to
-change. ``install()`` does it for a whole process, third-party code included.
+change. ``install()`` does this for a whole process, third-party code included.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Installation:
     def uninstall(self) -> None:
         """Give the name ``poplib`` back to the standard library's module.
 
-        Only the installation that took the name gives it back, and only once. Any other call does
-        nothing, and so does one after another module has taken the name.
+        Only the installation that took the name gives it back, and only once. Every other call does
+        nothing. If another module has taken the name since then, nothing happens either.
         """
         from . import poplib
 

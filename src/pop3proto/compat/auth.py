@@ -51,7 +51,7 @@ class Wire(NamedTuple):
 class _Callable:
     """A mechanism made from a function, in the manner of ``imaplib`` and ``smtplib``."""
 
-    # Only the function knows when it has nothing more to say; it cannot object to an +OK.
+    # Only the function knows when the login is complete, so every +OK is accepted.
     complete = True
 
     def __init__(self, name: str, function: _Answer, initial_response: Secret | None) -> None:
@@ -95,7 +95,7 @@ def mechanism_of(
         initial_response = first
         answers = authobject is not None or first is not None
         if user is None and password:
-            problem = "a password needs a user beside it"
+            problem = "a password needs a user"
         elif not isinstance(mechanism, str):
             if user is not None:
                 problem = "a mechanism object brings its own user and password"
@@ -107,11 +107,11 @@ def mechanism_of(
             if answers:
                 return _Callable(mechanism, authobject or _nothing_more, first)
             problem = (
-                f"no SASL mechanism is known by the name {mechanism!r} alone: pass user and "
-                "password, an authobject or an initial_response beside it, or a mechanism object"
+                f"the name {mechanism!r} alone is not enough for a SASL mechanism: add user and "
+                "password, an authobject or an initial_response, or pass a mechanism object"
             )
         elif answers:
-            problem = "user and password leave nothing to say to authobject and initial_response"
+            problem = "with user and password, authobject and initial_response have no use"
         else:
             plus = mechanism.upper().endswith("-PLUS") and sock is not None
             bindings = channel_bindings(sock) if plus and sock is not None else []
@@ -139,7 +139,7 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool)
             wire.conversation.failed(error)
         told = _translated(error, exchange)
         if heard.error is not None and isinstance(error, Exception):
-            # It is the mechanism's own error, even if cancelling the exchange has failed, too.
+            # Raise the mechanism's own error, even if cancelling the exchange has failed too.
             told = heard.error
         if told is error:
             raise
@@ -164,7 +164,7 @@ def _translated(error: BaseException, exchange: _Exchange) -> BaseException:
 
 
 class _Heard:
-    """A mechanism, and the exception that it has raised; its answers may be any octets."""
+    """A mechanism, and the exception that it raised; its answers may be any octets."""
 
     def __init__(self, mechanism: Mechanism) -> None:
         self._mechanism = mechanism
@@ -201,7 +201,7 @@ class _Exchange:
         self.line = b""
         """The last status line."""
         self.refusal: Exception | None = None
-        """The exception that was raised for it, if it was a refusal."""
+        """The exception for that status line, if it was a refusal."""
 
     def ask(self, command: Command[Any]) -> ClientEvent:
         """Send ``command``, and return what the status line that answers it means."""

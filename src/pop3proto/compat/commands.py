@@ -30,7 +30,7 @@ class Commands:
     encoding = "UTF-8"
     timestamp: re.Pattern[bytes]
     welcome: bytes
-    # Subclasses are known to leave __init__ out and to set only the attributes that they know of.
+    # Some subclasses do not call __init__, and set only the attributes that they know of.
     _debugging = 0
 
     if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class MessageLines:
 
     @property
     def octets(self) -> int:
-        """Octets read so far; at the end, the third item that ``retr()`` returns."""
+        """The octets read so far; at the end, the third item that ``retr()`` returns."""
         return self._text.octets
 
     def __enter__(self) -> Self:
@@ -218,7 +218,7 @@ class MessageLines:
         return next(self._lines)
 
     def close(self) -> None:
-        """Read on to the end of the message, keeping nothing, unless the connection has failed."""
+        """Skip the rest of the message, unless the connection has failed."""
         self._lines = iter(())
         while not self._complete and not self._conversation.fault:
             self._more()
@@ -241,8 +241,8 @@ def encoded(line: Secret, encoding: str, *, check: bool = True) -> bytes:
     problem: ValueError
     try:
         # Encoded twice, so that no local variable holds the octets.
-        # CPython refuses them too (CVE-2025-15367). Octets from 0x80 on belong to somebody's
-        # encoding.
+        # CPython refuses them too (CVE-2025-15367). Octets from 0x80 on can belong to a character,
+        # so they are allowed.
         if not check or not has_control(bytes(text_of(line), encoding)):
             return bytes(text_of(line), encoding)
         problem = InvalidArgumentError("a command may not hold control characters")
@@ -259,5 +259,5 @@ def _secret(words: object) -> Secret:
 
 
 def text_of(secret: Secret) -> str:
-    """Return the text of ``secret``, without a check that it is not octets."""
+    """Return the text of ``secret``, assuming that it is not octets."""
     return secret.reveal()  # type: ignore[return-value]

@@ -21,7 +21,8 @@ from .texts import BUFFER, CRLF, SAMPLE, DirectReader, LineReader, TextReader
 
 __all__ = ["Conversation", "pending", "reader", "shut_down"]
 
-# The count of answers owed after a program has read or written on its own: it never comes to 0.
+# The count of outstanding answers after a program has read or written by itself: large enough never
+# to reach 0.
 _UNKNOWN = math.inf
 _TERMINATORS = (b".\r\n", b".\n")
 _TERMINATOR = len(b".\r\n")
@@ -31,12 +32,12 @@ def reader(sock: object) -> BinaryIO:
     """Return the file to read from, for a socket or for the object that replaces it."""
     if isinstance(sock, socket.socket):
         return cast(BinaryIO, sock.makefile("rb", BUFFER))
-    # It only needs the methods that poplib calls.
+    # The object only needs the methods that poplib calls.
     return cast(BinaryIO, cast(socket.socket, sock).makefile("rb"))
 
 
 def pending(sock: socket.socket, file: BinaryIO) -> bool:
-    """Return whether there is anything to read now, in the buffer or on the wire."""
+    """Return True if there is anything to read now, in the buffer or on the wire."""
     if not isinstance(file, BufferedReader):
         return False
     timeout = sock.gettimeout()
@@ -52,8 +53,8 @@ def shut_down(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError as error:
-        # The server may have closed the connection before, which Windows calls WSAEINVAL, and a
-        # handshake that failed has closed the socket.
+        # The server may have closed the connection already (on Windows the error is WSAEINVAL), and
+        # a failed handshake has closed the socket.
         harmless = error.errno in (errno.ENOTCONN, errno.EBADF)
         if not harmless and getattr(error, "winerror", 0) != 10022:
             raise
@@ -70,7 +71,7 @@ class Conversation:
         self.fault: str = ""
         """Why the connection can no longer be used; empty if it can."""
         self.room = 0
-        """How many octets a status line may have, if that is more than ``_MAXLINE``."""
+        """How many octets a status line may have, if more than ``_MAXLINE``."""
         self.form: bytes | None = None
         """The line end of the text that is being read; ``None`` before a status line."""
         self.newline: bytes = CRLF
@@ -78,20 +79,20 @@ class Conversation:
         self.finish: Callable[[], None] | None = None
         """Reads the rest of the text that ``retr_iter()`` began."""
         self.one_line = False
-        """Whether the next status line is the whole answer."""
+        """True if the next status line is the whole answer."""
         self._error: type[BrokenConnectionError] = BrokenConnectionError
-        # Whether nothing was sent so far.
+        # True if nothing was sent so far.
         self._quiet = True
-        # The status line that was read, and whether it was positive; if so, more can follow.
+        # The status line that was read, and True if it was positive, so that more can follow.
         self._status = b""
         self._positive = False
-        # The greeting is owed from the start.
+        # The greeting is outstanding from the start.
         self._owed: float = 1
-        # Only a peer can send more than what is owed; a prepared file holds everything from the
-        # start.
+        # Only a real peer can send too much: a file that a program has prepared holds all answers
+        # from the start.
         self._peer = False
         self._surplus = b""
-        # The octets that the file has shown of its buffer, and how many were not taken since.
+        # The octets that the file's buffer held at the last look, and how many of them are unread.
         self._ahead = b""
         self._left = 0
         self._after_bare_lf = False
@@ -102,21 +103,22 @@ class Conversation:
             raise self._error(f"-ERR connection unusable after: {self.fault}")
 
     def fail(self, reason: str) -> None:
-        """Give the connection up, unless that was done before."""
+        """Give up the connection, unless that was done before."""
         self.fault = self.fault or reason
         self.finish = None
 
     def failed(self, error: BaseException) -> None:
-        """Give the connection up because of ``error``: nobody knows what was read or sent."""
+        """Give up the connection because of ``error``: it is unknown what was read or sent."""
         if isinstance(error, OSError):
-            # With poplib, later calls on such a connection raise OSError, too.
+            # With poplib, later calls on such a connection also raise OSError.
             self._error = LostConnectionError
         self.fail(str(error) or type(error).__name__)
 
     def interrupted(self, error: BaseException) -> None:
         """Take note of ``error``, raised while a status line was read.
 
-        Overrides raise after a line was read. Nothing is lost if that was all of the answer.
+        An override may raise after it has read a line. If that line was the whole answer, nothing
+        is lost.
         """
         if self.one_line and self._status:
             self.answered(self._status)
@@ -138,7 +140,7 @@ class Conversation:
         if self.finish is not None:
             self.finish()
         if self._quiet:
-            # Until now, a program that expects a greeting of several lines could read them itself.
+            # Before this, a program that expects a greeting of several lines can read them itself.
             self._owed = 0 if self._owed == _UNKNOWN else self._owed
             self.settle()
         self.check()
@@ -151,7 +153,8 @@ class Conversation:
     def sent(self, data: Secret, answer: Answer) -> None:
         """Take note of ``data``, lines with their ends, that are about to be sent.
 
-        ``answer`` is what the redactor expects if it is one line, as it nearly always is.
+        If ``data`` is one line, as it nearly always is, ``answer`` is the kind of answer that the
+        redactor expects.
         """
         self.form, self._status, self._surplus, self._quiet = None, b"", b"", False
         count = data.octets().count(b"\n")
@@ -207,9 +210,10 @@ class Conversation:
     def text_line(self, file: BinaryIO, *, debugging: bool) -> tuple[bytes, int]:
         """Return the next line of a text without its end, of any length, and its octets.
 
-        It has the form from which poplib's own callers undo dot-stuffing. After a CRLF status line
-        a bare LF is content (see ``BodyReader``): what it puts at the start of a line is neither
-        stuffed nor the end, and is made to look so.
+        It has the form from which poplib's own callers remove dot-stuffing. After a CRLF status
+        line a bare LF is content (see ``BodyReader``). So a dot after a bare LF is neither stuffed
+        nor the end of the text, and the line is changed so that those callers do not mistake it for
+        either.
         """
         try:
             known = self._left >= _TERMINATOR
@@ -238,9 +242,9 @@ class Conversation:
         return line, octets
 
     def _read_looking_ahead(self, file: BinaryIO) -> bytes:
-        """Return a line, after a look at what ``file`` holds: one look for many lines.
+        """Return a line, after a look at the buffer of ``file``: one look is enough for many lines.
 
-        The octets after the last line have to be known, so the whole of that line has to be seen.
+        To know the octets after the last line, the whole of that line has to be in the buffer.
         """
         if not isinstance(file, BufferedReader):
             return file.readline(-1)
@@ -253,7 +257,7 @@ class Conversation:
         return begun + file.readline(-1)
 
     def begin_text(self) -> bytes:
-        """Treat the next lines as those of a text, and return how they end."""
+        """Treat the next lines as those of a text, and return their line end."""
         if self.form is None:
             self.form = self.newline
         self._after_bare_lf = False
@@ -265,17 +269,17 @@ class Conversation:
         if self._owed > 0:
             self._owed -= 1
         else:
-            # The program has sent something on its own. The count is lost.
+            # The program has sent something by itself, so the count is unknown.
             self._owed = _UNKNOWN
         self.redactor.answered(line)
 
     def whole_text(self, file: BinaryIO, newline: bytes) -> LineReader:
-        """Return the reader of the text after the last status line, if it alone reads until then.
+        """Return a reader of the text after the last status line; nothing else may read it.
 
-        If only this text is owed, nobody waits for octets that may come after it.
+        If only this text is outstanding, nothing waits for octets that may come after it.
         """
         shown, left, self._ahead, self._left = self._ahead, self._left, b"", 0
-        # The program's own class may do more than read.
+        # A class of the program's own may do more than read.
         if shown and self._owed == 0 and type(file) is BufferedReader:
             return DirectReader(file, newline, shown, left)
         return LineReader(file, newline)
@@ -290,22 +294,22 @@ class Conversation:
         if not lines:
             self._surplus = self._after_text() if text.surplus is None else text.surplus
             if text.lost and self._owed and self._surplus:
-                # The sender would wait for the answer in vain.
+                # The caller that sent the command would never get its answer.
                 self.fail("a command was sent while a text was read, and its answer came with it")
             self.settle()
         return lines
 
     def _after_text(self) -> bytes:
-        # Nothing, if other code has read from the file, too.
+        # Nothing, if other code has read from the file as well.
         ahead = self._ahead
         end = len(ahead) - self._left
         return ahead[end : end + SAMPLE] if ahead.endswith(_TERMINATORS, 0, end) else b""
 
     def settle(self) -> None:
-        """Give the connection up if more than the answer that was asked for has come.
+        """Give up the connection if more than the expected answer has come.
 
-        It is given up and not an error yet, because the answer itself is whole. Blank lines are
-        forgiven, because some servers send them.
+        This call raises nothing, because its own answer is complete. Blank lines are tolerated,
+        because some servers send them.
         """
         if self._owed == 0 and self._peer and self._surplus.strip(CRLF):
             sample = printable(self._surplus)

@@ -17,8 +17,8 @@ __all__ = [
     "standard_error",
 ]
 
-# The one name that callers catch is the standard library's own class, so that modules that import
-# it from here and modules that import it from there can be mixed.
+# Callers catch ``error_proto``, which is the standard library's own class. So modules that import
+# it from here work together with modules that import it from there.
 standard_error = standard.error_proto
 
 
@@ -42,7 +42,7 @@ class BrokenConnectionError(ServerError):
 
 
 class LostConnectionError(BrokenConnectionError, OSError):
-    """``BrokenConnectionError`` after an ``OSError``, which poplib's callers catch then."""
+    """``BrokenConnectionError`` after an ``OSError``: poplib's callers catch that in this case."""
 
     transient = True
 

@@ -7,10 +7,10 @@ that programs are known to use are poplib's; its faults are gone, and ``auth()``
 ``retr_iter()`` are new. docs/migrating-from-poplib.md has the list.
 
 Every answer of the server is ``bytes``, including ``+OK``; ``-ERR`` raises ``error_proto`` with the
-status line as its argument. When an answer makes no sense, or the connection breaks in the middle
-of one, that connection is never used again: every later call on it raises ``error_proto``, so that
-a line of mail cannot be taken for an answer. It is an ``OSError`` as well if one broke the
-connection, because that is what poplib's callers catch then.
+status line as its argument. If an answer makes no sense, or the connection breaks in the middle of
+one, that connection is never used again: every later call on it raises ``error_proto``, so that a
+line of mail cannot be taken for an answer. If an ``OSError`` broke the connection, the exception is
+an ``OSError`` as well, because poplib's callers catch that in this case.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ POP3_SSL_PORT = 995
 CR = b"\r"
 LF = b"\n"
 
-# The most octets of a status line with its end. It has an effect because programs set it; they do
-# so for the lines of texts, which have no limit here anyway.
+# The most octets of a status line with its end. Programs set it to allow longer lines in texts,
+# which have no limit here anyway; for status lines the setting has an effect.
 _MAXLINE = 2048
 # How many blank lines are skipped before an answer.
 _BLANK_LINES = 2
@@ -61,18 +61,19 @@ _STAMP = re.compile(rb"\+OK.*(%b)" % TIMESTAMP.encode("ascii"))
 
 
 def __dir__() -> list[str]:
-    # dir() and completion show what poplib has; the rest is for this package.
+    # dir() and completion show only the names that poplib has; the others are for this package.
     return sorted(name for name in globals() if name.startswith("_") or hasattr(standard, name))
 
 
 class POP3(Commands):
-    """A connection to the POP3 server at ``host``; its greeting is read.
+    """A connection to the POP3 server at ``host``; making it reads the greeting.
 
-    ``timeout`` is in seconds, ``None`` for none; by default it is that of ``socket``. Messages
-    are numbers from 1, or their text. Every method raises ``error_proto`` when the server says
-    ``-ERR``, makes no sense or has gone, and ``OSError``, for instance ``TimeoutError``, when the
-    connection fails. Text goes to the server in ``encoding``; with a control character in it, it
-    raises an exception that is both ``error_proto`` and ``ValueError``, and nothing is sent.
+    ``timeout`` is in seconds, ``None`` for none; the default is that of ``socket``. Messages are
+    given as numbers from 1, or as these numbers in text. Every method raises ``error_proto`` if the
+    server answers ``-ERR``, sends something that makes no sense or has gone, and ``OSError``, for
+    instance ``TimeoutError``, if the connection fails. Text goes to the server in ``encoding``. An
+    argument with a control character raises an exception that is both ``error_proto`` and
+    ``ValueError``, and nothing is sent.
 
     Raises the audit events ``poplib.connect`` (``self``, ``host``, ``port``) and, for every line,
     ``poplib.putline`` (``self``, ``line``, with ``<secret>`` in place of secrets).
@@ -119,9 +120,9 @@ class POP3(Commands):
             raise ValueError("Non-blocking socket (timeout=0) is not supported")
         return socket.create_connection((self.host, self.port), timeout)
 
-    # The next methods are not public, but programs know, call, override and patch them. So each of
-    # them calls the others exactly where poplib's do. They take text, and _putline octets, and hide
-    # it in a Secret at once, because a traceback can show the locals of these frames.
+    # The next methods are not public, but programs call, override and patch them. So each of them
+    # calls the others exactly where poplib's do. They take text (_putline takes octets) and hide it
+    # in a Secret at once, because a traceback can show the locals of these frames.
 
     def _putline(self, line: Any) -> None:
         line = Secret(bytes(line + CRLF))
@@ -185,8 +186,8 @@ class POP3(Commands):
         try:
             return self._getresp()
         except BaseException as error:
-            # An override can raise at a status line that a text follows, and then nobody reads the
-            # text.
+            # An override can raise at a status line that is followed by a text, and then the text
+            # is never read.
             self._conversation.missed(error)
             raise
 
@@ -280,15 +281,15 @@ class POP3(Commands):
         ``mechanism`` is a name, with ``user`` and ``password`` (the access token for OAUTHBEARER
         and XOAUTH2), or an object from ``pop3proto.sasl`` or of your own. With a name alone,
         ``initial_response`` is the client's first message, if it has one, and ``authobject`` is
-        called with each challenge and returns the answer, neither in base64; ``None`` cancels. An
-        initial response waits for the first challenge if it does not fit the 255 octets of a line,
-        or if ``initial_response_ok`` is false.
+        called with each challenge and returns the answer. Neither is in base64. ``None`` as an
+        answer cancels. An initial response waits for the first challenge if it does not fit the 255
+        octets of a line, or if ``initial_response_ok`` is false.
 
         An exception from a mechanism cancels the exchange and is raised here. The session can go
         on after a refusal, and after such an exception unless it is ``ServerVerificationError``.
-        It cannot if the server accepts a mechanism that is not complete, because then somebody
-        else may have answered in its place. Raises an exception that is both ``error_proto`` and
-        ``ValueError`` if the arguments describe no mechanism, or one of them would have no use;
+        The session cannot go on if the server accepts a login before the mechanism is complete,
+        because then an impostor may have answered. Raises an exception that is both ``error_proto``
+        and ``ValueError`` if the arguments describe no mechanism, or one of them cannot be used;
         then nothing is sent.
         """
         from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
@@ -337,7 +338,7 @@ class POP3(Commands):
         try:
             if pending(self.sock, self.file):
                 raise InjectedDataError(
-                    "-ERR the server's answer to STLS came with more in the clear"
+                    "-ERR more octets came in the clear with the answer to STLS"
                 )
             self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
         except BaseException as error:
@@ -360,7 +361,8 @@ def _is(method: object, function: object) -> bool:
 if HAVE_SSL:
 
     def _unchecked(**certificate: _Path | None) -> ssl.SSLContext:
-        # Looked up late, because programs replace it to have certificates checked everywhere.
+        # Looked up here, not at import, because programs replace it so that certificates are
+        # checked everywhere.
         make: Any = vars(ssl)["_create_stdlib_context"]  # pyright: ignore[reportPossiblyUnboundVariable]
         context: ssl.SSLContext = make(**certificate)
         return context

@@ -15,8 +15,9 @@ from .errors import BrokenConnectionError
 
 __all__ = ["BUFFER", "CRLF", "SAMPLE", "DirectReader", "LineReader", "SteppingReader", "TextReader"]
 
-# A quarter of the system calls that io's own default would take. With twice as much, the copies of
-# it are so large that the operating system gets and has to give their memory each time.
+# This takes a quarter of the system calls that io's own default would take. With twice as much,
+# copies of the buffer are so large that their memory comes from the operating system and goes back
+# to it each time.
 BUFFER = 32 * 1024
 # How much is read at a time without a file object in between.
 _CHUNK = 64 * 1024
@@ -30,11 +31,11 @@ class TextReader(Protocol):
     """Reads the lines of a dot-terminated text."""
 
     octets: int
-    """Octets of content so far, with line ends, without the dots of dot-stuffing."""
+    """The octets of content so far, with line ends, without the dots of dot-stuffing."""
     surplus: bytes | None
     """A sample of the data after the end, if it is known."""
     lost: bool
-    """Whether the sample was removed from the place where other code would find it."""
+    """True if the sample was removed from the place where other code would find it."""
 
     def read(self) -> list[bytes]:
         """Return the next lines without their ends, or ``[]`` at the end of the text."""
@@ -44,8 +45,8 @@ class TextReader(Protocol):
 class LineReader:
     """Reads many lines at a time with the engine's ``BodyReader``.
 
-    ``shown`` is the part of its buffer that the file has shown, if known: a status line, which has
-    been read since then, and ``left`` octets of the text.
+    ``shown`` is the part of the file's buffer that was seen before, if known: a status line, which
+    has been read since then, and ``left`` octets of the text.
     """
 
     def __init__(self, file: BinaryIO, newline: bytes, shown: bytes = b"", left: int = 0) -> None:
@@ -65,7 +66,7 @@ class LineReader:
 
     @staticmethod
     def suits(file: object) -> bool:
-        """Return whether ``file`` can show its buffer, or take back surplus octets."""
+        """Return True if ``file`` can show its buffer, or take back surplus octets."""
         return isinstance(file, (BufferedReader, BytesIO))
 
     def read(self) -> list[bytes]:
@@ -170,8 +171,8 @@ class SteppingReader:
 def _split(data: bytes) -> list[bytes]:
     """Return the lines of ``data``, and what follows the last line end; a bare LF is one too.
 
-    The engine ends no body by a bare LF and takes no dot away after one; but poplib's callers join
-    lines as they need them, and rely on it that there is no LF within one.
+    For the engine, a bare LF neither ends a body nor begins a line with a stuffed dot. But poplib's
+    callers join lines as they like, and rely on the absence of LF within one.
     """
     lines = data.split(CRLF)
     # This is the quickest way to look into all of them.

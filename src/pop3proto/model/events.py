@@ -12,7 +12,7 @@ from .value import value
 
 @value
 class ConnectionClosed:
-    """The peer closed the stream at a point where it may; returned from then on."""
+    """The peer closed the stream where that is allowed; returned by every later call, too."""
 
 
 @value

@@ -150,7 +150,7 @@ _OAUTHBEARER = rb"[ny],(?:a=([^,\x01]*))?,\x01((?:[a-zA-Z]+=[^\x01]*\x01)*)\x01"
 
 
 class TokenSource(Protocol):
-    """Knows which access tokens are good for whose maildrop."""
+    """Decides which access tokens open the maildrop of which user."""
 
     def check_token(self, user: str, token: str) -> bool:
         """Return whether ``token`` opens the maildrop of ``user``.

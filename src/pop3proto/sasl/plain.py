@@ -82,7 +82,7 @@ class Plain(_OneMessage):
 
 
 class External(_OneMessage):
-    """EXTERNAL (RFC 4422 appendix A): the server knows the client already, as by a certificate.
+    """EXTERNAL (RFC 4422 appendix A): the server knows the client already, by a certificate, say.
 
     ``authorization_id`` is the user to act as; if it is empty, the server decides from the
     certificate. Raises ``LocalProtocolError`` if it holds a NUL.
@@ -101,7 +101,7 @@ class External(_OneMessage):
 
 
 class Anonymous(_OneMessage):
-    """ANONYMOUS (RFC 4505): a guest, who may leave a trace.
+    """ANONYMOUS (RFC 4505): log in as a guest, perhaps with an email address or another trace.
 
     ``trace`` is an email address, or at most 255 characters without ``@``. Raises
     ``LocalProtocolError`` for anything else, for control characters, and for everything else that
@@ -162,7 +162,7 @@ def _prohibited(trace: str) -> bool:
 
 
 class LoginMechanism:
-    """LOGIN: name and password in the clear on two prompts, never standardized; see ``Plain``.
+    """LOGIN: name and password in the clear after two prompts; never standardized; see ``Plain``.
 
     The prompts are not interpreted: the first one gets ``user``, the second one ``password``.
     Raises ``LocalProtocolError`` for a NUL and an empty user name.
@@ -286,7 +286,7 @@ class ServerExternal:
 
 
 class ServerAnonymous:
-    """ANONYMOUS (RFC 4505): everybody is let in, to the maildrop of ``user``.
+    """ANONYMOUS (RFC 4505): lets everybody into the maildrop of ``user``.
 
     ``on_trace`` is called with what the client says about itself, if that is not empty: an email
     address or any other text, which nobody has proved. It is free of control characters.

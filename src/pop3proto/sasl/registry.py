@@ -16,12 +16,12 @@ PASSWORD_MECHANISMS = frozenset(
 )
 """The mechanisms that prove a user's password."""
 SHOWS_SECRET = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
-"""The mechanisms that hand over something that opens the maildrop again (RFC 8314)."""
+"""The mechanisms that send something with which a reader can log in again (RFC 8314)."""
 _HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS", "GSSAPI"}
 
 
 def shows_secret(mechanism: Mechanism | str) -> bool:
-    """Return whether whoever reads what ``mechanism`` says can log in with it: it needs TLS.
+    """Return True if a reader of what ``mechanism`` sends could log in with it: it needs TLS.
 
     ``mechanism`` can be a name. One that is not known counts as one that shows its secret, as
     does an object with such a name, unless its ``shows_secret`` is ``False``.

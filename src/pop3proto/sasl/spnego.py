@@ -133,7 +133,9 @@ class Gssapi:
 
 
 class Ntlm:
-    """NTLM, as Microsoft's servers have it. No substitute for TLS: its answers can be searched.
+    """NTLM, as Microsoft's servers implement it.
+
+    It is no substitute for TLS: somebody who reads its answers can guess the password from them.
 
     Raises ``LocalProtocolError`` if pyspnego is missing.
     """

@@ -30,7 +30,7 @@ _KEY = urandom(32)
 
 
 class Authenticator(Protocol):
-    """Knows which password is whose."""
+    """Checks if a password belongs to a user."""
 
     def check(self, user: str, password: str) -> bool:
         """Return whether ``password`` is that of ``user``.
@@ -112,7 +112,7 @@ def _apop_digest(timestamp: str, password: str) -> str:
 
 @value
 class LoggedIn:
-    """The end of an attempt: the client has proved to be ``user``."""
+    """The end of an attempt: the client has proved that it is ``user``."""
 
     user: str
     """Whose maildrop is opened."""

@@ -1,7 +1,7 @@
 """The server's session, and the maildrops that it answers from, without input or output.
 
-Whatever moves the octets hands them to ``ServerSession.receive_data()``, asks ``next_action()``
-what to do next, and calls ``close()`` in the end.
+The code that reads and writes the connection hands the octets to ``ServerSession.receive_data()``,
+asks ``next_action()`` what to do next, and calls ``close()`` at the end.
 """
 
 from ..sasl.plain import ServerPlain

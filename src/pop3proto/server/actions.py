@@ -23,15 +23,15 @@ class NeedData:
 
 @value
 class StartTls:
-    """Shake hands: the next octets to arrive are the first of TLS. Then ``tls_established()``.
+    """Perform the TLS handshake: the next octets to arrive belong to it.
 
-    Nothing that arrived before may be handed to TLS.
+    Then call ``tls_established()``. Nothing that arrived before may be handed to TLS.
     """
 
 
 @value
 class Delay:
-    """Do nothing for so many seconds, then ask for the next action."""
+    """Do nothing for this many seconds, then ask for the next action."""
 
     seconds: float
 

@@ -20,8 +20,8 @@ __all__ = ["Hooks"]
 class Hooks:
     """The methods that a ``ServerSession`` calls at the points where a server can differ.
 
-    Override the ones that you need; these here change nothing. Each one gets the session, whose
-    public methods it may call.
+    Override the ones that you need; those of this class change nothing. Each one gets the session,
+    and may call its public methods.
     """
 
     def offered(
@@ -31,7 +31,7 @@ class Hooks:
         return mechanisms
 
     def arrived(self, session: ServerSession, data: bytes) -> bytes | None:
-        """Return the octets to take for ``data``, which has arrived; ``None`` hangs up."""
+        """Return the octets to use in place of ``data``, which arrived; ``None`` closes."""
         return data
 
     def received(
@@ -40,16 +40,16 @@ class Hooks:
         """Look at what the client has sent, before it is answered.
 
         Return ``None`` to have it answered as usual, an ``ErrorReply`` to refuse it, or ``Close``
-        to hang up.
+        to close the connection.
         """
         return None
 
     def login(
         self, session: ServerSession, command: Command[Any], user: str | None
     ) -> ErrorReply | None:
-        """Look at the result of a login: ``user`` has proved to be that, or ``None``, nobody has.
+        """Look at the result of a login: the user who logged in, or ``None`` if it failed.
 
-        Return ``None`` to go on as usual, or an ``ErrorReply`` to refuse ``user`` all the same.
+        Return ``None`` to go on as usual, or an ``ErrorReply`` to refuse ``user`` in spite of it.
         """
         return None
 
@@ -64,7 +64,7 @@ class Hooks:
         return (Send(octets),)
 
     def waiting(self, session: ServerSession) -> Iterable[Action]:
-        """Return actions to add when all that has come is answered, or when the session ends."""
+        """Return actions to add when everything received is answered, or the session ends."""
         return ()
 
     def deleting(self, session: ServerSession, numbers: frozenset[int]) -> frozenset[int]:

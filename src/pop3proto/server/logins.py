@@ -75,11 +75,11 @@ class Logins:
         if not options.apop or not isinstance(self.users, PasswordSource):
             return None
         if timestamp is None:
-            # Here, because few servers need it.
+            # Imported here, because few servers need it.
             from secrets import token_hex
 
-            # RFC 1939 section 7: different each time. Digests for one that can be guessed could be
-            # collected beforehand.
+            # RFC 1939 section 7: a different one each time. If one could be guessed, somebody could
+            # make a client compute its digest beforehand.
             timestamp = f"<{token_hex(16)}@{options.host_name}>"
         if Greeting(timestamp).timestamp != timestamp:
             raise ValueError(f"a timestamp is a msg-id in angle brackets, not {timestamp!r}")
@@ -95,7 +95,7 @@ class Logins:
 
     @property
     def may_show_password(self) -> bool:
-        """True if passwords are taken as they are."""
+        """True if logins that show the password are accepted now."""
         return self.secure or self._options.allow_plaintext_auth
 
     @property
@@ -131,7 +131,8 @@ class Logins:
     def _name(self, command: User) -> Ok | ErrorReply:
         if not self.may_show_password:
             return _needs_tls(command)
-        # RFC 1939 section 7 allows the server to say if there is such a user; it is safer not to.
+        # RFC 1939 section 7 allows the server to reveal if there is such a user; it is safer not
+        # to.
         self.named = as_text(command.name)
         return Ok(command, "now the password")
 

@@ -43,8 +43,8 @@ class Body:
         """The text of the status line."""
         self._content = content
         self._shown = shown
-        # Read before the status line is sent, so that a message that cannot be opened can still be
-        # refused.
+        # Read before the status line is sent, because a message that cannot be opened can be
+        # refused only until then.
         try:
             self._first: bytes | None = next(shown, b"")
         except BaseException:
@@ -57,7 +57,7 @@ class Body:
         return next(self._shown, None) if first is None else first
 
     def close(self) -> None:
-        """Stop reading the message, at whatever place."""
+        """Stop reading the message, wherever it is."""
         for chunks in (self._shown, self._content):
             if isinstance(chunks, Generator):
                 chunks.close()
@@ -138,7 +138,7 @@ class OpenedMaildrop:
         return body
 
     def _find(self, message: int | str | None) -> tuple[int, StoredMessage | None]:
-        # A message is never named by text, so there is no such message.
+        # This server does not name messages by text, so there is no such message.
         if not isinstance(message, int) or message in self.marked:
             return 0, None
         return message, self._messages[message - 1] if message <= len(self._messages) else None

@@ -1,9 +1,10 @@
 """Parts of a Maildir other than its messages: safe names, unique-ids, and a lock for a session.
 
-``mailbox.Maildir`` has the same keys, and the tests deliver with it, but a server cannot use it:
-its ``lock()`` locks nothing; it takes symbolic links and FIFOs for messages, and opens them; it
-reads a folder again only if the folder's time says so, and never twice. So it can miss a message
-that a mail program renames at that moment, and then takes it for deleted.
+The standard library's ``mailbox.Maildir`` has the same keys, and the tests deliver with it, but a
+server cannot use it. Its ``lock()`` locks nothing. It mistakes symbolic links and FIFOs for
+messages, and opens them. It reads a folder again only if the folder's time has changed, and never
+twice, so it can miss a message that a mail program renames at that moment, and then considers the
+message deleted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["FolderLock", "MaildirFiles", "delivery_order", "folder_name", "uniqu
 T = TypeVar("T")
 
 LOCK_NAME = "pop3proto.lock"
-# File systems take names of 255 octets.
+# File systems allow names of 255 octets.
 _MAX_NAME = 255
 # Upper case is not among them: on some file systems "A" and "a" are one file.
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_@+=.")
@@ -33,8 +34,8 @@ _HASHED = b"~"
 # A symbolic link can lead out of the Maildir, and opening a FIFO would wait for its writer.
 _NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | _NOFOLLOW
-# The most looks that are taken until two of them agree. Mail programs rename many files at once,
-# and then none for a while.
+# How often the folders are read, at most, until two results agree. Mail programs rename many files
+# at once, and then none for a while.
 _LOOKS = 16
 
 
@@ -65,14 +66,14 @@ def folder_name(user: str) -> str:
 def unique_id(name: str) -> bytes:
     """Return the unique-id of the message whose file is called ``name`` (RFC 1939 section 7).
 
-    It is that name itself where it is 1 to 70 characters in the range 0x21 to 0x7E and does not
-    begin with a tilde; otherwise a tilde and the SHA-256 of the name in hexadecimal.
+    It is the name itself if that consists of 1 to 70 characters in the range 0x21 to 0x7E and does
+    not begin with a tilde; otherwise a tilde and the SHA-256 of the name in hexadecimal.
     """
     octets = os.fsencode(name)
     fits = is_unique_id(octets)
     if fits and not octets.startswith(_HASHED):
         return octets
-    # Here, because few names need it, and it loads OpenSSL's library.
+    # Imported here, because few names need it, and it loads OpenSSL's library.
     from hashlib import sha256
 
     return _HASHED + sha256(octets).hexdigest().encode("ascii")
@@ -88,9 +89,9 @@ class MaildirFiles:
     """The messages of a Maildir by their unique names, wherever its other users put them.
 
     The unique name is the part of a file's name before the colon; flags follow it. A mail program
-    changes those, and moves messages from ``new`` to ``cur``, at any time, and a folder that is
-    read at that moment may show neither the old name nor the new one (POSIX, ``readdir()``). So
-    a message is only taken for deleted after two looks that agree.
+    can change the flags, and move messages from ``new`` to ``cur``, at any time. A folder that is
+    read at that moment may show neither the old name nor the new one (POSIX, ``readdir()``). So a
+    message counts as deleted only if the folders were read twice with the same result.
 
     Every method raises ``OSError``, and ``FileNotFoundError`` for a message that is gone.
     """
@@ -98,14 +99,14 @@ class MaildirFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         before = self._paths = self._look()
-        # True if the last two looks have found the same messages, so that others are gone.
+        # True if the last two readings found the same messages, so that all others are gone.
         self._settled = False
         for _ in range(_LOOKS):
             before = self._paths
             self._look_again()
             if self._settled:
                 return
-        # The folder never rests. A message that one look has missed is likely to be in the other.
+        # The folder keeps changing. A message that one reading missed is probably in the other.
         self._paths = before | self._paths
 
     def __iter__(self) -> Iterator[str]:
@@ -138,7 +139,7 @@ class MaildirFiles:
         raise OSError(EBUSY, "a message is renamed faster than it can be opened", name)
 
     def read(self, name: str, chunk: int) -> Iterator[bytes]:
-        """Yield its content, ``chunk`` octets at once. Closing the generator closes the file."""
+        """Yield a message, ``chunk`` octets at a time. Closing the generator closes the file."""
         descriptor = self._at_its_place(name, lambda path: os.open(path, _READ))
         try:
             if not S_ISREG(os.fstat(descriptor).st_mode):
@@ -149,13 +150,13 @@ class MaildirFiles:
             os.close(descriptor)
 
     def remove(self, name: str) -> None:
-        """Delete it."""
+        """Delete a message."""
         self._at_its_place(name, os.unlink)
         del self._paths[name]
 
 
 def _platform_lock() -> Callable[[int], None] | None:
-    """Return a function that locks an open file without waiting, ``None`` where there is none."""
+    """Return a function that locks an open file without waiting, or ``None`` if there is none."""
     if sys.platform == "win32":
         return None
     import fcntl
@@ -166,8 +167,8 @@ def _platform_lock() -> Callable[[int], None] | None:
 class FolderLock:
     """A lock on a Maildir, against other threads and other processes.
 
-    It is a ``flock()`` on a file in the folder, which ends with its process, whatever happens to
-    that. Where there is no ``flock()``, the file's existence is the lock: if the process is
+    It is a ``flock()`` on a file in the folder, which ends with the process, however the process
+    ends. On systems without ``flock()``, the file's existence is the lock: if the process is
     killed, the file stays, and somebody has to remove it.
 
     Raises ``MaildropLockedError`` if another session holds it, and ``OSError``.

@@ -35,7 +35,7 @@ __all__ = [
 T = TypeVar("T")
 
 CHUNK = 64 * 1024
-"""The octets of a message that are read at once."""
+"""How many octets of a message are read at a time."""
 
 
 @value
@@ -87,8 +87,8 @@ class Maildrop(Protocol):
     def commit(self, deleted: Collection[int]) -> None:
         """Remove the messages with these numbers for good (UPDATE, RFC 1939 section 6).
 
-        Called once at most, before ``close()``. Raises ``UpdateError``, which says which were
-        removed and which were not, if it could not remove all of them.
+        Called once at most, before ``close()``. If some of them cannot be removed, raises
+        ``UpdateError``, which names the messages that were removed and those that were not.
         """
         ...
 
@@ -110,10 +110,10 @@ class MaildropProvider(Protocol):
 
 
 def wire_octets(chunks: Iterable[bytes]) -> int:
-    """Return the octets that a content has on the wire, without stuffed dots and terminator.
+    """Return the size of a message on the wire in octets, without stuffed dots and terminator.
 
-    A bare LF counts as CRLF, and so does a line end that is missing at the end (RFC 1939
-    section 3); a bare CR is an octet like any other.
+    A bare LF counts as CRLF, and so does a missing line end after the last line (RFC 1939 section
+    3); a bare CR is an octet like any other.
     """
     octets = 0
     last = b"\n"
@@ -126,10 +126,10 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
 
 
 def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
-    """Yield the header of a content, the blank line, and the first ``lines`` lines of its body.
+    """Yield a message's header, the blank line, and the first ``lines`` lines of its body.
 
-    That is what TOP shows (RFC 1939 section 7), as it is stored, with line ends of either kind.
-    No more of ``chunks`` is taken than is needed.
+    This is the part that TOP shows (RFC 1939 section 7), as it is stored, with line ends of either
+    kind. No more of ``chunks`` is read than is needed.
     """
     in_header = True
     beginning = b""
@@ -137,7 +137,7 @@ def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
         position = 0
         while (end := chunk.find(b"\n", position)) >= 0:
             if in_header:
-                # Two octets of a line are enough to see whether it is blank.
+                # Two octets of a line are enough to see if it is blank.
                 line = (beginning + chunk[position : min(end, position + 2)])[:2]
                 beginning = b""
                 in_header = line not in (b"", b"\r")
@@ -174,9 +174,9 @@ def _check_octets(user: str, content: object) -> None:
 
 
 class MemoryMaildrops:
-    """Maildrops in memory, for tests and demonstrations. Safe between threads.
+    """Maildrops in memory, for tests and demonstrations. Thread-safe.
 
-    ``messages`` are the initial messages of each user, as ``bytes``. A user who is not among its
+    ``messages`` are the initial messages of each user, as ``bytes``. A user who is not among the
     keys gets an empty maildrop at the first login. Raises ``TypeError`` for messages that are not
     ``bytes``.
 
@@ -208,14 +208,14 @@ class MemoryMaildrops:
             return tuple(self._entries)
 
     def _of(self, user: str) -> dict[bytes, _Entry]:
-        # A name that is mistyped must not look like an empty maildrop, nor get a message.
+        # A mistyped name must not look like an empty maildrop, or receive a message.
         if user not in self._entries:
             known = ", ".join(map(repr, self._entries)) or "nobody"
             raise ValueError(f"{user!r} has no maildrop here; there is one of {known}")
         return self._entries[user]
 
     def add(self, user: str, content: bytes, *, unique_id: bytes | None = None) -> bytes:
-        """Deliver a message, which sessions that are open do not see; return its unique-id.
+        """Deliver a message, which open sessions do not see; return its unique-id.
 
         Raises ``ValueError`` for a user without a maildrop, and for a unique-id that RFC 1939
         section 7 does not allow, or that another message of the maildrop has; ``TypeError`` for
@@ -311,28 +311,30 @@ class _MemoryMaildrop:
 class MaildirMaildrops:
     """The maildrops of all users as Maildirs below one folder.
 
-    A user's Maildir has the user's name. Characters that could lead elsewhere, or make two names
-    one, are escaped: lower-case letters, digits and ``-_@+=.`` stand for themselves, any other
-    octet of the UTF-8 form is ``%`` and two hexadecimal digits, and so is a full stop at either
-    end. The Maildir is made when it is opened for the first time; only its owner can read it.
+    A user's Maildir has the user's name. Characters that could lead to another folder, or turn two
+    names into one, are escaped: lower-case letters, digits and ``-_@+=.`` stand for themselves. Any
+    other octet of the UTF-8 form, and a full stop at either end, is written as ``%`` and two
+    hexadecimal digits. The Maildir is made when it is opened for the first time; only its owner can
+    read it.
 
-    Unique-ids are the unique names of the files, or, where RFC 1939 does not allow those, a
-    tilde and their SHA-256. They stay when a mail program sets flags or moves a message to
-    ``cur``, and nothing is ever looked up by one. Only regular files are messages, not symbolic
-    links. Messages are numbered in the order of their delivery. A file ``pop3proto.lock`` in each
-    Maildir keeps out a second session, of another process as well.
+    Unique-ids are the unique names of the files, or, if RFC 1939 does not allow such a name, a
+    tilde and its SHA-256. They stay the same when a mail program sets flags or moves a message to
+    ``cur``, and are never used to find a file. Only regular files are messages, not symbolic links.
+    Messages are numbered in the order of their delivery. A file ``pop3proto.lock`` in each Maildir
+    keeps out a second session, even of another process.
 
-    Mail programs may use a Maildir at the same time. A message that ``commit()`` cannot find, and
-    cannot prove to be gone, counts as one that is still there.
+    Mail programs may use a Maildir at the same time. If ``commit()`` cannot find a message, but
+    cannot be sure that it is gone, it counts the message as still there.
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:
         self._root = Path(root)
-        # By user and unique name: a size takes reading the message, and content never changes.
+        # By user and unique name. Kept, because a size is known only after reading the message, and
+        # content never changes.
         self._sizes: dict[str, dict[str, int]] = {}
 
     def folder(self, user: str) -> Path:
-        """Return the Maildir of ``user``, which need not be there.
+        """Return the Maildir of ``user``, which need not exist.
 
         Raises ``MaildropError`` for a name that cannot have one.
         """
@@ -350,7 +352,7 @@ class MaildirMaildrops:
             raise MaildropError(f"a Maildir cannot be opened: {error}") from error
         try:
             files = MaildirFiles(folder)
-            # One session at a time comes here for one user, so the cache needs no lock.
+            # Only one session at a time gets here for a user, so the cache needs no lock.
             sizes = self._sizes[user] = _measured(files, self._sizes.get(user, {}))
         except OSError as error:
             lock.release()
@@ -389,10 +391,10 @@ class _Maildir:
         try:
             self._files.remove(name)
         except FileNotFoundError:
-            # Somebody has deleted it before, which is all that was asked for.
+            # Somebody else has deleted it already, which is the wanted result.
             return True
         except OSError:
-            # It is still there, or is renamed so often that nobody can tell.
+            # It is still there, or it is renamed so often that this cannot be found out.
             return False
         return True
 

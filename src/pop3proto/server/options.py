@@ -15,16 +15,16 @@ class ServerOptions:
     """The options of a server, the same for every client."""
 
     allow_plaintext_auth: bool = False
-    """If logins that show the password are offered and taken without TLS (RFC 8314)."""
+    """True if logins that show the password are offered and accepted without TLS (RFC 8314)."""
     apop: bool = True
-    """If APOP is offered, where the passwords themselves are known."""
+    """True if APOP is offered, provided that the server knows the passwords themselves."""
     utf8: bool = True
-    """If UTF8 is offered (RFC 6856). Messages are sent as they are stored in any case."""
+    """True if UTF8 is offered (RFC 6856). Messages are always sent as they are stored."""
     failed_login_delay: float = 2.0
     """Seconds before a wrong password is answered."""
     latency: float = 0.0
-    """Seconds before anything that a client sends is answered. As with a distant server, commands
-    that come together wait together."""
+    """Seconds before anything that a client sends is answered. Commands that arrive together wait
+    only once, as with a distant server."""
     max_failed_logins: int = 3
     """The number of wrong passwords that ends the session."""
     max_bad_commands: int = 20
@@ -41,8 +41,8 @@ class ServerOptions:
     ) -> Capabilities:
         """Return the capability list (RFC 2449 section 5).
 
-        It depends on whether STLS can be used, whether a password may be shown, which mechanisms
-        AUTH has, and whether somebody has logged in.
+        ``stls`` says that STLS can be used, and ``user`` that USER and PASS can, which show the
+        password. ``mechanisms`` are those of AUTH. ``logged_in`` says that somebody has logged in.
         """
         offered = (
             ("TOP", True),
@@ -56,8 +56,8 @@ class ServerOptions:
             ("UTF8 USER", self.utf8),
             ("LANG", True),
             ("EXPIRE NEVER", True),
-            # RFC 2449 section 5: all that holds before the login is announced after it as well,
-            # and section 6.9: this may be kept for those who have logged in.
+            # RFC 2449 section 5: what is announced before the login is announced after it as well;
+            # and section 6.9: a server may show its implementation only after the login.
             (f"IMPLEMENTATION {self.implementation}", logged_in),
         )
         return Capabilities(tuple(line for line, holds in offered if holds))

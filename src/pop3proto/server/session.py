@@ -1,7 +1,7 @@
 """The server's session: it answers every command from a maildrop, without any input or output.
 
-Whatever moves the octets hands them to ``receive_data()``, asks ``next_action()`` what to do
-next, and calls ``close()`` at the end, however it came to it.
+The code that reads and writes the connection hands the octets to ``receive_data()``, asks
+``next_action()`` what to do next, and calls ``close()`` at the end, however the session ended.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = ["ServerSession"]
 
 # Characters of a reason that an -ERR shows; a status line has 512 octets at most.
 _MAX_REASON = 100
-# RFC 6856 section 3.2: a server has at least i-default.
+# RFC 6856 section 3.2: a server knows at least i-default.
 _LANGUAGES = (Language("i-default", "English"), Language("en", "English"))
 
 
@@ -67,12 +67,13 @@ class ServerSession:
     """One client's session, from the greeting on.
 
     ``users`` says who may log in: an ``Authenticator``, or a mapping from users to passwords.
-    ``offer_stls`` says that the caller can do what ``StartTls`` asks for, ``secure`` that the
-    stream is under TLS from the start. ``timestamp``, with its angle brackets, is for APOP; one
-    is made if none is given, and only unguessable ones that are never used twice are safe.
-    ``mechanisms`` are those of AUTH; without them it is PLAIN. ``hooks`` look on, or interfere.
+    ``offer_stls`` says that the caller can do what ``StartTls`` asks for. ``secure`` says that the
+    stream is under TLS from the start. ``timestamp``, with its angle brackets, is for APOP; by
+    default a new one is made, and only unguessable ones that are never used twice are safe.
+    ``mechanisms`` are those that AUTH offers, by default PLAIN alone. ``hooks`` can watch the
+    session, or change what it does.
 
-    A session can be driven from any thread, but by one at a time.
+    Any thread can drive a session, but only one at a time.
     """
 
     def __init__(
@@ -97,10 +98,10 @@ class ServerSession:
         self.deleted: frozenset[int] = frozenset()
         """The numbers of the messages that QUIT has removed for good."""
         self.failed: frozenset[int] = frozenset()
-        """The numbers of the messages that QUIT should have removed, and has not."""
+        """The numbers of the messages that QUIT should have removed, but could not."""
         self.error: Exception | None = None
-        """The error that ended the session early, or else the last one in opening, reading or
-        updating the maildrop."""
+        """The error that ended the session early, or else the last one that opening, reading or
+        updating the maildrop raised."""
         self.deviations: Counter[Fault] = Counter()
         """The faults that the client was forgiven, and how often."""
         self._maildrops = maildrops
@@ -124,13 +125,14 @@ class ServerSession:
     def offer(self, mechanisms: Iterable[ServerMechanism]) -> None:
         """Offer these mechanisms from now on, the best first.
 
-        For those that depend on the TLS connection: channel binding, EXTERNAL by a certificate.
+        This is for mechanisms that depend on the TLS connection: with channel binding, or EXTERNAL
+        with a client certificate.
         """
         self._logins.offer(self.hooks.offered(self, mechanisms))
 
     @property
     def users(self) -> Authenticator:
-        """The judge of passwords."""
+        """The authenticator, which checks passwords."""
         return self._logins.users
 
     @property
@@ -146,7 +148,7 @@ class ServerSession:
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take octets that arrived; ``b""`` is the end of the stream.
 
-        What comes after the end of the session is ignored.
+        Octets after the end of the session are ignored.
         """
         if self._over:
             return
@@ -164,7 +166,7 @@ class ServerSession:
         """Report that the TLS handshake that ``StartTls`` asked for has succeeded.
 
         Raises ``LocalProtocolError`` if nothing asked for it, and ``StlsInjectionError`` if
-        octets came in the clear before it.
+        octets arrived in the clear before it.
         """
         try:
             self._connection.tls_established()
@@ -174,19 +176,19 @@ class ServerSession:
         self._logins.secure = True
 
     def next_action(self) -> Action:
-        """Return what to do next. Once it is ``Close``, it stays that.
+        """Return what to do next. After ``Close``, it is always ``Close``.
 
-        Whatever a client does ends in an action. An exception is a fault of the maildrop's or
-        the authenticator's code: call ``close()`` and let it out.
+        Nothing that a client does raises an exception. If there is one, it comes from the code of
+        the maildrop or of the authenticator: call ``close()`` and let it propagate.
         """
         while not self._queue:
             self._advance()
         return self._queue.popleft()
 
     def close(self) -> None:
-        """End the session where it stands: nothing is deleted, the maildrop is released.
+        """End the session: nothing more is deleted, and the maildrop is released.
 
-        To be called however the connection ended, after ``Close``, too; again does nothing.
+        Call it however the connection ended, even after ``Close``. A second call does nothing.
         """
         self._queue.clear()
         self._end()
@@ -204,7 +206,7 @@ class ServerSession:
         self._end()
 
     def _advance(self) -> None:
-        """Put the next actions, if any follow yet, into the queue."""
+        """Put the next actions into the queue, if there are any already."""
         if self._over:
             self._queue.extend(self.hooks.waiting(self))
             self._queue.append(Close())
@@ -224,7 +226,7 @@ class ServerSession:
                 self._queue.extend(self.hooks.waiting(self))
                 self._queue.append(NeedData())
             case Signal.PAUSED:
-                # Every command is answered at once, so it can only be TLS that is waited for.
+                # Every command is answered at once, so the engine can only be waiting for TLS.
                 self._queue.append(StartTls())
             case ConnectionClosed():
                 self._end()
@@ -275,7 +277,7 @@ class ServerSession:
                     self._queue.append(action)
 
     def _refuse(self, reply: ErrorReply) -> None:
-        """Send an answer to what should not have been sent at all."""
+        """Refuse a line that should not have been sent at all."""
         self._logins.give_up()
         self._bad_commands += 1
         self._reply(reply)
@@ -308,7 +310,7 @@ class ServerSession:
             if f"{wanted}-".startswith(f"{language.tag}-"):
                 self._reply(LangReply(command, (), f"{language.tag} {language.description}"))
                 return
-        self._reply(ErrorReply(command, "this language is not spoken here"))
+        self._reply(ErrorReply(command, "this language is not available"))
 
     def _quit(self, command: Quit) -> None:
         reply: Ok | ErrorReply = Ok(command, "goodbye")
@@ -324,7 +326,7 @@ class ServerSession:
                 # The words of RFC 1939 section 6.
                 reason = "some deleted messages not removed"
                 reply = ErrorReply(command, reason, ResponseCode.SYS_TEMP)
-        # Before the answer, so that who reads it can log in again at once.
+        # Before the answer, so that a client that has read it can log in again at once.
         self._end()
         self._reply(reply)
 

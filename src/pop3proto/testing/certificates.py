@@ -1,4 +1,4 @@
-"""Certificates of test servers, which are made on the spot."""
+"""Certificates for test servers, made when they are needed."""
 
 from __future__ import annotations
 

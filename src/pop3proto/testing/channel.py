@@ -10,8 +10,8 @@ from ..server.maildrop import CHUNK
 
 __all__ = ["Channel"]
 
-# For how long, and for how many octets, an orderly close goes on reading: closing a socket with
-# unread octets resets the connection, and the last answer may be lost with it.
+# How long, in seconds, and for how many octets an orderly close goes on reading: closing a socket
+# with unread octets resets the connection, and the last answer may then be lost.
 _LINGER_SECONDS = 1.0
 _LINGER_OCTETS = 1024 * 1024
 
@@ -33,12 +33,12 @@ class Channel:
         # receive, a client could go on forever by sending an octet now and then.
         remaining = self._deadline - monotonic()
         if remaining <= 0:
-            raise TimeoutError("the client has been too slow")
+            raise TimeoutError("the client was too slow")
         self._socket.settimeout(remaining)
         return self._socket.recv(CHUNK)
 
     def send(self, data: bytes) -> None:
-        """Send ``data``, for which a client that does not read has ``idle_timeout`` seconds."""
+        """Send ``data``; the client has to read it within ``idle_timeout`` seconds."""
         self._socket.settimeout(self._idle_timeout)
         self._socket.sendall(data)
         self._deadline = monotonic() + self._idle_timeout
@@ -46,7 +46,7 @@ class Channel:
     def close(self) -> None:
         """Shut down the sending side, and wait a moment for the client to close.
 
-        Never fails: the session is over by then.
+        It never fails, because the session is over by then.
         """
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)

@@ -28,19 +28,19 @@ class Disturbances(TypedDict, total=False):
 class ChaosStream:
     """A ``Stream`` around ``stream`` that delays, cuts and ends what is received.
 
-    ``chunks`` are the most octets that each ``receive()`` returns; after the last of them, nothing
-    is cut any more. A single number is for all chunks. Instead, ``rng`` can choose the sizes,
-    mostly small ones: the same seed gives the same sizes. ``delays`` are the seconds that pass on
-    ``clock`` before each chunk; a single one is for all chunks, and ``math.inf`` is a server that
-    falls silent. No real time passes. If a delay is longer than the deadline, ``TimeoutError`` is
-    raised when the deadline has passed. ``clock`` is the clock of ``stream``, if it has one, so
-    that the delays of a server in memory count as well.
+    ``chunks`` are numbers of octets: each ``receive()`` returns at most as many as the next of them
+    says, and after the last one nothing is cut any more. A single number is for all chunks.
+    Instead, ``rng`` can choose the sizes, mostly small ones: the same seed gives the same sizes.
+    ``delays`` are the seconds that pass on ``clock`` before each chunk; a single one is for all
+    chunks, and ``math.inf`` is a server that falls silent. No real time passes. If a delay is
+    longer than the deadline, ``TimeoutError`` is raised when the deadline has passed. ``clock`` is
+    the clock of ``stream``, if it has one, so that the delays of a server in memory count as well.
 
     After ``drop_after`` received octets the stream ends as if the server had closed it; after
     ``reset_after`` it raises ``ConnectionResetError``. Data that is sent after that is lost, or
     raises the same error.
 
-    Raises ``ValueError`` for numbers that are out of range, when it gets to them.
+    Raises ``ValueError`` for a number that is out of range when that number is used.
 
     >>> from pop3proto.server import MemoryMaildrops
     >>> from pop3proto.testing import memory_stream
@@ -60,7 +60,7 @@ class ChaosStream:
         clock: VirtualClock | None = None,
     ) -> None:
         if rng is not None and chunks is not None:
-            raise ValueError("either rng or chunks says how large the chunks are, not both")
+            raise ValueError("the size of chunks is given by rng or by chunks, not by both")
         own: object = getattr(stream, "clock", None)
         self.clock: VirtualClock = clock or (
             own if isinstance(own, VirtualClock) else VirtualClock()

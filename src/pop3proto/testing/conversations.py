@@ -77,7 +77,7 @@ class Conversation:
 
 @value
 class Damage:
-    """Octets that were changed, left out, repeated or put in."""
+    """Octets that were changed, left out, repeated or added."""
 
     position: int
     """The position, in octets from the start of the data."""

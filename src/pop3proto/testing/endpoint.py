@@ -22,7 +22,7 @@ class AnsweringSession(Protocol):
     """The server's side without any input or output: a ``ServerSession``, or a script."""
 
     def next_action(self) -> Action:
-        """Return what to do next. Once it is ``Close``, it stays that."""
+        """Return what to do next. After ``Close``, it is always ``Close``."""
         ...
 
     def receive_data(self, data: bytes) -> None:
@@ -44,11 +44,12 @@ NetworkAction: TypeAlias = Send | NeedData | Delay | Close
 
 
 class Endpoint(Generic[S]):
-    """A session that is driven as before, but whose octets are those of the network.
+    """A session with its TLS; it is driven like the session alone.
 
-    It never asks for ``StartTls``: what comes and goes is TLS from there on. Raises ``ValueError``
-    if TLS is to start and there is no ``context``. ``secured`` is called with the session and its
-    TLS connection after the handshake, before anything else is read.
+    Its octets are those of the network. It never asks for ``StartTls``: from there on the octets
+    are TLS. Raises ``ValueError`` if TLS is to start and there is no ``context``. ``secured`` is
+    called with the session and its TLS connection after the handshake, before anything else is
+    read.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Endpoint(Generic[S]):
         self._actions = self._act(implicit=security is Security.TLS)
 
     def next_action(self) -> NetworkAction:
-        """Return what to do next. Once it is ``Close``, it stays that."""
+        """Return what to do next. After ``Close``, it is always ``Close``."""
         return next(self._actions, _CLOSE)
 
     def receive_data(self, data: bytes) -> None:
@@ -91,7 +92,7 @@ class Endpoint(Generic[S]):
                 yield from self._flush()
                 match action:
                     case Send(data):
-                        # A packet of its own stays one, under TLS as well.
+                        # A packet of its own stays a packet of its own under TLS.
                         if type(action) is not Send:
                             yield type(action)(self._on_the_wire(data))
                     case NeedData():
@@ -104,7 +105,7 @@ class Endpoint(Generic[S]):
                     case Delay():
                         yield action
         except TlsError as error:
-            # The error of the standard library says more to who looks for a fault of TLS.
+            # The standard library's error says more about what went wrong in TLS.
             self.error = error.__cause__ if isinstance(error.__cause__, OSError) else None
             if self._pipe is not None and (alert := self._pipe.data_to_send()):
                 yield Send(alert)
@@ -116,7 +117,7 @@ class Endpoint(Generic[S]):
         return data if self._pipe is None else self._pipe.send(data)
 
     def _flush(self) -> Iterator[NetworkAction]:
-        # Small answers go together: a record of TLS for each takes many times the time.
+        # Small answers are sent together: a TLS record for each takes many times as long.
         waiting, self._waiting = self._waiting, []
         if waiting:
             yield Send(self._on_the_wire(b"".join(waiting)))
@@ -124,7 +125,7 @@ class Endpoint(Generic[S]):
     def _handshake(self) -> Iterator[NetworkAction]:
         if self._context is None:
             raise ValueError("a session asked for TLS on a server without a certificate")
-        # Here, because a server in the clear has no need of it.
+        # Imported here, because a server without TLS does not need it.
         from ..transports import TlsPipe
 
         pipe = self._pipe = TlsPipe(self._context, server_side=True)

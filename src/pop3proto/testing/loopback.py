@@ -38,7 +38,7 @@ _MAX_CONNECTIONS = 256
 
 
 class _DisconnectedError(Exception):
-    """The connection has failed, rather than the code that answers."""
+    """The connection has failed, and not the code that answers."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
@@ -91,9 +91,9 @@ class LoopbackServer:
         self.sessions: list[ServerSession] = []
         """The sessions so far, in the order of their connections."""
         self.disconnects: list[OSError] = []
-        """The errors by which connections have failed: resets, timeouts, broken TLS."""
+        """The errors that ended connections: resets, timeouts, broken TLS."""
         self.errors: list[BaseException] = []
-        """Faults of the code that answers. ``serve()`` raises them when it ends."""
+        """Errors in the code that answers. ``serve()`` raises them when its block ends."""
         self._source = source
         self._idle_timeout = idle_timeout
         self._closing = Event()
@@ -114,8 +114,10 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """The POP URL of the server (RFC 2384), ``pops`` for implicit TLS, with the name of the
-        user if there is exactly one."""
+        """The POP URL of the server (RFC 2384), with the user's name if there is only one user.
+
+        Its scheme is ``pops`` for implicit TLS, and otherwise ``pop``.
+        """
         scheme: Literal["pop", "pops"] = "pops" if self.security is Security.TLS else "pop"
         return str(PopUrl(self.host, self.port, self._source.only_user, scheme=scheme))
 
@@ -131,18 +133,18 @@ class LoopbackServer:
     def messages(self, user: str) -> list[bytes]:
         """Return the messages that ``user`` has now.
 
-        Raises ``ValueError`` if there is no such user, and what opening a maildrop raises,
-        ``MaildropLockedError`` among it, unless the maildrops are in memory.
+        Raises ``ValueError`` if there is no such user. Unless the maildrops are in memory, also
+        raises what opening a maildrop raises, for example ``MaildropLockedError``.
         """
         return self._source.messages(user)
 
     def connect(self, **settings: Any) -> Client:
         """Connect a blocking client, which trusts the server, and return it.
 
-        ``settings`` are arguments of ``pop3proto.connect()``. On a server without TLS the client
-        may send passwords, unless ``options`` say something else. Raises what ``connect()``
-        raises, and ``ValueError`` if the server's certificate was not made here and no
-        ``ssl_context`` says what to trust.
+        ``settings`` are arguments of ``pop3proto.connect()``. If the server has no TLS, the client
+        may send passwords, unless ``options`` are given. Raises what ``connect()`` raises, and
+        ``ValueError`` if the server's certificate was not made here and no ``ssl_context`` says
+        what to trust.
         """
         from ..transports.blocking import connect
 
@@ -177,14 +179,15 @@ class LoopbackServer:
             self.errors.append(failure)
         with self._idle:
             for connection in self._connections:
-                # Wakes up the thread that reads from it; the client may have been faster.
+                # Wakes up the thread that reads from the connection, which the client may have
+                # closed before.
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
         self._threads.shutdown()
 
     def _accept_all(self) -> None:
         with selectors.DefaultSelector() as selector, self._listener, self._wakened:
-            # Otherwise a client that has left again would make accept() wait for the next one.
+            # Otherwise accept() would wait for the next client if this one has left again.
             self._listener.setblocking(False)
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._wakened, selectors.EVENT_READ)
@@ -224,7 +227,7 @@ class LoopbackServer:
                 self._drive(endpoint, Channel(connection, self._idle_timeout))
 
     def _drive(self, endpoint: Endpoint[ServerSession], channel: Channel) -> None:
-        """Do what is asked for until the session is over."""
+        """Carry out the session's actions until it is over."""
         while True:
             action = endpoint.next_action()
             match action:
@@ -262,7 +265,7 @@ class Serving:
         self._running.__exit__(kind, error, traceback)
 
     async def __aenter__(self) -> LoopbackServer:
-        # The threads take a few milliseconds to start and to end, which a loop can spare.
+        # The threads take a few milliseconds to start and to end, so they may hold up the loop.
         return self.__enter__()
 
     async def __aexit__(
@@ -292,7 +295,7 @@ def serve(
 ) -> Serving:
     """Run a server on a free port of 127.0.0.1 for as long as the ``with`` block lasts.
 
-    ``async with`` does the same: it runs in threads of its own, whatever the loop.
+    ``async with`` does the same with any event loop, because the server runs in threads of its own.
 
     >>> with serve({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]}, password="secret") as server:
     ...     with server.connect() as client:
@@ -302,21 +305,22 @@ def serve(
     []
 
     ``maildrops`` are the messages of each user, or a provider of maildrops, such as
-    ``MaildirMaildrops``. ``password`` is that of all users; or ``users`` says who may log in, as
-    a mapping to passwords or an ``Authenticator``. ``security`` is a ``Security``, or its value
-    as text. ``mechanisms`` says how clients may log in; as a function of the TLS connection
-    (``None`` in the clear) it can offer what depends on that, as channel binding and client
-    certificates do. ``Security.TLS`` and ``STLS`` use ``tls_context``, or a certificate that is
-    made for the occasion, which takes ``pip install pop3proto[testing]``; ``client_context()``
-    trusts that. With ``PLAINTEXT``, passwords are only taken if ``options`` allow it.
-    ``idle_timeout`` is the time in seconds that a client may take for a command, for a handshake,
-    or for reading 64 KiB (RFC 1939 section 3 demands at least 600); then it is disconnected, and
-    nothing is deleted. 256 clients are served at once, more have to wait. ``host`` and ``port``
-    say where to listen; the server is made for tests, and not for a network. ``quirks`` are the
-    things that it does wrong on purpose, as values of ``Quirk`` or as their names.
+    ``MaildirMaildrops``. ``password`` is the password of all users. Instead, ``users`` can say who
+    may log in: it is a mapping from users to passwords, or an ``Authenticator``. ``security`` is a
+    ``Security``, or its value as text. ``mechanisms`` says how clients may log in. It can be a
+    function of the TLS connection (``None`` in the clear), for mechanisms that depend on it, such
+    as those with channel binding or client certificates. ``Security.TLS`` and ``STLS`` use
+    ``tls_context``, or a new certificate, which needs ``pip install pop3proto[testing]``;
+    ``client_context()`` trusts that certificate. With ``PLAINTEXT``, passwords are accepted only if
+    ``options`` allow it. ``idle_timeout`` is the time in seconds that a client may take for a
+    command, for a handshake, or for reading 64 KiB (RFC 1939 section 3 demands at least 600); then
+    it is disconnected, and nothing is deleted. 256 clients are served at once; further ones have to
+    wait. ``host`` and ``port`` say where to listen; the server is meant for tests, not for public
+    networks. ``quirks`` are the things that it does wrong on purpose, as members of ``Quirk`` or as
+    their names.
 
-    When the block ends, every connection is closed, and an error in the code that answered
-    (a maildrop's, say) is raised, or noted in the exception that ended the block.
+    When the block ends, every connection is closed. An error in the code that answered, for example
+    in a maildrop, is then raised, or noted in the exception that ended the block.
 
     Raises ``LocalProtocolError`` for an unknown ``security``, ``TypeError`` if it is not clear who
     may log in, for a message, a password or ``options`` of another type, or if ``quirks`` are a
@@ -360,7 +364,7 @@ def _running(make: Callable[[], LoopbackServer]) -> Generator[LoopbackServer, No
     except BaseException as error:
         server.close()
         for fault in server.errors:
-            error.add_note(f"The server failed, too: {fault!r}")
+            error.add_note(f"The server failed too: {fault!r}")
         raise
     server.close()
     if len(server.errors) == 1:

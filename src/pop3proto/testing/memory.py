@@ -1,7 +1,7 @@
 """A server in memory: a ``Stream`` with a server's session at its other end, and no network.
 
-The session runs within the calls of the client's, so that there is no thread, no socket and
-nothing to wait for, and each test takes the same steps every time.
+The session runs within the client's calls. So there is no thread, no socket and nothing to wait
+for, and each test takes the same steps every time.
 """
 
 from __future__ import annotations
@@ -42,11 +42,10 @@ class MemoryStream(Generic[S_co]):
     Its coroutines never suspend, so it serves the clients of every runtime, the blocking one
     included. The session runs ahead of the client by some 64 KiB of answers. Where a client would
     have to wait forever, its deadline passes at once: ``receive()`` raises ``TimeoutError``. Time
-    that the server takes passes on ``clock``, up to the deadline if that is sooner, and nobody
-    waits for it.
+    that the server takes passes on ``clock``, at most until the deadline, and no real time passes.
 
-    A fault of the code that answers (a maildrop's, say) comes out of ``send()``, ``receive()`` or
-    ``aclose()`` as it is.
+    ``send()``, ``receive()`` and ``aclose()`` raise errors in the code that answers, for example in
+    a maildrop, as they are.
     """
 
     def __init__(
@@ -68,9 +67,9 @@ class MemoryStream(Generic[S_co]):
         self.certificate_authority = certificate_authority
         """The issuer of the server's certificate, if it was made here."""
         self.clock: VirtualClock = clock or VirtualClock()
-        """The time that passes while the server does nothing on purpose."""
+        """The clock on which the server's delays pass."""
         self.delayed: float = 0.0
-        """The seconds that the server has decided to do nothing, in total."""
+        """The total of the delays that the server has asked for, in seconds."""
         self.closed: bool = False
         """True after the client has closed the stream."""
         self._endpoint = Endpoint(
@@ -78,7 +77,8 @@ class MemoryStream(Generic[S_co]):
         )
         self._inbound = bytearray()
         self._ended = False
-        # Each entry is returned by one receive(), and may still grow, unless it has to be apart.
+        # One receive() returns one entry. An entry can still grow until then, unless it has to stay
+        # apart.
         self._outbound: deque[list[bytes]] = deque()
         self._outbound_octets = 0
         self._sealed = False
@@ -102,7 +102,7 @@ class MemoryStream(Generic[S_co]):
         return client_context(self.certificate_authority)
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        """Hand ``data`` to the server; after it has closed, it is lost.
+        """Hand ``data`` to the server; if the server has closed, the data is lost.
 
         Raises ``OSError`` if this end is closed.
         """
@@ -114,8 +114,8 @@ class MemoryStream(Generic[S_co]):
     async def receive(self, timeout: float | None) -> bytes:
         """Return the next octets of the server, ``b""`` at the end.
 
-        Raises ``TimeoutError`` at once if the server waits for the client, and if it says nothing
-        within ``timeout`` seconds of ``clock``.
+        Raises ``TimeoutError`` at once if the server waits for the client, and also if the server
+        sends nothing within ``timeout`` seconds of ``clock``.
         """
         if self.closed:
             raise ConnectionAbortedError("the stream is closed")
@@ -138,12 +138,12 @@ class MemoryStream(Generic[S_co]):
             raise TimeoutError("the server waits for the client, so nothing would ever arrive")
         if timeout is not None and timeout < idle:
             self.clock.advance(timeout)
-            raise TimeoutError(f"the server has not said anything for {timeout:g} s")
+            raise TimeoutError(f"the server sent nothing for {timeout:g} s")
         self.clock.advance(idle)
         return None if timeout is None else timeout - idle
 
     async def aclose(self) -> None:
-        """Close; the server still takes what was sent. Closing twice is not an error."""
+        """Close; the server still reads what was sent. Closing twice is allowed."""
         if self.closed:
             return
         self.closed = self._ended = True
@@ -234,10 +234,10 @@ def memory_stream(
     True
 
     The arguments are those of ``serve()``. Without TLS, which is the default here, the server
-    takes passwords only if ``options`` allow them, and the client sends them only with
-    ``allow_plaintext_auth``. With TLS or STLS both ends do the whole handshake, in memory. The
-    time that the server takes on purpose (``failed_login_delay``, ``latency``, that of a quirk)
-    passes on ``clock``: it counts against the client's deadlines, and nobody waits for it.
+    accepts passwords only if ``options`` allow them, and the client sends them only with
+    ``allow_plaintext_auth``. With TLS or STLS both ends perform the whole handshake, in memory. The
+    server's delays (``failed_login_delay``, ``latency``, those of quirks) pass on ``clock``: they
+    count against the client's deadlines, but take no real time.
 
     Raises what ``serve()`` raises.
     """

@@ -12,5 +12,5 @@ __all__ = ["Packet"]
 class Packet(Send):
     """Send these octets by themselves, in a packet and a TLS record of their own.
 
-    Code that takes it for a ``Send`` sends the same octets, perhaps together with others.
+    Code that treats it as a ``Send`` sends the same octets, perhaps together with others.
     """

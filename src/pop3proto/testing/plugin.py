@@ -14,7 +14,7 @@ and the closest one wins.
         fetch(pop3_server.url, "secret", ssl_context=pop3_server.client_context())
         assert pop3_server.messages("user") == []
 
-Each test has a server of its own. For one that a module or a session shares, write a fixture:
+Each test has a server of its own. To share one within a module or a session, write a fixture:
 
     @pytest.fixture(scope="session")
     def server():
@@ -73,8 +73,8 @@ def pop3_server(
 ) -> Iterator[LoopbackServer]:
     """Run a server on 127.0.0.1 for the length of a test, with STLS by default.
 
-    A wrong password is answered at once, and without TLS passwords are taken, unless ``options``
-    says something else. A fault of the code that answers fails the test when it is over.
+    A wrong password is answered at once, and without TLS passwords are accepted, unless ``options``
+    says something else. An error in the code that answers fails the test when it is over.
     """
     from . import serve
 
@@ -92,7 +92,7 @@ def _chosen(request: pytest.FixtureRequest, options: dict[str, Any]) -> dict[str
         if mark.args:
             raise pytest.UsageError(f"the marker {_MARKER} takes keyword arguments only")
         chosen.update(mark.kwargs)
-    # The value of a Security will do as well, so that a marker needs no import.
+    # The value of a Security is accepted too, so that a marker needs no import.
     security = Security.of(chosen.get("security", Security.STLS))
     in_the_clear = security is Security.PLAINTEXT
     chosen.setdefault(

@@ -38,8 +38,8 @@ GREETING = b"+OK ready\r\n"
 Turn: TypeAlias = tuple[bytes | re.Pattern[bytes], bytes | None]
 """A line that the client is to send, without its CRLF, and the octets that answer it.
 
-The line can be a pattern that the whole of it has to match. ``b""`` is no answer; ``None`` closes
-the connection.
+The line can be a pattern that the whole of it has to match. With ``b""`` nothing is answered;
+``None`` closes the connection.
 """
 Script: TypeAlias = Iterable[Turn | Entry]
 """A conversation: turns, or the entries of a transcript, or some of each."""
@@ -55,7 +55,7 @@ _MOST_SHOWN = 10_000
 
 
 class ScriptError(AssertionError):
-    """The client has not kept to the script.
+    """The client did not follow the script.
 
     The message shows the expected and the actual line, and the conversation before it, without the
     secrets that a ``Recorder`` removes.
@@ -67,7 +67,7 @@ class ScriptError(AssertionError):
         said = "\n  ".join(["the conversation:", *shown])
         super().__init__(f"{problem}\nthe script goes on with: {expected}\n{said}")
         self.problem = problem
-        """The fault of the client."""
+        """What the client did wrong."""
         self.expected = expected
         """The next step of the script, as in the text form of a transcript."""
         self.transcript = transcript
@@ -99,7 +99,7 @@ class _Line:
         return bytes(heard[:octets]) if 0 < octets <= len(heard) else None
 
     def matches(self, said: bytes) -> bool:
-        """Return ``True`` if the client has said it."""
+        """Return ``True`` if the client has sent it."""
         content = said.removesuffix(self.end)
         return said.endswith(self.end) and self.pattern.fullmatch(content) is not None
 
@@ -112,7 +112,7 @@ def _shown(entry: Entry) -> str:
 
 
 def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
-    # A transcript has a greeting of its own, unless it is empty.
+    # A transcript contains the greeting, unless it is empty.
     opening = not isinstance(script, Transcript)
     for item in script:
         if opening and isinstance(item, tuple):
@@ -138,14 +138,14 @@ def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_St
 
 def _check_octets(part: object) -> None:
     if not isinstance(part, bytes):
-        raise TypeError(f"a turn is made of octets, as b'CAPA', and not of {part!r}")
+        raise TypeError(f"a turn is made of octets, such as b'CAPA', not of {part!r}")
 
 
 class ScriptedSession:
     """The server's side of a script, without any input or output.
 
-    It is driven as a ``ServerSession`` is. ``next_action()`` raises ``ScriptError`` where the
-    client does not keep to the script.
+    It is driven like a ``ServerSession``. ``next_action()`` raises ``ScriptError`` if the client
+    does not follow the script.
     """
 
     def __init__(self, script: Script, *, greeting: bytes = GREETING) -> None:
@@ -176,7 +176,7 @@ class ScriptedSession:
     def check_finished(self) -> None:
         """Raise ``ScriptError`` if the client has not reached the end of the script."""
         if not self.finished:
-            raise self._deviation("the client has stopped before the end of the script")
+            raise self._deviation("the client stopped before the end of the script")
 
     def receive_data(self, data: bytes) -> None:
         """Take octets that arrived; ``b""`` is the end of the stream."""
@@ -192,7 +192,7 @@ class ScriptedSession:
         self._ended = True
 
     def next_action(self) -> Action:
-        """Return what to do next. Once it is ``Close``, it stays that."""
+        """Return what to do next. After ``Close``, it is always ``Close``."""
         while self._steps:
             step = self._steps[0]
             if isinstance(step, _Line) and not self._hear(step):
@@ -200,23 +200,23 @@ class ScriptedSession:
             if step == EndOfStream("server"):
                 return Close()
             if step == EndOfStream("client"):
-                self._refuse_what_came("the client has gone on where it should close")
+                self._refuse_what_came("the client went on where it should have closed")
                 if not self._ended:
                     return NeedData()
             if isinstance(step, TlsEstablished):
-                self._refuse_what_came("the client has said something before TLS")
+                self._refuse_what_came("the client sent something before TLS")
                 self._steps.popleft()
                 return StartTls()
             self._steps.popleft()
             if isinstance(step, Line) and step.data:
                 self._recorder.sent(step.data)
                 return Send(step.data)
-        self._refuse_what_came("the client has gone on after the end of the script")
+        self._refuse_what_came("the client went on after the end of the script")
         return Close() if self._ended else NeedData()
 
     def second_connection(self) -> ScriptError:
         """Return the error for a client that connects again."""
-        return self._deviation("the client has connected a second time")
+        return self._deviation("the client connected a second time")
 
     def _refuse_what_came(self, problem: str) -> None:
         if self._heard:
@@ -224,16 +224,16 @@ class ScriptedSession:
             raise self._deviation(problem)
 
     def _hear(self, line: _Line) -> bool:
-        """Return ``True`` if the client has said ``line``, ``False`` if nothing yet."""
+        """Return ``True`` if the client has sent ``line``, ``False`` if it has sent nothing yet."""
         said = line.next_in(self._heard)
         if said is not None:
             self._recorder.received(said)
             if not line.matches(said):
-                raise self._deviation("the client has said something else")
+                raise self._deviation("the client sent something else")
             del self._heard[: len(said)]
         elif self._ended:
-            self._refuse_what_came("the client has closed within a line")
-            raise self._deviation("the client has closed the connection")
+            self._refuse_what_came("the client closed in the middle of a line")
+            raise self._deviation("the client closed the connection")
         return said is not None
 
     def _deviation(self, problem: str) -> ScriptError:
@@ -250,7 +250,7 @@ def _security(steps: Iterable[_Step]) -> Security:
 
 
 class ScriptedStream(MemoryStream[ScriptedSession]):
-    """A ``Stream`` to a server that keeps to a script; ``scripted()`` makes it.
+    """A ``Stream`` to a server that follows a script; ``scripted()`` makes it.
 
     Leaving it as a context manager without an error checks that the script was played to its end,
     and raises ``ScriptError`` if it was not.
@@ -286,17 +286,16 @@ def scripted(
     greeting: bytes = GREETING,
     tls_context: ssl.SSLContext | None = None,
 ) -> ScriptedStream:
-    """Return a stream to a server that answers as ``script`` says, if the client keeps to it.
+    """Return a stream to a server that answers as ``script`` says, if the client follows it.
 
     ``script`` is a list of turns, such as ``(b"STAT", b"+OK 0 0\\r\\n")``, after ``greeting``, and
-    may be empty; or a ``Transcript``, which has a greeting of its own. Whatever a ``Recorder`` has
-    redacted in a line of the client can be anything: ``PASS <redacted>`` is any password. Where a
-    transcript says that TLS was established, there is a handshake, with ``tls_context`` or a
-    certificate that is made for the occasion; leave these entries out to have the rest in the
-    clear.
+    may be empty; or a ``Transcript``, which has a greeting of its own. In place of what a
+    ``Recorder`` has redacted, the client can send anything: ``PASS <redacted>`` matches any
+    password. Where a transcript says that TLS was established, there is a handshake, with
+    ``tls_context`` or a new certificate; leave these entries out to have the rest in the clear.
 
-    Where the client does not keep to it, the client's own call raises ``ScriptError``. A turn of
-    text instead of octets raises ``TypeError`` at once.
+    If the client does not follow the script, the client's own call raises ``ScriptError``. A turn
+    that is text instead of octets raises ``TypeError`` at once.
 
     >>> from pop3proto.transports import ClientOptions
     >>> from pop3proto.transports.blocking import Client
@@ -306,7 +305,7 @@ def scripted(
     ...     client = Client.start(stream, security=stream.security, options=options)
     ...     client.quit().text
     Traceback (most recent call last):
-    pop3proto.testing.script.ScriptError: the client has said something else
+    pop3proto.testing.script.ScriptError: the client sent something else
     the script goes on with: C: NOOP\\r\\n
     ...
     """
@@ -335,7 +334,7 @@ class _OneConnection:
         if self._connected:
             raise self._session.second_connection()
         self._connected = True
-        # A LoopbackServer asks no more of it than an AnsweringSession has.
+        # A LoopbackServer uses only what an AnsweringSession has.
         return cast(ServerSession, self._session)
 
     def under_tls(self, session: ServerSession, tls: ssl.SSLObject) -> None:
@@ -357,14 +356,14 @@ def serve_script(
     greeting: bytes = GREETING,
     tls_context: ssl.SSLContext | None = None,
 ) -> Generator[LoopbackServer, None, None]:
-    """Run a server that keeps to a script on a free port of 127.0.0.1, for one connection.
+    """Run a server that follows a script on a free port of 127.0.0.1, for one connection.
 
-    The arguments are those of ``scripted()``. When the client does not keep to the script, the
-    connection is closed; when the ``with`` block ends, ``ScriptError`` is raised, or noted in
-    the exception that ended the block. The same happens if the script was not played to its end,
-    or if a second connection was made.
+    The arguments are those of ``scripted()``. If the client does not follow the script, the
+    connection is closed; when the ``with`` block ends, ``ScriptError`` is raised, or noted in the
+    exception that ended the block. The same happens if the script was not played to its end, or if
+    a second connection was made.
     """
-    # Scripts in memory are played where there are no sockets, too.
+    # Imported here, because scripts in memory also run where there are no sockets.
     from .certificates import tls_for
     from .loopback import LoopbackServer
 
@@ -382,7 +381,7 @@ def serve_script(
     except BaseException as error:
         server.close()
         for fault in server.errors:
-            error.add_note(f"The server failed, too: {fault}")
+            error.add_note(f"The server failed too: {fault}")
         raise
     if not session.finished:
         # The client's last commands may still be on their way.

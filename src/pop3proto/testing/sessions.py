@@ -39,7 +39,8 @@ Users: TypeAlias = Authenticator | Mapping[str, str]
 Mechanisms: TypeAlias = (
     "Iterable[ServerMechanism] | Callable[[ssl.SSLObject | None], Iterable[ServerMechanism]] | None"
 )
-"""Those of all connections, or a function from a TLS connection to its; ``None``: PLAIN alone."""
+"""The mechanisms of all connections, or a function that returns those of a TLS connection; ``None``
+means PLAIN alone."""
 
 _MOST_SHOWN = 10_000
 
@@ -68,7 +69,7 @@ class Sessions:
         self.maildrops: MaildropProvider = _maildrops(mail)
         """The maildrops that the sessions answer from."""
         self.users: Users = _who_may_log_in(self.maildrops, password, users)
-        """The judge of passwords, or the passwords."""
+        """The authenticator, or the password of each user."""
         self.commands: list[str] = []
         """The commands that clients have sent so far, without secrets."""
         self._security = security
@@ -84,14 +85,14 @@ class Sessions:
             "offer_stls": security is Security.STLS,
         }
         self._quirks = quirks if isinstance(quirks, str) else frozenset(quirks)
-        # Quirks that make no sense are refused here, not at the first connection.
+        # Quirks that contradict each other are refused here, not at the first connection.
         self._hooks()
 
     def _hooks(self) -> Hooks:
         listening = _Listening(self.commands)
         if self._quirks == frozenset():
             return listening
-        # Here, because a server that behaves well does not need them.
+        # Imported here, because a server without quirks does not need them.
         from .quirks.hooks import Quirks
 
         return Quirks(self._quirks, beside=listening)
@@ -108,28 +109,30 @@ class Sessions:
         )
 
     def under_tls(self, session: ServerSession, tls: ssl.SSLObject) -> None:
-        """Have ``session`` offer the mechanisms that belong to its TLS connection."""
+        """Make ``session`` offer the mechanisms that belong to its TLS connection."""
         if callable(self._mechanisms):
             session.offer(self._mechanisms(tls))
 
     @property
     def only_user(self) -> str | None:
-        """The one user who may log in; ``None`` if there are several, or nobody can tell."""
+        """The one user who may log in; ``None`` if there are several, or if this is not known."""
         names = [*self.users] if isinstance(self.users, Mapping) else []
         return names[0] if len(names) == 1 else None
 
     def messages(self, user: str) -> list[bytes]:
         """Return the messages that ``user`` has now.
 
-        Raises ``ValueError`` if there is no such user, and what opening a maildrop raises,
-        ``MaildropLockedError`` among it, unless the maildrops are in memory.
+        Raises ``ValueError`` if there is no such user. Unless the maildrops are in memory, also
+        raises what opening a maildrop raises, for example ``MaildropLockedError``.
         """
         maildrops = self.maildrops
         known = isinstance(maildrops, MemoryMaildrops) and user in maildrops.users
         if isinstance(maildrops, MemoryMaildrops) and known:
             return maildrops.contents(user)
         if isinstance(self.users, Mapping) and user not in self.users:
-            raise ValueError(f"no user is called {user!r}, but {', '.join(self.users) or 'nobody'}")
+            raise ValueError(
+                f"no user is called {user!r}; the users are: {', '.join(self.users) or 'none'}"
+            )
         maildrop = maildrops.open(user)
         try:
             numbers = range(1, len(maildrop.messages) + 1)
@@ -159,7 +162,7 @@ def _who_may_log_in(
         _check_users(users)
         return users
     if users is not None or password is None:
-        raise TypeError("either password= or users= says who may log in")
+        raise TypeError("give either password= or users=, to say who may log in")
     if not isinstance(maildrops, MemoryMaildrops):
         raise TypeError("password= is for a mapping of users to their messages; here it is users=")
     if not issubclass(password.kind, str | bytes):

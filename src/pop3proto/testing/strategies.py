@@ -1,8 +1,8 @@
 """Hypothesis strategies for tests of programs that speak POP3.
 
 They need ``pip install pop3proto[hypothesis]``. Their values are legal, and as awkward as the RFCs
-allow; those of ``broken()`` and ``broken_conversations()`` are not, and ``disturbances()`` makes
-bad networks. A failing example shrinks to one with no more damage than it takes to fail.
+allow. Those of ``broken()`` and ``broken_conversations()`` are illegal, and ``disturbances()``
+makes bad networks. A failing example shrinks to one that has no more damage than is needed to fail.
 
 >>> from hypothesis import given
 >>> @given(conversations())
@@ -102,7 +102,7 @@ _Answers: TypeAlias = SearchStrategy[list[ServerReply]]
 
 
 def texts(max_size: int = 60) -> SearchStrategy[str]:
-    """Make texts of status lines: no control characters, no blanks at the end.
+    """Make texts of status lines: no control characters, no spaces at the end.
 
     ``max_size`` counts characters; every text of 100 fits a status line.
     """
@@ -177,10 +177,11 @@ def capabilities() -> SearchStrategy[Capabilities]:
 
 
 def bodies() -> SearchStrategy[bytes]:
-    """Contents of messages: whole lines that end with CRLF, full of what breaks clients.
+    """Make contents of messages: whole lines that end with CRLF, full of what breaks clients.
 
-    Dots, lone dots, lines that look like replies, bare CR, NUL and 8-bit octets; lines of no
-    octet and of thousands. No bare LF, because a server's engine sends it as CRLF.
+    They have dots, lone dots, lines that look like replies, bare CRs, NULs and 8-bit octets, and
+    lines of any length from none to thousands of octets. They have no bare LF, because a server's
+    engine sends it as CRLF.
     """
     marks = [b".", b"..", b"", b"+OK", b"-ERR no", b"\r", b"\n", b"\n.\n", b".\r", b"\r.", b" ."]
     words = [b"a", b"text. More text.", b"x" * 78, b"." * 300, b"y" * 5000, b"\0", b"\xff\xfe"]
@@ -191,7 +192,7 @@ def bodies() -> SearchStrategy[bytes]:
 
 
 def commands() -> SearchStrategy[Command[Any]]:
-    """Commands that are legal in TRANSACTION and leave it as it is."""
+    """Make commands that are legal in TRANSACTION and leave it as it is."""
     number = message_numbers()
     bare = st.sampled_from([Stat(), List(), Uidl(), Noop(), Rset(), Last(), Capa(), Lang()])
     lines = st.sampled_from(["XTND XLST Subject", "XSENDER 1"])
@@ -206,7 +207,7 @@ def commands() -> SearchStrategy[Command[Any]]:
 
 
 def replies(command: Command[Any], auth: Auth | None = None) -> _Answers:
-    """One whole answer to ``command``: a single reply, or all those that make up a text.
+    """Make one whole answer to ``command``: a single reply, or all replies of a text.
 
     It can be ``-ERR`` as well. Answers to an ``AuthResponse`` or an ``AuthCancel`` carry ``auth``,
     the command that opened the exchange.
@@ -333,7 +334,7 @@ def _auth_logins(draw: DrawFn) -> tuple[Exchange, ...]:
 
 @st.composite
 def conversations(draw: DrawFn, max_exchanges: int = 6, *, one_round: bool = False) -> Conversation:
-    """Sessions that log in, ask for this and that, and quit.
+    """Make sessions that log in, send various commands, and quit.
 
     With ``one_round`` all commands can be sent at once after the greeting, so nobody logs in with
     AUTH.
@@ -357,9 +358,9 @@ def chunkings(draw: DrawFn, data: bytes) -> Sequence[bytes]:
 
 @st.composite
 def damages(draw: DrawFn, data: bytes, *, min_size: int = 0) -> tuple[Damage, ...]:
-    """Up to four places in which ``data`` is damaged, and at least ``min_size``.
+    """Make up to four places in which ``data`` is damaged, at least ``min_size``.
 
-    None depends on another one, so each of them can be left out by itself.
+    They do not depend on each other, so any of them can be left out.
     """
     pieces = st.sampled_from(
         [b"", b"\r", b"\n", b".", b"\r\n", b"\r\n.\r\n", b"+OK\r\n", b"-ERR", b"\0", b"+ "]
@@ -381,7 +382,7 @@ def broken(data: bytes) -> SearchStrategy[bytes]:
 
 @st.composite
 def broken_conversations(draw: DrawFn, max_exchanges: int = 3) -> BrokenConversation:
-    """Sessions of one round with the octets of either side damaged, or of none or both."""
+    """Make sessions of one round, with the octets of one side, both sides or none damaged."""
     whole = draw(conversations(max_exchanges, one_round=True))
     answers = whole.server_octets[len(whole.greeting.to_bytes()) :]
     return BrokenConversation(whole, draw(damages(answers)), draw(damages(whole.client_octets)))
@@ -390,13 +391,13 @@ def broken_conversations(draw: DrawFn, max_exchanges: int = 3) -> BrokenConversa
 def disturbances() -> SearchStrategy[Disturbances]:
     """Make arguments for ``ChaosStream``: ``ChaosStream(stream, **disturbances)``.
 
-    The simplest are none at all. Some delays are longer than the usual deadlines, and some are
-    infinite.
+    The simplest example has none at all. Some delays are longer than the usual deadlines, and some
+    are infinite.
     """
     lengths = st.integers(1, 16) | st.integers(1, 4096)
     seconds = st.floats(0, 200) | st.just(inf)
     positions = st.integers(0, 2000)
-    # Each by itself is there or not, so that a failing example is left with those that it needs.
+    # Each of them can be left out, so that a failing example shrinks to those that it needs.
     chosen = st.fixed_dictionaries(
         {
             "chunks": st.none() | st.lists(lengths, max_size=20) | lengths,

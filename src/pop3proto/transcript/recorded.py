@@ -80,7 +80,7 @@ _SHAPES = {
 class RecordedLine(Command[Any]):
     """A line that a recorded client sent and that is not a command, such as ``STAT extra``.
 
-    In a replay it is the command that the server's answer to such a line carries.
+    In a replay, the server's answer to such a line has it as its command.
     """
 
     verb = ""
@@ -135,9 +135,9 @@ def _odd_command(line: bytes) -> Command[Any]:
 
 
 def auth_line(line: bytes) -> AuthCancel | AuthResponse:
-    """Return a client's line within AUTH; if it is not base64, it is the answer itself.
+    """Return a client's line within AUTH; if it is not base64, it is used as it stands.
 
-    Somebody who redacts by hand may well write something that is not base64.
+    A person who redacts a transcript by hand may write something that is not base64.
     """
     if line == b"*":
         return AuthCancel()
@@ -146,17 +146,17 @@ def auth_line(line: bytes) -> AuthCancel | AuthResponse:
 
 
 def offers_upload(line: bytes) -> bool:
-    """Return whether ``line``, once accepted, lets the client send a dot-terminated text."""
+    """Return True if ``line``, once accepted, lets the client send a dot-terminated text."""
     return _begins(line, _UPLOADS)
 
 
 def is_plain_command(line: bytes) -> bool:
-    """Return whether ``line`` is certainly a command, and not a line of an AUTH exchange."""
+    """Return True if ``line`` is certainly a command, and not a line of an AUTH exchange."""
     return _PLAIN_COMMAND.fullmatch(line) is not None
 
 
 def expects_more(following: bytes | None) -> bool:
-    """Return whether the client's next line shows that it took the last answer for a challenge."""
+    """Return True if the client's next line shows that it saw a challenge in the last answer."""
     if following is None or is_plain_command(following):
         return False
     return following == b"*" or decode_base64(following) is not None

@@ -17,7 +17,7 @@ The text form has one line of the session on each line::
     S: +OK\\r\\n
     -- end of stream from server
 
-Line ends are written out, and every octet but printable ASCII is escaped: ``\\r``, ``\\n``,
+Line ends are written out, and every octet that is not printable ASCII is escaped: ``\\r``, ``\\n``,
 ``\\t``, ``\\\\`` and ``\\x`` with two hexadecimal digits. Empty lines, and lines that begin with
 ``#``, are ignored.
 """
@@ -198,19 +198,19 @@ def _unescaped(match: re.Match[str]) -> str:
 class Recorder:
     """Records a session from one of its ends, without the secrets.
 
-    ``role`` is the end that the calls of ``sent()`` and ``received()`` come from. These are
-    replaced before anything is stored: the arguments of PASS and RPOP, the digest of APOP, the
-    initial response of AUTH, every line of the client within AUTH, and lines that may be one of
-    these. The replacements can be parsed. User names outside AUTH are kept, and everything that the
-    server sends, even if it repeats a secret.
+    ``role`` is the end whose octets are passed to ``sent()``. These secrets are replaced before
+    anything is stored: the arguments of PASS and RPOP, the digest of APOP, the initial response of
+    AUTH, every line of the client within AUTH, and every line that may contain one of these. The
+    replacements can be parsed. User names outside AUTH are kept. Everything that the server sends
+    is kept too, even if it repeats a secret.
 
     With ``bodies=False`` messages are not kept: each of their octets except CR and LF becomes an
     ``x``. The text that a client sends after ``XTND XMIT`` is a message too, but only after a
     login, and if the client has waited for the answer; otherwise it is hidden like a secret.
 
     ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a dot-terminated
-    text, because the wire does not show which are. After such an answer to an extension that is not
-    named, the recorder hides more than necessary.
+    text, because the octets alone do not show which ones are. If an extension that is not named
+    here gets such an answer, the recorder hides more than necessary.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The one place that knows which octets of a client are secret.
 
 The state of the session decides if a client's line is a secret: within AUTH every line is one. So
-both commands and answers are followed. In case of doubt, too much is hidden rather than too little.
+both commands and answers are followed. If in doubt, too much is hidden rather than too little.
 
 ``LineRedactor`` follows whole lines, for people to read; ``Redactor`` follows octets that are cut
 anywhere, for a transcript that can be replayed.
@@ -27,13 +27,14 @@ REDACTED = b"<redacted>"
 """The replacement for a secret; in base64 where the protocol requires that."""
 _REDACTED_BASE64 = b"PHJlZGFjdGVkPg=="
 _REDACTED_DIGEST = b"0" * 32
-# For people, who need not be able to replay it.
+# For people, who do not have to replay it.
 _SHORT = b"<secret>"
 
 # Laxer than any server: a mistyped secret is still a secret, and some peers may treat a bare CR as
 # the end of a line.
 _SECRET_VERB = re.compile(rb"(?:\A[\x00-\x20]*|[\x00-\x1f] *)(PASS|RPOP|APOP|AUTH)", re.IGNORECASE)
-# In capitals, or in small letters as some clients write it; a mixture is more likely base64.
+# In capitals, or in small letters as some clients write it; a word in mixed case is more likely to
+# be base64.
 _MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}|[a-z0-9_-]{1,20}")
 _DIGEST = re.compile(rb"[0-9a-f]{32}", re.IGNORECASE)
 
@@ -67,9 +68,9 @@ _BODIES = (Answer.LISTING, Answer.MESSAGE, Answer.MECHANISMS)
 class LineRedactor:
     """Removes the secrets from a client's lines, by following the session line by line.
 
-    It is told of every line that is sent and of every status line that answers one, but not of
-    the lines of texts. With ``replayable=False`` each secret is shown as ``<secret>``; otherwise
-    the words that take its place can be parsed and replayed.
+    It has to be given every line that is sent and every status line that answers one, but not the
+    lines of texts. With ``replayable=False`` each secret is shown as ``<secret>``; otherwise the
+    replacement can be parsed and replayed.
     """
 
     def __init__(self, *, replayable: bool = False) -> None:
@@ -77,13 +78,13 @@ class LineRedactor:
         self._hidden_line = _REDACTED_BASE64 if replayable else _SHORT
         # The answers to the lines that have not been answered yet, in order.
         self._pending: deque[Answer] = deque()
-        # Whether the client's lines belong to AUTH.
+        # True if the client's lines belong to AUTH.
         self._exchange = False
-        # Whether the last answer within AUTH can be either its end or a challenge.
+        # True if the last answer within AUTH can be either the end of AUTH or a challenge.
         self._doubtful = False
-        # Whether the server has sent something that answers nothing, or has accepted a text where
-        # none is possible. Then the end of an AUTH exchange can no longer be recognised, and every
-        # line of the client is hidden, except for the plainest commands.
+        # True if the server has sent something that answers no command, or has accepted a text
+        # where none is possible. Then the end of an AUTH exchange can no longer be recognised, and
+        # every line of the client is hidden, except for the plainest commands.
         self._lost = False
         self._logged_in = False
 
@@ -104,15 +105,15 @@ class LineRedactor:
         if answer is not None:
             self._answered(answer, status)
         elif self._exchange or status == b"+":
-            # It answers something that was not recorded here: a secret may well follow.
+            # It answers something that was not recorded, so the next line may be a secret.
             self._exchange = self._doubtful = True
 
     def auth_ended(self) -> None:
-        """Take note that AUTH is over, which the answer alone does not always tell."""
+        """Take note that AUTH is over, which the answer alone does not always show."""
         self._exchange = any(answer in self._pending for answer in _OF_AUTH)
 
     def read(self, line: bytes) -> tuple[bytes, Answer]:
-        """Return what may be shown of the client's next ``line``, and what will answer it."""
+        """Return what may be shown of the client's next ``line``, and the kind of its answer."""
         verb = _SECRET_VERB.search(line)
         if self._exchange and (verb is not None or not self._ends_exchange(line)):
             # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
@@ -143,7 +144,7 @@ class LineRedactor:
         return b" " + (REDACTED if self._replayable else _SHORT)
 
     def _ends_exchange(self, line: bytes) -> bool:
-        """Return whether ``line`` is a command for certain, and AUTH may be over."""
+        """Return True if ``line`` is certainly a command, and AUTH may be over."""
         if not self._doubtful or is_plain_command(line):
             return self._doubtful
         verb, blank, _ = line.partition(b" ")
@@ -181,9 +182,9 @@ class LineRedactor:
 class Redactor(LineRedactor):
     """Turns the octets of both directions into octets that may be kept.
 
-    Pass it the octets of both directions in order, in chunks of any size. ``bodies`` says whether
-    messages are kept; if not, each of their octets except CR and LF becomes an ``x``. The answers
-    to the extensions named in ``multiline`` are dot-terminated texts.
+    Pass it the octets of both directions in order, in chunks of any size. With ``bodies=False``,
+    each octet of a message except CR and LF becomes an ``x``. The answers to the extensions named
+    in ``multiline`` are dot-terminated texts.
     """
 
     def __init__(self, *, bodies: bool = True, multiline: Verbs = ()) -> None:
@@ -261,7 +262,7 @@ class Redactor(LineRedactor):
         buffer = self._buffer
         while not self._lost:
             if self._body is not None and self._bodies:
-                # Nobody needs it in pieces, so it is skipped at the engine's speed.
+                # Its lines are not needed one by one, so it is skipped at the engine's speed.
                 while self._reader.read():
                     pass
                 if not self._reader.complete:
@@ -302,7 +303,7 @@ class Redactor(LineRedactor):
             self._answered(self._pending.popleft(), status)
 
     def _fits(self, status: bytes) -> bool:
-        """Return whether a line with this status indicator can be the server's next one."""
+        """Return True if a line with this status indicator can be the server's next one."""
         if status == b"+":
             return self._greeted and bool(self._pending) and self._pending[0] in _OF_AUTH
         return bool(status) and (not self._greeted or bool(self._pending))
@@ -338,6 +339,6 @@ def _elided(line: bytes) -> bytes:
 def _apop_argument(argument: bytes) -> bytes:
     name, _, digest = argument.strip().rpartition(b" ")
     if not name or not _DIGEST.fullmatch(digest) or _DIGEST.search(name):
-        # Not what RFC 1939 section 7 describes: then any word of it can be the secret.
+        # This is not what RFC 1939 section 7 describes, so any word of it can be the secret.
         name = REDACTED
     return b" " + name + b" " + _REDACTED_DIGEST

@@ -1,8 +1,8 @@
 """Puts a recorded session through an engine again.
 
-The engine is fed with the octets that its peer sent. Those that its own side sent are read by an
-engine of the other role and handed to it: a replayed client sends the recorded commands, a
-replayed server gives the recorded answers.
+The engine is fed with the octets that its peer sent. The octets that its own side sent are parsed
+by an engine of the other role, and the result is sent again: a replayed client sends the recorded
+commands, a replayed server gives the recorded answers.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _NO_LIMIT = 2**63
 REPLAY_LIMITS = Limits(command_line=_MIB, auth_line=_MIB)
 """The limits of a replay: the recorded server may have taken longer lines than this package's."""
 
-# The states in which a client sends commands, and may have sent one that the table forbids.
+# The states in which a client sends commands, perhaps also one that the state table forbids.
 _TALKING = frozenset({State.AUTHORIZATION, State.TRANSACTION})
 
 
 class _RecordedClient(ClientConnection):
-    """A client that sends any recorded command, legal in its state or not."""
+    """A client that sends any recorded command, even one that is illegal in its state."""
 
     def send_recorded(self, command: Command[Any], following: bytes | None) -> None:
         """Send ``command``, after which the client's next line was ``following``."""
@@ -84,13 +84,13 @@ class _RecordedClient(ClientConnection):
         return recorded_command(line, multiline)
 
     def _check_stls(self, command: Command[Any]) -> None:
-        """Do nothing: clients do ask for STLS under TLS, and are refused."""
+        """Do nothing: some clients ask for STLS under TLS, and are refused."""
 
 
 def _as_sent(command: Auth, following: bytes | None) -> Auth:
     complete = not expects_more(following)
     sent = Auth(command.mechanism, command.initial_response, complete=complete)
-    # The engine refuses to write a longer line than RFC 5034 allows. Others do.
+    # The engine refuses to write a longer line than RFC 5034 allows. Other clients write one.
     return sent if sent.fits_line else Auth(command.mechanism, complete=complete)
 
 
@@ -98,20 +98,19 @@ class _RecordedServer(ServerConnection):
     """A server that gives any recorded answer."""
 
     def take_as(self, command: Command[Any]) -> None:
-        """Wait for the answer to a line that this engine does not accept, as if it were
-        ``command``.
+        """Wait for the answer to a line that the engine refuses, as if it were ``command``.
 
-        The recorded server accepted it, or somebody took a secret out of it by hand.
+        The recorded server accepted it, or somebody removed a secret from it by hand.
         """
         self._awaiting = command
         if isinstance(command, Auth):
             self._auth = command
 
     def answer(self, reply: ClientEvent) -> bool:
-        """Take the step that the recorded ``reply`` led to; return whether it is complete.
+        """Take the step that the recorded ``reply`` led to; return True if it is complete.
 
-        Its text makes no difference to the client's next commands, and cannot always be written:
-        the reply that is sent in its place has the same effect on the state.
+        The text of the reply makes no difference to the client's next commands, and cannot always
+        be written. So another reply is sent, which has the same effect on the state.
         """
         awaiting = self._awaiting
         if isinstance(reply, Deviation | MessageStart | MessageData):
@@ -373,9 +372,9 @@ def replay(
 ) -> Replay[ClientEvent] | Replay[ServerEvent]:
     """Put a session through the engine of ``role`` again, and return an iterator of its events.
 
-    The engine is fed with the octets of its peer, ``chunk_size`` at a time, or by default with all
-    that came without an answer in between. The events are the same at every size, because the
-    ``MessageData`` events of a text are joined into one. The one exception is STLS if octets in
+    The engine is fed with the octets of its peer: ``chunk_size`` at a time, or by default all
+    octets that came without an answer in between. The events are the same at every size, because
+    the ``MessageData`` events of a text are joined into one. The one exception is STLS if octets in
     the clear came in one chunk with its answer: then ``StlsInjectionError`` is raised, and its
     ``Ok`` is missing. ``limits`` and ``leniency`` are the engine's. ``multiline`` names the
     extensions that are answered by a dot-terminated text.

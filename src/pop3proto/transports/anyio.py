@@ -37,7 +37,7 @@ class AnyioStream(SocketStream):
     """A ``Stream`` on a connected socket, which it owns."""
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Wait until the socket can be read or written; return whether it can be read."""
+        """Wait until the socket can be read or written; return True if it can be read."""
         if self.sock.fileno() < 0:
             raise stream_closed()
         with anyio.move_on_after(seconds) as scope:

@@ -34,8 +34,8 @@ _CLOSING = 1.0
 class _Scratch(threading.local):
     """The buffer into which octets are received before they are copied to their stream.
 
-    An event loop receives for one stream at a time, so all streams of a thread can share one: it
-    is faster than a new buffer for each receive, and a session that waits keeps none of it.
+    An event loop receives for one stream at a time, so all streams of a thread can share one: this
+    is faster than a new buffer for each receive, and a waiting session holds no memory for it.
     """
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         try:
             await wakeup
         finally:
-            # It belongs to another task if aclose() has woken this one.
+            # If aclose() has woken this task, the future belongs to another one.
             if self._wakeup is wakeup:
                 self._wakeup = None
             if timer is not None:
@@ -195,7 +195,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         with suppress(RuntimeError):
-            # A closed loop takes nothing more.
+            # A closed loop accepts nothing more.
             self._wake()
             self._transport.abort()
         if not self._loop.is_running():
@@ -313,7 +313,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
     """Return a connection to the address of ``host`` that answers first (RFC 8305).
 
     asyncio's own implementation loses a socket that connects while it is cancelled, and uvloop has
-    none.
+    no implementation.
     """
     loop = asyncio.get_running_loop()
     waiting: set[asyncio.Task[socket]] = set()

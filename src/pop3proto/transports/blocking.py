@@ -30,7 +30,7 @@ class BlockingStream(SocketStream):
     """A ``Stream`` on a connected socket whose coroutines block instead of suspending."""
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Block until the socket can be read or written; return whether it can be read."""
+        """Block until the socket can be read or written; return True if it can be read."""
         try:
             readable, writable = _wait_for(self.sock, seconds, read, write)
         except ValueError:

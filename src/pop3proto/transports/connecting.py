@@ -38,14 +38,15 @@ UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """The path of a UNIX socket."""
 
 _MAX_PORT = 65535
-# Characters that are in no host name, but in URLs of other schemes, whose password would be shown
-# in messages and sent to the resolver.
+# Characters that no host name contains, but URLs of other schemes do. The password in such a URL
+# would be shown in messages and sent to the resolver.
 _NO_HOST = r"[/@\s\x00-\x1f\x7f-\x9f]"
-# Seconds between attempts at a UNIX socket whose queue is full: less than a server takes to accept,
-# and yet no busy waiting.
+# Seconds between attempts at a UNIX socket whose queue is full: short, but long enough not to keep
+# the processor busy.
 _RETRY = 0.01
-# The characters that IDNA 2003 maps to other names, and IDNA 2008 does not (UTS 46 section 7). The
-# two names can belong to two owners, so a guess could lead to the wrong one.
+# The characters that IDNA 2003 replaces and IDNA 2008 keeps (UTS 46 section 7), so that a name with
+# one of them stands for two names. They can belong to two owners, so a guess could lead to the
+# wrong one.
 _AMBIGUOUS = frozenset("\xdf\u1e9e\u03c2\u200c\u200d")
 
 
@@ -69,10 +70,11 @@ def target(
     security: Security | SecurityName | None,
     server_hostname: str | None = None,
 ) -> Target:
-    """Return where to connect to, from a host or a POP URL.
+    """Return the target that a host or a POP URL names.
 
     Raises ``LocalProtocolError`` for arguments that contradict each other, and for something that
-    is not a host, without showing it; ``ConnectError`` for a name without A-labels.
+    is not a host, which the message does not show. Raises ``ConnectError`` for a name that has no
+    form in A-labels.
     """
     if port is not None:
         require("port", port, int, "an int")
@@ -83,7 +85,7 @@ def target(
         host = PopUrl.parse(host)
     if isinstance(host, PopUrl):
         if port is not None and host.port is not None:
-            raise LocalProtocolError("the port is given twice, in the URL and besides it")
+            raise LocalProtocolError("the port is given twice, in the URL and as an argument")
         security = _security_of(host, security)
         port = host.port if port is None else port
         host = host.host
@@ -125,7 +127,7 @@ def _ascii(host: str) -> str:
 
 
 def _check(host: object) -> None:
-    """Raise ``LocalProtocolError`` for what is neither a name nor an address."""
+    """Raise ``LocalProtocolError`` if ``host`` is neither a name nor an address."""
     if not isinstance(host, str):
         raise LocalProtocolError(f"a host is a str or a PopUrl, not {type(host).__name__}")
     if not host:
@@ -151,7 +153,8 @@ def _check(host: object) -> None:
             address = True
         if not address:
             raise LocalProtocolError(
-                "a host with a colon is an IPv6 address; a port is given beside it", hint=hint
+                "a host with a colon is an IPv6 address; a port is an argument of its own",
+                hint=hint,
             )
 
 
@@ -186,8 +189,9 @@ async def _unix_connected(
             try:
                 sock.connect(os.fspath(path))
             except BlockingIOError:
-                # The queue is full (on Linux). No attempt goes on by itself then: the socket can
-                # be written to, which elsewhere means that it is connected.
+                # The queue is full (on Linux). The attempt does not go on by itself, and waiting
+                # for the socket does not help: it can be written to, which elsewhere means that it
+                # is connected.
                 await sleep(_RETRY)
             else:
                 return sock
@@ -198,7 +202,7 @@ async def _unix_connected(
 
 @contextmanager
 def connecting(where: str, seconds: float | None) -> Generator[None]:
-    """Turn the errors of the inside into ``ConnectError``, or ``DeadlineError``."""
+    """Turn errors of the ``with`` block into ``ConnectError`` or ``DeadlineError``."""
     try:
         yield
     except Pop3Error:
@@ -219,7 +223,7 @@ class Dialer(Protocol):
     """The part of connecting that depends on the runtime. The blocking one never suspends."""
 
     async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
-        """Return what ``opening()`` comes to; raise ``TimeoutError`` after ``seconds``."""
+        """Return the result of ``opening()``; raise ``TimeoutError`` after ``seconds``."""
         ...
 
     async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
@@ -238,7 +242,7 @@ class Dialer(Protocol):
 class Connecting(Coroutine[Any, Any, AsyncClient]):
     """A client that is about to connect: ``await`` it, or enter it with ``async with``.
 
-    It is a coroutine for those who ask for one, such as ``asyncio.create_task()``.
+    It is a coroutine too, because functions such as ``asyncio.create_task()`` need one.
     """
 
     __slots__ = ("_client", "_coroutine", "_to", "_unix")

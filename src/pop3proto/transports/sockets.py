@@ -16,8 +16,8 @@ __all__ = ["Address", "SocketStream", "foremost", "socket_for"]
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
 """A row of ``getaddrinfo()``: family, kind, protocol, canonical name, address."""
 
-# How many chunks are received without waiting, after one that was full: each wait costs a call of
-# the kernel.
+# How many chunks are received without waiting, after one that was full: each wait costs a system
+# call.
 _EAGER = 4
 
 
@@ -27,7 +27,7 @@ class SocketStream(ABC):
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         if sock.family != getattr(socket, "AF_UNIX", None):
-            # A command is one small write, and its answer is awaited.
+            # A command is one small write, and must not wait for more data to send with it.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         """The socket."""
@@ -37,7 +37,7 @@ class SocketStream(ABC):
 
     @abstractmethod
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Wait until the socket can be read or written, as wanted; return whether it can be read.
+        """Wait until the socket can be read or written, as wanted; return True if it can be read.
 
         Raises ``TimeoutError`` after ``seconds``.
         """
@@ -73,7 +73,7 @@ class SocketStream(ABC):
             except OSError as error:
                 raise self._meant(error) from None
             if not data and self._aborted:
-                # Another thread has ended it, and not the peer.
+                # It was another thread that ended the stream, not the peer.
                 raise stream_closed()
             if len(data) < CHUNK:
                 self._eager = 0
@@ -94,11 +94,11 @@ class SocketStream(ABC):
 
     def _send_if_possible(self) -> None:
         with suppress(OSError):
-            # If the peer is gone, receiving shows it, after the octets that it has sent before.
+            # If the peer is gone, receiving shows this after the octets that the peer sent before.
             self._send_now()
 
     def _meant(self, error: OSError) -> OSError:
-        """Return the error to raise: that of the system, or that the stream has been closed."""
+        """Return the system's error, or one that says that the stream was closed."""
         return stream_closed() if self._aborted else error
 
     async def aclose(self) -> None:
@@ -134,8 +134,8 @@ def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socke
 def foremost(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the error that ``group`` stands for, if its tasks all waited for one thing.
 
-    That is the one that ends the program, if there is one, or else the first. The others, most of
-    the time cancellations, follow from it.
+    That is the one that ends the program, if there is one, or else the first. The others follow
+    from it, and are mostly cancellations.
     """
     group = group.subgroup((KeyboardInterrupt, SystemExit)) or group
     first = group.exceptions[0]

@@ -34,7 +34,7 @@ class TrioStream(SocketStream):
     """A ``Stream`` on a connected socket, which it owns."""
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
-        """Wait until the socket can be read or written; return whether it can be read."""
+        """Wait until the socket can be read or written; return True if it can be read."""
         if self.sock.fileno() < 0:
             raise stream_closed()
         with trio.move_on_after(inf if seconds is None else seconds) as scope:

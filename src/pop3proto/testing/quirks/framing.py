@@ -11,7 +11,7 @@ from .row import Row, Situation
 
 
 def _single_dots(step: int) -> Callable[[list[bytes], Command[Any], Situation], list[bytes]]:
-    """Return what takes away the second dot of each ``step``-th line that has one."""
+    """Return a function that removes the second dot of each ``step``-th line that has one."""
 
     def change(lines: list[bytes], command: Command[Any], situation: Situation) -> list[bytes]:
         dotted = [number for number, line in enumerate(lines) if line.startswith(b".")]

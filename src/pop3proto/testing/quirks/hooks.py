@@ -78,7 +78,7 @@ class Quirks(Hooks):
     def offered(
         self, session: ServerSession, mechanisms: Iterable[ServerMechanism]
     ) -> Iterable[ServerMechanism]:
-        """Change the mechanisms, and add those of access tokens for their quirks."""
+        """Change the mechanisms, and add those that quirks of access tokens need."""
         found = {mechanism.name: mechanism for mechanism in mechanisms}
         if "tokens" in self._stages:
             from ...sasl.server import ServerOAuthBearer, ServerXOAuth2
@@ -89,7 +89,7 @@ class Quirks(Hooks):
         return [self._changed("mechanism", mechanism) for mechanism in found.values()]
 
     def arrived(self, session: ServerSession, data: bytes) -> bytes | None:
-        """Change what has come, or hang up."""
+        """Change the octets that have come, or close the connection."""
         situation = self._situation
         situation.pieces = self._partial or not data.endswith(b"\n")
         self._partial = not data.endswith(b"\n")
@@ -103,7 +103,7 @@ class Quirks(Hooks):
     def received(
         self, session: ServerSession, event: Command[Any] | InvalidCommand
     ) -> ErrorReply | Close | None:
-        """Hang up or refuse, if that is the quirk."""
+        """Close the connection or refuse the command, if that is the quirk."""
         self._beside.received(session, event)
         if isinstance(event, InvalidCommand):
             return None
@@ -135,7 +135,7 @@ class Quirks(Hooks):
     def sending(
         self, session: ServerSession, reply: ServerReply, octets: bytes
     ) -> Iterable[Action]:
-        """Return the actions that send the reply with all that is wrong about it."""
+        """Return the actions that send the reply, with all its faults."""
         self._situation.logged_in = session.user is not None
         match reply:
             case MessageStart():
@@ -154,7 +154,7 @@ class Quirks(Hooks):
                 yield from self._after(session, reply)
 
     def waiting(self, session: ServerSession) -> Iterable[Action]:
-        """Send the answers that were held back, mixed: all that came together is answered."""
+        """Send the answers that were held back, mixed, now that all commands are answered."""
         self._situation.mixing = False
         held, self._held = self._held, []
         lines = [line for line in chain(*zip_longest(*held)) if line is not None]
@@ -172,7 +172,7 @@ class Quirks(Hooks):
         return (Close(),) if self._any("closes", reply) else ()
 
     def _lines(self, reply: ServerReply, octets: bytes) -> list[bytes]:
-        """Return the lines of a reply, but for those of mail, as they are sent."""
+        """Return the lines of a reply as they are sent, except for those of mail."""
         line, *rows = octets.removesuffix(b"\r\n").split(b"\r\n")
         if rows:
             rows = [*self._rows(rows[:-1], reply), b"."]
@@ -208,7 +208,7 @@ class Quirks(Hooks):
         return line
 
     def _row(self, row: bytes, reply: ListReply | UidlReply) -> bytes:
-        """Return what is said about one message."""
+        """Return the row of one message."""
         shown, _, value = row.partition(b" ")
         number: int = self._changed("number", int(shown))
         stage = "size" if isinstance(reply, ListReply) else "unique_id"

@@ -10,8 +10,7 @@ from ...model.replies import Challenge, ErrorReply, ResponseCode, ServerReply
 from ...sasl.users import Attempt, LoggedIn, ServerMechanism, Verdict
 from .row import Row, Situation
 
-# The time that slow servers were seen to take, in seconds: for a wrong password, and for a right
-# one after it.
+# The seconds that slow servers took: for a wrong password, and for the right one after it.
 _REFUSAL, _LOGIN = 5.0, 8.0
 # The mechanisms of access tokens.
 _OAUTH = ("XOAUTH2", "OAUTHBEARER")
@@ -85,7 +84,7 @@ def _refusing_tokens(longest: int) -> Callable[[ServerMechanism], ServerMechanis
 def _refusal(
     reason: str, code: ResponseCode | None
 ) -> Callable[[Command[Any], str | None, Situation], ErrorReply | None]:
-    """Return what refuses a login that has succeeded."""
+    """Return a function that refuses a login that has succeeded."""
 
     def refuse(command: Command[Any], user: str | None, situation: Situation) -> ErrorReply | None:
         return None if user is None else ErrorReply(command, reason, code)
@@ -110,7 +109,7 @@ def _challenge(text: bytes, *, only_empty: bool) -> Callable[[bytes, ServerReply
 
 
 def _no_initial_response(*mechanisms: str) -> Callable[[Command[Any], Situation], str]:
-    """Return what refuses AUTH on one line, with any mechanism if none is named."""
+    """Return a function that refuses initial responses, of any mechanism if none is named."""
 
     def refuse(command: Command[Any], situation: Situation) -> str:
         refused = (

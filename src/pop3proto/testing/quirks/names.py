@@ -15,7 +15,7 @@ __all__ = ["Quirk", "consistent"]
 class Quirk(Enum):
     """One way to misbehave; the value says what the server does.
 
-    Where several change the same line, they do so in the order in which they stand here.
+    If several of them change the same line, they do so in the order of this list.
     """
 
     row: Row
@@ -31,7 +31,7 @@ class Quirk(Enum):
 
     @property
     def seen(self) -> str:
-        """The servers on which it was seen."""
+        """The servers with which it was seen."""
         return self.row.seen
 
     @classmethod
@@ -149,7 +149,7 @@ class Quirk(Enum):
 
 
 def consistent(quirks: Iterable[Quirk | str]) -> frozenset[Quirk]:
-    """Return the quirks, or those that are called like this, as a set.
+    """Return quirks, which can be given by name, as a set.
 
     Raises ``ValueError`` if two of them contradict each other, or a name is unknown, and
     ``TypeError`` for a single name, whose letters would be taken for names.

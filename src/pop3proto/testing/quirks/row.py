@@ -25,7 +25,7 @@ class Situation:
         self.retrieved: set[int] = set()
         """The numbers of the messages that were retrieved."""
         self.pieces = False
-        """True if what has just come began or ended within a line."""
+        """True if the octets that have just come began or ended within a line."""
         self.mixing = False
         """True while answers are held back, to be mixed."""
         self.refused = False
@@ -42,7 +42,7 @@ class Stages(TypedDict, total=False):
     tokens: bool
     """True if the mechanisms of access tokens have to be there."""
     arrives: Callable[[bytes, Situation], bytes | None]
-    """Changes what has come; ``None`` hangs up."""
+    """Changes octets that have come; ``None`` closes the connection."""
     hangs_up: Callable[[Command[Any]], bool]
     """Says which commands end the session."""
     refuses: Callable[[Command[Any], Situation], bool | str]
@@ -92,8 +92,8 @@ class Stages(TypedDict, total=False):
 class Row:
     """The description of a quirk, and its functions.
 
-    ``places`` are words for what the quirk takes for itself: two quirks that have one in common
-    contradict each other.
+    ``places`` are words for the parts of the session that only one quirk can change: two quirks
+    that have one in common contradict each other.
     """
 
     def __init__(self, what: str, seen: str, places: str = "", **stages: Unpack[Stages]) -> None:
