@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pop3proto import CommandError, DeadlineError
+from pop3proto import CommandError, ConnectionLostError, DeadlineError, Noop
 from pop3proto.errors import BusyError, DeadConnectionError
-from pop3proto.transports import Security
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import Client
 from tests.client.test_deadlines import BODY, LOGIN, OK, patient_but, scripted
 from tests.collector import without_collector
 from tests.runtimes import RUNTIMES, SMALL, Flow, runtime, serving
@@ -121,3 +122,48 @@ def test_what_was_read_to_its_end_is_not_kept() -> None:
 
     with without_collector(), serving(PLAIN) as (server, _, arguments):
         RUNTIMES["asyncio"](flow)
+
+
+class Broken:
+    """A stream that breaks when the commands of a batch are sent, and yet has all the answers."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._answers = [b"+OK\r\n", *answers]
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        if data.startswith(b"NOOP"):
+            raise ConnectionResetError("gone")
+
+    async def receive(self, timeout: float | None) -> bytes:
+        return self._answers.pop(0)
+
+    async def aclose(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+CAPA = b"+OK\r\nPIPELINING\r\n.\r\n"
+
+
+@pytest.mark.parametrize("how", ["close", "leave", "quit"])
+def test_a_connection_that_broke_says_so_when_the_batch_is_left(how: str) -> None:
+    stream = Broken(CAPA, OK, OK, CAPA, OK, OK, OK)
+    options = ClientOptions(allow_plaintext_auth=True)
+    client = Client.start(stream, security="plaintext", options=options)
+    client.login("user", "secret", mechanisms=["USER"])
+    client.dele(1)
+    batch = client.batch([Noop(), Noop()])
+    next(batch)
+    if how == "quit":
+        result = client.quit()
+        assert (result.confirmed, result.deletions) == (False, 1)
+        assert isinstance(result.error, ConnectionLostError)
+    else:
+        with pytest.raises(ConnectionLostError, match="gone"):
+            batch.close() if how == "close" else batch.__exit__(None, None, None)
+        # Once is enough.
+        batch.close()
+        assert list(batch) == []
+    assert client.closed

@@ -173,17 +173,26 @@ class AsyncBatch(Generic[R_co]):
         They are not kept, counted or reported to ``progress``. Raises whatever ends a connection,
         and ``BusyError`` while another task waits for a result.
         """
-        if self._turn.begun:
+        begun = self._turn.begun
+        if begun:
             with self._turn as exchange:
                 self._waiting = None
                 while self._sent:
                     await skip_answer(exchange, self._sent[0][0])
                     self._sent.popleft()
         self._end_after_answers()
+        if begun and self._broke is not None:
+            # All that was sent is answered, but the connection takes nothing more.
+            raise self._broke
+
+    @property
+    def _broke(self) -> ConnectionLostError | None:
+        """The error by which the connection broke while commands were sent."""
+        return self._error if isinstance(self._error, ConnectionLostError) else None
 
     def _end_after_answers(self) -> None:
         # A command that could not be sent is the caller's mistake, unless the connection broke.
-        self._turn.end(self._error if isinstance(self._error, ConnectionLostError) else None)
+        self._turn.end(self._broke)
 
     def _end_after_last(self) -> None:
         if self._waiting is None and not self._sent and self._error is None:
@@ -229,13 +238,12 @@ class AsyncBatch(Generic[R_co]):
         while command is not None and unanswered < window:
             try:
                 check(command)
-                line = send(command)
+                lines.append(send(command))
             except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
                 # The answers to earlier commands come first; then it is raised.
                 self._waiting, self._error = None, error
                 break
-            lines.append(line)
-            share = len(line)
+            share = len(lines[-1])
             if share < _LEAST:
                 share = _LEAST
             expected = None
@@ -249,7 +257,7 @@ class AsyncBatch(Generic[R_co]):
         self._unanswered = unanswered
         if first is not None and lines:
             try:
-                await self._exchange.send(b"".join(lines), first)
+                await self._exchange.send(_drained(lines), first)
             except ConnectionLostError as error:
                 # The answers that the peer sent before it went away come first.
                 self._waiting, self._error = None, error
@@ -261,6 +269,15 @@ class AsyncBatch(Generic[R_co]):
         except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
             self._error = error
             return None
+
+
+def _drained(lines: list[bytes]) -> bytes:
+    """Return ``lines`` as one, and empty the list: they can hold a password, and the traceback of
+    an error keeps the frame of the list."""
+    try:
+        return b"".join(lines)
+    finally:
+        lines.clear()
 
 
 class _Outcomes(Generic[R_co]):

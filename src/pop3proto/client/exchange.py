@@ -146,9 +146,10 @@ class Exchange:
         try:
             await self._stream.send(data, seconds)
         except BaseException as error:
-            # This frame and those below hold the data, which can contain a password.
+            # This frame and those below hold the data, which can contain a password, also that of
+            # another command than the first.
             del data
-            if isinstance(error, OSError) or command.secret:
+            if isinstance(error, OSError) or any(sent.secret for sent in self.engine.in_flight):
                 error.__traceback__ = None
             if isinstance(error, OSError) and not isinstance(error, Pop3Error):
                 raise self._failed(error, "reply", seconds, command) from error
