@@ -198,11 +198,13 @@ def test_different_listings_are_not_equal(one: object, other: object) -> None:
         (SCAN.joined(UNIQUE), Listings(SCAN.joined(UNIQUE))),
     ],
 )
-def test_equal_listings_have_equal_hashes(one: object, same: object) -> None:
+def test_equal_listings_have_equal_hashes(one: Listings, same: object) -> None:
     assert one == same
     assert hash(one) == hash(same)
-    again = pickle.loads(pickle.dumps(one))
-    assert again == one
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(one, protocol))
+        assert again == one
+        assert [*again] == [*one]
 
 
 def test_hashes_tell_listings_apart() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
 import pytest
 
-from pop3proto import LocalProtocolError, Secret
+from pop3proto import LocalProtocolError, Pass, Secret
 from tests.tracebacks import shown
 
 TEXT = "pa55word"
@@ -32,7 +33,16 @@ def test_it_is_compared_by_what_it_holds() -> None:
     assert len({Secret(TEXT), Secret(TEXT), Secret("")}) == 2
     assert Secret(TEXT)
     assert not Secret("")
-    assert pickle.loads(pickle.dumps(Secret(TEXT))) == Secret(TEXT)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_it_is_pickled_and_copied(protocol: int) -> None:
+    for given in (TEXT, TEXT.encode()):
+        secret = Secret(given)
+        assert pickle.loads(pickle.dumps(secret, protocol)) == secret
+        assert copy.copy(secret) == copy.deepcopy(secret) == secret
+    command = Pass(TEXT)
+    assert pickle.loads(pickle.dumps(command, protocol)) == command
 
 
 @pytest.mark.parametrize(

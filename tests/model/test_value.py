@@ -266,7 +266,7 @@ def test_values_are_immutable_and_have_no_dictionary(each: Any) -> None:
 
 
 @pytest.mark.parametrize("each", VALUES)
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_values_are_pickled_and_copied(each: Any, protocol: int) -> None:
     for same in (
         pickle.loads(pickle.dumps(each, protocol)),

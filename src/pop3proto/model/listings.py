@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat, starmap
-from typing import NamedTuple, TypeAlias, overload
+from typing import Any, NamedTuple, TypeAlias, overload
 
 from ..errors import LocalProtocolError
 from .grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
@@ -160,6 +160,10 @@ class Listings(Sequence[Listing]):
 
     def __hash__(self) -> int:
         return hash((self._numbers.tobytes(), self.octets, bytes(self._ids)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The oldest protocols of pickle cannot do this for a class with slots.
+        return self.from_columns, (self._numbers, self._sizes, self._ends, self._ids)
 
     def __repr__(self) -> str:
         return f"<Listings: {len(self)} messages>"

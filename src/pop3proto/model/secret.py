@@ -63,5 +63,9 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._value)
 
+    def __reduce__(self) -> tuple[type[Secret], tuple[str | bytes]]:
+        # The oldest protocols of pickle cannot do this for a class with slots.
+        return type(self), (self._value,)
+
     def __repr__(self) -> str:
         return "<secret>"
