@@ -441,3 +441,32 @@ def test_the_core_stays_small() -> None:
     core = [m for m in MODULES if folder(m) in ("model", "engine") and m not in outside]
     written = (line for m in core for line in MODULES[m].read_text("utf-8").splitlines())
     assert sum(not line.isspace() and line != "" for line in written) <= MOST_LINES_OF_THE_CORE
+
+
+NAMES = """
+import importlib, sys
+package = importlib.import_module(sys.argv[1])
+listed = set(dir(package))
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+kinds = {name: type(getattr(package, name)).__name__ for name in package.__all__}
+print([name for name, kind in kinds.items() if name not in listed or kind == "module"])
+"""
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["", ".compat", ".sasl", ".sasl.server", ".server", ".testing", ".transcript", ".transports"],
+)
+def test_what_a_package_exports_is_listed_and_not_hidden_by_a_module(package: str) -> None:
+    """A module, once it is loaded, is an attribute of its package: it hides what has its name."""
+    folder = PACKAGE.joinpath(*package.split(".")[1:])
+    modules = [f"pop3proto{package}.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
+    done = subprocess.run(
+        [sys.executable, "-c", NAMES, f"pop3proto{package}", *modules],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "[]\n"

@@ -31,7 +31,8 @@ from pop3proto.testing import memory_stream
 from pop3proto.transcript import Recorder
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.asyncio import AsyncClient
-from pop3proto.transports.blocking import Client
+from pop3proto.transports.blocking import Client, connect
+from tests.tracebacks import shown
 
 MAIL = b"+OK\r\nSubject: x\r\n.\r\n"
 ANSWERS = {
@@ -245,17 +246,34 @@ def test_access_tokens() -> None:
     wrong: Any = later
     with pytest.raises(LocalProtocolError, match="async"):
         client.oauth("user", wrong)
-    with pytest.raises(LocalProtocolError, match="a token"):
-        client.oauth("user", 5)  # type: ignore[arg-type]
+    for no_token in (5, ["pa55word"], b"pa55word"):
+        with pytest.raises(LocalProtocolError, match="a token") as caught:
+            client.oauth("user", no_token)  # type: ignore[arg-type]
+        assert "pa55word" not in shown(caught.value)
     client.abort()
 
 
 def test_run_needs_a_stream_that_never_suspends() -> None:
+    closed = []
+
     async def suspends() -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            closed.append(True)
+
+    with pytest.raises(LocalProtocolError, match="an event loop"):
+        run(suspends())
+    assert closed
+
+
+def test_an_opener_of_another_runtime() -> None:
+    async def opener(host: str, port: int) -> Any:
         await asyncio.sleep(0)
 
-    with pytest.raises(AssertionError, match="suspended"):
-        run(suspends())
+    wrong: Any = opener
+    with pytest.raises(LocalProtocolError, match="an event loop"):
+        connect("127.0.0.1", 1, security="plaintext", opener=wrong)
 
 
 def test_commands_that_have_no_text() -> None:

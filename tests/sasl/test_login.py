@@ -62,6 +62,7 @@ def test_a_greeting_that_is_a_refusal() -> None:
         talk(login, engine=connected(greeting=b"-ERR busy\r\n"))
     assert caught.value.text == "busy"
     assert login.done
+    assert not login.session_usable
     assert repr(login) == "<Login: failed>"
 
 
@@ -139,6 +140,33 @@ def test_mechanisms_are_a_list() -> None:
     with pytest.raises(LocalProtocolError, match="a list of names") as caught:
         Login("user", SECRET, mechanisms="PLAIN")
     assert SECRET not in shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"mechanisms": 5}, "a list of names, not a single int"),
+        ({"mechanisms": [5]}, "a list of names, and int is none"),
+        ({"channel_binding": 5}, "one or several, not a single int"),
+        ({"channel_binding": [b"x"]}, "one or several, and bytes is none"),
+        ({"ask": Capa()}, "a list of commands, not a single Capa"),
+        ({"ask": ["CAPA"]}, "a list of commands, and str is none"),
+        ({"host": b"pop.example.org"}, "host is a str, not bytes"),
+    ],
+)
+def test_arguments_of_the_wrong_type(wrong: dict[str, Any], problem: str) -> None:
+    with pytest.raises(LocalProtocolError, match=problem) as caught:
+        Login("user", SECRET, **wrong)
+    assert SECRET not in shown(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [5, None, "PLAIN", SECRET])
+def test_what_is_no_mechanism(wrong: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="mechanism is an object such as"):
+        Login.authenticate(wrong)
+    if not isinstance(wrong, str | None):
+        with pytest.raises(LocalProtocolError, match="a mechanism is named by a str"):
+            Login.oauth("user", SECRET, mechanism=wrong)
 
 
 @pytest.mark.parametrize("several", [False, True])

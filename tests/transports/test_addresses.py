@@ -111,11 +111,24 @@ def test_with_a_port_to_connect_from_each_address_gets_its_share(
 
 
 @runtime
-@pytest.mark.parametrize("port", [70_000, -1])
-def test_a_port_to_connect_from_that_there_is_not(on: On, port: int) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        ("127.0.0.1", 70_000),
+        ("127.0.0.1", -1),
+        ("127.0.0.1", "0"),
+        ("127.0.0.1",),
+        ("::1", 0, 0, 0),
+        (),
+        (None, 0),
+        (5, 0),
+        "127.0.0.1",
+    ],
+)
+def test_an_address_to_connect_from_that_there_is_not(on: On, source: Any) -> None:
     async def flow(connect: Connect) -> None:
         with pytest.raises(LocalProtocolError, match="source_address") as caught:
-            await connect("127.0.0.1", 1, security=PLAIN, source_address=("127.0.0.1", port))
+            await connect("127.0.0.1", 1, security=PLAIN, source_address=source)
         assert type(caught.value) is LocalProtocolError
 
     on(flow)

@@ -14,13 +14,19 @@ T = TypeVar("T")
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return the value of a coroutine over a stream that never suspends."""
+    """Return the value of a coroutine over a stream that never suspends.
+
+    Raises ``LocalProtocolError`` if it does suspend: nothing here could wake it again.
+    """
     try:
         coroutine.send(None)
     except StopIteration as done:
         value: T = done.value
         return value
-    raise AssertionError("a blocking stream suspended")
+    coroutine.close()
+    raise LocalProtocolError(
+        "the blocking client cannot wait for a stream, or an opener, that needs an event loop"
+    )
 
 
 def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], str]:
@@ -29,7 +35,8 @@ def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], st
     An async function cannot run here: calling it raises ``LocalProtocolError``.
     """
     if not callable(token):
-        return Secret(token) if isinstance(token, str) else token
+        # Of whatever type: the wrong one is refused later, where no frame holds it.
+        return Secret(token)
     get_token: Callable[[], object] = token
 
     def checked() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from ..engine.client import ClientConnection
 from ..errors import CommandError, GreetingError, LocalProtocolError, refusal_message
@@ -16,6 +16,8 @@ from .login_flows import Flows, LoginResult, Steps
 from .mechanism import ChannelBinding, Mechanism
 
 __all__ = ["Login", "LoginResult"]
+
+T = TypeVar("T")
 
 _QUESTIONS: tuple[Command[Any], ...] = (Capa(), AuthList())
 
@@ -67,16 +69,14 @@ class Login:
     ) -> None:
         secret = Secret(secret)
         self._over, self._result = True, None
-        if isinstance(channel_binding, ChannelBinding):
-            channel_binding = [channel_binding]
-        flows = Flows(
-            host=host,
-            initial_response=initial_response,
-            allow_plaintext_auth=allow_plaintext_auth,
-            ask=ask,
-        )
-        names = None if mechanisms is None else _names(mechanisms)
-        self._begin(flows, flows.password(user, secret, names, list(channel_binding or ())))
+        names = None
+        if mechanisms is not None:
+            names = _listed("mechanisms are a list of names", mechanisms, str)
+        if channel_binding is None or isinstance(channel_binding, ChannelBinding):
+            channel_binding = [] if channel_binding is None else [channel_binding]
+        bindings = _listed("channel_binding is one or several", channel_binding, ChannelBinding)
+        flows = _flows(host, initial_response, allow_plaintext_auth, ask)
+        self._begin(flows, flows.password(user, secret, names, bindings))
 
     @classmethod
     def oauth(
@@ -108,12 +108,9 @@ class Login:
             if not issubclass(token.kind, str):
                 problem = f"a token is a str or a function, not {token.kind.__name__}"
                 raise LocalProtocolError(problem)
-        flows = Flows(
-            host=host,
-            initial_response=initial_response,
-            allow_plaintext_auth=allow_plaintext_auth,
-            ask=ask,
-        )
+        if mechanism is not None and not isinstance(mechanism, str):
+            raise LocalProtocolError(f"a mechanism is named by a str, not {_kind(mechanism)}")
+        flows = _flows(host, initial_response, allow_plaintext_auth, ask)
         return cls._of(flows, flows.oauth(user, token, source, mechanism))
 
     @classmethod
@@ -133,16 +130,9 @@ class Login:
         """
         if not isinstance(getattr(mechanism, "name", None), str):
             # Not shown itself: it may be a password.
-            kind = type(mechanism).__name__
-            raise LocalProtocolError(
-                f"mechanism is an object such as sasl.Plain(user, password), not {kind}"
-            )
-        flows = Flows(
-            host=None,
-            initial_response=initial_response,
-            allow_plaintext_auth=allow_plaintext_auth,
-            ask=(),
-        )
+            problem = "mechanism is an object such as sasl.Plain(user, password)"
+            raise LocalProtocolError(f"{problem}, not {_kind(mechanism)}")
+        flows = _flows(None, initial_response, allow_plaintext_auth, ())
         return cls._of(flows, flows.sasl(mechanism))
 
     @classmethod
@@ -153,14 +143,14 @@ class Login:
         server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
         """
         password = Secret(password)
-        flows = _without_sasl()
+        flows = _flows(None, True, False, ())
         return cls._of(flows, flows.apop(user, password))
 
     @classmethod
     def rpop(cls, user: str | bytes, remote_user: str | bytes | Secret) -> Self:
         """Return a login with USER and RPOP, from a trusted host (RFC 1460). Obsolete."""
         remote_user = Secret(remote_user)
-        flows = _without_sasl()
+        flows = _flows(None, True, False, ())
         return cls._of(flows, flows.rpop(user, remote_user))
 
     @classmethod
@@ -232,6 +222,7 @@ class Login:
         self._begun = True
         if isinstance(event, ErrorReply):
             self._over = True
+            self._flows.session_usable = False
             raise GreetingError(refusal_message(event), reply=event)
         return self._step(None)
 
@@ -276,13 +267,30 @@ class Login:
         return command
 
 
-def _without_sasl() -> Flows:
-    return Flows(host=None, initial_response=True, allow_plaintext_auth=False, ask=())
+def _flows(host: object, initial_response: bool, allow_plaintext_auth: bool, ask: object) -> Flows:
+    if host is not None and not isinstance(host, str):
+        raise LocalProtocolError(f"host is a str, not {_kind(host)}")
+    return Flows(
+        host=host,
+        initial_response=initial_response,
+        allow_plaintext_auth=allow_plaintext_auth,
+        ask=_listed("ask is a list of commands", ask, Command),
+    )
 
 
-def _names(mechanisms: object) -> list[str]:
-    # The letters of a str would be taken for names.
-    if isinstance(mechanisms, str | bytes) or not isinstance(mechanisms, Iterable):
-        kind = type(mechanisms).__name__
-        raise LocalProtocolError(f"mechanisms are a list of names, not a single {kind}")
-    return list(cast("Iterable[str]", mechanisms))
+def _listed(what: str, given: object, kind: type[T]) -> list[T]:
+    """Return ``given`` as a list; raise ``LocalProtocolError``, which says only types, unless all
+    of it are of the ``kind``."""
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        # The letters of a text would be taken for names.
+        raise LocalProtocolError(f"{what}, not a single {_kind(given)}")
+    found: list[T] = []
+    for each in cast("Iterable[object]", given):
+        if not isinstance(each, kind):
+            raise LocalProtocolError(f"{what}, and {_kind(each)} is none")
+        found.append(each)
+    return found
+
+
+def _kind(of: object) -> str:
+    return type(of).__name__

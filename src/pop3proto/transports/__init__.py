@@ -50,3 +50,6 @@ if not TYPE_CHECKING:
 
             return TlsPipe
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), "TlsPipe"})

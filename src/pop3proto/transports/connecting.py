@@ -313,7 +313,9 @@ async def dial(
     _check_context(ssl_context)
     if source_address is not None:
         require("source_address", source_address, tuple, "a tuple of an address and a port")
-        require("the port of source_address", source_address[1], int, "an int")
+        address, number = _pair(source_address)
+        require("the address of source_address", address, str, "a str")
+        require("the port of source_address", number, int, "an int")
     if opener is not None and not callable(opener):
         raise LocalProtocolError(f"opener is a function, not {type(opener).__name__}")
     to = target(host, port, security, server_hostname)
@@ -369,6 +371,12 @@ def _options(options: ClientOptions | None, timeout: float | Timeouts | None) ->
         options = ClientOptions()
     require("options", options, ClientOptions, "a ClientOptions")
     return options if timeout is None else replace(options, timeouts=Timeouts.of(timeout))
+
+
+def _pair(given: tuple[object, ...]) -> tuple[object, object]:
+    if len(given) != 2:
+        raise LocalProtocolError(f"source_address is an address and a port, not {len(given)} items")
+    return given[0], given[1]
 
 
 def _check_context(given: object) -> None:
