@@ -64,7 +64,7 @@ class Session:
         except StreamClosedError as closed:
             if closed.real_error is not None:
                 raise closed.real_error from None
-            return b""  # Whether it may end here is for the engine to say.
+            return b""  # The engine decides if the stream may end here.
 
     async def reply(self) -> Any:
         """Return the next event; raise ``CommandError`` for ``-ERR``."""

@@ -98,7 +98,7 @@ class Download(Protocol, TimeoutMixin):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)
         if reason.check(ConnectionDone):
-            self._feed(b"")  # Whether the stream may end here is for the engine to say.
+            self._feed(b"")  # The engine decides if the stream may end here.
         else:
             self._fail(reason.value)  # A reset, or what was wrong with TLS.
         if self._error is None:

@@ -169,7 +169,7 @@ class Exchange:
             self._octets = 0
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
             if phase != "body" and engine.in_body:
-                # The status line is here; the rest may take its time, but has to make progress.
+                # The status line is complete. The rest may take longer, but has to make progress.
                 phase = "body"
                 self._restart()
             await self._receive(phase, command)

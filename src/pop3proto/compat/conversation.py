@@ -1,6 +1,6 @@
 """Where a session stands on the wire, so that a line of mail is never taken for an answer.
 
-Only the file object itself reads ahead, so a program that reads from ``file`` on its own, or
+Only the file object itself reads ahead, so a program that reads from ``file`` by itself, or
 replaces it, finds the same octets as with poplib. The one exception is ``DirectReader``.
 """
 

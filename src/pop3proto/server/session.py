@@ -304,7 +304,7 @@ class ServerSession:
         if command.tag is None:
             self._reply(LangReply(command, _LANGUAGES))
             return
-        # RFC 6856 section 3.2: "*" leaves the choice to the server; "en" will do for "en-GB".
+        # RFC 6856 section 3.2: "*" leaves the choice to the server; "en" also serves "en-GB".
         wanted = "i-default" if command.tag == "*" else command.tag.lower()
         for language in _LANGUAGES:
             if f"{wanted}-".startswith(f"{language.tag}-"):

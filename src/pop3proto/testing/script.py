@@ -38,7 +38,7 @@ GREETING = b"+OK ready\r\n"
 Turn: TypeAlias = tuple[bytes | re.Pattern[bytes], bytes | None]
 """A line that the client is to send, without its CRLF, and the octets that answer it.
 
-The line can be a pattern that the whole of it has to match. With ``b""`` nothing is answered;
+The line can be a pattern, which has to match the whole line. With ``b""`` nothing is answered;
 ``None`` closes the connection.
 """
 Script: TypeAlias = Iterable[Turn | Entry]

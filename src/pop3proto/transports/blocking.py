@@ -86,16 +86,17 @@ def connect(
     """Connect to the POP3 server at ``host``, and return a client that has read its greeting.
 
     ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
-    name; the default is implicit TLS, and STLS for a ``pop://`` URL. There is no fallback to
-    another mode. ``port`` is 995 for implicit TLS and 110 for the others. ``timeout`` is the number
-    of seconds that each phase may take, or a ``Timeouts``; it replaces ``options.timeouts``.
-    ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the certificate is
-    verified and has to be valid for ``server_hostname``, by default ``host``. Names that are not
-    ASCII are converted to A-labels. ``source_address`` is the address and port, or 0, to connect
-    from. ``opener`` is for proxies: it takes a host and a port, and returns a connected socket or a
-    ``Stream`` to use instead of a TCP connection; ``source_address`` is then ignored. The addresses
-    of a host are tried one after the other; each gets its share of the connect timeout that is
-    left, so that one that does not answer leaves time for the next.
+    name; the default is implicit TLS, or STLS for a ``pop://`` URL. There is no fallback to another
+    mode. ``port`` is by default 995 for implicit TLS and 110 for the other modes. ``timeout`` is
+    the number of seconds that each phase may take, or a ``Timeouts``; it replaces
+    ``options.timeouts``. ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the
+    certificate is verified and has to be valid for ``server_hostname``, by default ``host``. Names
+    that are not ASCII are converted to A-labels (``xn--...``). ``source_address`` is a tuple of the
+    address and the port to connect from; port 0 stands for any. ``opener`` is for proxies: it takes
+    a host and a port, and returns a connected socket or a ``Stream`` to use instead of a TCP
+    connection; ``source_address`` is then ignored. The addresses of a host are tried one after the
+    other; each gets its share of the connect timeout that is left, so that one that does not answer
+    leaves time for the next.
 
     Raises ``LocalProtocolError`` for a wrong argument, or one that contradicts another one,
     ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,

@@ -131,7 +131,7 @@ def _check(host: object) -> None:
     if not isinstance(host, str):
         raise LocalProtocolError(f"a host is a str or a PopUrl, not {type(host).__name__}")
     if not host:
-        # Some resolvers take it for this machine.
+        # To some resolvers, an empty name means this machine.
         raise LocalProtocolError("the host is empty")
     hint = "a host is a name or an address; a URL begins with pop:// or pops://"
     if not host.isascii():
@@ -147,7 +147,7 @@ def _check(host: object) -> None:
         try:
             IPv6Address(host)
         except AddressValueError:
-            # Its text would show the host.
+            # The text of this error would show the host.
             address = False
         else:
             address = True

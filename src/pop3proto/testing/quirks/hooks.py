@@ -39,8 +39,8 @@ class Quirks(Hooks):
 
     A quirk can be given as its name as well, ``"NO_CAPA"`` or ``"no-capa"``. Raises ``ValueError``
     if two quirks contradict each other, or a name is unknown, and ``TypeError`` for a
-    single name. A message is read as a whole before any of it is sent. ``beside`` are hooks that
-    are shown what is received.
+    single name. A message is read as a whole before any of it is sent. ``beside`` are other hooks,
+    whose ``received()`` is called too.
 
     >>> from pop3proto.server import MemoryMaildrops, ServerSession
     >>> session = ServerSession(MemoryMaildrops(), {}, hooks=Quirks(["imap-greeting"]))

@@ -78,7 +78,8 @@ class Stages(TypedDict, total=False):
     after_mail: Callable[[list[bytes], Command[Any]], list[bytes]]
     """Changes the last line of mail and the dot, each with its end."""
     goes_on: Callable[[ServerReply], bool]
-    """Says which challenges the server takes for answered by an empty line at once."""
+    """Says after which challenges the server goes on at once, as if an empty line had answered
+    them."""
     closes: Callable[[ServerReply], bool]
     """Says after which replies the server closes."""
     quits: tuple[Action, ...]
