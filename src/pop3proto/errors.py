@@ -56,8 +56,8 @@ __all__ = [
 def printable(text: str | bytes, limit: int = 200) -> str:
     """Return ``text`` for a terminal: control characters escaped, cut after ``limit`` characters.
 
-    Octets are read as UTF-8; whatever is not UTF-8, is a control, or changes the direction of
-    writing comes out as a backslash escape.
+    Octets are read as UTF-8. Octets that are not UTF-8, control characters, and characters that
+    change the direction of writing become backslash escapes.
     """
     if isinstance(text, bytes):
         # A character of output needs at most one octet of input, so this cut loses nothing that is
@@ -71,7 +71,7 @@ def printable(text: str | bytes, limit: int = 200) -> str:
 
 
 def refusal_message(reply: ErrorReply) -> str:
-    """Return a message about an ``-ERR`` for people: its response code and its text, escaped."""
+    """Return a readable message about an ``-ERR``: its response code and its text, escaped."""
     code = f"[{reply.code}] " if reply.code else ""
     said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
     return f"the server refused: {said}"
@@ -81,9 +81,9 @@ class Pop3Error(Exception):
     """The base of every exception that pop3proto raises."""
 
     session_usable: ClassVar[bool] = True
-    """Whether the same connection may be used for the next command."""
+    """True if the same connection can be used for the next command."""
     transient: bool = False
-    """Whether trying the same again later can help, over a new connection if need be."""
+    """True if trying the same again later can help, if necessary over a new connection."""
     hint: str = ""
     """What the caller can do, in a sentence; empty if the message says everything."""
 
@@ -93,7 +93,7 @@ class Pop3Error(Exception):
         """Take the ``hint``, and the other attributes of the class, as keyword arguments."""
         super().__init__(message)
         self.command = command
-        """The command at which it happened, or ``None`` if there was none."""
+        """The command at which the error happened, or ``None`` if there was none."""
         for name, content in details.items():
             if not hasattr(type(self), name):
                 raise TypeError(
@@ -118,17 +118,17 @@ class LocalProtocolError(ProtocolError):
 
 
 class DeadConnectionError(LocalProtocolError):
-    """The connection was declared dead by an earlier error, which is the ``__cause__``."""
+    """The connection is dead because of an earlier error, which is the ``__cause__``."""
 
     session_usable = False
-    hint = "open a new connection; deletions of the old one were not made"
+    hint = "open a new connection, and see which messages are still there: only QUIT deletes"
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent something that no reading of the protocol allows; the connection is dead."""
+    """The peer broke the protocol in a way that is not tolerated; the connection is dead."""
 
     session_usable = False
-    hint = "open a new connection; deletions of the old one were not made"
+    hint = "open a new connection, and see which messages are still there: only QUIT deletes"
     fault: Fault | None = None
     """The fault, if another ``Leniency`` would have tolerated it."""
 
@@ -144,7 +144,7 @@ class LimitError(RemoteProtocolError):
 
 
 class StlsInjectionError(RemoteProtocolError):
-    """Octets came after STLS in the clear: somebody writes into the stream (RFC 2595).
+    """Octets came in the clear after STLS: somebody has injected them (RFC 2595).
 
     They are never parsed. The connection is dead.
     """
@@ -159,10 +159,10 @@ class ConnectionLostError(Pop3Error, ConnectionError):
     transient = True
     hint = "connect again, and see which messages are still there: only QUIT deletes"
     octets_received: int = 0
-    """How many octets of the unfinished message body had been returned before that."""
+    """How many octets of the unfinished message body had been returned by then."""
     pending_deletions: int = 0
-    """How many messages were marked as deleted, without a confirmed QUIT: they are kept if QUIT was
-    not sent."""
+    """How many messages were marked as deleted, without a positive answer to QUIT. If QUIT was not
+    sent, they are still there."""
 
 
 class ConnectError(Pop3Error, ConnectionError):
@@ -174,7 +174,7 @@ class ConnectError(Pop3Error, ConnectionError):
 
 
 class TlsError(Pop3Error, ConnectionError):
-    """TLS could not be established or broke: the handshake, or the server's certificate."""
+    """TLS failed: the handshake, the server's certificate, or the connection after that."""
 
     session_usable = False
     hint = "check the host name, the server's certificate and the SSLContext"
@@ -187,7 +187,7 @@ class TlsUnavailableError(TlsError):
 
 
 class DeadlineError(Pop3Error, TimeoutError):
-    """The peer let a deadline pass; the connection is dead."""
+    """A phase took longer than its deadline; the connection is dead."""
 
     session_usable = False
     transient = True
@@ -195,7 +195,7 @@ class DeadlineError(Pop3Error, TimeoutError):
     phase: str = ""
     """The phase, as ``Timeouts`` names it: ``connect``, ``tls``, ``greeting``, ..."""
     seconds: float = 0.0
-    """The deadline, in seconds."""
+    """How long the phase was allowed to take, in seconds."""
 
 
 class BusyError(Pop3Error):
@@ -206,7 +206,7 @@ class BusyError(Pop3Error):
 
 
 class PlaintextAuthError(LocalProtocolError):
-    """A login that shows the password to the network was asked for without TLS (RFC 8314)."""
+    """A login without TLS would have shown the password to the network (RFC 8314)."""
 
     hint = "use security=TLS or STLS; allow_plaintext_auth=True sends the password in the clear"
 
@@ -240,7 +240,7 @@ class CommandError(Pop3Error):
 
 
 class GreetingError(CommandError):
-    """The server greeted with ``-ERR``: it does not want to talk now."""
+    """The server sent ``-ERR`` instead of a greeting: it accepts no session now."""
 
     session_usable = False
     transient = True
@@ -289,7 +289,7 @@ class TemporaryServerError(AuthenticationError):
 class PermanentServerError(AuthenticationError):
     """The server has a problem that somebody has to fix: ``[SYS/PERM]`` (RFC 3206 section 4)."""
 
-    hint = "tell whoever runs the server"
+    hint = "tell the people who run the server"
 
 
 class OAuthError(AuthenticationError):
@@ -307,7 +307,7 @@ class MechanismError(LoginError):
 
 
 class SaslError(LoginError):
-    """A SASL exchange made no sense and was cancelled; the session goes on (RFC 5034)."""
+    """The server's SASL challenges made no sense, and the login was cancelled (RFC 5034)."""
 
     hint = "try another mechanism, if you trust the server"
 
@@ -334,4 +334,4 @@ class MaildropLockedError(MaildropError):
 
 
 class TranscriptError(Pop3Error, ValueError):
-    """A transcript is malformed, or does not fit the conversation that it claims to be."""
+    """A transcript is malformed, or does not match its conversation."""

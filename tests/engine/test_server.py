@@ -65,7 +65,7 @@ def test_a_greeting_comes_first() -> None:
     assert connection.send(Greeting("ready")) == b"+OK ready\r\n"
     assert connection.state is State.AUTHORIZATION
     assert repr(connection) == "<ServerConnection: authorization>"
-    refused(connection, Greeting("again"), "out of place")
+    refused(connection, Greeting("again"), "cannot be sent now")
     assert connection.next_event() is Signal.NEED_DATA
 
 
@@ -75,7 +75,7 @@ def test_a_client_that_is_not_wanted() -> None:
     assert connection.send(reply) == b"-ERR [SYS/TEMP] later\r\n"
     assert connection.state is State.CLOSED
     assert connection.next_event() is Signal.NEED_DATA
-    refused(connection, Greeting(), "out of place")
+    refused(connection, Greeting(), "cannot be sent now")
     assert events(connection, b"") == [ConnectionClosed()]
 
 
@@ -191,7 +191,7 @@ def test_a_message() -> None:
     parts = [connection.send(MessageData(data)) for data in (b"a\n.b\r", b"\n", b".")]
     assert b"".join(parts) == b"a\r\n..b\r\n.."
     assert connection.send(MessageEnd(Retr(1))) == b"\r\n.\r\n"
-    refused(connection, MessageData(b"x"), "out of place")
+    refused(connection, MessageData(b"x"), "cannot be sent now")
     assert connection.next_event() == Noop()
 
 

@@ -31,15 +31,15 @@ class Engine(Generic[EventT]):
 
     def __init__(self, secure: bool, limits: Limits, leniency: Leniency) -> None:
         self.state: State = State.GREETING
-        """The state of the session, as far as events have been returned."""
+        """The state of the session after the events that were returned."""
         self.secure: bool = secure
-        """Whether the stream is under TLS."""
+        """True if the stream is under TLS."""
         self.limits = limits
         """Limits on what is collected from the peer."""
         self.leniency = leniency
-        """Which of the peer's faults are forgiven."""
+        """Which of the peer's faults are tolerated."""
         self.utf8: bool = False
-        """Whether UTF8 was asked for and granted (RFC 6856 section 2)."""
+        """True if the server has accepted UTF8 (RFC 6856 section 2)."""
         self._buffer = ReceiveBuffer()
         # The results of one parsing step: deviations, and the event or the error that they belong
         # to.
@@ -51,10 +51,10 @@ class Engine(Generic[EventT]):
         self._failure: Pop3Error | None = None
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Take octets that arrived; none at all says that the stream has ended.
+        """Take octets that arrived; an empty ``data`` says that the stream has ended.
 
         Nothing is parsed here: call ``next_event()`` afterwards. Raises ``LocalProtocolError`` for
-        octets after the end of the stream. A dead connection keeps nothing.
+        octets after the end of the stream. A dead connection discards them.
         """
         if self._failure is None:
             self._buffer.feed(data)
@@ -75,7 +75,7 @@ class Engine(Generic[EventT]):
         self.secure = True
 
     def _next(self) -> EventT | Deviation | Signal:
-        """Return what was parsed before and waits, or else what can be read now."""
+        """Return the next result that was parsed before, or else what can be read now."""
         if self._failure is not None:
             raise self._dead(None)
         if not self._ready:
@@ -87,7 +87,7 @@ class Engine(Generic[EventT]):
             else:
                 if not self._ready:
                     return event
-                # The deviations before an event come first; a signal does not take its turn.
+                # The deviations come before their event. A signal is not kept until after them.
                 if not isinstance(event, Signal):
                     self._ready.append(event)
         first = self._ready.pop(0)

@@ -40,7 +40,7 @@ class ClientConnection(ClientState):
     """A POP3 session as the client sees it: commands to octets, octets to events.
 
     ``secure`` says whether the stream is under TLS from the start. ``limits`` bounds the octets
-    that are collected from the server, and ``leniency`` says which of its faults are forgiven.
+    that are collected from the server, and ``leniency`` says which of its faults are tolerated.
 
     The engine never waits and never reads a clock. Send what ``send()`` returns; hand in what
     arrives with ``receive_data()``; call ``next_event()`` until it returns a ``Signal``. State
@@ -52,12 +52,12 @@ class ClientConnection(ClientState):
 
         Raises, once and in its turn, ``RemoteProtocolError`` (including ``LimitError`` and
         ``StlsInjectionError``) for octets that the server may not send, and ``ConnectionLostError``
-        if the stream ends where it may not. From then on the connection is dead and every call
+        if the stream ends where it may not. After that, the connection is dead, and every call
         raises ``DeadConnectionError``.
         """
         command, body = self._current, self._body
-        # First the events that come by the thousand, in as few steps as possible: see the
-        # benchmarks. The long way handles them, too.
+        # First, the events that come by the thousand are handled in as few steps as possible: see
+        # the benchmarks. The long way below handles them, too.
         if command is not None and not self._ready and self._failure is None:
             if body is None:
                 usual = self._read_usual(command)
@@ -154,7 +154,7 @@ class ClientConnection(ClientState):
         if line.find(b"\0") >= 0:
             what = "a status line holds a NUL"
             if self.state is State.GREETING and not line.startswith(b"+OK"):
-                # As the beginning of a TLS record does.
+                # The beginning of a TLS record holds one.
                 what = explain_greeting(line)
             raise RemoteProtocolError(f"{what}: {printable(line)}")
         command = self._current

@@ -25,7 +25,7 @@ USUAL_LINE = 512
 
 
 class ClientState(Engine[ClientEvent]):
-    """Commands out, and the effects of their answers; the subclass reads the answers."""
+    """Sends commands, and applies the effects of their answers; the subclass reads the answers."""
 
     state: State
 
@@ -45,8 +45,8 @@ class ClientState(Engine[ClientEvent]):
         Forgotten when TLS begins."""
         self.pending_deletions: int = 0
         """How many messages are marked as deleted, but not gone yet."""
-        # The commands in flight after the oldest one. That has an attribute of its own, because
-        # most sessions never have more than one, and many empty queues would waste memory.
+        # The commands in flight after the oldest one. The oldest one has an attribute of its own,
+        # because most sessions never have more than one, and many empty queues would waste memory.
         self._ahead: deque[Command[Any]] | None = None
         self._reader = BodyReader(self._buffer)
         # The reader, while there is a body to read.
@@ -67,7 +67,7 @@ class ClientState(Engine[ClientEvent]):
 
     @property
     def in_body(self) -> bool:
-        """Whether an answer of several lines has begun, and its end has not been read."""
+        """True if an answer of several lines has begun, and its end has not been read."""
         return self._body is not None
 
     @property
@@ -149,7 +149,7 @@ class ClientState(Engine[ClientEvent]):
             raise LocalProtocolError("the connection is already under TLS", command=command)
         if self.utf8:
             # RFC 6856 section 2.1.
-            raise LocalProtocolError("UTF8 was granted: STLS comes before it", command=command)
+            raise LocalProtocolError("STLS is not possible after UTF8", command=command)
         if len(self._buffer):
             raise LocalProtocolError("unread data came before STLS", command=command)
 
@@ -183,8 +183,8 @@ class ClientState(Engine[ClientEvent]):
             self.state = self._projected = State.AUTHORIZATION
             self.timestamp = event.timestamp
         else:
-            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 has no
-            # refusal there, but servers send one, and close.
+            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 does not
+            # have a refusal there, but some servers send one, and close.
             self.state = self._projected = State.CLOSED
 
     def _advance_with(self, command: Command[Any], event: ClientEvent | Signal) -> None:
@@ -192,8 +192,8 @@ class ClientState(Engine[ClientEvent]):
         before, refused = self.state, isinstance(event, ErrorReply)
         self._move(command, event)
         if command.next_state is not None or self.state is not before:
-            # Commands that were sent ahead counted on success: project the present state through
-            # those that remain in flight.
+            # Commands that were sent ahead assumed that earlier ones would succeed: work out again
+            # to which state those that remain in flight lead.
             ahead = (queued.next_state for queued in self.in_flight)
             self._projected = next((state for state in ahead if state), self.state)
         match command.effect:

@@ -39,12 +39,12 @@ from .wire import BodyReader
 
 CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LangReply | MechanismsReply
 
-# From how many octets on rows are parsed many at once: fewer are quicker one by one.
+# How many octets there have to be to parse rows many at once; fewer are faster one by one.
 _SEVERAL = 80
 # The most octets that are parsed at once, so that not all words of a long chunk exist at the same
 # time.
 _BLOCK = 16 * 1024
-# About how many hashes are compared at once.
+# Roughly how many hashes are compared at once.
 _PART = 64 * 1024
 
 
@@ -63,8 +63,9 @@ class Collector(ABC):
     def collect(self) -> bool:
         """Take the octets in the buffer; return whether the reply is complete now.
 
-        Raises ``LimitError`` for a listing that is too long, and ``RemoteProtocolError`` for a
-        row that cannot be read: whichever comes first, however the octets are cut.
+        Raises ``LimitError`` for a listing that is too long, and ``RemoteProtocolError`` for a row
+        that cannot be read. The first problem in the listing is raised, however the octets are cut
+        into chunks.
         """
         limits = self._limits
         while chunk := self.body.read():
@@ -97,7 +98,7 @@ class Collector(ABC):
         return [row.removesuffix(b"\r") for row in rows]
 
     def _check(self, rows: list[bytes], start: int) -> None:
-        """Take the rows before the one that exceeds a limit, if one does, and raise.
+        """If a row exceeds a limit, take the rows before it, and raise.
 
         ``start`` octets come before ``rows``. If several limits are exceeded, the error names the
         first one, as if the octets arrived one by one.
@@ -122,7 +123,7 @@ class Collector(ABC):
     def _too_long(self, name: str) -> LimitError:
         limit: int = getattr(self._limits, name)
         what = name.replace("_", " ")
-        message = f"the answer passes the limit for {what}: {limit}"
+        message = f"the answer exceeds the limit for {what}: {limit}"
         return LimitError(message, command=self.command, limit=name, value=limit)
 
     @abstractmethod
@@ -131,7 +132,7 @@ class Collector(ABC):
 
     @abstractmethod
     def reply(self) -> CollectedReply:
-        """Return the reply, once ``collect()`` has returned that it is complete."""
+        """Return the reply, after ``collect()`` has returned ``True``."""
 
 
 @cache
@@ -140,13 +141,13 @@ def _rows_of(form: bytes, newline: bytes) -> re.Pattern[bytes]:
 
 
 class _NumberedRows(Collector):
-    """Rows of a number and a word, nearly all of one form, which are parsed many at once.
+    """Rows of a number and a word. Nearly all have one form, and are parsed many at once.
 
     A row of another form goes to ``take()``, together with everything that was received after it.
     """
 
     usual: ClassVar[bytes]
-    """The form: one of those that ``parsing`` has."""
+    """The usual form of a row: one of the patterns in ``parsing``."""
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
         super().__init__(command, text, body, limits)
@@ -223,14 +224,15 @@ class _UniqueIdListings(_NumberedRows):
 
     def reply(self) -> UidlReply:
         listings = Listings.from_columns(self._numbers, None, self._column, self._ids)
-        # If each is greater than the one before, as with many servers, none repeats.
+        # If each unique-id is greater than the one before, as with many servers, none repeats.
         if not self._ascending and self._hashes_repeat():
             self._note_duplicates(listings)
         return UidlReply(self.command, listings, self.text)
 
     def _hashes_repeat(self) -> bool:
         # A set of a million unique-ids would take far more memory than the listing itself, so
-        # hashes are compared first, in parts: nearly always no two are equal, and that is all.
+        # hashes are compared first, in parts: nearly always no two are equal, and then nothing else
+        # has to be compared.
         parts = [array("q") for _ in range(1 + len(self._column) // _PART)]
         octets, start = bytes(self._ids), 0
         for end in self._column:

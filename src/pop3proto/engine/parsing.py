@@ -1,6 +1,6 @@
 """Status lines and listing rows to typed values, for the client's role.
 
-A parser notes the faults that it forgave; its caller decides if they may be forgiven. A line that
+A parser notes the faults that it found; its caller decides if they are tolerated. A line that
 cannot be parsed at all raises ``RemoteProtocolError``.
 """
 
@@ -38,8 +38,8 @@ Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
 """For each fault, how often it was seen, and the first line with it."""
 
 # Regular expressions for the form that nearly all rows of every server have. The parsers below find
-# no fault in such rows, and split them at white space as well; their numbers have few enough digits
-# to be in range. The expressions never backtrack.
+# no fault in such rows, and would also split them at white space; their numbers have so few digits
+# that they are in range. The expressions never backtrack.
 USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
 USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % MAX_UNIQUE_ID
 LONGEST_USUAL_ROW = len(b"123456789 ") + MAX_UNIQUE_ID
@@ -91,7 +91,7 @@ def explain_greeting(line: bytes) -> str:
 
 
 def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Challenge:
-    """Return a challenge; one that is not base64 counts as an empty one with a text."""
+    """Return a challenge; if it is not base64, its ``data`` is empty and its ``text`` is set."""
     data = decode_base64(text)
     if data is None:
         note(faults, Fault.UNDECODABLE_CHALLENGE, text)
@@ -100,7 +100,7 @@ def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Chall
 
 
 def _checked(number: int | None, what: str, text: bytes, command: Command[Any]) -> int:
-    """Return ``number``, or raise because ``text`` does not begin with it as a ``what`` does."""
+    """Return ``number``; if it is ``None``, raise because ``text`` is not a ``what``."""
     if number is None:
         raise RemoteProtocolError(
             f"the answer is not a {what}: {printable(text) or 'nothing'}", command=command
@@ -109,7 +109,7 @@ def _checked(number: int | None, what: str, text: bytes, command: Command[Any]) 
 
 
 def _words(text: bytes, count: int) -> list[bytes]:
-    """Return the first ``count`` words, or empty ones where there are fewer."""
+    """Return the first ``count`` words, with empty ones at the end if there are fewer."""
     return [*text.split(None, count)[:count], b"", b""][:count]
 
 
@@ -160,7 +160,7 @@ def parse_unique_id_row(
 
 
 def _one(command: Command[Any], row: Row, text: bytes) -> Listings:
-    # An answer that is out of step must not be mistaken for one about another message.
+    # If the answers are out of step, one about another message must not be mistaken for this one.
     asked = getattr(command, "message", None)
     if isinstance(asked, int) and asked != row[0]:
         raise RemoteProtocolError(

@@ -15,7 +15,8 @@ AnyCommand: TypeAlias = c.Command[Any]
 def parse_command(line: bytes) -> AnyCommand:
     """Return the command in ``line``, given without its line end (RFC 1939 section 3).
 
-    Raises ``LocalProtocolError``, with a reason that can be sent with ``-ERR``, if there is none.
+    Raises ``LocalProtocolError``, with a reason that can be sent with ``-ERR``, if the line is not
+    a command.
     """
     verb, blank, argument = line.partition(b" ")
     form = _FORMS.get(verb.upper())
@@ -92,8 +93,8 @@ def _lang(argument: bytes) -> c.Lang:
     return c.Lang(tag.decode("ascii"))
 
 
-# The command that a verb is without an argument, and what reads an argument; None if it may not be
-# without one, or may not have one.
+# For each verb, the command without an argument, or None if it needs one; and the function that
+# reads the argument, or None if it takes none.
 _FORMS: dict[bytes, tuple[type[AnyCommand] | None, Callable[[bytes], AnyCommand] | None]] = {
     b"APOP": (None, _apop),
     b"AUTH": (c.AuthList, _auth),

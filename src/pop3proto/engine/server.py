@@ -93,7 +93,7 @@ class ServerConnection(Engine[ServerEvent]):
         if self.state is State.GREETING:
             return self._send_greeting(reply)
         if isinstance(reply, Greeting | MessageData | MessageEnd):
-            raise LocalProtocolError(f"{type(reply).__name__} is out of place here")
+            raise LocalProtocolError(f"{type(reply).__name__} cannot be sent now")
         awaiting = self._awaiting
         if awaiting is None:
             raise LocalProtocolError("there is no command to be answered")
@@ -156,8 +156,8 @@ class ServerConnection(Engine[ServerEvent]):
     def expect_upload(self) -> None:
         """Read a dot-terminated text next, as after ``+OK`` to ``XTND XMIT``.
 
-        ``next_event()`` returns it as an ``Upload``. Raises ``LocalProtocolError`` unless an
-        ``Extension`` was answered with ``Ok`` just now in TRANSACTION.
+        ``next_event()`` returns it as an ``Upload``. Raises ``LocalProtocolError`` unless the last
+        command was an ``Extension`` in TRANSACTION, answered with ``Ok``.
         """
         if not self._upload_allowed or self.state is not State.TRANSACTION:
             raise LocalProtocolError("an upload follows a positive answer to an extension")
@@ -169,8 +169,8 @@ class ServerConnection(Engine[ServerEvent]):
 
         Raises, once and in its turn, ``RemoteProtocolError`` (including ``LimitError`` and
         ``StlsInjectionError``) for octets that a client may not send, and ``ConnectionLostError``
-        if the stream ends within a line, an upload or an AUTH exchange, or in place of TLS. From
-        then on the connection is dead and every call raises ``DeadConnectionError``.
+        if the stream ends within a line, an upload or an AUTH exchange, or where TLS should begin.
+        After that, the connection is dead, and every call raises ``DeadConnectionError``.
         """
         event = self._next()
         if isinstance(event, Command | InvalidCommand):
@@ -222,7 +222,7 @@ class ServerConnection(Engine[ServerEvent]):
         return self.state is State.AUTHENTICATING or line[:5].upper() == b"AUTH "
 
     def _discard(self, newline: bytes) -> ServerEvent | Signal:
-        # A line gets one answer, however long it is, and is not kept.
+        # A line gets one answer, however long it is. It is not kept.
         if not self._buffer.discard_line(newline):
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         self._discarding = False

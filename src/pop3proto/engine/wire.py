@@ -1,4 +1,4 @@
-"""Octets to lines, and to dot-terminated bodies with their dot-stuffing undone: the hot path.
+"""The hot path: octets to lines, and to dot-terminated bodies with dot-stuffing undone.
 
 Everything here is linear in the octets that pass, however they are cut into chunks, and holds no
 more than a chunk and the line in progress.
@@ -10,10 +10,10 @@ from ..errors import LimitError, LocalProtocolError
 
 # How far after a full stop the search for a line that begins with a dot goes before it returns to
 # memchr. Mail in base64 has hardly any full stops, so memchr scans nearly all of it; prose has one
-# every few dozen octets, so a window covers many at once. The part of a window after the end of a
-# small message is searched in vain.
+# every few dozen octets, so a window covers many at once. For a small message, the part of the
+# window after its end is searched for nothing.
 _WINDOW = 4096
-# The sizes of the first and of the largest block in which stuffed lines are undone at once. Blocks
+# The sizes of the first and of the largest block whose stuffed lines are undone at once. Blocks
 # grow, so that a small message does not pay for a search through everything after it.
 _FIRST_BLOCK = 4 * 1024
 _LAST_BLOCK = 64 * 1024
@@ -23,7 +23,7 @@ _CR = 0x0D
 
 
 class ReceiveBuffer:
-    """The octets that were received and not yet consumed, from which lines are cut."""
+    """The octets that were received and are not consumed yet; lines are cut from them."""
 
     __slots__ = ("_looked_at", "_octets", "_scanned", "data", "eof", "newline", "pending", "start")
 
@@ -45,7 +45,7 @@ class ReceiveBuffer:
         return len(self.data) - self.start + sum(map(len, self.pending))
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take the next octets; none at all is the end of the stream."""
+        """Take the next octets; an empty ``data`` is the end of the stream."""
         if self.eof and data:
             raise LocalProtocolError("data was received after the end of the stream")
         # A whole chunk is kept and handed on without a copy, unless the caller may write into it
@@ -123,7 +123,7 @@ class ReceiveBuffer:
     def give_back_newline(self) -> None:
         """Put the end of the last line back in front of the unconsumed octets.
 
-        This is for the case that a later chunk has replaced its chunk.
+        This is for the case that a later chunk has replaced the chunk with that line end.
         """
         self.data = self.newline + self.data[self.start :]
         self.start = self._scanned = 0
@@ -149,13 +149,13 @@ class BodyReader:
     """Takes a dot-terminated body out of a buffer, chunk by chunk (RFC 1939 section 3), and undoes
     its dot-stuffing.
 
-    Only a line end of the kind that ended the status line counts. After a CRLF status line that is
-    CRLF alone, so that a sender cannot end a body with a bare LF, a dot and another LF; after an LF
-    one it is LF, with or without a CR, which is safe because a server that writes such lines
-    doubles the dot at the start of every one of them.
+    The line end of the status line decides which line ends count. After a status line with CRLF,
+    only CRLF does, so that the sender of a message cannot end its body with a bare LF, a dot and
+    another LF. After a status line with LF, LF counts, with or without a CR before it. That is
+    safe, because a server that writes such lines doubles the dot at the start of each of them.
     """
 
-    # One reader serves body after body, because setting slots is quicker than making an object.
+    # One reader is used for body after body, because setting slots is faster than making an object.
     __slots__ = (
         "_block",
         "_buffer",
@@ -180,15 +180,16 @@ class BodyReader:
         if newline is not self.newline:
             self.newline, self._opening = newline, newline + b"."
         self.complete: bool = False
-        """Whether the terminator was consumed."""
+        """True if the terminator was consumed."""
         self.octets: int = 0
+        """How many octets of content were returned."""
         self.unstuffed: int = 0
+        """How many lines of it began with a single dot, and were returned unchanged."""
+        # How many octets are searched for stuffed lines at once; 0 if none are expected.
         self._block = 0
-        """How many octets of content were returned; how many of its lines began with a single dot,
-        and were returned unchanged; and how many octets are searched for stuffed lines at once, 0
-        if none are expected."""
-        # The status line's own end opens the search, so that a dot in the first line is found
-        # like any other: give it back to the buffer, and leave it out of the first chunk.
+        # The search begins at the end of the status line, so that a dot at the start of the first
+        # line is found like any other: give that line end back to the buffer, and leave it out of
+        # the first chunk.
         self._skip = skip = len(newline)
         if buffer.start >= skip:
             buffer.start -= skip
@@ -246,7 +247,7 @@ class BodyReader:
         while True:
             end = dot + _WINDOW
             # From the right, because that search is several times as fast. It finds the last one in
-            # the window, and the first one is wanted; but nearly always there is none.
+            # the window, while the first one is wanted; but nearly always there is none.
             found = data.rfind(opening, dot, end)
             if found >= 0:
                 if data.rfind(opening, dot, found) >= 0:

@@ -1,6 +1,6 @@
 """The vocabulary of POP3: values without state and without input or output.
 
-Most of it has its names in ``pop3proto``; what few programs need is public here.
+Most of these values are public in ``pop3proto``; those that few programs need are public here.
 """
 
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ __all__ = ["Capability", "Effect", "Expire", "Language", "LoginDelay", "ReplySha
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        # Found when asked for, because this module is loaded before all others of the folder.
+        # Imported when asked for, because this module is loaded before all others of the folder.
         if name in __all__:
             from . import capabilities, command, replies, states
 

@@ -1,4 +1,4 @@
-"""Typed capabilities of a server (RFC 2449), without losing any of its lines."""
+"""The capabilities of a server (RFC 2449), typed, with every line as it was sent."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Expire(NamedTuple):
     """How long messages stay in the maildrop (RFC 2449 section 6.7)."""
 
     days: int | None
-    """The least number of days that a message is kept; 0 means that none may be left, ``None``
-    means NEVER."""
+    """The least number of days that a message is kept; 0 means that no message may be left on the
+    server, ``None`` means NEVER."""
     per_user: bool = False
     """The value can differ from user to user: ask again after the login."""
 
@@ -87,37 +87,37 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
 
     @property
     def pipelining(self) -> bool:
-        """Whether commands may be sent ahead of answers (RFC 2449 section 6.6)."""
+        """True if commands may be sent ahead of answers (RFC 2449 section 6.6)."""
         return "PIPELINING" in self
 
     @property
     def stls(self) -> bool:
-        """Whether STLS can be sent now (RFC 2595 section 4)."""
+        """True if STLS can be sent now (RFC 2595 section 4)."""
         return "STLS" in self
 
     @property
     def top(self) -> bool:
-        """Whether the server has TOP (RFC 2449 section 6.1)."""
+        """True if the server has TOP (RFC 2449 section 6.1)."""
         return "TOP" in self
 
     @property
     def uidl(self) -> bool:
-        """Whether the server has UIDL (RFC 2449 section 6.8)."""
+        """True if the server has UIDL (RFC 2449 section 6.8)."""
         return "UIDL" in self
 
     @property
     def user(self) -> bool:
-        """Whether the server accepts USER and PASS now (RFC 2449 section 6.2)."""
+        """True if the server accepts USER and PASS now (RFC 2449 section 6.2)."""
         return "USER" in self
 
     @property
     def resp_codes(self) -> bool:
-        """Whether ``-ERR`` carries response codes (RFC 2449 section 6.4)."""
+        """True if ``-ERR`` carries response codes (RFC 2449 section 6.4)."""
         return "RESP-CODES" in self
 
     @property
     def auth_resp_code(self) -> bool:
-        """Whether every refused login is marked AUTH, and no other error is (RFC 3206)."""
+        """True if every refused login is marked AUTH, and no other error is (RFC 3206)."""
         return "AUTH-RESP-CODE" in self
 
     @property
@@ -152,17 +152,17 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
 
     @property
     def utf8(self) -> bool:
-        """Whether the server has the UTF8 command (RFC 6856 section 2)."""
+        """True if the server has the UTF8 command (RFC 6856 section 2)."""
         return "UTF8" in self
 
     @property
     def utf8_user(self) -> bool:
-        """Whether user names and passwords may be UTF-8 (RFC 6856 section 2.2)."""
+        """True if user names and passwords may be UTF-8 (RFC 6856 section 2.2)."""
         return "USER" in (word.upper() for word in self.arguments("UTF8") or ())
 
     @property
     def lang(self) -> bool:
-        """Whether the server has the LANG command (RFC 6856 section 3)."""
+        """True if the server has the LANG command (RFC 6856 section 3)."""
         return "LANG" in self
 
 

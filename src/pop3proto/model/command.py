@@ -18,7 +18,7 @@ AUTHORIZATION_OR_TRANSACTION = AUTHORIZATION | TRANSACTION
 
 
 class Effect(Enum):
-    """A change that an answer makes, apart from the state that a positive one leads to."""
+    """A change that an answer makes, besides the state that a positive answer leads to."""
 
     CAPABILITIES = "the capabilities are known"
     MARK = "a message is marked as deleted"
@@ -44,13 +44,13 @@ class Command(Generic[R_co]):
     effect: ClassVar[Effect | None] = None
     """Another change that an answer makes."""
     barrier: ClassVar[bool] = False
-    """Whether nothing may be sent after it before it is answered."""
+    """True if nothing may be sent after it until it is answered."""
     alone: ClassVar[bool] = False
-    """Whether it may not be sent while anything is still unanswered."""
+    """True if it may not be sent while another command is unanswered."""
     secret: ClassVar[bool] = False
-    """Whether its arguments must never be shown."""
+    """True if its arguments must never be shown."""
     shape: ReplyShape = ReplyShape.STATUS
-    """The form of its positive answer; it depends on the object where an argument decides."""
+    """The form of its positive answer; each object has its own if it depends on an argument."""
 
     # Worked out once for each class: what the engines need for each answer, and the forms of nearly
     # all command lines.

@@ -2,8 +2,8 @@
 
 ``Command[R]`` is a command whose positive answer is an ``R``. Its class attributes (verb, states in
 which it is legal, shape of the reply, state after success, effect, barrier, secrecy) are the state
-table of both engines; there is no other. Arguments are checked when a command is built, so that
-nothing that does not belong on a command line gets near one.
+table of both engines; there is no other. Arguments are checked when a command is built, so that a
+command line holds nothing that does not belong there.
 
 A new command begins as a class here; ``docs/design.md`` names the other places that know it.
 """
@@ -81,7 +81,7 @@ class Stat(Command[StatReply]):
 
 @value
 class _MessageCommand(Command[R_co]):
-    """A command with a message as its one argument."""
+    """A command whose only argument is a message."""
 
     message: int | str
     """The message number, from 1; text is sent as it is, for servers that take other names."""
@@ -101,13 +101,13 @@ _set_message = slot_setter(_MessageCommand, "message")
 
 @value
 class _ListingCommand(Command[R_co]):
-    """A command with a message as its one argument, or about all of them."""
+    """A command about one message, which is its only argument, or about all messages."""
 
     message: int | str | None = None
     """The message number, from 1, or ``None`` for every message; text is sent as it is, for
     servers that take other names."""
     shape: ReplyShape = field(init=False)
-    """One row, or a row for each message."""
+    """The form of the answer: one row, or a row for each message."""
     _rows: ClassVar[ReplyShape]
     _row: ClassVar[ReplyShape]
 
@@ -161,7 +161,7 @@ class Noop(Command[Ok]):
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
-        # Programs that keep a session open send nothing as often.
+        # No command is sent as often by programs that keep a session open.
         return b"NOOP\r\n"
 
 
@@ -174,7 +174,7 @@ class Rset(Command[Ok]):
 
 @value
 class Quit(Command[Ok]):
-    """QUIT: end the session, and in TRANSACTION make the deletions (RFC 1939 section 6)."""
+    """QUIT: end the session, and in TRANSACTION delete the marked messages (RFC 1939 section 6)."""
 
     legal_states = AUTHORIZATION_OR_TRANSACTION
     effect: ClassVar[Effect | None] = Effect.END
@@ -244,7 +244,7 @@ class Lang(Command[LangReply]):
     tag: str | None = None
     """A language tag (RFC 5646), ``*`` for the server's default, or ``None`` to ask for a list."""
     shape: ReplyShape = field(init=False)
-    """A status line, or a list of languages."""
+    """The form of the answer: a status line, or a list of languages."""
 
     def __init__(self, tag: str | None = None) -> None:
         if tag is not None:
@@ -281,7 +281,7 @@ class Extension(Command[R_co]):
         verb = encode(self.line).split(b" ", 1)[0]
         if not verb:
             raise LocalProtocolError("a command line begins with the command's name")
-        # A known command in this disguise would slip past the state table and its barriers.
+        # A known command, sent as an extension, would get past the state table and its barriers.
         if verb.upper() in KNOWN_VERBS:
             name = verb.decode("ascii").upper()
             raise LocalProtocolError(f"{name} has a class of its own")

@@ -1,4 +1,4 @@
-"""The elements of the wire: numbers, unique-ids, texts, base64, and how long they may be."""
+"""What lines consist of: numbers, unique-ids, texts and base64, and how long these may be."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _CONTROL_OCTETS = bytes([*range(0x20), 0x7F])
 
 
 def parse_number(word: bytes, digits: int = MAX_SIZE_DIGITS) -> int | None:
-    """Return the number from 0 that ``word`` spells in at most ``digits`` digits, or ``None``.
+    """Return the number that ``word`` spells in at most ``digits`` digits, or else ``None``.
 
-    ``int()`` alone would take signs, underscores, blanks and, from text, the digits of every
-    script, and its time grows with the square of the length (CVE-2020-10735).
+    ``int()`` alone would accept signs, underscores, blanks and, in text, the digits of every
+    script, and the time that it takes grows with the square of the length (CVE-2020-10735).
     """
     if len(word) > digits or not word.isdigit():
         return None
@@ -52,7 +52,7 @@ def parse_message_number(word: bytes) -> int | None:
 
 
 def is_unique_id(octets: bytes) -> bool:
-    """Return if ``octets`` are a unique-id as RFC 1939 section 7 has it."""
+    """Return whether ``octets`` are a unique-id as RFC 1939 section 7 defines it."""
     return 1 <= len(octets) <= MAX_UNIQUE_ID and not octets.translate(None, _UNIQUE_ID_OCTETS)
 
 
@@ -72,19 +72,19 @@ def encode_base64(data: bytes) -> bytes:
 
 
 def decode(octets: bytes) -> str:
-    """Return the peer's octets as text: UTF-8, with every other octet as a surrogate escape."""
+    """Return the peer's octets as text: UTF-8, with surrogate escapes for octets that are not."""
     return octets.decode("utf-8", "surrogateescape")
 
 
 def encode(text: str | bytes | Secret) -> bytes:
-    """Return an argument as octets: UTF-8 if it is text (RFC 6856), else as it is."""
+    """Return an argument as octets: text as UTF-8 (RFC 6856), octets unchanged."""
     if isinstance(text, Secret):
         return text.octets()
     return text if isinstance(text, bytes) else text.encode("utf-8")
 
 
 def has_control(octets: bytes) -> bool:
-    """Return if an ASCII control character is among ``octets``."""
+    """Return whether an ASCII control character is among ``octets``."""
     return len(octets.translate(None, _CONTROL_OCTETS)) != len(octets)
 
 
@@ -102,7 +102,7 @@ def _problem_with(text: object, room: int, empty: bool) -> str | None:
     if isinstance(text, Secret) and issubclass(text.kind, str | bytes):
         text = text.reveal()
     if isinstance(text, str):
-        # Nearly every text is printable, and compiles no pattern.
+        # Nearly every text is printable, and then no pattern is compiled.
         if not text.isprintable() and re.search(_CONTROL_IN_TEXT, text):
             return "holds a control character or a lone surrogate"
         text = text.encode("utf-8")
@@ -119,7 +119,7 @@ def _problem_with(text: object, room: int, empty: bool) -> str | None:
 
 
 def check_word(what: str, text: str) -> None:
-    """Raise ``LocalProtocolError`` for a text without which the command would be another one."""
+    """Raise ``LocalProtocolError`` unless ``text`` can be an argument that is not blank."""
     check_text(what, text)
     if not text.strip(" "):
         raise LocalProtocolError(f"{what} is blank")
@@ -134,5 +134,5 @@ def check_message(message: object) -> None:
         check_word("the message argument", message)
     else:
         raise LocalProtocolError(
-            f"a message is an int, or a str for odd servers, not {type(message).__name__}"
+            f"a message is an int, or a str for unusual servers, not {type(message).__name__}"
         )

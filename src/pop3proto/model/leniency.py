@@ -1,4 +1,4 @@
-"""Faults of a peer that can be forgiven, the setting that forgives them, and the report of each."""
+"""Faults of a peer that can be tolerated, the setting for that, and the event that reports one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Fault(Enum):
     """A way in which real peers break the RFCs without leaving any doubt about what they mean."""
 
     BARE_LF = "line ended by LF alone"
-    """A status line, or a command line in the server's role, ends with LF instead of CRLF. The
-    body after such a status line may use LF too; after a CRLF one it never may."""
+    """A status line, or a command line in the server's role, ends with LF instead of CRLF. The body
+    after such a status line may use LF, too; after a status line with CRLF, it may not."""
     BLANK_LINE = "blank line between replies"
     STATUS_INDICATOR_CASE = "status indicator not in upper case"
     UNSTUFFED_DOT = "line of a body begins with a single dot"
@@ -27,10 +27,10 @@ class Fault(Enum):
     """The greeting shows angle brackets, but no RFC 822 msg-id in them; APOP is unavailable."""
     UNUSABLE_SIZE = "size is not a number"
     """A size is negative, too long, or not a number; it is reported as ``None``."""
-    LISTING_SPACING = "listing fields set apart by more than one space"
+    LISTING_SPACING = "listing fields separated by more than one space"
     MISSING_UNIQUE_ID = "unique-id listing without a unique-id"
     DUPLICATE_UNIQUE_ID = "same unique-id twice in one listing"
-    MALFORMED_UNIQUE_ID = "unique-id of other octets, or longer, than RFC 1939 allows"
+    MALFORMED_UNIQUE_ID = "unique-id with octets that RFC 1939 forbids, or too long"
     REPEATED_CAPABILITY = "capability listed more than once"
     MALFORMED_CAPABILITY = "capability line blank or not ASCII"
     OK_CHALLENGE = "AUTH challenge introduced by +OK"
@@ -41,7 +41,7 @@ class Fault(Enum):
 
 @value
 class Leniency:
-    """Which faults are tolerated, by default all; the others raise ``RemoteProtocolError``.
+    """The faults that are tolerated, by default all; the others raise ``RemoteProtocolError``.
 
     ``Leniency.none()`` tolerates none, ``Leniency().refusing(Fault.BARE_LF)`` all but one.
     """

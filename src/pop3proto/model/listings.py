@@ -24,10 +24,11 @@ class Listing(NamedTuple):
     number: int
     """The message number, from 1."""
     octets: int | None = None
-    """The size that the server claims; ``None`` if LIST was not asked, or gave no number. A hint,
-    not a promise: servers round it, and count line ends differently from what they send."""
+    """The size that the server claims; ``None`` if LIST was not sent, or its answer had no number.
+    It is only a hint: some servers round it, or count line ends differently from how they send
+    them."""
     unique_id: bytes | None = None
-    """The unique-id, octet for octet; ``None`` if UIDL was not asked, or left it out."""
+    """The unique-id, octet for octet; ``None`` if UIDL was not sent, or its answer had none."""
 
 
 Row: TypeAlias = tuple[int] | tuple[int, int | None] | tuple[int, int | None, bytes | None]
@@ -62,8 +63,9 @@ class Listings(Sequence[Listing]):
         # None for an empty column.
         self._sizes = sizes if sizes.count(NO_SIZE) < len(sizes) else None
         self._ends = ends if ids else None
-        # All unique-ids in one run of octets, and the end of each of them. An id that is missing
-        # takes no octets: an id of no octets cannot be written on the wire.
+        # All unique-ids in one run of octets, and the end of each of them. A missing id takes no
+        # octets. It cannot be confused with an empty one, because an empty id cannot be written on
+        # the wire.
         self._ids = ids
 
     @classmethod
@@ -91,13 +93,14 @@ class Listings(Sequence[Listing]):
 
     @property
     def octets(self) -> int:
-        """The sizes of all messages together, as far as they are known."""
+        """The total size of all messages whose size is known."""
         sizes = self._sizes or array("q")
         return sum(sizes) - NO_SIZE * sizes.count(NO_SIZE)
 
     def get(self, number: int) -> Listing | None:
         """Return the row of message ``number``, the first if it has several, or ``None``."""
-        # Nearly every listing counts 1, 2, 3, so the place of a number is known without a search.
+        # In nearly every listing the numbers are 1, 2, 3 and so on, so a number is found without a
+        # search.
         if 0 < number <= len(self) and self._numbers[number - 1] == number:
             return self[number - 1]
         try:
@@ -108,9 +111,9 @@ class Listings(Sequence[Listing]):
     def joined(self, other: Listings) -> Listings:
         """Return these rows with the sizes or unique-ids that ``other`` has for them.
 
-        That is the answer to LIST joined with the one to UIDL, or the other way round. A message
-        can arrive or disappear between the two commands: the numbers and their order are those of
-        these listings.
+        This joins the answer to LIST with the answer to UIDL, or the other way round. A message can
+        arrive or disappear between the two commands: the numbers and their order are those of these
+        listings.
         """
         if self._numbers != other._numbers:
             known = {row.number: row for row in reversed(other)}
@@ -155,7 +158,7 @@ class Listings(Sequence[Listing]):
             return False
         if (self._sizes, self._ends) == (other._sizes, other._ends):
             return True
-        # A column without anything in it is the same as none.
+        # An empty column is equal to a missing one.
         return all(one == another for one, another in zip(self, other, strict=True))
 
     def __hash__(self) -> int:

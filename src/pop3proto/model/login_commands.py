@@ -13,12 +13,12 @@ from .secret import Secret
 from .states import ReplyShape, State
 from .value import field, value
 
-# What the server accepts, less the verb, two blanks, the digest and the line end.
+# What this package's server accepts, less the verb, two blanks, the digest and the line end.
 _MAX_APOP_NAME = MAX_LINE - len(b"APOP  \r\n") - 32
 
 
 def _matches(pattern: str, text: object) -> bool:
-    # Compiled on demand: most sessions log in once, or with PASS.
+    # Compiled on demand: most sessions log in only once, or with PASS, which needs no pattern.
     return isinstance(text, str) and re.fullmatch(pattern, text, re.ASCII) is not None
 
 
@@ -43,7 +43,7 @@ class Pass(Command[Ok]):
     next_state: ClassVar[State | None] = State.TRANSACTION
     secret = True
     password: Secret
-    """Sent as UTF-8 (RFC 6856); octets are sent as they are. Blanks are part of it."""
+    """Text is sent as UTF-8 (RFC 6856); octets are sent unchanged. Blanks are part of it."""
 
     def __init__(self, password: str | bytes | Secret) -> None:
         password = Secret(password)
@@ -55,8 +55,8 @@ class Pass(Command[Ok]):
 class Apop(Command[Ok]):
     """APOP: a name and a digest made from the greeting's timestamp (RFC 1939 section 7).
 
-    MD5 is broken, and a man in the middle can choose the timestamp (CVE-2007-1558): it is no
-    substitute for TLS.
+    APOP is no substitute for TLS: MD5 is broken, and an attacker in the middle can choose the
+    timestamp (CVE-2007-1558).
     """
 
     legal_states = AUTHORIZATION
@@ -78,8 +78,8 @@ class Apop(Command[Ok]):
     def respond(cls, name: str | bytes, timestamp: str, password: str | bytes | Secret) -> Apop:
         """Return the command that proves knowledge of ``password`` for a greeting's ``timestamp``.
 
-        Raises ``LocalProtocolError`` for a name or a password that is not text, or a timestamp
-        that is not ASCII.
+        Raises ``LocalProtocolError`` for a name or a password that is not allowed, and for a
+        timestamp that is not printable ASCII.
         """
         password = Secret(password)
         check_text("the user name", name, _MAX_APOP_NAME)
@@ -123,11 +123,11 @@ class Auth(Command[Ok | Challenge]):
     mechanism: str
     """The mechanism's name, in upper case."""
     initial_response: Secret | None
-    """The mechanism's first message; ``None`` to wait for a challenge, which an empty message is
-    not."""
+    """The mechanism's first message, which may be empty; ``None`` to wait for a challenge."""
     complete: bool = field(repr=False, compare=False)
-    """Whether the mechanism has nothing more to say after this. If it has, an ``+OK`` with a base64
-    text counts as a challenge, as some servers write it (``Fault.OK_CHALLENGE``)."""
+    """True if the mechanism has nothing more to send after this. If it has more, an ``+OK`` with a
+    base64 text counts as a challenge, because some servers write it like that
+    (``Fault.OK_CHALLENGE``)."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class Auth(Command[Ok | Challenge]):
 
     @property
     def fits_line(self) -> bool:
-        """Whether the initial response may go on the command line (RFC 5034 section 4)."""
+        """True if the initial response may go on the command line (RFC 5034 section 4)."""
         return len(self._whole_line()) <= self.max_line
 
     def _whole_line(self) -> bytes:
@@ -188,7 +188,7 @@ class AuthResponse(Command[Ok | Challenge]):
     data: Secret
     """The octets of the answer, not yet in base64; may be empty."""
     complete: bool = field(repr=False, compare=False)
-    """Whether the mechanism has nothing more to say after this; see ``Auth.complete``."""
+    """True if the mechanism has nothing more to send after this; see ``Auth.complete``."""
 
     def __init__(self, data: bytes | Secret, *, complete: bool = True) -> None:
         data = Secret(data)

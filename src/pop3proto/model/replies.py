@@ -1,8 +1,8 @@
 """The server's answers: immutable values, the same in both roles.
 
-A client's engine returns them as events, a server's engine sends them. Each carries the command
-that it answers as its first field. ``text`` is what follows the status indicator, decoded as UTF-8
-with every other octet kept as a surrogate escape.
+A client's engine returns them as events; a server's engine sends them. Each that answers a command
+has that command as its first field. ``text`` is what follows the status indicator, decoded as
+UTF-8, with surrogate escapes for octets that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # An RFC 822 msg-id of printable ASCII, without comments and quoted strings, as RFC 1939 section 7
 # demands of a timestamp. Anything laxer lets an attacker between client and server choose octets
-# that make MD5 collide (CVE-2007-1558). No part can match another's octets, so the search is
-# linear. The drop-in for poplib searches for the same.
+# that make MD5 collide (CVE-2007-1558). No part can match the octets of another part, so the search
+# is linear. The drop-in for poplib uses the same pattern.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
 TIMESTAMP = rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>"
 # RFC 2449 section 3: resp-code, of one or more levels.
@@ -95,7 +95,7 @@ class _OnTheWire:
     _indicator: ClassVar[bytes] = b"+OK"
 
     def to_bytes(self) -> bytes:
-        """Return the wire form; raise ``LocalProtocolError`` for what may not stand on a line."""
+        """Return the wire form; raise ``LocalProtocolError`` for text that a line cannot hold."""
         text, rows = _encoded(self._status()), self._rows()
         line = self._indicator + b" " + text if text else self._indicator
         # RFC 1939 section 3. A challenge is the exception (RFC 5034 section 4).
@@ -108,7 +108,7 @@ class _OnTheWire:
         return b"\r\n".join([line, *stuffed, b".\r\n"])
 
     def _status(self) -> str:
-        """Return what follows the status indicator: the field ``text``, as far as there is one."""
+        """Return what follows the status indicator: by default, the field ``text``."""
         return str(cast(Any, self).text)
 
     def _rows(self) -> Iterable[bytes] | None:
@@ -143,7 +143,7 @@ class Greeting(_OnTheWire):
 
 @value
 class Ok(_Answer):
-    """``+OK`` to a command whose answer has nothing else (RFC 1939 section 3)."""
+    """``+OK`` to a command whose answer is only a status line (RFC 1939 section 3)."""
 
     text: str = ""
 
@@ -176,7 +176,7 @@ class StatReply(_Answer):
     count: int
     """How many messages the maildrop holds."""
     octets: int | None
-    """Their total size, or ``None`` if the server did not send a number. A hint."""
+    """Their total size, which is only a hint; ``None`` if the server did not send a number."""
 
     def _status(self) -> str:
         return f"{_number(self.count)} {_number(self.octets)}"
@@ -187,7 +187,7 @@ class _ListingReply(_Answer):
     listings: Listings
     """One row if the command names a message."""
     text: str = ""
-    """Follows ``+OK`` where the rows come after it."""
+    """The text after ``+OK``, if the rows come on lines of their own."""
 
     def _status(self) -> str:
         if self.command.shape.multiline:
@@ -259,7 +259,7 @@ class LangReply(_Answer):
     """The language that was set, or the languages that a server speaks (RFC 6856 section 3)."""
 
     languages: tuple[Language, ...] = ()
-    """None where the command names a language."""
+    """Empty if the command names a language."""
     text: str = ""
 
     def _rows(self) -> Iterable[bytes] | None:
@@ -268,13 +268,13 @@ class LangReply(_Answer):
                 _encoded(f"{each.tag} {each.description}".rstrip(" ")) for each in self.languages
             )
         if self.languages:
-            raise LocalProtocolError("the answer to a language that was set lists none")
+            raise LocalProtocolError("the answer to a command that sets a language lists none")
         return None
 
 
 @value
 class MechanismsReply(_Answer):
-    """The mechanisms listed on a bare AUTH, as servers did before CAPA."""
+    """The mechanisms listed in answer to AUTH without an argument, as servers did before CAPA."""
 
     mechanisms: tuple[str, ...]
     text: str = ""
@@ -323,7 +323,7 @@ class MessageEnd(_OfCommand):
     """The text is complete."""
 
     octets: int = field(default=0, compare=False)
-    """The total octets of its ``MessageData`` events."""
+    """The total number of octets in its ``MessageData`` events."""
 
     def __init__(self, command: Command[Any], octets: int = 0) -> None:
         _set_command(self, command)
@@ -332,7 +332,7 @@ class MessageEnd(_OfCommand):
 
 @value
 class Message(_OfCommand):
-    """A whole dot-terminated text. Engines do not make it; clients do."""
+    """A whole dot-terminated text. Clients make it; engines do not."""
 
     content: bytes = field(repr=False)
     """The octets, with line ends as the server sent them (CRLF) and dot-stuffing undone."""

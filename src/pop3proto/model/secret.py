@@ -1,4 +1,4 @@
-"""A password, or anything else that must not show, from the first public line to the wire."""
+"""``Secret``: a password, or anything else that must not show in a repr or a traceback."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..errors import LocalProtocolError
 class Secret:
     """Holds a password or a token, so that no repr, log or traceback shows it.
 
-    Every public function turns what it was given into a ``Secret`` in its first line; from there on
-    the text is in no local variable. ``reveal()`` is the one way out, for whoever writes the octets
-    of the wire, or computes a proof.
+    Every public function that takes a password makes a ``Secret`` of it in its first line, so that
+    no local variable holds the text after that. Only ``reveal()`` and ``octets()`` give it back, to
+    code that writes to the wire or computes a proof.
 
     >>> Secret("correct horse")
     <secret>
@@ -20,8 +20,8 @@ class Secret:
     _value: str | bytes
 
     def __init__(self, value: str | bytes | Secret) -> None:
-        # A value of a wrong type can hold a secret, too, so it is refused only when it is used: by
-        # then no frame knows it.
+        # A value of a wrong type can hold a secret, too, so it is refused only when it is used. By
+        # then no local variable holds it.
         self._value = value._value if isinstance(value, Secret) else value
 
     @property
@@ -32,7 +32,7 @@ class Secret:
     def reveal(self) -> str | bytes:
         """Return the secret as it was given.
 
-        Raises ``LocalProtocolError`` for what is neither ``str`` nor ``bytes``.
+        Raises ``LocalProtocolError`` for a value that is neither ``str`` nor ``bytes``.
         """
         if not issubclass(self.kind, str | bytes):
             raise LocalProtocolError(f"a secret is str or bytes, not {self.kind.__name__}")
@@ -41,8 +41,8 @@ class Secret:
     def octets(self) -> bytes:
         """Return the secret as octets, text as UTF-8 (RFC 6856).
 
-        Raises ``LocalProtocolError`` for a lone surrogate, and for what is neither ``str`` nor
-        ``bytes``.
+        Raises ``LocalProtocolError`` for a lone surrogate, and for a value that is neither ``str``
+        nor ``bytes``.
         """
         value = self.reveal()
         if isinstance(value, bytes):
@@ -50,7 +50,7 @@ class Secret:
         try:
             return value.encode("utf-8")
         except UnicodeEncodeError:
-            # The error of the codec would show the text, and so would this frame.
+            # The codec's error would show the text, and so would this frame in a traceback.
             del value
         raise LocalProtocolError("a secret holds a lone surrogate")
 

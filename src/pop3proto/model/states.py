@@ -1,4 +1,4 @@
-"""The states of a POP3 session, and the signals an engine gives instead of an event."""
+"""The states of a POP3 session, and the signals that an engine returns instead of an event."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class State(Enum):
     CLOSED = "closed"
     """The session has ended in an orderly way."""
     DEAD = "dead"
-    """The peer broke the protocol or the stream was cut; nothing more can be learned from it."""
+    """The peer broke the protocol, or the stream was cut; the connection is unusable."""
 
-    # A member is equal only to itself, and this hash is written in C: it is computed for each
-    # command.
+    # A member is equal only to itself, so the hash of ``object`` will do. It is written in C, and
+    # the hash is computed for each command.
     if not TYPE_CHECKING:  # pragma: no branch
         __hash__ = object.__hash__
 
@@ -64,7 +64,7 @@ class ReplyShape(Enum):
 
     @property
     def multiline(self) -> bool:
-        """Whether a dot-terminated body follows the status line (RFC 1939 section 3)."""
+        """True if a dot-terminated body follows the status line (RFC 1939 section 3)."""
         return self in _MULTILINE
 
 

@@ -51,11 +51,11 @@ class PopUrl:
 
     def __post_init__(self) -> None:
         if not _are_texts(self.scheme, self.host, self.user or "", self.auth or ""):
-            raise LocalProtocolError("all parts of a POP URL but the port are str")
+            raise LocalProtocolError("all parts of a POP URL except the port are str")
         if self.scheme not in _PORTS:
             raise LocalProtocolError("a POP URL begins with pop:// or pops://")
         _check_host(self.host)
-        # True would be a port too.
+        # ``True`` is an int, and would be taken as port 1.
         if self.port is not None and (
             type(self.port) is not int or not 1 <= self.port <= _MAX_PORT
         ):
@@ -90,7 +90,7 @@ class PopUrl:
 
     @property
     def implicit_tls(self) -> bool:
-        """Whether the scheme demands TLS from the first octet."""
+        """True if the scheme demands TLS from the first octet."""
         return self.scheme == "pops"
 
     @property
@@ -146,7 +146,7 @@ def _hostport(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or ":" not in host or rest[:1] not in ("", ":"):
-            raise LocalProtocolError("the brackets of a POP URL hold an IPv6 address")
+            raise LocalProtocolError("brackets in a POP URL have to hold an IPv6 address")
         digits, mark = rest[1:], rest[:1]
     else:
         host, mark, digits = text.partition(":")
@@ -167,7 +167,7 @@ def _decoded(text: str) -> str:
     decoded = octets.decode("utf-8", "replace")
     # A UnicodeDecodeError would contain the octets.
     if decoded.encode("utf-8") != octets:
-        raise LocalProtocolError("the escapes of a POP URL are UTF-8")
+        raise LocalProtocolError("the escapes of a POP URL have to be UTF-8")
     return decoded
 
 
@@ -203,7 +203,7 @@ def _check_host(host: str) -> None:
         except AddressValueError:
             scoped = True
         if scoped:
-            raise LocalProtocolError("the IPv6 address of a POP URL is not one")
+            raise LocalProtocolError("the host of a POP URL is not a valid IPv6 address")
         return
     from unicodedata import normalize
 

@@ -44,7 +44,7 @@ def field(
 ) -> Any:
     """Return a field with a default, or one that the repr does not show or ``==`` ignores.
 
-    With ``init=False`` it is only a slot, for something that the class works out in its
+    With ``init=False``, the field is only a slot for something that the class computes in its
     ``__init__()``.
     """
     return Field(default, init, repr, compare)
@@ -60,8 +60,8 @@ def value(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> Any:
 
     Values are compared and hashed by class and content, matched by position, pickled, copied with
     changes by ``copy.replace()``, and shown as a call that makes them. A method that the class
-    defines itself is kept; ``__post_init__()`` runs after its fields are set. ``kw_only`` takes
-    the fields of this class by name alone.
+    defines itself is kept; ``__post_init__()`` runs after its fields are set. With ``kw_only``, the
+    fields of this class can be passed by name only.
     """
 
     def make(cls: type[Any]) -> type[Any]:
@@ -74,8 +74,8 @@ def slot_setter(cls: type, name: str) -> Callable[[object, object], None]:
     """Return a function that sets the field ``name`` of a new object of ``cls``.
 
     It is for the ``__init__()`` of a class whose objects are made by the thousand: there it takes a
-    third of the time of the general one. Raises ``KeyError`` for a field that ``cls`` does not
-    declare itself.
+    third of the time that the general constructor takes. Raises ``KeyError`` for a field that
+    ``cls`` does not declare itself.
     """
     set_slot: Callable[[object, object], None] = cls.__dict__[name].__set__
     return set_slot
@@ -143,7 +143,8 @@ def _own_field(namespace: dict[str, Any], name: str, kw_only: bool) -> Field:
 
 
 def _move_class_cell(old: type[Any], new: type[Any]) -> None:
-    """Let ``super()`` and ``__class__`` in the methods mean the class that replaces ``old``."""
+    """Make ``super()`` and ``__class__`` in the methods refer to ``new``, which replaces
+    ``old``."""
     for member in old.__dict__.values():
         function = member.fget if isinstance(member, property) else member
         function = getattr(function, "__func__", function)
@@ -162,7 +163,7 @@ def _constructor(
     """Return an ``__init__()`` for these fields, which is quick for correct calls."""
     required = sum(field.default is _MISSING for field in fields)
     defaults = tuple(field.default for field in fields[required:])
-    # Without a field that is required and comes after one with a default, or by name alone.
+    # Whether no required field comes after one with a default or is passed by name only.
     plain = _MISSING not in defaults and not any(field.kw_only for field in fields[:required])
     most = sum(not field.kw_only for field in fields) if plain else -1
 

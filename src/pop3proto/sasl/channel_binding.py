@@ -1,4 +1,4 @@
-"""Channel binding (RFC 5056): the data that tie a login to its TLS connection."""
+"""Channel binding (RFC 5056): the data that ties a login to its TLS connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["channel_bindings", "end_point"]
 
 
 class TlsConnection(Protocol):
-    """The methods used of an ``ssl.SSLObject`` or an ``ssl.SSLSocket``."""
+    """The methods of an ``ssl.SSLObject`` or an ``ssl.SSLSocket`` that are used here."""
 
     def version(self) -> str | None: ...
     def getpeercert(self, binary_form: Literal[True], /) -> bytes | None: ...
@@ -51,11 +51,12 @@ def channel_bindings(tls: TlsConnection) -> list[ChannelBinding]:
     RFC 5802 section 6.1), tls-exporter (RFC 9266) from TLS 1.3 on, which has no tls-unique. Then
     come tls-exporter for TLS 1.2, and tls-server-end-point (RFC 5929 section 4), which is the same
     for all connections to one certificate. tls-exporter is included if ``tls`` provides it, which
-    no connection of the ``ssl`` module up to Python 3.13 does; if you have it from elsewhere, make
-    a ``ChannelBinding`` of it.
+    no connection of the ``ssl`` module up to Python 3.13 does; if you get it from another library,
+    make a ``ChannelBinding`` of it.
     """
     found: list[ChannelBinding] = []
-    # It was attacked through resumed sessions (RFC 7627 section 1); this client never resumes one.
+    # tls-unique was attacked through resumed sessions (RFC 7627 section 1); this client never
+    # resumes one.
     if tls.version() in ("TLSv1", "TLSv1.1", "TLSv1.2") and (data := _binding(tls, "tls-unique")):
         found.append(ChannelBinding("tls-unique", data))
     if exported := _binding(tls, "tls-exporter"):
@@ -77,8 +78,8 @@ def _binding(tls: TlsConnection, name: str) -> bytes | None:
 def end_point(certificate: bytes) -> ChannelBinding | None:
     """Return tls-server-end-point for a server's certificate in DER (RFC 5929 section 4.1).
 
-    ``None`` if the certificate's signature has no hash of its own, as with Ed25519, or one that
-    is not known.
+    Returns ``None`` if the certificate's signature has no hash of its own, as with Ed25519, or has
+    an unknown one.
     """
     try:
         name = _hash_of_signature(certificate)

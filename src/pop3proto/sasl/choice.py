@@ -27,7 +27,7 @@ APOP = "APOP"
 """The name under which APOP is chosen."""
 _SCRAM, _PLUS = "SCRAM-", "-PLUS"
 
-# Best first. DIGEST-MD5, NTLM and APOP have to be named: they promise more than they keep.
+# Best first. DIGEST-MD5, NTLM and APOP have to be named: they are less safe than they seem.
 _AUTOMATIC = (
     "SCRAM-SHA-512-PLUS",
     "SCRAM-SHA-256-PLUS",
@@ -76,8 +76,8 @@ class Choice:
 
     ``named`` are the mechanisms that the caller allows, in order, or ``None``; ``offered`` are
     those that the server announces, in upper case, or ``None`` if it was not asked; ``bindings``
-    are the channel bindings of the connection, best first; ``show_password`` says whether the
-    network may see the password.
+    are the channel bindings of the connection, best first; ``show_password`` is true if the network
+    may see the password.
     """
 
     def __init__(
@@ -96,7 +96,8 @@ class Choice:
                     f"{name!r} does not log in with a password: see authenticate() and oauth()"
                 )
         there = {*(offered or ()), USER, *([APOP] if self._listed else [])}
-        # Some servers do not announce what works; whoever names one mechanism knows that it does.
+        # Some servers do not announce everything that works; a caller who names a single mechanism
+        # knows that it does.
         found = wanted if len(wanted) == 1 else [name for name in wanted if name in there]
         bindable = [name for name in found if bindings or not name.endswith(_PLUS)]
         allowed = [name for name in bindable if show_password or _strength(name) > 0]
@@ -108,14 +109,15 @@ class Choice:
             for binding in (bindings if name.endswith(_PLUS) else (None,))
         ]
         self._current = _Way("", None)
-        # The types of the bindings that were refused, and whether the last refusal was of a
-        # binding.
+        # The types of the bindings that were refused, and whether the last refusal was because of
+        # one.
         self._refused: dict[str, None] = {}
         self._binding_refused = False
         offers_plus = offered is not None and any(name.endswith(_PLUS) for name in offered)
-        # The answer to an attacker who strips the offer. If nobody asked, there was none to strip.
+        # This is against an attacker who removes the offer. If the server was not asked, there was
+        # no offer to remove.
         self.can_bind: bool = bool(bindings) and offered is not None and not offers_plus
-        """Whether this side could bind to the channel and the server does not offer it."""
+        """True if this side could bind to the channel, but the server does not offer that."""
 
     @property
     def binding(self) -> ChannelBinding | None:
@@ -130,9 +132,9 @@ class Choice:
     def go_on(self, error: Pop3Error, *, binding_refused: bool = False) -> bool:
         """Return whether there is another way to try after ``error`` at the last one.
 
-        ``binding_refused`` says that the binding was, or may have been, the reason: the proof of
-        the password was not looked at. The same mechanism with another binding guards the password
-        just as well.
+        ``binding_refused`` says that the binding was, or may have been, the reason, and that the
+        server has not checked the proof of the password. The same mechanism with another binding
+        protects the password just as well.
         """
         name, binding = self._current
         self._binding_refused = binding is not None and binding_refused
@@ -142,7 +144,7 @@ class Choice:
         else:
             left = [] if is_final(error) else [way for way in self._left if way.name != name]
         if not self._listed:
-            # A weaker one would give away what the stronger one has guarded.
+            # A weaker one would give away what the stronger one has protected.
             left = [way for way in left if _strength(way.name) >= _strength(name)]
             if name == "PLAIN" and isinstance(error, AuthenticationError):
                 # LOGIN sends the same as PLAIN.
@@ -182,7 +184,7 @@ def _unavailable(
         )
     if found:
         return MechanismError(
-            f"{found[0]} binds to the TLS connection, and there is nothing to bind to here"
+            f"{found[0]} binds to the TLS connection, but there is nothing to bind to here"
         )
     names = ", ".join(offered or ()) or "none"
-    return MechanismError(f"none of the allowed mechanisms is offered; those that are: {names}")
+    return MechanismError(f"none of the allowed mechanisms is offered; the server offers: {names}")

@@ -24,7 +24,7 @@ def _answer(secret: Secret, challenge: bytes) -> bytes:
 
 
 def is_host(host: object) -> bool:
-    """Return whether ``host`` is printable ASCII without blanks, as all names of hosts are."""
+    """Return whether ``host`` is printable ASCII without blanks, as all host names are."""
     if not isinstance(host, str) or not host.isascii() or not host.isprintable():
         return False
     return bool(host) and " " not in host
@@ -33,10 +33,10 @@ def is_host(host: object) -> bool:
 class CramMd5:
     """CRAM-MD5 (RFC 2195): proves knowledge of the password without showing it.
 
-    Whoever listens can try passwords against the answer, and the server proves nothing: SCRAM
-    is better. ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if they are
-    ``str``; octets are used as they are. Raises ``LocalProtocolError`` for a NUL, an empty user
-    name, and text that SASLprep forbids.
+    An eavesdropper can test guesses of the password against the answer, and the server proves
+    nothing; SCRAM is better. ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if
+    they are ``str``; octets are used as they are. Raises ``LocalProtocolError`` for a NUL, an empty
+    user name, and text that SASLprep forbids.
     """
 
     __slots__ = ("_password", "_user")
@@ -55,7 +55,7 @@ class CramMd5:
 
     @property
     def complete(self) -> bool:
-        """Whether the challenge was answered."""
+        """True if the challenge was answered."""
         return self._password is None
 
     def initial(self) -> None:
@@ -68,13 +68,13 @@ class CramMd5:
         if not challenge:
             raise SaslError("the server's CRAM-MD5 challenge is empty")
         digest = _answer(self._password, challenge)
-        # One login, one use.
+        # A mechanism is used for one login only.
         self._password = None
         return self._user + b" " + digest
 
 
 class ServerCramMd5:
-    """CRAM-MD5 (RFC 2195) on passwords that the server can read; ``host`` is the server's name.
+    """CRAM-MD5 (RFC 2195) with passwords that the server can read; ``host`` is the server's name.
 
     A password is accepted as it is stored, and as SASLprep (RFC 4013) prepares it. Raises
     ``LocalProtocolError`` for a host name that is not printable ASCII.
@@ -120,7 +120,7 @@ class _CramMd5Attempt:
         user = as_text(answer[1])
         password = self._passwords.password_for(user)
         stored = NOBODYS if password is None else password
-        # The comparison uses the form that clients prepare, not the one for storing.
+        # Compared in the form that clients prepare, not in the form for stored strings.
         right = [
             compare_digest(_answer(Secret(as_octets(form)), self._challenge), answer[2])
             for form in (stored, prepared(stored))

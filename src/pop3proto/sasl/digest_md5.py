@@ -169,18 +169,18 @@ class DigestMd5:
 
     @property
     def complete(self) -> bool:
-        """Whether the server has proved that it knows the password."""
+        """True if the server has proved that it knows the password."""
         return self._complete
 
     def initial(self) -> None:
         """Return nothing: the server has to begin."""
 
     def respond(self, challenge: bytes) -> bytes:
-        """Return the digest, and then nothing for the server's proof.
+        """Return the digest, and then an empty answer to the server's proof.
 
-        Raises ``SaslError`` for a challenge that breaks RFC 2831, or wants what this mechanism
-        does not have, and for a third one; ``ServerVerificationError`` for a second one that does
-        not prove knowledge of the password.
+        Raises ``SaslError`` for a challenge that breaks RFC 2831, or demands something that this
+        mechanism does not have, and for a third one; ``ServerVerificationError`` for a second one
+        that does not prove knowledge of the password.
         """
         if self._complete:
             raise SaslError("the server sent a third challenge, and DIGEST-MD5 has two")
@@ -194,7 +194,7 @@ class DigestMd5:
         raise SaslError(f"the server's DIGEST-MD5 challenge {problem}")
 
     def _answer(self, directives: dict[str, list[bytes]]) -> bytes:
-        """Return the response to a challenge; ``ValueError`` says why there is none."""
+        """Return the response to a challenge; raise ``ValueError`` if there is none."""
         charset = _charset_of(directives)
         user, secret = (
             _in_charset(Secret(self._user), charset),
@@ -228,7 +228,8 @@ class DigestMd5:
         return message
 
     def _choose_realm(self, offered: list[bytes], charset: str) -> bytes | None:
-        # Those of the server go back to it, and are hashed, in its own octets.
+        # A realm that the server offers is sent back, and hashed, in the octets that the server
+        # sent.
         if self._realm is not None:
             wanted = _in_charset(Secret(self._realm), charset).octets()
             if offered and wanted not in offered:
@@ -250,7 +251,7 @@ class DigestMd5:
 
 
 def _checked(challenge: bytes) -> dict[str, list[bytes]]:
-    """Return the directives of a challenge that this mechanism can answer, or ``ValueError``."""
+    """Return the directives of a challenge; raise ``ValueError`` if it cannot be answered."""
     if len(challenge) >= _MAX_CHALLENGE:
         raise ValueError(f"has {_MAX_CHALLENGE} octets or more")
     directives = parse(challenge, repeated="realm")
@@ -290,12 +291,12 @@ def _ascii(what: str, text: str, instead: str = "") -> bytes:
 
 
 class ServerDigestMd5:
-    """DIGEST-MD5 (RFC 2831) on passwords that the server can read. Obsolete (RFC 6331).
+    """DIGEST-MD5 (RFC 2831) with passwords that the server can read. Obsolete (RFC 6331).
 
-    ``host`` is the name under which clients reach the server, and ``realm`` what its users
-    belong to: ``host``, if it is not given. ``service`` is the protocol. A user can only act as
-    that user. Raises ``LocalProtocolError`` for a host or a service that is not printable ASCII,
-    and a realm that holds control characters.
+    ``host`` is the name under which clients reach the server. ``realm`` is the realm of its users,
+    by default ``host``. ``service`` is the protocol. Users can only act as themselves. Raises
+    ``LocalProtocolError`` for a host or a service that is not printable ASCII, and a realm that
+    holds control characters.
     """
 
     name = "DIGEST-MD5"
@@ -356,7 +357,10 @@ class _DigestMd5Attempt:
         )
 
     def _verify(self, directives: dict[str, list[bytes]]) -> bytes | None:
-        """Return the server's proof for a right response, else ``None``; or ``ValueError``."""
+        """Return the server's proof if the response is right, else ``None``.
+
+        Raises ``ValueError`` for text that is not in the charset that the response names.
+        """
         from hmac import compare_digest
 
         charset = _charset_of(directives)

@@ -23,10 +23,10 @@ _QUESTIONS: tuple[Command[Any], ...] = (Capa(), AuthList())
 
 
 class Login:
-    """A login: events in, commands out, until it is ``done``.
+    """A login, which takes events and returns commands until it is ``done``.
 
-    The owner of the connection hands in each event and sends each command that comes out, and
-    nothing else in between::
+    Pass it each event of the connection, send each command that it returns, and send nothing else
+    in between::
 
         login = Login("user", "secret")
         while not login.done:
@@ -36,20 +36,19 @@ class Login:
     ``Login()`` itself takes a name and a password, and uses the best way that the server offers:
     SCRAM, tied to the TLS connection if there is a ``channel_binding`` (one, or several, the best
     first; see ``channel_bindings()``), then CRAM-MD5, then PLAIN or LOGIN, then USER and PASS.
-    Those that show the password to the network are used under TLS only, unless
-    ``allow_plaintext_auth`` is set.
-    ``mechanisms`` names what may be used instead, in order of preference: SASL mechanisms,
-    DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939 section 7), ``"APOP"``. A
-    single name is used whether the server announces it or not. After a refusal without a response
-    code the next one is tried, but a weaker one only if ``mechanisms`` lists it. The other ways to
-    log in are the class methods.
+    Those that show the password to the network are used only under TLS, unless
+    ``allow_plaintext_auth`` is set. ``mechanisms`` names what may be used instead, in order of
+    preference: SASL mechanisms, DIGEST-MD5 and NTLM too, ``"USER"`` for USER and PASS (RFC 1939
+    section 7), ``"APOP"``. A single name is used whether the server announces it or not. After a
+    refusal without a response code the next one is tried, but a weaker one only if ``mechanisms``
+    lists it. The other ways to log in are the class methods.
 
     ``host`` is the server's name, which some mechanisms include in their proof. With
-    ``initial_response=False`` AUTH waits for the server to ask, as some servers want it. If the
+    ``initial_response=False``, AUTH waits for the server to ask, as some servers demand. If the
     engine does not know the server's capabilities, the commands in ``ask`` are sent until one of
     them succeeds, to find out which mechanisms there are; ``ask=()`` sends none.
 
-    Each of them raises ``LocalProtocolError`` for arguments of the wrong type.
+    ``Login()`` and the class methods raise ``LocalProtocolError`` for arguments of the wrong type.
     """
 
     _result: LoginResult | None
@@ -92,12 +91,13 @@ class Login:
     ) -> Self:
         """Return a login with an OAuth access token (RFC 7628).
 
-        ``token`` is the token, or a function that returns it: it is called once more if the server
-        refuses the first one, as an expired one, unless a response code gives another reason.
-        Without a token ``wants_token`` says when to get one, by whatever means, for ``token()``.
+        ``token`` is the token, or a function that returns one. The function is called again if the
+        server refuses the first token, for example because it has expired, unless a response code
+        gives another reason. Without ``token``, the login says by ``wants_token`` when it needs
+        one; get a token then, and pass it to the method ``token()``.
 
-        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``; without it OAUTHBEARER where the
-        server announces that, else XOAUTH2, announced or not. Office 365 wants
+        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``. The default is OAUTHBEARER if the
+        server announces it, or else XOAUTH2, announced or not. Office 365 needs
         ``initial_response=False``.
         """
         source = None
@@ -124,9 +124,9 @@ class Login:
         """Return a login with ``mechanism``, announced or not (RFC 5034).
 
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
-        Its initial response goes with AUTH if it fits into 255 octets and ``initial_response``
-        allows it. An exception from the mechanism cancels the exchange; after that, ``feed()``
-        raises it.
+        Its initial response is sent with AUTH if the line fits into 255 octets and
+        ``initial_response`` allows it. An exception from the mechanism cancels the exchange; after
+        that, ``feed()`` raises it.
         """
         if not isinstance(getattr(mechanism, "name", None), str):
             # Not shown itself: it may be a password.
@@ -139,8 +139,8 @@ class Login:
     def apop(cls, user: str | bytes, password: str | bytes | Secret) -> Self:
         """Return a login with APOP (RFC 1939 section 7).
 
-        The password does not show, but MD5 no longer keeps it safe (CVE-2007-1558). Where the
-        server takes UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
+        The password is not shown, but MD5 no longer keeps it safe (CVE-2007-1558). If the server
+        accepts UTF-8, name and password are prepared with SASLprep (RFC 6856 section 2.2).
         """
         password = Secret(password)
         flows = _flows(None, True, False, ())
@@ -172,7 +172,7 @@ class Login:
 
     @property
     def done(self) -> bool:
-        """Whether the login is over: it has succeeded, or an exception was raised."""
+        """True if the login is over: it has succeeded, or an exception was raised."""
         return self._over
 
     @property
@@ -184,7 +184,7 @@ class Login:
 
     @property
     def failure(self) -> CommandError | None:
-        """The server's last refusal; ``None`` if there was none, and after a success.
+        """The server's last refusal; ``None`` if there was none, or the login has succeeded.
 
         If the server closes the connection after a refusal, as some do, this is the reason.
         """
@@ -192,12 +192,12 @@ class Login:
 
     @property
     def session_usable(self) -> bool:
-        """Whether the connection may be used after the exception; if not, close it."""
+        """True if the connection may still be used after an exception; if not, close it."""
         return self._flows.session_usable
 
     @property
     def wants_token(self) -> bool:
-        """Whether an access token has to be given to ``token()`` next."""
+        """True if an access token has to be passed to ``token()`` next."""
         return self._wants_token
 
     def feed(self, event: ClientEvent | None, engine: ClientConnection) -> Command[Any] | None:
@@ -227,9 +227,9 @@ class Login:
         return self._step(None)
 
     def token(self, token: str | bytes | Secret) -> Command[Any] | None:
-        """Give the access token that is wanted, and return the command to send, if there is one.
+        """Take the access token that is wanted, and return the command to send, if there is one.
 
-        Raises what ``feed()`` raises, and ``LocalProtocolError`` if none is wanted.
+        Raises what ``feed()`` raises, and ``LocalProtocolError`` if no token is wanted.
         """
         token = Secret(token)
         if not self._wants_token:
@@ -238,7 +238,7 @@ class Login:
         return self._step(token)
 
     def _check_turn(self, event: ClientEvent | None) -> None:
-        """Raise ``LocalProtocolError`` unless ``event`` is what comes next."""
+        """Raise ``LocalProtocolError`` unless ``event`` is the one that is awaited."""
         if self._over:
             raise LocalProtocolError("this login has come to its end")
         if self._wants_token:

@@ -1,7 +1,7 @@
 """The ways to log in, step by step, without any input or output.
 
-Each way is a generator: it yields a command and is sent the event that answers it. It returns the
-result of the login, or raises the reason why there is none.
+Each way is a generator, which yields a command and is sent the event that answers it. It returns
+the result of the login, or raises an exception that says why it failed.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ from .saslprep import octets_of
 __all__ = ["Flows", "LoginResult", "Steps", "TokenSource"]
 
 RPOP = "RPOP"
-# RFC 5034 sets no bound. No mechanism takes more than a handful.
+# RFC 5034 sets no limit. No mechanism needs more than a few rounds.
 _MAX_ROUNDS = 20
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Command[Any] | None, Any, T]
-"""Commands out and events in; ``None`` out asks for an access token, which is a ``Secret`` in."""
+"""A generator of commands, which is sent events. If it yields ``None``, it wants an access token,
+and is sent a ``Secret``."""
 TokenSource: TypeAlias = Callable[[], str]
 
 
@@ -60,7 +61,7 @@ class LoginResult:
     mechanism: str
     """The name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and PASS."""
     channel_bound: bool
-    """Whether the login is tied to this very TLS connection (RFC 5056)."""
+    """True if the login is tied to the TLS connection (RFC 5056)."""
     text: str = ""
     """The server's text."""
 
@@ -71,7 +72,7 @@ class _Commands(NamedTuple):
     name: str
     commands: tuple[Command[Any], ...]
     wants_utf8: bool
-    """Whether a name or a password is not ASCII."""
+    """True if a name or a password is not ASCII."""
 
 
 class Flows:
@@ -105,7 +106,7 @@ class Flows:
         self.failure: CommandError | None = None
         """The server's last refusal."""
         self.session_usable: bool = True
-        """Whether the connection may still be used."""
+        """True if the connection may still be used."""
 
     # The ways
 
@@ -128,7 +129,7 @@ class Flows:
             try:
                 way = self._way(name, user, password, choice)
             except LocalProtocolError as error:
-                # Nothing was sent. Another one may take this name and this password.
+                # Nothing was sent. Another mechanism may accept this name and this password.
                 if choice.go_on(error):
                     continue
                 raise
@@ -158,7 +159,7 @@ class Flows:
     ) -> Steps[LoginResult]:
         """Log in with an access token, and once more with a fresh one if there is a source.
 
-        Without ``token`` and ``source`` the token is asked for from outside.
+        Without ``token`` and ``source``, the caller is asked for a token.
         """
         given = token is not None
         if mechanism is None:
@@ -194,7 +195,8 @@ class Flows:
         command = Auth(name, complete=False)
         if waiting is not None:
             at_once = Auth(name, waiting, complete=mechanism.complete)
-            # Section 4: what does not fit into 255 octets waits for a challenge.
+            # RFC 5034 section 4: if the line would exceed 255 octets, the message waits for a
+            # challenge.
             if self._initial_response and at_once.fits_line:
                 command, waiting = at_once, None
         reply = yield from self._converse(mechanism, command, waiting)
@@ -205,10 +207,10 @@ class Flows:
     # What the server offers
 
     def _offered(self) -> Steps[tuple[str, ...] | None]:
-        """Return the SASL mechanisms that the server announces, by CAPA, or by AUTH without an
-        argument as before CAPA.
+        """Return the SASL mechanisms that the server announces in answer to CAPA or a bare AUTH.
 
-        ``None`` if it was not asked, or did not say.
+        ``None`` if the server was not asked, or did not say. Servers that have no CAPA list their
+        mechanisms in answer to AUTH without an argument.
         """
         for question in self._ask:
             if self.engine.capabilities is not None:
@@ -221,7 +223,7 @@ class Flows:
 
     @property
     def _utf8_user(self) -> bool:
-        """Whether the server says that it takes UTF-8 in names and passwords (RFC 6856)."""
+        """True if the server says that it accepts UTF-8 in names and passwords (RFC 6856)."""
         capabilities = self.engine.capabilities
         return capabilities is not None and capabilities.utf8_user
 
@@ -260,7 +262,7 @@ class Flows:
         if not isinstance(way, _Commands):
             return (yield from self.sasl(way))
         if way.wants_utf8 and self._utf8_user and not self.engine.utf8:
-            # If it is refused: names may be UTF-8 without it (RFC 6856 section 2.2).
+            # A refusal does no harm: names may be UTF-8 without it (RFC 6856 section 2.2).
             yield Utf8()
         text = ""
         for command in way.commands:
@@ -274,7 +276,7 @@ class Flows:
     # SASL
 
     def _converse(self, mechanism: Mechanism, command: Auth, waiting: Secret | None) -> Steps[Ok]:
-        """Return the answer to AUTH; cancel the exchange for whatever the mechanism raises."""
+        """Return the answer to AUTH; cancel the exchange if the mechanism raises an exception."""
         event = yield command
         rounds = 0
         while isinstance(event, Challenge):
@@ -313,7 +315,7 @@ class Flows:
         if waiting is None:
             return AuthResponse(mechanism.respond(challenge.data), complete=mechanism.complete)
         if challenge.data:
-            # Some servers answer AUTH PLAIN as if it had been LOGIN.
+            # Some servers answer AUTH PLAIN as if it were AUTH LOGIN.
             message = f"the server does not ask for the first message of {mechanism.name}"
             raise SaslError(message, command=challenge.command)
         return AuthResponse(waiting, complete=mechanism.complete)
@@ -334,7 +336,7 @@ class Flows:
         Return the exception to raise instead of ``error``, if the server gives a reason of its own.
         """
         if isinstance(error, AuthenticationError):
-            # Some servers close now.
+            # Some servers close the connection after this.
             self.failure = error
         reply = yield AuthCancel()
         if not isinstance(reply, ErrorReply):
@@ -361,7 +363,7 @@ class Flows:
     def _refused_mechanism(
         self, reply: ErrorReply, command: Auth, mechanism: Mechanism, *, said: bool
     ) -> AuthenticationError:
-        """Return the exception for ``-ERR``; ``said``: the mechanism's first message was sent."""
+        """Return the exception for ``-ERR``; ``said`` if the mechanism's first message was sent."""
         error = self._refused(reply, command)
         if said and isinstance(mechanism, ReportsDetails):
             # A response code takes precedence over the fact that the token was refused.
@@ -381,12 +383,12 @@ def _first_of(mechanism: Mechanism) -> Secret | None:
         return None
     first = Secret(first)
     if not issubclass(first.kind, bytes):
-        raise LocalProtocolError(f"what a mechanism says is bytes, not {first.kind.__name__}")
+        raise LocalProtocolError(f"a mechanism's message is bytes, not {first.kind.__name__}")
     return first
 
 
 def _is_odd(text: str | bytes | Secret) -> bool:
-    """Whether UTF8 has to come first for ``text``. Octets are left to the caller."""
+    """Return whether UTF8 has to come first for ``text``. Octets are left to the caller."""
     value = text.reveal() if isinstance(text, Secret) else text
     return isinstance(value, str) and not value.isascii()
 

@@ -12,12 +12,12 @@ __all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
 
 
 class Mechanism(Protocol):
-    """The client's side of a SASL mechanism (RFC 4422), good for one login.
+    """The client's side of a SASL mechanism (RFC 4422), used for one login.
 
     ``Login`` calls ``initial()`` once, then ``respond()`` for each challenge of the server, and
-    looks at ``complete`` when the server says ``+OK``. None of the octets are in base64. Whatever
-    a method raises cancels the exchange with ``*`` (RFC 5034 section 4) and reaches the caller;
-    the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense,
+    looks at ``complete`` when the server says ``+OK``. None of the octets are in base64. An
+    exception from a method cancels the exchange with ``*`` (RFC 5034 section 4) and reaches the
+    caller; the library's own mechanisms raise ``SaslError`` for a challenge that makes no sense,
     ``CredentialsError`` for one that says that the credentials are wrong, and
     ``ServerVerificationError`` for a server that fails to prove itself.
 
@@ -33,7 +33,7 @@ class Mechanism(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether the server may accept the login now.
+        """True if the server may accept the login now.
 
         A mechanism that verifies the server returns ``False`` until it has done so.
         """
@@ -50,14 +50,14 @@ class Mechanism(Protocol):
 
 @runtime_checkable
 class ShowsSecret(Protocol):
-    """A mechanism that says if it shows its secret; for others, the name decides.
+    """A mechanism that says if it shows its secret; for other mechanisms, the name decides.
 
-    A name that is not known counts as one that does.
+    An unknown name counts as that of a mechanism that does.
     """
 
     @property
     def shows_secret(self) -> bool:
-        """Whether anybody who reads the octets can log in with them: that needs TLS."""
+        """True if anybody who reads the octets can log in with them, so that TLS is needed."""
         ...
 
 
@@ -92,7 +92,7 @@ def _check(kind: object, data: object) -> None:
     name = kind.replace(".", "").replace("-", "") if isinstance(kind, str) else ""
     if not isinstance(kind, str) or not kind or not (f"{name}0".isalnum() and name.isascii()):
         raise LocalProtocolError(
-            "the type of a channel binding has ASCII letters, digits, dots and hyphens"
+            "the type of a channel binding consists of ASCII letters, digits, dots and hyphens"
         )
     if not isinstance(data, bytes) or not data:
         raise LocalProtocolError("the data of a channel binding are bytes, at least one")

@@ -14,7 +14,7 @@ from .users import Attempt, LoggedIn, Verdict, as_text
 __all__ = ["OAuthBearer", "ServerOAuthBearer", "ServerXOAuth2", "TokenSource", "XOAuth2"]
 
 _MAX_PORT = 65535
-# A refusal is explained in a few short strings; the rest is not read.
+# An explanation of a refusal has a few short strings; anything larger is not read.
 _MAX_DETAILS = 8192
 _MAX_BRACKETS = 32
 
@@ -63,7 +63,7 @@ class _OAuth:
 
     @property
     def complete(self) -> bool:
-        """Whether the message was taken."""
+        """True if the message was handed out."""
         return self._sent
 
     @property
@@ -77,7 +77,7 @@ class _OAuth:
         return self._message.octets()
 
     def respond(self, challenge: bytes) -> bytes:
-        """Return a reply without meaning to an explanation, which ``details`` then holds.
+        """Return a dummy reply to the server's explanation, which ``details`` then holds.
 
         The server refuses the login after this reply. Raises ``SaslError`` for a second challenge.
         """
@@ -109,10 +109,10 @@ class XOAuth2(_OAuth):
 class OAuthBearer(_OAuth):
     """OAUTHBEARER (RFC 7628): an OAuth 2.0 access token (RFC 6750) for ``user``.
 
-    ``host`` and ``port`` are those that the client connected to, for servers that ask for them.
-    With an empty ``user``, the token decides which maildrop is opened. Anybody who reads the
-    octets sees the token, so it needs TLS. Raises ``LocalProtocolError`` for control characters, a
-    number that is not a port, and a token that is empty or not printable ASCII.
+    ``host`` and ``port`` are those that the client has connected to; some servers ask for them.
+    With an empty ``user``, the token decides which maildrop is opened. Anybody who reads the octets
+    sees the token, so it needs TLS. Raises ``LocalProtocolError`` for control characters, a number
+    that is not a port, and a token that is empty or not printable ASCII.
     """
 
     __slots__ = ()
@@ -155,8 +155,8 @@ class TokenSource(Protocol):
     def check_token(self, user: str, token: str) -> bool:
         """Return whether ``token`` opens the maildrop of ``user``.
 
-        An unknown user has to take as long as a wrong token. ``token`` is printable ASCII; octets
-        of ``user`` that are not UTF-8 come as surrogate escapes.
+        This has to take as long for an unknown user as for a wrong token. ``token`` is printable
+        ASCII; octets of ``user`` that are not UTF-8 come as surrogate escapes.
         """
         ...
 
@@ -185,7 +185,7 @@ def _read_oauthbearer(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 class _ServerOAuth:
-    """The common part of both mechanisms: what to do with the user and the credentials."""
+    """The part that both mechanisms share: checking the user and the credentials."""
 
     name: str
     shows_password = True
@@ -193,7 +193,7 @@ class _ServerOAuth:
     _read: Callable[[bytes], tuple[bytes, bytes] | None]
 
     def __init__(self, tokens: TokenSource, *, scope: str = "", schemes: str = "") -> None:
-        # Loaded with the first mechanism only: most servers have none of OAuth.
+        # Loaded here, because most servers have no OAuth mechanism.
         import json
 
         details = {"status": self._status, "schemes": schemes, "scope": scope}
@@ -206,7 +206,7 @@ class _ServerOAuth:
         return _OAuthAttempt(self._verdict)
 
     def _verdict(self, data: bytes) -> Verdict:
-        """Return what follows the client's message: ``bytes`` explain a refusal to come."""
+        """Return what follows the client's message; ``bytes`` explain a refusal that follows."""
         parts = self._read(data)
         if parts is None or not parts[0] or has_control(parts[0]):
             return None

@@ -25,7 +25,7 @@ _MAX_TRACE = 255
 
 
 class _OneMessage:
-    """A mechanism whose client sends one message and is done."""
+    """A mechanism whose client sends only one message."""
 
     __slots__ = ("_message", "_sent")
 
@@ -41,7 +41,7 @@ class _OneMessage:
 
     @property
     def complete(self) -> bool:
-        """Whether the message was taken."""
+        """True if the message was handed out."""
         return self._sent
 
     def initial(self) -> bytes:
@@ -50,7 +50,7 @@ class _OneMessage:
         return self._message.octets()
 
     def respond(self, challenge: bytes) -> bytes:
-        """Raise ``SaslError``: the mechanism knows no challenges."""
+        """Raise ``SaslError``: the mechanism has no challenges."""
         raise SaslError(f"the server sent a challenge, and {self.name} has none")
 
 
@@ -82,7 +82,7 @@ class Plain(_OneMessage):
 
 
 class External(_OneMessage):
-    """EXTERNAL (RFC 4422 appendix A): the server knows the client already, by a certificate, say.
+    """EXTERNAL (RFC 4422 appendix A): the server knows the client, for example by a certificate.
 
     ``authorization_id`` is the user to act as; if it is empty, the server decides from the
     certificate. Raises ``LocalProtocolError`` if it holds a NUL.
@@ -142,7 +142,7 @@ def _prohibited(trace: str) -> bool:
         return not trace.isprintable()
     import stringprep
 
-    # Section 3: fewer than SASLprep prohibits, and nothing is mapped.
+    # Section 3: these are fewer than SASLprep prohibits, and nothing is mapped.
     tables = (
         stringprep.in_table_c21_c22,
         stringprep.in_table_c3,
@@ -183,7 +183,7 @@ class LoginMechanism:
 
     @property
     def complete(self) -> bool:
-        """Whether both answers were taken."""
+        """True if both answers were handed out."""
         return not self._answers
 
     def initial(self) -> None:
@@ -197,7 +197,7 @@ class LoginMechanism:
 
 
 class ServerPlain:
-    """PLAIN (RFC 4616), the server's side. A user can only act as that user."""
+    """PLAIN (RFC 4616), the server's side. Users can only act as themselves."""
 
     name = "PLAIN"
     shows_password = True
@@ -222,7 +222,7 @@ class ServerPlain:
 
 
 class ServerLogin:
-    """LOGIN, the server's side: name and password in the clear, each on a prompt."""
+    """LOGIN, the server's side: name and password in the clear, each after a prompt."""
 
     name = "LOGIN"
     shows_password = True
@@ -253,7 +253,7 @@ class _LoginAttempt:
             self._user = as_text(data)
             return b"Password:"
         self._over = True
-        # The authenticator is not asked about octets that no name and no password can hold.
+        # The authenticator is not asked about octets that names and passwords cannot hold.
         if not self._user or "\0" in self._user or b"\0" in data:
             return None
         known = self._authenticator.check(self._user, as_text(data))
@@ -263,8 +263,9 @@ class _LoginAttempt:
 class ServerExternal:
     """EXTERNAL (RFC 4422 appendix A): the client has proved who it is by other means.
 
-    ``identity`` is the user that the caller knows the client to be, as by its TLS certificate;
-    empty if it proved nothing, and then no login succeeds. A user can only act as that user.
+    ``identity`` is the user that the client has proved to be, for example by its TLS certificate.
+    It is empty if the client has proved nothing; then no login succeeds. Users can only act as
+    themselves.
     """
 
     name = "EXTERNAL"

@@ -36,8 +36,8 @@ def login_refused(
 ) -> AuthenticationError:
     """Return the exception for a login that the server refused at ``command``.
 
-    The response code, if there is one, decides its class. ``capabilities`` are those of the server,
-    which may announce how many seconds have to pass between two logins.
+    The response code, if there is one, decides its class. The server's ``capabilities`` may
+    announce how many seconds have to pass between two logins.
     """
     message = refusal_message(reply) if message is None else message
     code = reply.code

@@ -23,8 +23,9 @@ _HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS",
 def shows_secret(mechanism: Mechanism | str) -> bool:
     """Return True if a reader of what ``mechanism`` sends could log in with it: it needs TLS.
 
-    ``mechanism`` can be a name. One that is not known counts as one that shows its secret, as
-    does an object with such a name, unless its ``shows_secret`` is ``False``.
+    Such a mechanism needs TLS. ``mechanism`` can be a name. An unknown name counts as one that
+    shows its secret, and so does an object with an unknown name, unless its ``shows_secret`` is
+    ``False``.
     """
     if not isinstance(mechanism, str):
         if isinstance(mechanism, ShowsSecret):
@@ -44,11 +45,11 @@ def by_name(
 ) -> Mechanism:
     """Return the client's mechanism called ``name``, in any case, for one login.
 
-    ``secret`` is the password, or the access token of XOAUTH2 and OAUTHBEARER. ``user`` is who to
-    act as for EXTERNAL, the trace for ANONYMOUS. ``host`` is the server's name, for DIGEST-MD5,
-    GSSAPI and NTLM, in ASCII: A-labels where it has other characters. The ``-PLUS`` forms take
-    ``channel_binding``; ``can_bind`` says that this side has one and the server does not offer to
-    use it (RFC 5802 section 6).
+    ``secret`` is the password or, for XOAUTH2 and OAUTHBEARER, the access token. For EXTERNAL,
+    ``user`` is the user to act as; for ANONYMOUS, it is the trace. ``host`` is the server's name,
+    for DIGEST-MD5, GSSAPI and NTLM, in ASCII, with A-labels for other characters. The ``-PLUS``
+    forms take ``channel_binding``; ``can_bind`` says that this side has a binding, but the server
+    does not offer to use one (RFC 5802 section 6).
 
     Raises ``MechanismError`` for a name that is not known, and ``LocalProtocolError`` for a
     user, a secret or a host that the mechanism cannot carry.
@@ -59,7 +60,7 @@ def by_name(
     if upper.endswith(_PLUS) != (channel_binding is not None) or (
         channel_binding and base not in _SCRAM
     ):
-        raise MechanismError(f"{upper}: SCRAM's -PLUS forms bind to the channel, no others")
+        raise MechanismError(f"{upper}: only SCRAM's -PLUS forms bind to the channel")
     # A program uses one or two of them, so their modules are loaded here.
     if base in _SCRAM:
         from . import scram

@@ -1,4 +1,4 @@
-"""SASLprep (RFC 4013): user names and passwords in one form, however they were typed."""
+"""SASLprep (RFC 4013): brings user names and passwords into one form, however they were typed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def prepared(password: str) -> str:
 def octets_of(
     what: str, text: str | bytes | Secret, *, prepare: bool = False, empty: bool = False
 ) -> bytes:
-    """Return the octets of ``text``, after SASLprep if it is text to ``prepare``.
+    """Return the octets of ``text``; with ``prepare``, a ``str`` goes through SASLprep first.
 
     Raises ``LocalProtocolError``, which names ``what`` and does not show ``text``, for anything
     that is neither text nor octets, for a NUL, and, unless ``empty`` is allowed, for an empty text.
@@ -69,7 +69,7 @@ def name_of(what: str, text: str | bytes, *, empty: bool = False) -> bytes:
 
 
 def _problem_with(text: str | bytes | Secret, *, prepare: bool, empty: bool) -> str | None:
-    # No exception leaves this function, because its frame knows the octets.
+    # No exception leaves this function, because a traceback would show the octets in its frame.
     kind = text.kind if isinstance(text, Secret) else type(text)
     if not issubclass(kind, str | bytes):
         return f" must be str or bytes, not {kind.__name__}"

@@ -35,14 +35,14 @@ from .scram_messages import (
 )
 from .users import Attempt, LoggedIn, PasswordSource, Verdict, as_octets, as_text
 
-# RFC 7677 section 4 for SHA-256. With fewer, whoever listens can try passwords too fast; with more,
-# the server keeps the client busy for seconds.
+# RFC 7677 section 4 for SHA-256. With fewer iterations, an eavesdropper can try passwords too fast;
+# with more, the server keeps the client busy for seconds.
 _MIN_ITERATIONS = 4096
 _MAX_ITERATIONS = 1_000_000
-# More digits than that are above the upper bound whatever they say.
+# A number with more digits is above the upper bound.
 _MAX_DIGITS = 9
-# What a server names as its reason (RFC 5802 section 7) where the binding is the matter, and where
-# the user or the password is.
+# The reasons that a server can give (RFC 5802 section 7) if it refuses the binding, and if it
+# refuses the user or the password.
 _UNSUPPORTED_BINDING = b"unsupported-channel-binding-type"
 _BINDING_ERRORS = frozenset({_UNSUPPORTED_BINDING, b"channel-bindings-dont-match"})
 _CREDENTIAL_ERRORS = frozenset({b"invalid-proof", b"unknown-user"})
@@ -50,8 +50,8 @@ _SALT_OCTETS = 16
 # As many octets as SHA-256 has.
 _MAX_SALT_OCTETS = 32
 _NO_KEYS = ScramKeys(b"", 1, b"", b"")
-# A user's salt has to be the same each time, on each connection, and so has that of one who is
-# not known.
+# A user's salt has to be the same each time, on each connection. So has the salt of an unknown
+# user.
 _SECRET = urandom(32)
 
 
@@ -60,15 +60,15 @@ class _Scram:
 
     With ``channel_binding`` it is the ``-PLUS`` form, which an attacker in the middle cannot pass
     on. ``can_bind`` says that this side could have bound and the server does not offer it: if
-    somebody has stripped the offer, the server sees it (RFC 5802 section 6). ``authorization_id``
+    somebody has removed the offer, the server notices (RFC 5802 section 6). ``authorization_id``
     names the user whose maildrop is opened, if that is not ``user``. Text is prepared with
     SASLprep; octets are sent as they are. ``nonce`` is for tests.
 
     ``max_iterations`` bounds what the server can make this side compute: the key derivation runs
     without a break, within ``respond()``.
 
-    Raises ``LocalProtocolError`` for a name or a password that the mechanism cannot carry, and
-    for bounds of which the lower one is less than 1 or more than the upper one.
+    Raises ``LocalProtocolError`` for a name or a password that the mechanism cannot carry, and if
+    ``min_iterations`` is less than 1 or more than ``max_iterations``.
     """
 
     __slots__ = (
@@ -108,18 +108,18 @@ class _Scram:
         what = "the authorization identity"
         authorization = octets_of(what, authorization_id, prepare=True, empty=True)
         if not 1 <= min_iterations <= max_iterations:
-            raise LocalProtocolError("min_iterations is from 1 to max_iterations")
+            raise LocalProtocolError("min_iterations has to be from 1 to max_iterations")
         self._nonce = fresh_nonce() if nonce is None else octets_of("the nonce", nonce)
         if not is_nonce(self._nonce):
             raise LocalProtocolError("a nonce is printable ASCII without commas")
         self.channel_bound: bool = channel_binding is not None
-        """Whether the login is tied to the TLS connection."""
+        """True if the login is tied to the TLS connection."""
         self.name: str = self.base + ("-PLUS" if self.channel_bound else "")
         """The mechanism's name."""
         self.min_iterations: int = min_iterations
-        """How many iterations of the key derivation the server has to ask for at the least."""
+        """The least number of iterations of the key derivation that the server may ask for."""
         self.max_iterations: int = max_iterations
-        """How many it may ask for."""
+        """The greatest number that it may ask for."""
         flag = b"y" if can_bind else b"n"
         self._binding = b""
         if channel_binding is not None:
@@ -138,12 +138,12 @@ class _Scram:
 
     @property
     def complete(self) -> bool:
-        """Whether the server has proved that it knows the password."""
+        """True if the server has proved that it knows the password."""
         return self._step == 3
 
     @property
     def binding_refused(self) -> bool:
-        """Whether a refusal, as things stand, is due to the type or the data of the binding.
+        """True if a refusal now would be due to the type or the data of the binding.
 
         That is certain if the server says so, and assumed if it has not sent a challenge yet,
         because then it has not seen the proof of the password either (RFC 5802 section 6).
@@ -157,9 +157,9 @@ class _Scram:
     def respond(self, challenge: bytes) -> bytes:
         """Return the proof of the password, then an empty answer to the server's own proof.
 
-        Raises ``SaslError`` if the challenge makes no sense or would make the exchange unsafe, or
-        holds an error of the server's; ``CredentialsError`` if that error is the user or the
-        password; ``ServerVerificationError`` if the server's proof is wrong.
+        Raises ``SaslError`` if the challenge makes no sense, would make the exchange unsafe, or
+        reports an error; ``CredentialsError`` if that error is about the user or the password;
+        ``ServerVerificationError`` if the server's proof is wrong.
         """
         self._step += 1
         if self._step == 1:
@@ -169,7 +169,7 @@ class _Scram:
             self._step = 3
             return b""
         self._step = 4
-        raise SaslError("SCRAM has ended, and the server goes on")
+        raise SaslError("SCRAM has ended, but the server goes on")
 
     def _prove(self, challenge: bytes) -> bytes:
         nonce, salt, iterations = self._server_first(challenge)
@@ -177,7 +177,7 @@ class _Scram:
         auth_message = self._bare + b"," + challenge + b"," + final
         hash_name = HASHES[self.base]
         client_key, server_key = derive(hash_name, self._password, salt, iterations)
-        # One login, one use.
+        # A mechanism is used for one login only.
         self._password = Secret(b"")
         self._expected = signature(hash_name, server_key, auth_message)
         return final + b",p=" + client_proof(hash_name, client_key, auth_message)
@@ -187,10 +187,10 @@ class _Scram:
         self._raise_error(challenge)
         values = attributes(challenge, "rsi")
         if values is None:
-            raise SaslError(f"no SCRAM challenge: {printable(challenge)}")
+            raise SaslError(f"not a SCRAM challenge: {printable(challenge)}")
         nonce, encoded, count = values
         if not nonce.startswith(self._nonce) or nonce == self._nonce:
-            raise SaslError("the server's nonce does not begin with ours and go on")
+            raise SaslError("the server's nonce does not extend the client's")
         if not is_nonce(nonce):
             raise SaslError("the server's nonce is not printable ASCII")
         salt = decode_base64(encoded)
@@ -206,7 +206,7 @@ class _Scram:
         return nonce, salt, iterations
 
     def _raise_error(self, challenge: bytes) -> None:
-        """Raise what the server says went wrong, if it says so (RFC 5802 section 7)."""
+        """Raise an exception if the server reports an error (RFC 5802 section 7)."""
         error = attributes(challenge, "e")
         if error is None:
             return
@@ -251,26 +251,26 @@ CLIENTS: tuple[type[ScramSha1 | ScramSha256 | ScramSha512], ...] = (
     ScramSha256,
     ScramSha512,
 )
-"""The client's side, by each hash function."""
+"""The client's classes, one for each hash function."""
 
 
 class _ServerScram:
-    """SCRAM on passwords, or on the keys derived from them.
+    """SCRAM with passwords, or with the keys derived from them.
 
-    With ``channel_bindings``, those of the connection that the client is on, it is the ``-PLUS``
-    form. ``offers_plus`` says of the other form that the ``-PLUS`` form is offered beside it: then
-    a client that says that it could have bound, and saw no offer, is refused, because somebody
-    has stripped the offer (RFC 5802 section 6).
+    With ``channel_bindings``, those of the client's connection, it is the ``-PLUS`` form. For the
+    other form, ``offers_plus`` says that the ``-PLUS`` form is offered as well: then a client is
+    refused if it says that it could have bound and saw no offer, because somebody has removed the
+    offer (RFC 5802 section 6).
 
-    A user can only act as that user. An unknown user is asked like a known one: with
-    ``iterations`` and a salt of ``salt_octets`` octets, which should be those of the keys of a
-    ``ScramKeySource``, if that is where ``users`` come from; its users have their own. Salts that
-    are made here, those of unknown users among them, come from ``secret``, which by default lasts
-    as long as the process. A server with a ``ScramKeySource`` should keep one: an unknown user is
-    one whose salt changes when it is started again.
+    Users can only act as themselves. An unknown user gets the same kind of challenge as a known
+    one, with ``iterations`` and a salt of ``salt_octets`` octets. If ``users`` is a
+    ``ScramKeySource``, these should be the numbers that its keys have. Salts that are made here,
+    including those of unknown users, are derived from ``secret``, which by default lasts as long as
+    the process. A server with a ``ScramKeySource`` should store a secret; otherwise the salts of
+    unknown users change when it restarts, which shows who is unknown.
 
-    Raises ``LocalProtocolError`` for numbers below 1, for a salt of more than 32 octets, and for
-    a secret that is empty.
+    Raises ``LocalProtocolError`` for numbers below 1, for a salt of more than 32 octets, and for an
+    empty secret.
     """
 
     base: ClassVar[str]
@@ -288,7 +288,7 @@ class _ServerScram:
     ) -> None:
         if iterations < 1 or not 1 <= salt_octets <= _MAX_SALT_OCTETS or secret == b"":
             raise LocalProtocolError(
-                f"SCRAM takes an iteration, a salt of 1 to {_MAX_SALT_OCTETS} octets, and a secret"
+                f"SCRAM needs an iteration, 1 to {_MAX_SALT_OCTETS} octets of salt, and a secret"
             )
         self._users = users
         self._bindings = {binding.type: binding.data for binding in channel_bindings}
@@ -315,7 +315,7 @@ class _ServerScram:
         return keys, password is not None
 
     def _nobodys(self, user: str) -> ScramKeys:
-        """Return keys that nobody can know; made without a derivation, as those found are."""
+        """Return keys that no password fits. Like stored keys, they need no key derivation."""
         from hmac import digest
 
         hash_name = HASHES[self.base]
@@ -340,11 +340,11 @@ class _ServerScram:
         return header == b"n" or (header == b"y" and not self._offers_plus)
 
     def misses(self, flag: bytes) -> bool:
-        """Return whether the client wants to bind, to something that this side does not have."""
+        """Return whether the client wants a binding that this side does not have."""
         return bool(self._bindings) and flag.startswith(b"p=") and not self.accepts(flag)
 
     def binding(self, flag: bytes) -> bytes:
-        """Return the data that the client has to have bound to."""
+        """Return the data to which the client must have bound."""
         return self._bindings.get(flag[2:].decode("ascii"), b"")
 
 
@@ -375,7 +375,7 @@ class _ScramAttempt:
     def respond(self, data: bytes | None) -> Verdict:
         """Return the server's first message, its proof, then the verdict."""
         if data is None:
-            # Asked for once, before the client has said anything.
+            # This happens at most once, before the client has sent anything.
             verdict: Verdict = b"" if self._step == 0 else None
             self._step = max(self._step, 1)
             return verdict
@@ -384,7 +384,8 @@ class _ScramAttempt:
             return self._first(data)
         if self._step == 3:
             return self._final(data)
-        # RFC 5034 section 4: +OK carries no data, so the proof went before and is acknowledged.
+        # RFC 5034 section 4: +OK carries no data, so the proof was sent before, and the client has
+        # acknowledged it.
         return LoggedIn(self._user) if self._step == 4 and self._proved and not data else None
 
     def _first(self, data: bytes) -> Verdict:
@@ -394,7 +395,7 @@ class _ScramAttempt:
         if values is None:
             return None
         if not self._mechanism.accepts(flag):
-            # The client may know another type of binding; all that follows is refused.
+            # The client may know another type of binding. Everything after this is refused.
             return b"e=" + _UNSUPPORTED_BINDING if self._mechanism.misses(flag) else None
         name, nonce = unescaped(values[0]), values[1]
         if name is None or not nonce or identity not in (b"", b"a=" + values[0]):
@@ -416,7 +417,7 @@ class _ScramAttempt:
         without_proof, _, _ = data.rpartition(b",p=")
         values = attributes(without_proof, "cr")
         proof = data[len(without_proof) + 3 :]
-        # Without a nonce the first message was refused, and nothing that follows is any better.
+        # Without a nonce, the first message was refused, so everything after it is refused, too.
         if values is None or not self._nonce or values[1] != self._nonce:
             return None
         if decode_base64(values[0]) != self._header:

@@ -48,12 +48,12 @@ class ScramKeySource(Protocol):
 
 
 def fresh_nonce() -> bytes:
-    """Return what nobody can guess: 192 random bits."""
+    """Return a nonce that nobody can guess: 192 random bits."""
     return urlsafe_b64encode(urandom(24))
 
 
 def is_nonce(octets: bytes) -> bool:
-    """Return whether ``octets`` are printable ASCII but the comma (RFC 5802 section 7)."""
+    """Return whether ``octets`` are printable ASCII without commas (RFC 5802 section 7)."""
     return bool(octets) and all(0x21 <= octet <= 0x7E and octet != 0x2C for octet in octets)
 
 
@@ -86,7 +86,7 @@ def _stored(hash_name: str, client_key: bytes) -> bytes:
 
 
 def keys_for(hash_name: str, password: Secret, salt: bytes, iterations: int) -> ScramKeys:
-    """Return what a server keeps of ``password``."""
+    """Return the keys that a server stores instead of ``password``."""
     client_key, server_key = derive(hash_name, password, salt, iterations)
     return ScramKeys(salt, iterations, _stored(hash_name, client_key), server_key)
 
@@ -122,11 +122,11 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def attributes(message: bytes, wanted: str) -> list[bytes] | None:
-    """Return the values of the attributes called ``wanted``, with which ``message`` has to begin.
+    """Return the values of the attributes with which ``message`` begins; else ``None``.
 
-    More may follow, which are extensions that need not be understood (RFC 5802 section 5.1).
-    ``None`` if the message is of another form. ``m=``, which would have to be understood, is
-    never one of ``wanted``.
+    ``wanted`` holds their names, which have one letter each, in order. Attributes after them are
+    extensions, and are ignored (RFC 5802 section 5.1), except for ``m=``: a message that has it
+    must be understood in full, so it counts as one of another form.
     """
     names: list[bytes] = []
     values: list[bytes] = []

@@ -1,7 +1,7 @@
 """The server's side of the SASL mechanisms, for ``ServerSession`` and ``testing.serve()``.
 
-Each mechanism has the name of the client's with ``Server`` before it, and makes one ``Attempt`` for
-each login.
+Each class is named like the client's, with ``Server`` in front, and makes one ``Attempt`` for each
+login.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""GSSAPI (RFC 4752) and NTLM, the client's side, through the library pyspnego."""
+"""The client's side of GSSAPI (RFC 4752) and NTLM, through the library pyspnego."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _NO_LAYER = 1
 
 
 def _library_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """Return ``others``, what pyspnego raises, and what it lets through from libraries below."""
+    """Return ``others`` and the exceptions of pyspnego and of the libraries that it uses."""
     from struct import error as malformed
 
     from spnego.exceptions import SpnegoError
 
     errors: list[type[Exception]] = [*others, SpnegoError, malformed]
     for module, name in (("krb5", "Krb5Error"), ("gssapi.exceptions", "GSSError")):
-        # They are not installed where only NTLM is asked for.
+        # They are not installed if only NTLM is used.
         with suppress(ImportError):
             errors.append(getattr(import_module(module), name))
     return tuple(errors)
@@ -42,7 +42,7 @@ def _library_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
 def _context(
     protocol: str, user: str | None, password: Secret | None, host: str, service: str
 ) -> ContextProxy:
-    """Return a context of pyspnego's; raise ``LocalProtocolError`` for what is wrong with it."""
+    """Return a context of pyspnego; raise ``LocalProtocolError`` if there cannot be one."""
     problem = ""
     try:
         import spnego
@@ -67,7 +67,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _asked(call: Callable[[], T], name: str) -> T:
-    """Return what ``call`` to pyspnego returns; its errors are ``SaslError``."""
+    """Return what ``call`` returns; raise ``SaslError`` for the errors of pyspnego."""
     try:
         return call()
     except _library_errors(*_MALFORMED) as error:
@@ -79,8 +79,8 @@ class Gssapi:
     """GSSAPI (RFC 4752), which is Kerberos: no password goes over the wire.
 
     ``host`` is the server's name as Kerberos knows it. Without ``user`` and ``password`` the
-    caller's tickets are used. ``authorization_id`` is whose maildrop is opened, if it is not that
-    of the user. No security layer is asked for, because that is what TLS is for.
+    caller's tickets are used. ``authorization_id`` names the user whose maildrop is opened, if that
+    is another one. No security layer is asked for, because that is what TLS is for.
 
     Raises ``LocalProtocolError`` if pyspnego or its Kerberos libraries are missing, or there is no
     ticket. The first message may make the operating system talk to the key distribution center.
@@ -88,7 +88,7 @@ class Gssapi:
 
     name = "GSSAPI"
     shows_secret = False
-    """Whether anybody who reads the octets can log in with them."""
+    """True if anybody who reads the octets can log in with them."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Gssapi:
         self._authorization = octets_of(what, authorization_id, empty=True)
         self._context = _context("kerberos", user, secret, host, service)
         self.complete: bool = False
-        """Whether the security layer has been agreed on."""
+        """True if the security layer has been agreed on."""
 
     def __repr__(self) -> str:
         return "Gssapi(<secret>)"
@@ -117,15 +117,15 @@ class Gssapi:
     def respond(self, challenge: bytes) -> bytes:
         """Return the next token, then the answer to the server's offer of security layers."""
         if self.complete:
-            raise SaslError("GSSAPI has ended, and the server goes on")
+            raise SaslError("GSSAPI has ended, but the server goes on")
         if not self._context.complete:
             token = _asked(lambda: self._context.step(challenge), self.name)
             # RFC 4752 section 3.1: an empty answer where there is no token left to send.
             return token or b""
         offer = _asked(lambda: self._context.unwrap(challenge).data, self.name)
         if len(offer) != 4 or not offer[0] & _NO_LAYER:
-            raise SaslError("the server demands a security layer of GSSAPI's own")
-        # No layer, and so no size of its buffers (RFC 4752 section 3.1).
+            raise SaslError("the server demands a GSSAPI security layer")
+        # Without a layer, the size of its buffers is 0 (RFC 4752 section 3.1).
         answer = bytes([_NO_LAYER, 0, 0, 0]) + self._authorization
         wrapped = _asked(lambda: self._context.wrap(answer, encrypt=False).data, self.name)
         self.complete = True
@@ -142,7 +142,7 @@ class Ntlm:
 
     name = "NTLM"
     shows_secret = False
-    """Whether anybody who reads the octets can log in with them."""
+    """True if anybody who reads the octets can log in with them."""
 
     def __init__(
         self, user: str | bytes, password: str | bytes | Secret, *, host: str = ""
@@ -150,7 +150,7 @@ class Ntlm:
         password = Secret(password)
         name = octets_of("the user name", user)
         secret = Secret(octets_of("the password", password, empty=True))
-        # These mechanisms know text only.
+        # pyspnego takes only text.
         self._context = _context("ntlm", as_text(name), secret, host or "unspecified", "pop")
 
     def __repr__(self) -> str:
@@ -158,7 +158,7 @@ class Ntlm:
 
     @property
     def complete(self) -> bool:
-        """Whether the answer to the challenge has been given."""
+        """True if the answer to the challenge has been given."""
         return self._context.complete
 
     def initial(self) -> bytes | None:
@@ -168,5 +168,5 @@ class Ntlm:
     def respond(self, challenge: bytes) -> bytes:
         """Return the answer to the server's challenge."""
         if self.complete:
-            raise SaslError("NTLM has ended, and the server goes on")
+            raise SaslError("NTLM has ended, but the server goes on")
         return _asked(lambda: self._context.step(challenge), self.name) or b""

@@ -1,4 +1,4 @@
-"""Who may log in to a server's session, and how: passwords, and SASL mechanisms as a hook."""
+"""Who may log in to a server's session, and how: passwords, and the server's SASL mechanisms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 NOBODYS = urandom(24).hex()
-"""Used as the password of an unknown user, so that the work is the same."""
+"""Used as the password of an unknown user, so that the work is the same as for a known one."""
 _KEY = urandom(32)
 
 
@@ -35,8 +35,8 @@ class Authenticator(Protocol):
     def check(self, user: str, password: str) -> bool:
         """Return whether ``password`` is that of ``user``.
 
-        An unknown user has to take as long as a wrong password. Octets that are not UTF-8 come
-        as surrogate escapes.
+        This has to take as long for an unknown user as for a wrong password. Octets that are not
+        UTF-8 come as surrogate escapes.
         """
         ...
 
@@ -51,7 +51,7 @@ class PasswordSource(Authenticator, Protocol):
 
 
 class Passwords:
-    """A ``PasswordSource`` on a mapping from users to passwords, which may change at any time."""
+    """A ``PasswordSource`` with a mapping from users to passwords, which may change at any time."""
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
         self._passwords = passwords
@@ -63,13 +63,13 @@ class Passwords:
     def check(self, user: str, password: str) -> bool:
         """Return whether ``password`` is that of ``user``, as it is or after SASLprep (RFC 4013).
 
-        The time it takes does not tell.
+        The time that this takes does not depend on the answer.
         """
         from hmac import compare_digest
 
         known = self._passwords.get(user)
         expected = NOBODYS if known is None else known
-        # Digests have one length, so that not even that of the password shows.
+        # All digests have the same length, so the length of the password does not show either.
         same = compare_digest(_digest(prepared(expected)), _digest(prepared(password)))
         return same and known is not None
 
@@ -81,7 +81,7 @@ def _digest(password: str) -> bytes:
 
 
 def as_text(octets: str | bytes) -> str:
-    """Return a name or a password as it came, with surrogate escapes for what is not UTF-8."""
+    """Return a name or a password as text, with surrogate escapes for octets that are not UTF-8."""
     return octets if isinstance(octets, str) else decode(octets)
 
 
@@ -91,14 +91,14 @@ def as_octets(text: str) -> bytes:
 
 
 def apop_digest_matches(digest: str, timestamp: str, password: str | None) -> bool:
-    """Return whether ``digest`` is APOP's for ``password``.
+    """Return whether ``digest`` is the APOP digest of ``password``.
 
-    It never is for ``None``, after the same work. The password counts as it is and as SASLprep
-    prepares it, which some clients do, and have to where a server takes UTF-8 (RFC 6856
+    For ``None`` it never is, but the work is the same. The password is tried as it is and after
+    SASLprep, which some clients apply, and have to apply if the server accepts UTF-8 (RFC 6856
     section 2.2).
     """
     stored = NOBODYS if password is None else password
-    # Compared under a key that nobody knows, so that the time it takes tells nothing.
+    # Compared as keyed digests, so that the time that the comparison takes shows nothing.
     right = [_digest(_apop_digest(timestamp, form)) for form in (stored, prepared(stored))]
     return _digest(digest) in right and password is not None
 
@@ -115,7 +115,7 @@ class LoggedIn:
     """The end of an attempt: the client has proved that it is ``user``."""
 
     user: str
-    """Whose maildrop is opened."""
+    """The user whose maildrop is opened."""
 
 
 Verdict: TypeAlias = bytes | LoggedIn | None
@@ -129,13 +129,13 @@ class Attempt(Protocol):
         """Return what follows the client's response.
 
         ``data`` is ``None`` once, at the start, if the client sent no initial response. All
-        refusals look the same to the client, and are answered late.
+        refusals look the same to the client, and are sent after a delay.
         """
         ...
 
 
 class ServerMechanism(Protocol):
-    """A SASL mechanism, the server's side (RFC 4422, RFC 5034)."""
+    """The server's side of a SASL mechanism (RFC 4422, RFC 5034)."""
 
     @property
     def name(self) -> str:
@@ -144,7 +144,7 @@ class ServerMechanism(Protocol):
 
     @property
     def shows_password(self) -> bool:
-        """Whether whoever can read the octets learns the secret: needs TLS (RFC 8314)."""
+        """True if anybody who reads the octets learns the secret: TLS is needed (RFC 8314)."""
         ...
 
     def begin(self) -> Attempt:
