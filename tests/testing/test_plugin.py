@@ -102,12 +102,22 @@ class TestNearAndFar:
         assert pop3_server.security is security
         assert talk(pop3_server, "third", "word") == 0
 
+    @pytest.mark.pop3_server(password="p")
+    def test_a_password_replaces_users(self, pop3_server, security):
+        assert talk(pop3_server, "user", "p") == 0
+
+@pytest.mark.pop3_server(password="p")
+class TestUsersReplaceAPassword:
+    @pytest.mark.pop3_server(users={"other": "word"})
+    def test_near(self, pop3_server):
+        assert talk(pop3_server, "other", "word") == 0
+
 @pytest.mark.pop3_server(security="plaintext", options=ServerOptions())
 def test_options_of_ones_own(pop3_server):
     with pytest.raises(Exception, match="only taken under TLS"):
         talk(pop3_server)
 """
-    outcome(pytester, tests).assert_outcomes(passed=11)
+    outcome(pytester, tests).assert_outcomes(passed=15)
 
 
 def test_the_maildrop_can_be_overridden(pytester: pytest.Pytester) -> None:

@@ -132,6 +132,23 @@ def test_the_commands_of_one_who_cannot_spell() -> None:
         ]
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_commands_of_one_who_goes_on_with_an_auth_that_was_refused(ahead: bool) -> None:
+    lines = [b"AUTH NOPE", b"dXNlcg==", b"c2VjcmV0", b"XFOO", b"USER user", b"XFOO", b"QUIT"]
+    with (
+        serve({"user": []}, password="secret", security="plaintext", options=CLEARTEXT) as server,
+        socket.create_connection((server.host, server.port)) as connection,
+        connection.makefile("rb") as answers,
+    ):
+        answers.readline()
+        for part in [b"\r\n".join(lines)] if ahead else lines:
+            connection.sendall(part + b"\r\n")
+            for _ in lines if ahead else [part]:
+                answers.readline()
+        shown = ["AUTH NOPE", "<secret>", "<secret>", "<secret>", "USER user", "XFOO", "QUIT"]
+        assert server.commands == shown
+
+
 def test_a_list_of_commands_is_the_callers_own() -> None:
     with serve({}, users={}, security="plaintext") as server:
         server.commands.append("STAT")

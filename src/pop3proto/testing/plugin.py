@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["pop3_maildrop", "pop3_server", "pop3_server_options", "pytest_configure"]
 
 _MARKER = "pop3_server"
+# Two ways to say who may log in: one of them replaces the other, too.
+_LOGINS = ("password", "users")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,6 +93,9 @@ def _chosen(request: pytest.FixtureRequest, options: dict[str, Any]) -> dict[str
     for mark in reversed(list(request.node.iter_markers(_MARKER))):
         if mark.args:
             raise pytest.UsageError(f"the marker {_MARKER} takes keyword arguments only")
+        if not mark.kwargs.keys().isdisjoint(_LOGINS):
+            for name in _LOGINS:
+                chosen.pop(name, None)
         chosen.update(mark.kwargs)
     # The value of a Security is accepted too, so that a marker needs no import.
     security = Security.of(chosen.get("security", Security.STLS))

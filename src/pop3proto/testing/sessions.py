@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import printable
-from ..model.commands import Auth, Command
+from ..model.commands import Auth, Command, Extension
 from ..model.events import InvalidCommand
 from ..model.leniency import Leniency
 from ..model.limits import Limits
@@ -186,10 +186,19 @@ def _check_users(users: object) -> None:
 class _Listening(Hooks):
     def __init__(self, commands: list[str]) -> None:
         self._commands = commands
+        # Whether the last line belonged to AUTH, for the client at least.
+        self._auth = False
 
     def received(self, session: ServerSession, event: Command[Any] | InvalidCommand) -> None:
         """Note the line that was sent, without its secrets."""
-        self._commands.append(_shown(event, within_auth=session.state is State.AUTHENTICATING))
+        within_auth = session.state is State.AUTHENTICATING
+        if self._auth and session.state is State.AUTHORIZATION:
+            # AUTH was refused, but a client that did not wait, or did not care, goes on with it:
+            # a single word which is no command can be base64.
+            unknown = isinstance(event, InvalidCommand | Extension)
+            within_auth = unknown and b" " not in _line(event)
+        self._commands.append(_shown(event, within_auth=within_auth))
+        self._auth = within_auth or isinstance(event, Auth)
 
 
 def _shown(event: Command[Any] | InvalidCommand, *, within_auth: bool) -> str:
