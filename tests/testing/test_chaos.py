@@ -193,7 +193,7 @@ def test_both_ends_of_the_stream_below() -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="not by both"):
         greeting_through(rng=Random(0), chunks=1)
     for how in ({"drop_after": -1}, {"reset_after": -1}):
         with pytest.raises(ValueError, match="not -1"):
