@@ -79,7 +79,7 @@ def test_a_login_is_good_for_once() -> None:
     login = Login("user", SECRET, mechanisms=["PLAIN"], ask=())
     engine = connected()
     talk(login, (b"AUTH PLAIN " + PLAIN, OK), engine=engine)
-    with pytest.raises(LocalProtocolError, match="come to its end"):
+    with pytest.raises(LocalProtocolError, match="login is over"):
         login.feed(None, engine)
 
 
@@ -146,11 +146,11 @@ def test_mechanisms_are_a_list() -> None:
     ("wrong", "problem"),
     [
         ({"mechanisms": 5}, "a list of names, not a single int"),
-        ({"mechanisms": [5]}, "a list of names, and int is none"),
+        ({"mechanisms": [5]}, "a list of names, and int is not one"),
         ({"channel_binding": 5}, "one or several, not a single int"),
-        ({"channel_binding": [b"x"]}, "one or several, and bytes is none"),
+        ({"channel_binding": [b"x"]}, "one or several, and bytes is not one"),
         ({"ask": Capa()}, "a list of commands, not a single Capa"),
-        ({"ask": ["CAPA"]}, "a list of commands, and str is none"),
+        ({"ask": ["CAPA"]}, "a list of commands, and str is not one"),
         ({"host": b"pop.example.org"}, "host is a str, not bytes"),
     ],
 )

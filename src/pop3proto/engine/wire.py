@@ -338,7 +338,7 @@ class BodyReader:
 
 
 def _ending(data: bytes, position: int, newline: bytes) -> int:
-    """Say what follows the dot that opens a line, at ``position``, if that is not CRLF.
+    """Return what follows the dot that opens a line, at ``position``, if that is not CRLF.
 
     Returns the size of the line end if the line is the terminator, 0 if that is not decided yet,
     and -1 if the line goes on.

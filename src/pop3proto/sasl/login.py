@@ -93,7 +93,7 @@ class Login:
 
         ``token`` is the token, or a function that returns one. The function is called again if the
         server refuses the first token, for example because it has expired, unless a response code
-        gives another reason. Without ``token``, the login says by ``wants_token`` when it needs
+        gives another reason. Without ``token``, ``wants_token`` becomes true when the login needs
         one; get a token then, and pass it to the method ``token()``.
 
         ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``. The default is OAUTHBEARER if the
@@ -240,7 +240,7 @@ class Login:
     def _check_turn(self, event: ClientEvent | None) -> None:
         """Raise ``LocalProtocolError`` unless ``event`` is the one that is awaited."""
         if self._over:
-            raise LocalProtocolError("this login has come to its end")
+            raise LocalProtocolError("this login is over")
         if self._wants_token:
             raise LocalProtocolError("an access token is wanted first")
         if not self._begun and (event is None or isinstance(event, Greeting)):
@@ -287,7 +287,7 @@ def _listed(what: str, given: object, kind: type[T]) -> list[T]:
     found: list[T] = []
     for each in cast("Iterable[object]", given):
         if not isinstance(each, kind):
-            raise LocalProtocolError(f"{what}, and {_kind(each)} is none")
+            raise LocalProtocolError(f"{what}, and {_kind(each)} is not one")
         found.append(each)
     return found
 

@@ -52,7 +52,7 @@ class Mechanism(Protocol):
 class ShowsSecret(Protocol):
     """A mechanism that says if it shows its secret; for other mechanisms, the name decides.
 
-    An unknown name counts as that of a mechanism that does.
+    A mechanism with an unknown name is assumed to show its secret.
     """
 
     @property

@@ -104,7 +104,7 @@ class Anonymous(_OneMessage):
     """ANONYMOUS (RFC 4505): log in as a guest, perhaps with an email address or another trace.
 
     ``trace`` is an email address, or at most 255 characters without ``@``. Raises
-    ``LocalProtocolError`` for anything else, for control characters, and for everything else that
+    ``LocalProtocolError`` for any other text, for control characters, and for other characters that
     the ``trace`` profile of section 3 prohibits.
     """
 

@@ -1,4 +1,4 @@
-"""The rule that refuses a plaintext password: no secret is shown without TLS (RFC 8314 section 3).
+"""The rule that no secret is shown to the network without TLS (RFC 8314 section 3).
 
 ``Login`` follows it for each of its ways to log in, and the client for each command.
 """
@@ -30,8 +30,8 @@ def refuse_plaintext(
 ) -> None:
     """Raise ``PlaintextAuthError`` if ``command`` would show a secret to the network.
 
-    PASS does, and AUTH with a mechanism that shows its secret: ``mechanism`` says so itself, if it
-    is given; otherwise the name in the command decides.
+    PASS does, and so does AUTH with a mechanism that shows its secret. If ``mechanism`` is given,
+    it says so itself; otherwise the name in the command decides.
     """
     if may_show(engine, allowed=allowed):
         return
@@ -40,9 +40,9 @@ def refuse_plaintext(
         if not shows_secret(command.mechanism if mechanism is None else mechanism):
             return
         if mechanism is not None and command.mechanism not in SHOWS_SECRET:
-            hint += "; a mechanism that does not show its secret says shows_secret = False"
+            hint += "; a mechanism that does not show its secret has shows_secret = False"
     elif not isinstance(command, Pass):
         return
     raise PlaintextAuthError(
-        "this login shows the secret to the network", command=command, hint=hint
+        "this login would show the secret to the network", command=command, hint=hint
     )
