@@ -136,7 +136,7 @@ class Batch(Generic[R_co]):
         return item
 
     def outcomes(self) -> Iterator[R_co | CommandError]:
-        """Iterate over the results and, for commands that the server refused, ``CommandError``.
+        """Iterate over the results, with a ``CommandError`` for each command that was refused.
 
         ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, except
         for those.
