@@ -1,6 +1,6 @@
 import pytest
 
-from pop3proto.model.grammar import decode_base64
+from pop3proto.model.grammar import decode_base64, encode_base64
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,10 @@ def test_what_is_base64(text: bytes, data: bytes) -> None:
 )
 def test_what_is_none(text: bytes) -> None:
     assert decode_base64(text) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256))])
+def test_there_and_back(data: bytes) -> None:
+    text = encode_base64(data)
+    assert b"\n" not in text
+    assert decode_base64(text) == data

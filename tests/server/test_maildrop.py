@@ -268,6 +268,12 @@ def test_memory_takes_octets_only(messages: Any, problem: str) -> None:
         MemoryMaildrops(messages)
 
 
+def test_memory_takes_users_that_are_text_only() -> None:
+    users: Any = {5: []}
+    with pytest.raises(TypeError, match=r"^a user is a str, not int$"):
+        MemoryMaildrops(users)
+
+
 def test_memory_knows_which_maildrop_is_open() -> None:
     maildrops = MemoryMaildrops()
     maildrop = maildrops.open("user")

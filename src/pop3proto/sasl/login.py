@@ -108,8 +108,7 @@ class Login:
             if not issubclass(token.kind, str):
                 problem = f"a token is a str or a function, not {token.kind.__name__}"
                 raise LocalProtocolError(problem)
-        if mechanism is not None and not isinstance(mechanism, str):
-            raise LocalProtocolError(f"a mechanism is named by a str, not {_kind(mechanism)}")
+        _check_name(mechanism)
         flows = _flows(host, initial_response, allow_plaintext_auth, ask)
         return cls._of(flows, flows.oauth(user, token, source, mechanism))
 
@@ -290,6 +289,12 @@ def _listed(what: str, given: object, kind: type[T]) -> list[T]:
             raise LocalProtocolError(f"{what}, and {_kind(each)} is not one")
         found.append(each)
     return found
+
+
+def _check_name(mechanism: object) -> None:
+    """Raise ``LocalProtocolError`` unless ``mechanism`` is a name, or ``None``."""
+    if mechanism is not None and not isinstance(mechanism, str):
+        raise LocalProtocolError(f"a mechanism is named by a str, not {_kind(mechanism)}")
 
 
 def _kind(of: object) -> str:
