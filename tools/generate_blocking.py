@@ -1,9 +1,9 @@
-"""Write src/pop3proto/client/_blocking.py, the blocking client, from the async one.
+"""Write the blocking client, src/pop3proto/client/_blocking*.py, from the async one.
 
 ``python tools/generate_blocking.py`` writes it; with ``--check`` the exit code is 1 if it is not
-current. Each public method of ``AsyncClient``, ``AsyncMessageStream`` and ``AsyncBatch`` becomes
-one of the same signature, without ``async``, which runs the coroutine of the original over a
-stream that never suspends.
+current. Each public class becomes one without ``Async`` in its name, and each of its public methods
+becomes one of the same signature and docstring, without ``async``, which runs the coroutine of the
+original over a stream that never suspends.
 """
 
 from __future__ import annotations
@@ -11,183 +11,110 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill, indent
 from typing import NamedTuple
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "pop3proto" / "client"
-TARGET = SOURCE / "_blocking.py"
 WIDTH = 100
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-HEAD = '''"""The client for blocking code.
-
-Written by tools/generate_blocking.py from the async client: change that one, and run it again.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from os import PathLike
-from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, overload
-
-from ..errors import CommandError
-from ..model.capabilities import Capabilities
-from ..model.commands import Command
-from ..model.leniency import Deviation
-from ..model.listings import Listing, Listings
-from ..model.replies import Greeting, LangReply, Language, Message, Ok, StatReply
-from ..model.secret import Secret
-from ..model.states import State
-from ..sasl import Mechanism
-from .batch import AsyncBatch
-from .client import AsyncClient
-from .message import AsyncMessageStream, SupportsWrite
-from .options import ClientOptions, LoginResult, QuitResult, Security, SecurityName
-from .stepping import at_once, run
-from .stream import Stream
-from .turn import MAX_COLLECTED_OCTETS, Progress
-
-if TYPE_CHECKING:
-    from ssl import SSLContext, SSLObject
-
-__all__ = ["Batch", "Client", "MessageStream"]
-
-R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
-'''
-
-CLIENT = '''
-
-class Client:
-    """A POP3 client over blocking sockets; ``connect()`` makes it.
-
-    Every method does what the method of the same name of ``AsyncClient`` does, and raises what
-    that one raises.
-    """
-
-    __slots__ = ("_client",)
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __repr__(self) -> str:
-        return repr(self._client).replace("AsyncClient", "Client", 1)
-'''
-
-STREAM = '''
-
-class MessageStream:
-    """``AsyncMessageStream`` for blocking code: ``for chunk in client.retr_stream(1): ...``."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: AsyncMessageStream) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> bytes:
-        """Return the next octets; raise what ``AsyncMessageStream.__anext__`` raises."""
-        try:
-            return run(self._stream.__anext__())
-        except StopAsyncIteration:
-            raise StopIteration from None
-'''
-
-BATCH = '''
-
-class Batch(Generic[R_co]):
-    """``AsyncBatch`` for blocking code: ``for message in client.retr_many(...): ...``."""
-
-    __slots__ = ("_at_hand", "_batch")
-
-    def __init__(self, batch: AsyncBatch[R_co]) -> None:
-        self._batch = batch
-        self._at_hand = batch._item_at_hand  # pyright: ignore[reportPrivateUsage]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> R_co:
-        """Return the next result; raise what ``AsyncBatch.__anext__`` raises."""
-        # Nearly every result of small messages is at hand, and needs no coroutine.
-        item = self._at_hand()
-        if item is None:
-            try:
-                item = run(self._batch._next_item())  # pyright: ignore[reportPrivateUsage]
-            except StopAsyncIteration:
-                raise StopIteration from None
-        if isinstance(item, CommandError):
-            raise item
-        return item
-
-    def outcomes(self) -> Iterator[R_co | CommandError]:
-        """Iterate over the results, with a ``CommandError`` for each command that was refused.
-
-        ``isinstance(outcome, CommandError)`` tells them apart. Raises what the batch raises, except
-        for those.
-        """
-        while True:
-            while (item := self._at_hand()) is not None:
-                yield item
-            try:
-                item = run(self._batch._next_item())  # pyright: ignore[reportPrivateUsage]
-            except StopAsyncIteration:
-                return
-            yield item
-'''
-
 
 class Mirrored(NamedTuple):
-    """A class of the blocking client, and the classes from which its methods come."""
+    """A blocking class, the async ones whose methods it has, each with its module, and its base.
 
-    head: str
+    The last of the async classes gives the docstring. With a base, there is nothing to construct.
+    """
+
+    name: str
     inner: str
     sources: tuple[tuple[str, str], ...]
+    base: str = ""
 
 
-CLASSES = (
-    Mirrored(
-        CLIENT,
-        "self._client",
-        (
-            ("session", "Session"),
-            ("authentication", "AuthenticatingSession"),
-            ("client", "AsyncClient"),
-        ),
-    ),
-    Mirrored(STREAM, "self._stream", (("message", "AsyncMessageStream"),)),
-    Mirrored(BATCH, "self._batch", (("batch", "AsyncBatch"),)),
+SESSION = Mirrored(
+    "BlockingSession",
+    "AsyncClient",
+    (("session", "Session"), ("authentication", "AuthenticatingSession")),
 )
-OTHER_NAMES = {"aclose": "close", "__aexit__": "__exit__"}
+CLIENT = Mirrored("Client", "AsyncClient", (("client", "AsyncClient"),), base="BlockingSession")
+BATCH = Mirrored("Batch", "AsyncBatch", (("batch", "AsyncBatch"),))
+MESSAGE = Mirrored("MessageStream", "AsyncMessageStream", (("message", "AsyncMessageStream"),))
+FILES: dict[str, tuple[str, tuple[Mirrored, ...]]] = {
+    "_blocking.py": ("The client for blocking code.", (CLIENT,)),
+    "_blocking_session.py": ("A session, with its logins, for blocking code.", (SESSION,)),
+    "_blocking_turns.py": ("Batches and message streams for blocking code.", (BATCH, MESSAGE)),
+}
+
+RENAMED = {
+    "aclose": "close",
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "__aiter__": "__iter__",
+    "__anext__": "__next__",
+}
 # The classes that a blocking one stands for, where a value of the original is wrapped.
 WRAPPED = {"AsyncBatch": "Batch", "AsyncMessageStream": "MessageStream"}
-TYPES = {**WRAPPED, "AsyncClient": "Client", "_GetToken": "Callable[[], str]"}
-WORDS = {"async with": "with", "async for": "for", "await ": "", "aclose()": "close()", **TYPES}
-# They are part of the heads, because they are not like the originals.
-BY_HAND = {
-    "_item_at_hand",
-    "_next_item",
-    "outcomes",
-    "__aenter__",
-    "__aiter__",
-    "__anext__",
-    "__init__",
-    "__repr__",
+TYPES = {
+    **WRAPPED,
+    "AsyncClient": "Client",
+    "AsyncIterator": "Iterator",
+    "_GetToken": "Callable[[], str]",
+}
+WORDS = {
+    "async with": "with",
+    "async for": "for",
+    "await ": "",
+    "aclose()": "close()",
+    "another task": "another thread",
+    "a cancellation": "``KeyboardInterrupt``",
+    **TYPES,
+}
+# Where the names come from that the async modules do not import.
+FURTHER_IMPORTS = """
+from collections.abc import Callable, Iterator
+from ..model.secret import Secret
+from ._blocking_session import BlockingSession
+from ._blocking_turns import Batch, MessageStream
+from .client import AsyncClient
+from .stepping import at_once, run
+"""
+# What does not follow from the original: attributes beside the original, and bodies.
+SLOTS = {"Batch": {"_at_hand": "batch._item_at_hand"}}
+NEXT_ITEM = "run(self._batch._next_item())  # pyright: ignore[reportPrivateUsage]"
+BODIES = {
+    "BlockingSession.__repr__": 'return repr(self._client).replace("AsyncClient", "Client", 1)',
+    "MessageStream.__anext__": """
+try:
+    return run(self._stream.__anext__())
+except StopAsyncIteration:
+    raise StopIteration from None
+""",
+    "Batch.__anext__": f"""
+# Nearly every result of small messages is at hand, and needs no coroutine.
+item = self._at_hand()
+if item is None:
+    try:
+        item = {NEXT_ITEM}
+    except StopAsyncIteration:
+        raise StopIteration from None
+if isinstance(item, CommandError):
+    raise item
+return item
+""",
+    "Batch.outcomes": f"""
+while True:
+    while (item := self._at_hand()) is not None:
+        yield item
+    try:
+        item = {NEXT_ITEM}
+    except StopAsyncIteration:
+        return
+    yield item
+""",
 }
 
 
@@ -198,32 +125,56 @@ def translated(text: str, words: dict[str, str]) -> str:
     return text
 
 
-def methods(module: str, name: str) -> Iterator[Function]:
+def parsed(module: str) -> ast.Module:
+    """Return the code of a module of the client."""
+    return ast.parse((SOURCE / f"{module}.py").read_text("utf-8"))
+
+
+def class_of(module: str, name: str) -> ast.ClassDef:
+    """Find a class."""
+    found = [n for n in parsed(module).body if isinstance(n, ast.ClassDef) and n.name == name]
+    return found[0]
+
+
+def methods(node: ast.ClassDef) -> Iterator[Function]:
     """Find the methods of a class that are mirrored."""
-    tree = ast.parse((SOURCE / f"{module}.py").read_text("utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            for member in node.body:
-                if isinstance(member, Function):
-                    public = not member.name.startswith("_") or member.name == "__aexit__"
-                    if public and member.name not in BY_HAND:
-                        yield member
+    for member in node.body:
+        if isinstance(member, Function):
+            name = member.name
+            if not name.startswith("_") or name in RENAMED or name == "__repr__":
+                yield member
 
 
-def attributes(module: str, name: str) -> Iterator[tuple[str, str, str]]:
+def attributes(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
     """Find what ``__init__()`` sets and describes: name, type and description."""
-    tree = ast.parse((SOURCE / f"{module}.py").read_text("utf-8"))
-    for node in tree.body:
-        members = node.body if isinstance(node, ast.ClassDef) and node.name == name else []
-        for init in members:
-            steps = init.body if isinstance(init, Function) and init.name == "__init__" else []
-            for first, second in pairwise(steps):
-                match first, second:
-                    case (
-                        ast.AnnAssign(target=ast.Attribute(attr=attribute), annotation=kind),
-                        ast.Expr(value=ast.Constant(value=str(text))),
-                    ):
-                        yield attribute, ast.unparse(kind), text
+    for init in node.body:
+        steps = init.body if isinstance(init, Function) and init.name == "__init__" else []
+        for first, second in pairwise(steps):
+            match first, second:
+                case (
+                    ast.AnnAssign(target=ast.Attribute(attr=attribute), annotation=kind),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    yield attribute, ast.unparse(kind), text
+
+
+def documented(node: ast.ClassDef | Function, pad: str) -> list[str]:
+    """Return the docstring, in the words of blocking code."""
+    if (doc := ast.get_docstring(node, clean=False)) is None:
+        return []
+    # The quotes at the end stand in a line of their own, or after the last word.
+    text, newline, rest = f'{pad}"""{doc}"""'.rpartition(f'\n{pad}"')
+    paragraphs = (text if newline else rest).split("\n\n")
+    filled_in = "\n\n".join(filled(paragraph, pad) for paragraph in paragraphs)
+    return (f"{filled_in}{newline}{rest}" if newline else filled_in).split("\n")
+
+
+def filled(paragraph: str, pad: str) -> str:
+    """Translate a paragraph; break its lines anew, if words have changed and it is no program."""
+    text = translated(paragraph, WORDS)
+    if text == paragraph or any(line.startswith(f"{pad} ") for line in text.split("\n")):
+        return text
+    return fill(" ".join(text.split()), WIDTH, initial_indent=pad, subsequent_indent=pad)
 
 
 def called(function: str, arguments: list[str], indent: int, before: str, after: str) -> list[str]:
@@ -262,8 +213,12 @@ def parameters(function: Function) -> list[str]:
     return found
 
 
-def body(function: Function, inner: str) -> list[str]:
+def body(function: Function, mirrored: Mirrored, inner: str) -> list[str]:
     """Return the lines that call the original."""
+    if (by_hand := BODIES.get(f"{mirrored.name}.{function.name}")) is not None:
+        return indent(by_hand.strip(), " " * 8).split("\n")
+    if [ast.unparse(step) for step in function.body] == ["return self"]:
+        return ["        return self"]
     lines: list[str] = []
     taken = function.args
     for argument in [*taken.args, *taken.kwonlyargs]:
@@ -275,17 +230,10 @@ def body(function: Function, inner: str) -> list[str]:
     arguments = [argument.arg for argument in taken.args[1:]]
     arguments += [f"{argument.arg}={argument.arg}" for argument in taken.kwonlyargs]
     returned = "" if function.returns is None else ast.unparse(function.returns)
-    if function.name == "start":
-        inner, wrapper = "AsyncClient", "cls"
-        call = called("AsyncClient.start", arguments, 16, "", "")
-        return [
-            *lines,
-            "        return cls(",
-            "            run(",
-            *call,
-            "            )",
-            "        )",
-        ]
+    if taken.args[0].arg == "cls":
+        call = called(f"{mirrored.inner}.{function.name}", arguments, 16, "", "")
+        call = ["            run(", *call, "            )"]
+        return [*lines, "        return cls(", *call, "        )"]
     wrapper = ""
     if isinstance(function, ast.AsyncFunctionDef):
         wrapper = "run"
@@ -302,43 +250,61 @@ def body(function: Function, inner: str) -> list[str]:
     return [*lines, f"        {before}{wrapper}(", *call, "        )"]
 
 
-def method(function: Function, inner: str, overloaded: set[str]) -> list[str]:
+def method(function: Function, mirrored: Mirrored, inner: str, overloaded: set[str]) -> list[str]:
     """Return the lines of a method that mirrors ``function``."""
-    name = OTHER_NAMES.get(function.name, function.name)
+    name = RENAMED.get(function.name, function.name)
     decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
     returns = "" if function.returns is None else translated(ast.unparse(function.returns), TYPES)
     lines = [f"    @{decorator}" for decorator in decorators]
     if "overload" in decorators:
         return [*lines, *called(name, parameters(function), 4, "def ", f" -> {returns}: ...")]
     lines += called(name, parameters(function), 4, "def ", f" -> {returns}:")
-    if (doc := ast.get_docstring(function, clean=False)) is not None:
-        lines += f'        """{translated(doc, WORDS)}"""'.split("\n")
+    lines += documented(function, " " * 8)
     if "property" in decorators:
         return [*lines, f"        return {inner}.{function.name}", ""]
     if name in overloaded:
         argument = function.args.args[1].arg
         lines += [f"        if {argument} is None:", f"            return run({inner}.{name}())"]
-    return [*lines, *body(function, inner), ""]
+    return [*lines, *body(function, mirrored, inner), ""]
 
 
-def generated() -> str:
-    """Return the module."""
-    lines = [HEAD]
-    for mirrored in CLASSES:
-        lines.append(mirrored.head)
-        for source in mirrored.sources:
-            for attribute, kind, text in attributes(*source):
-                lines += ["    @property", f"    def {attribute}(self) -> {kind}:"]
-                lines += [f'        """{text}"""', f"        return {mirrored.inner}.{attribute}"]
-                lines.append("")
-            found = list(methods(*source))
-            overloaded = {f.name for f in found if any(is_overload(d) for d in f.decorator_list)}
-            for function in found:
-                lines += method(function, mirrored.inner, overloaded)
-        while not lines[-1]:
-            lines.pop()
-        lines[-1] += "\n"
-    return "\n".join(lines).rstrip().replace("\n\n\n\n", "\n\n\n") + "\n"
+def mirror(mirrored: Mirrored) -> list[str]:
+    """Return the lines of a blocking class."""
+    nodes = [class_of(*source) for source in mirrored.sources]
+    short = re.findall("[A-Z][a-z]+", mirrored.inner)[-1].lower()
+    inner = f"self._{short}"
+    generic = [text for base in nodes[-1].bases if "Generic" in (text := ast.unparse(base))]
+    bases = [mirrored.base] if mirrored.base else generic
+    lines = [f"class {mirrored.name}({', '.join(bases)}):".replace("()", "")]
+    lines += [*documented(nodes[-1], " " * 4), ""]
+    if mirrored.base:
+        lines += ["    __slots__ = ()", ""]
+    else:
+        taken = mirrored.inner + "".join(base.removeprefix("Generic") for base in generic)
+        lines += construction(short, taken, SLOTS.get(mirrored.name, {}))
+    for node in nodes:
+        for attribute, kind, text in attributes(node):
+            lines += ["    @property", f"    def {attribute}(self) -> {kind}:"]
+            lines += [f'        """{text}"""', f"        return {inner}.{attribute}", ""]
+        found = list(methods(node))
+        overloaded = {f.name for f in found if any(is_overload(d) for d in f.decorator_list)}
+        for function in found:
+            lines += method(function, mirrored, inner, overloaded)
+    return lines
+
+
+def construction(short: str, kind: str, further: dict[str, str]) -> list[str]:
+    """Return the lines by which an object is made from the async one."""
+    slots = ", ".join(f'"{slot}"' for slot in sorted([*further, f"_{short}"]))
+    private = "  # pyright: ignore[reportPrivateUsage]"
+    return [
+        f"    __slots__ = ({slots}{'' if further else ','})",
+        "",
+        f"    def __init__(self, {short}: {kind}) -> None:",
+        f"        self._{short} = {short}",
+        *(f"        self.{slot} = {found}{private}" for slot, found in further.items()),
+        "",
+    ]
 
 
 def is_overload(decorator: ast.expr) -> bool:
@@ -346,15 +312,101 @@ def is_overload(decorator: ast.expr) -> bool:
     return ast.unparse(decorator) == "overload"
 
 
+class Names:
+    """Where each name of some modules comes from: an import, or the statement that makes it."""
+
+    def __init__(self, modules: Iterable[str]) -> None:
+        self.imports: dict[str, tuple[str, bool]] = {}
+        self.variables: dict[str, str] = {}
+        self._take(ast.parse(FURTHER_IMPORTS).body, "")
+        for module in modules:
+            self._take(parsed(module).body, module)
+
+    def _take(self, statements: list[ast.stmt], module: str, *, typing: bool = False) -> None:
+        for node in statements:
+            match node:
+                case ast.ImportFrom():
+                    place = "." * node.level + (node.module or "")
+                    for alias in node.names:
+                        self.imports.setdefault(alias.name, (place, typing))
+                case ast.ClassDef(name=name):
+                    self.imports.setdefault(name, (f".{module}", typing))
+                case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                    self._take(node.body, module, typing=True)
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
+                    if ast.unparse(made) == "TypeVar":
+                        self.variables[name] = ast.unparse(node).replace("'", '"')
+                case _:
+                    pass
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Constants, then classes, then everything else, as the tools sort them."""
+    return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
+
+
+def imports(names: Iterable[str], known: Names, *, typing: bool) -> list[str]:
+    """Return the lines that import ``names``, as ruff sorts them."""
+    places: dict[str, list[str]] = {}
+    for name in names:
+        place, for_typing = known.imports.get(name, ("", False))
+        if place and for_typing is typing:
+            places.setdefault(place, []).append(name)
+    lines: list[str] = []
+    # The standard library first, and then the packages further up.
+    dots = {place: len(place) - len(place.lstrip(".")) for place in places}
+    for place in sorted(places, key=lambda place: (dots[place] > 0, -dots[place], place)):
+        if lines and dots[place] and not lines[-1].startswith("from ."):
+            lines.append("")
+        found = sorted(places[place], key=rank)
+        line = f"from {place} import {', '.join(found)}"
+        if len(line) > WIDTH:
+            lines += [f"from {place} import (", *(f"    {name}," for name in found), ")"]
+        else:
+            lines.append(line)
+    return lines
+
+
+def generated(title: str, classes: tuple[Mirrored, ...]) -> str:
+    """Return a module."""
+    bodies = ["\n".join(mirror(mirrored)).rstrip() for mirrored in classes]
+    known = Names(module for mirrored in classes for module, _ in mirrored.sources)
+    own = {mirrored.name for mirrored in classes}
+    tree = ast.parse("\n".join(bodies))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - own
+    variables = [known.variables[name] for name in sorted(used & set(known.variables))]
+    used |= {"TypeVar"} if variables else set()
+    exported = ", ".join(f'"{name}"' for name in sorted(own))
+    for_typing = imports(used, known, typing=True)
+    used |= {"TYPE_CHECKING"} if for_typing else set()
+    lines = [
+        f'"""{title}',
+        "",
+        "Written by tools/generate_blocking.py from the async client: change that one, and run it "
+        'again.\n"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *imports(used, known, typing=False),
+        "",
+        *(["if TYPE_CHECKING:", *(f"    {line}" for line in for_typing), ""] if for_typing else []),
+        f"__all__ = [{exported}]",
+        *(["", *variables] if variables else []),
+    ]
+    return "\n\n\n".join(["\n".join(lines), *bodies]) + "\n"
+
+
 def main() -> int:
-    """Write the module, or check that it is current."""
-    code = generated()
-    if "--check" in sys.argv[1:]:
-        current = TARGET.read_text("utf-8") == code
-        print("" if current else "_blocking.py is not current", end="" if current else "\n")
-        return 0 if current else 1
-    TARGET.write_text(code, "utf-8")
-    return 0
+    """Write the modules, or check that they are current."""
+    stale = 0
+    for name, (title, classes) in FILES.items():
+        code, path = generated(title, classes), SOURCE / name
+        if "--check" not in sys.argv[1:]:
+            path.write_text(code, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != code:
+            print(f"{name} is not current")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 
 def loads_when_asked(
-    package: str, homes: Mapping[str, Iterable[str]]
+    package: str, homes: Mapping[str, Iterable[str]], *, folder: str | None = None
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and the ``__dir__`` of ``package``.
 
-    ``homes`` maps the package's modules to the public names in them. A name is looked up once, and
-    is an attribute of the package from then on. Type checkers see the imports under
-    ``TYPE_CHECKING`` in the same package.
+    ``homes`` maps modules to the public names in them. The modules are in the package, or in
+    ``folder`` if that is given. A name is looked up once, and is an attribute of the package from
+    then on. Type checkers see the imports under ``TYPE_CHECKING`` in the same package.
     """
     home_of = {name: home for home, names in homes.items() for name in names}
     namespace = vars(sys.modules[package])
@@ -22,7 +22,7 @@ def loads_when_asked(
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         # Not importlib.import_module(), because not every program loads importlib.
-        module = f"{package}.{home_of[name]}"
+        module = f"{folder or package}.{home_of[name]}"
         __import__(module)
         found: object = getattr(sys.modules[module], name)
         namespace[name] = found

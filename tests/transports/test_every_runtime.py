@@ -355,7 +355,7 @@ def words_of(member: Any) -> str:
     text = re.sub(
         r"\basync (?=with|for)|\bawait |\bAsync|\ba(?=close)", "", inspect.getdoc(member) or ""
     )
-    return " ".join(text.split())
+    return " ".join(text.replace("another task", "another thread").split())
 
 
 def as_blocking(asynchronous: str) -> str:
@@ -376,6 +376,9 @@ def test_the_blocking_client_has_the_same_methods(facade: type[Any], original: t
         assert signature(ours) == as_blocking(signature(theirs)), name
         if name not in OTHER_WORDS:
             assert words_of(ours) == words_of(theirs), name
+    if facade is not Client:
+        assert words_of(facade) == words_of(original)
+        assert words_of(facade.__next__) == words_of(original.__anext__)
     # What else there is are attributes of the original's, which describe themselves by a string.
     source = inspect.getsource(original)
     for name in public(facade) - set(names.values()):

@@ -6,7 +6,8 @@ of your own needs.
 
 from typing import TYPE_CHECKING
 
-from ..client._blocking import Batch, MessageStream
+from .._lazy import loads_when_asked
+from ..client._blocking_turns import Batch, MessageStream
 from ..client.batch import AsyncBatch
 from ..client.message import AsyncMessageStream, SupportsWrite
 from ..client.options import (
@@ -16,11 +17,11 @@ from ..client.options import (
     Security,
     Timeouts,
 )
-from ..client.profile import ServerProfile
 from ..client.stream import Stream
 from ..client.turn import Progress
 
 if TYPE_CHECKING:
+    from ..client.profile import ServerProfile
     from ..client.tls import TlsPipe
 
 __all__ = [
@@ -40,16 +41,9 @@ __all__ = [
     "TlsPipe",
 ]
 
-if not TYPE_CHECKING:
+# Without TLS, OpenSSL is not loaded: that takes as long as everything else. Few programs keep
+# profiles.
+_HOMES = {"profile": ("ServerProfile",), "tls": ("TlsPipe",)}
 
-    def __getattr__(name: str) -> object:
-        # Without TLS, OpenSSL is not loaded: that takes as long as everything else. Type checkers
-        # do not see this function, because with it they would accept any name.
-        if name == "TlsPipe":
-            from ..client.tls import TlsPipe
-
-            return TlsPipe
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), "TlsPipe"})
+if not TYPE_CHECKING:  # or every name would be there for a type checker
+    __getattr__, __dir__ = loads_when_asked(__name__, _HOMES, folder="pop3proto.client")
