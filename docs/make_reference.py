@@ -80,6 +80,18 @@ def definition(module: ModuleType, name: str) -> tuple[str, str]:
     return name, ""
 
 
+def exported(module: ModuleType) -> list[str]:
+    """Return the public names of a module: those it lists, or else those that it defines."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    defined = [
+        name
+        for name, each in vars(module).items()
+        if not name.startswith("_") and getattr(each, "__module__", "") == module.__name__
+    ]
+    return sorted(defined, key=lambda name: (name[0].islower(), name))
+
+
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Return the parameters of a function as a caller sees them, without annotations."""
     decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
@@ -114,7 +126,7 @@ def page() -> Iterator[str]:
     for name in MODULES:
         module = import_module(name)
         yield f"\n## `{name}`\n\n| name | |\n|---|---|"
-        for each in module.__all__:
+        for each in exported(module):
             shown, text = definition(module, each)
             yield f"| `{shown}` | {sentence(text)} |"
 

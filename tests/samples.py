@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pop3proto
 from pop3proto import (
     Apop,
     Auth,
@@ -29,6 +30,13 @@ from pop3proto import (
     User,
     Utf8,
 )
+
+# Every class of a command.
+COMMAND_CLASSES = {
+    each
+    for name in pop3proto.__all__
+    if isinstance(each := getattr(pop3proto, name), type) and issubclass(each, Command)
+} - {Command}
 
 # RFC 1939 section 7: the example of APOP; the shared secret is "tanstaaf".
 TIMESTAMP = "<1896.697170952@dbc.mtview.ca.us>"

@@ -52,7 +52,7 @@ IO = {
 }
 MOST_LINES = 450
 # The size that it has: it may shrink, towards 3,750, and not grow.
-MOST_LINES_OF_THE_CORE = 4457
+MOST_LINES_OF_THE_CORE = 4341
 
 
 def modules() -> dict[str, Path]:
@@ -271,12 +271,20 @@ def test_the_package_exports_all_it_gathers_and_nothing_else() -> None:
     assert all(hasattr(pop3proto, name) for name in exported)
 
 
+# It gathers no names from other modules, so it exports what it defines under a public name.
+WITHOUT_A_LIST = "errors"
+
+
 def declared(path: Path) -> list[str] | None:
     """What a module says it exports."""
-    for node in ast.parse(path.read_text("utf-8")).body:
+    body = ast.parse(path.read_text("utf-8")).body
+    for node in body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
-    return None
+    if path != MODULES[WITHOUT_A_LIST]:
+        return None
+    names = [n.name for n in body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+    return sorted((name for name in names if not name.startswith("_")), key=rank)
 
 
 # The places that names are to be imported from; all others are the package's own.

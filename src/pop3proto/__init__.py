@@ -37,31 +37,23 @@ from .errors import (
     TlsError,
 )
 from .model.capabilities import Capabilities
+from .model.command import Command
 from .model.commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthList,
-    AuthResponse,
     Capa,
-    Command,
     Dele,
     Extension,
     Lang,
     Last,
     List,
     Noop,
-    Pass,
     Quit,
     Retr,
-    Rpop,
     Rset,
     Stat,
     Stls,
     Top,
     Uidl,
     Upload,
-    User,
     Utf8,
 )
 from .model.events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent
@@ -71,6 +63,7 @@ from .model.listings import (
     Listing,
     Listings,
 )
+from .model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from .model.replies import (
     CapaReply,
     Challenge,

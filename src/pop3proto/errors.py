@@ -14,43 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .model.commands import Command
+    from .model.command import Command
     from .model.leniency import Fault
     from .model.replies import ErrorReply, ResponseCode
-
-__all__ = [
-    "AuthenticationError",
-    "BusyError",
-    "CommandError",
-    "ConnectError",
-    "ConnectionLostError",
-    "CredentialsError",
-    "DeadConnectionError",
-    "DeadlineError",
-    "GreetingError",
-    "LimitError",
-    "LocalProtocolError",
-    "LoginDelayError",
-    "LoginError",
-    "MaildropError",
-    "MaildropInUseError",
-    "MaildropLockedError",
-    "MechanismError",
-    "OAuthError",
-    "PermanentServerError",
-    "PlaintextAuthError",
-    "Pop3Error",
-    "ProtocolError",
-    "RemoteProtocolError",
-    "SaslError",
-    "ServerVerificationError",
-    "StlsInjectionError",
-    "TemporaryServerError",
-    "TlsError",
-    "TlsUnavailableError",
-    "TranscriptError",
-    "printable",
-]
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:
@@ -68,13 +34,6 @@ def printable(text: str | bytes, limit: int = 200) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def refusal_message(reply: ErrorReply) -> str:
-    """Return a readable message about an ``-ERR``: its response code and its text, escaped."""
-    code = f"[{reply.code}] " if reply.code else ""
-    said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
-    return f"the server refused: {said}"
 
 
 class Pop3Error(Exception):

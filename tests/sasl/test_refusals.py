@@ -2,7 +2,7 @@
 
 import pytest
 
-from pop3proto import Auth, Capabilities, ErrorReply, ResponseCode
+from pop3proto import Auth, Capabilities, ErrorReply, ResponseCode, Retr
 from pop3proto.errors import (
     AuthenticationError,
     CredentialsError,
@@ -11,7 +11,7 @@ from pop3proto.errors import (
     PermanentServerError,
     TemporaryServerError,
 )
-from pop3proto.sasl.refusals import login_refused
+from pop3proto.sasl.refusals import login_refused, refusal_message
 
 COMMAND = Auth("PLAIN")
 
@@ -52,3 +52,18 @@ def test_the_delay_that_the_server_announces(
     error = login_refused(reply, COMMAND, capabilities)
     assert isinstance(error, LoginDelayError)
     assert error.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "message"),
+    [
+        (None, "no such message", "the server refused: no such message"),
+        ("IN-USE", "try later", "the server refused: [IN-USE] try later"),
+        ("IN-USE", "", "the server refused: [IN-USE]"),
+        (None, "", "the server refused: no reason was given"),
+        (None, "a\x1b[2Jb", r"the server refused: a\x1b[2Jb"),
+    ],
+)
+def test_what_a_person_is_told_of_a_refusal(code: str | None, text: str, message: str) -> None:
+    reply = ErrorReply(Retr(1), text, ResponseCode(code) if code else None)
+    assert refusal_message(reply) == message

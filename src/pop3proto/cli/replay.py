@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.events import ClientEvent, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation
 from ..model.listings import Listings

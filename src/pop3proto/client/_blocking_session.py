@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..model.capabilities import Capabilities
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.leniency import Deviation
 from ..model.replies import Greeting, Message
 from ..model.secret import Secret

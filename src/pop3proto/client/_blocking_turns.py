@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from ..errors import CommandError
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.replies import Message
 from .batch import AsyncBatch
 from .message import AsyncMessageStream, SupportsWrite

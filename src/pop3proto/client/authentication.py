@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
-from ..model.commands import AuthCancel, AuthList, Command
+from ..model.command import Command
 from ..model.events import ClientEvent
+from ..model.login_commands import AuthCancel, AuthList
 from ..model.secret import Secret
 from ..sasl import ChannelBinding, Mechanism, channel_bindings
 from ..sasl.login import Login, LoginResult

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
 from ..errors import CommandError, ConnectionLostError
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
 from .exchange import Exchange

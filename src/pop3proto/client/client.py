@@ -9,20 +9,7 @@ from typing import cast, overload
 
 from ..errors import CommandError, LocalProtocolError
 from ..model.capabilities import Capabilities
-from ..model.commands import (
-    Capa,
-    Dele,
-    Lang,
-    Last,
-    List,
-    Noop,
-    Retr,
-    Rset,
-    Stat,
-    Top,
-    Uidl,
-    Utf8,
-)
+from ..model.commands import Capa, Dele, Lang, Last, List, Noop, Retr, Rset, Stat, Top, Uidl, Utf8
 from ..model.listings import (
     Listing,
     Listings,

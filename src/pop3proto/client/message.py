@@ -6,7 +6,7 @@ from io import BytesIO
 from types import TracebackType
 from typing import Protocol, Self, cast
 
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
 from .exchange import Exchange
 from .turn import (

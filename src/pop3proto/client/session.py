@@ -21,24 +21,11 @@ from ..errors import (
     printable,
 )
 from ..model.capabilities import Capabilities
-from ..model.command import check_command
-from ..model.commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthResponse,
-    Capa,
-    Command,
-    Pass,
-    Quit,
-    Retr,
-    Rpop,
-    Stls,
-    User,
-    Utf8,
-)
+from ..model.command import Command, check_command
+from ..model.commands import Capa, Quit, Retr, Stls, Utf8
 from ..model.leniency import Deviation
 from ..model.listings import Listings
+from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused

@@ -9,10 +9,11 @@ from io import BytesIO
 from types import TracebackType
 from typing import Any, TypeAlias, cast
 
-from ..errors import BusyError, CommandError, LimitError, LocalProtocolError, refusal_message
-from ..model.commands import Command
+from ..errors import BusyError, CommandError, LimitError, LocalProtocolError
+from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
 from ..model.states import Signal
+from ..sasl.refusals import refusal_message
 from .exchange import Exchange
 from .options import require
 

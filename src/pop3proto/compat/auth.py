@@ -19,7 +19,7 @@ from ..errors import (
     SaslError,
     ServerVerificationError,
 )
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation
 from ..model.limits import Limits

@@ -15,9 +15,9 @@ from ..errors import (
     printable,
 )
 from ..model.command import Command, Effect
-from ..model.commands import Auth
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
+from ..model.login_commands import Auth
 from ..model.replies import ErrorReply
 from ..model.states import Signal, State
 from .table import state_after

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..errors import ConnectionLostError, RemoteProtocolError, printable
-from ..model.commands import Auth, AuthCancel, AuthResponse, Command
+from ..model.command import Command
 from ..model.events import ClientEvent, ConnectionClosed
 from ..model.grammar import decode, decode_base64
 from ..model.leniency import Deviation, Fault
+from ..model.login_commands import Auth, AuthCancel, AuthResponse
 from ..model.replies import Greeting, MessageData, MessageEnd, MessageStart, Ok
 from ..model.states import ReplyShape, Signal, State
 from .base import stls_injection

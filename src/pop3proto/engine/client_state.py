@@ -8,10 +8,10 @@ from typing import Any
 from ..errors import LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.command import Command, Effect
-from ..model.commands import Auth
 from ..model.events import ClientEvent
 from ..model.leniency import Leniency
 from ..model.limits import Limits
+from ..model.login_commands import Auth
 from ..model.replies import CapaReply, Challenge, ErrorReply, Greeting, MessageEnd
 from ..model.states import Signal, State
 from .base import Engine

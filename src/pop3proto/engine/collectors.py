@@ -12,19 +12,12 @@ from typing import Any, ClassVar, TypeAlias
 
 from ..errors import LimitError
 from ..model.capabilities import Capabilities
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.grammar import decode
 from ..model.leniency import Fault
 from ..model.limits import Limits
 from ..model.listings import NO_SIZE, Listings
-from ..model.replies import (
-    CapaReply,
-    LangReply,
-    Language,
-    ListReply,
-    MechanismsReply,
-    UidlReply,
-)
+from ..model.replies import CapaReply, LangReply, Language, ListReply, MechanismsReply, UidlReply
 from ..model.states import ReplyShape
 from .parsing import (
     LONGEST_USUAL_ROW,

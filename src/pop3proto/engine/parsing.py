@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import RemoteProtocolError, printable
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.grammar import (
     MAX_SIZE_DIGITS,
     MAX_UNIQUE_ID,

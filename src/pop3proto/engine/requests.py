@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 
 from ..errors import LocalProtocolError
 from ..model import commands as c
+from ..model import login_commands as login
+from ..model.command import Command
 from ..model.grammar import decode_base64, parse_message_number, parse_number
 
-AnyCommand: TypeAlias = c.Command[Any]
+AnyCommand: TypeAlias = Command[Any]
 
 
 def parse_command(line: bytes) -> AnyCommand:
@@ -68,22 +70,22 @@ def _top(argument: bytes) -> c.Top:
     return c.Top(_message(words[0]), lines)
 
 
-def _apop(argument: bytes) -> c.Apop:
+def _apop(argument: bytes) -> login.Apop:
     name, _, digest = argument.rstrip(b" ").rpartition(b" ")
     if not digest.isascii():
         raise LocalProtocolError("APOP takes a name and a digest")
-    return c.Apop(_text(name), digest.decode("ascii").lower())
+    return login.Apop(_text(name), digest.decode("ascii").lower())
 
 
-def _auth(argument: bytes) -> c.Auth:
+def _auth(argument: bytes) -> login.Auth:
     words = argument.split()
     if len(words) > 2 or not words[0].isascii():
         raise LocalProtocolError("AUTH takes a mechanism and an initial response")
     mechanism = words[0].decode("ascii")
     if len(words) == 1:
-        return c.Auth(mechanism)
+        return login.Auth(mechanism)
     # RFC 5034 section 4: a single equals sign is an initial response of no octets.
-    return c.Auth(mechanism, b"" if words[1] == b"=" else parse_auth_response(words[1]))
+    return login.Auth(mechanism, b"" if words[1] == b"=" else parse_auth_response(words[1]))
 
 
 def _lang(argument: bytes) -> c.Lang:
@@ -97,22 +99,22 @@ def _lang(argument: bytes) -> c.Lang:
 # reads the argument, or None if it takes none.
 _FORMS: dict[bytes, tuple[type[AnyCommand] | None, Callable[[bytes], AnyCommand] | None]] = {
     b"APOP": (None, _apop),
-    b"AUTH": (c.AuthList, _auth),
+    b"AUTH": (login.AuthList, _auth),
     b"CAPA": (c.Capa, None),
     b"DELE": (None, lambda argument: c.Dele(_message(argument))),
     b"LANG": (c.Lang, _lang),
     b"LAST": (c.Last, None),
     b"LIST": (c.List, lambda argument: c.List(_message(argument))),
     b"NOOP": (c.Noop, None),
-    b"PASS": (None, lambda argument: c.Pass(_text(argument))),
+    b"PASS": (None, lambda argument: login.Pass(_text(argument))),
     b"QUIT": (c.Quit, None),
     b"RETR": (None, lambda argument: c.Retr(_message(argument))),
-    b"RPOP": (None, lambda argument: c.Rpop(_text(argument))),
+    b"RPOP": (None, lambda argument: login.Rpop(_text(argument))),
     b"RSET": (c.Rset, None),
     b"STAT": (c.Stat, None),
     b"STLS": (c.Stls, None),
     b"TOP": (None, _top),
     b"UIDL": (c.Uidl, lambda argument: c.Uidl(_message(argument))),
-    b"USER": (None, lambda argument: c.User(_text(argument))),
+    b"USER": (None, lambda argument: login.User(_text(argument))),
     b"UTF8": (c.Utf8, None),
 }

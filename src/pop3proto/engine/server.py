@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import (
-    ConnectionLostError,
-    LimitError,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
-from ..model.commands import (
-    Auth,
-    AuthCancel,
-    AuthResponse,
-    Command,
-    Extension,
-    Upload,
-)
+from ..errors import ConnectionLostError, LimitError, LocalProtocolError, RemoteProtocolError
+from ..model.command import Command
+from ..model.commands import Extension, Upload
 from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent
 from ..model.grammar import has_control
 from ..model.leniency import Fault, Leniency
 from ..model.limits import Limits
+from ..model.login_commands import Auth, AuthCancel, AuthResponse
 from ..model.replies import (
     Challenge,
     ErrorReply,

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..model import replies
 from ..model.command import Command, Effect
-from ..model.commands import AuthCancel, Extension
+from ..model.commands import Extension
+from ..model.login_commands import AuthCancel
 from ..model.states import ReplyShape, State
 
 _FITTING: dict[ReplyShape, tuple[type, ...]] = {

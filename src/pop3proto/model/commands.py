@@ -10,16 +10,10 @@ A new command begins as a class here; ``docs/design.md`` names the other places 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from ..errors import LocalProtocolError
-from .command import (
-    AUTHORIZATION,
-    AUTHORIZATION_OR_TRANSACTION,
-    Command,
-    Effect,
-    R_co,
-)
+from .command import AUTHORIZATION, AUTHORIZATION_OR_TRANSACTION, Command, Effect, R_co
 from .grammar import (
     MAX_MESSAGE_NUMBER,
     MAX_SECRET_LINE,
@@ -28,48 +22,10 @@ from .grammar import (
     check_word,
     encode,
 )
-from .login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
-from .replies import (
-    CapaReply,
-    LangReply,
-    LastReply,
-    ListReply,
-    Message,
-    Ok,
-    StatReply,
-    UidlReply,
-)
+from .replies import CapaReply, LangReply, LastReply, ListReply, Message, Ok, StatReply, UidlReply
 from .states import ReplyShape, State
 from .stuffing import BodyWriter
 from .value import field, slot_setter, value
-
-__all__ = [
-    "Apop",
-    "Auth",
-    "AuthCancel",
-    "AuthList",
-    "AuthResponse",
-    "Capa",
-    "Command",
-    "Dele",
-    "Extension",
-    "Lang",
-    "Last",
-    "List",
-    "Noop",
-    "Pass",
-    "Quit",
-    "Retr",
-    "Rpop",
-    "Rset",
-    "Stat",
-    "Stls",
-    "Top",
-    "Uidl",
-    "Upload",
-    "User",
-    "Utf8",
-]
 
 
 @value
@@ -321,13 +277,8 @@ class Upload(Command[Ok]):
         return writer.write(self.content) + writer.finish()
 
 
-def _known_verbs() -> frozenset[bytes]:
-    def below(cls: type[Command[Any]]) -> set[type[Command[Any]]]:
-        return {cls}.union(*(below(sub) for sub in cls.__subclasses__()))
-
-    verbs = (getattr(cls, "verb", "") for cls in below(Command))
-    return frozenset(verb.encode("ascii") for verb in verbs if verb)
-
-
-KNOWN_VERBS = _known_verbs()
+KNOWN_VERBS = frozenset(
+    b"* APOP AUTH CAPA DELE LANG LAST LIST NOOP PASS QUIT RETR RPOP RSET STAT STLS TOP UIDL USER "
+    b"UTF8".split()
+)
 """Every verb that has a class of its own, in upper case."""

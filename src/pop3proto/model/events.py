@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from .commands import KNOWN_VERBS, Command
+from .command import Command
+from .commands import KNOWN_VERBS
 from .leniency import Deviation
 from .replies import ServerReply
 from .value import value

@@ -9,7 +9,7 @@ from ..errors import printable
 from .value import value
 
 if TYPE_CHECKING:
-    from .commands import Command
+    from .command import Command
 
 
 @unique

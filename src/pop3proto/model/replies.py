@@ -21,7 +21,7 @@ from .value import field, slot_setter, value
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from .commands import Command
+    from .command import Command
 
 # An RFC 822 msg-id of printable ASCII, without comments and quoted strings, as RFC 1939 section 7
 # demands of a timestamp. Anything laxer lets an attacker between client and server choose octets

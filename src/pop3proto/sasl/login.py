@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar, cast
 
 from ..engine.client import ClientConnection
-from ..errors import CommandError, GreetingError, LocalProtocolError, refusal_message
-from ..model.commands import AuthCancel, AuthList, AuthResponse, Capa, Command
+from ..errors import CommandError, GreetingError, LocalProtocolError
+from ..model.command import Command
+from ..model.commands import Capa
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation
+from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
 from .login_flows import Flows, LoginResult, Steps
 from .mechanism import ChannelBinding, Mechanism
+from .refusals import refusal_message
 
 __all__ = ["Login", "LoginResult"]
 

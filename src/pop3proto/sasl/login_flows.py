@@ -20,17 +20,9 @@ from ..errors import (
     SaslError,
     ServerVerificationError,
 )
-from ..model.commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthResponse,
-    Command,
-    Pass,
-    Rpop,
-    User,
-    Utf8,
-)
+from ..model.command import Command
+from ..model.commands import Utf8
+from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
 from ..model.value import value

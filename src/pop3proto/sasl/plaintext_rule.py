@@ -9,7 +9,8 @@ from typing import Any
 
 from ..engine.client import ClientConnection
 from ..errors import PlaintextAuthError
-from ..model.commands import Auth, Command, Pass
+from ..model.command import Command
+from ..model.login_commands import Auth, Pass
 from .mechanism import Mechanism
 from .registry import SHOWS_SECRET, shows_secret
 

@@ -11,13 +11,13 @@ from ..errors import (
     MaildropInUseError,
     PermanentServerError,
     TemporaryServerError,
-    refusal_message,
+    printable,
 )
 from ..model.capabilities import Capabilities
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.replies import ErrorReply, ResponseCode
 
-__all__ = ["login_refused"]
+__all__ = ["login_refused", "refusal_message"]
 
 # RFC 3206, RFC 2449 section 8.1.
 _REFUSALS = {
@@ -26,6 +26,13 @@ _REFUSALS = {
     ResponseCode.SYS_TEMP: TemporaryServerError,
     ResponseCode.SYS_PERM: PermanentServerError,
 }
+
+
+def refusal_message(reply: ErrorReply) -> str:
+    """Return a readable message about an ``-ERR``: its response code and its text, escaped."""
+    code = f"[{reply.code}] " if reply.code else ""
+    said = f"{code}{printable(reply.text)}".strip() or "no reason was given"
+    return f"the server refused: {said}"
 
 
 def login_refused(

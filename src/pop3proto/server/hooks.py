@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.events import InvalidCommand
 from ..model.replies import ErrorReply, ServerReply
 from ..sasl.users import ServerMechanism

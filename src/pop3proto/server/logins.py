@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from ..model.commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthList,
-    AuthResponse,
-    Command,
-    Pass,
-    User,
-)
+from ..model.command import Command
+from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, User
 from ..model.replies import (
     Challenge,
     ErrorReply,

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from ..model.commands import (
-    Command,
-    Dele,
-    Last,
-    List,
-    Noop,
-    Retr,
-    Rset,
-    Stat,
-    Top,
-    Uidl,
-)
+from ..model.command import Command
+from ..model.commands import Dele, Last, List, Noop, Retr, Rset, Stat, Top, Uidl
 from ..model.listings import Listings
 from ..model.replies import (
     ErrorReply,

@@ -13,26 +13,12 @@ from typing import Any, ClassVar
 from ..engine.server import ServerConnection
 from ..errors import MaildropError, MaildropLockedError, Pop3Error, StlsInjectionError, printable
 from ..model.capabilities import Capabilities
-from ..model.commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthList,
-    AuthResponse,
-    Capa,
-    Command,
-    Lang,
-    Pass,
-    Quit,
-    Retr,
-    Stls,
-    Top,
-    User,
-    Utf8,
-)
+from ..model.command import Command
+from ..model.commands import Capa, Lang, Quit, Retr, Stls, Top, Utf8
 from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
+from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, User
 from ..model.replies import (
     CapaReply,
     ErrorReply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..model.commands import Command
+from ..model.command import Command
 from ..model.replies import Greeting, MessageData, MessageEnd, ServerReply
 from ..model.stuffing import BodyWriter
 from ..model.value import value

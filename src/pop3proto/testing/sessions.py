@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import printable
-from ..model.commands import Auth, Command, Extension
+from ..model.command import Command
+from ..model.commands import Extension
 from ..model.events import InvalidCommand
 from ..model.leniency import Leniency
 from ..model.limits import Limits
+from ..model.login_commands import Auth
 from ..model.secret import Secret
 from ..model.states import State
 from ..sasl.users import as_text

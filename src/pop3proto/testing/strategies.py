@@ -24,30 +24,25 @@ except ImportError as _missing:
     raise ImportError(message) from _missing
 
 from ..model.capabilities import Capabilities
+from ..model.command import Command
 from ..model.commands import (
-    Apop,
-    Auth,
-    AuthCancel,
-    AuthResponse,
     Capa,
-    Command,
     Dele,
     Extension,
     Lang,
     Last,
     List,
     Noop,
-    Pass,
     Quit,
     Retr,
     Rset,
     Stat,
     Top,
     Uidl,
-    User,
 )
 from ..model.grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
 from ..model.listings import Listings
+from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, User
 from ..model.replies import (
     CapaReply,
     Challenge,

@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeAlias
 
 from ..engine.requests import parse_command
 from ..errors import LocalProtocolError, printable
-from ..model.command import AUTHORIZATION_OR_TRANSACTION
-from ..model.commands import Auth, AuthCancel, AuthResponse, Command, Extension
+from ..model.command import AUTHORIZATION_OR_TRANSACTION, Command
+from ..model.commands import Extension
 from ..model.grammar import decode_base64
+from ..model.login_commands import Auth, AuthCancel, AuthResponse
 from ..model.states import ReplyShape
 from ..model.value import field, value
 

@@ -22,10 +22,12 @@ from ..errors import (
     RemoteProtocolError,
     TranscriptError,
 )
-from ..model.commands import Auth, AuthResponse, Command, Extension, Upload
+from ..model.command import Command
+from ..model.commands import Extension, Upload
 from ..model.events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation, Leniency
 from ..model.limits import Limits
+from ..model.login_commands import Auth, AuthResponse
 from ..model.replies import Challenge, ErrorReply, Greeting, MessageData, MessageStart, Ok
 from ..model.states import Signal, State
 from .recorded import (

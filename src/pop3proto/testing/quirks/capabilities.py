@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...model.commands import AuthList, Capa
+from ...model.commands import Capa
+from ...model.login_commands import AuthList
 from .row import Row, Situation
 
 _EXTENSIONS = (b"TOP", b"UIDL", b"PIPELINING")

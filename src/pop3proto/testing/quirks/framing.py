@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...model.commands import Command, Dele, Top
+from ...model.command import Command
+from ...model.commands import Dele, Top
 from ...model.replies import Greeting, Ok
 from .row import Row, Situation
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from itertools import chain, count, zip_longest
 from typing import Any
 
-from ...model.commands import Command, Quit, Retr, Utf8
+from ...model.command import Command
+from ...model.commands import Quit, Retr, Utf8
 from ...model.events import InvalidCommand
 from ...model.replies import (
     CapaReply,

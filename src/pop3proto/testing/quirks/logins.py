@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...model.commands import Apop, Auth, Command, Pass
+from ...model.command import Command
+from ...model.login_commands import Apop, Auth, Pass
 from ...model.replies import Challenge, ErrorReply, ResponseCode, ServerReply
 from ...sasl.users import Attempt, LoggedIn, ServerMechanism, Verdict
 from .row import Row, Situation

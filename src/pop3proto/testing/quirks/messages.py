@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.commands import Command, Dele, List, Retr, Top, Uidl
+from ...model.command import Command
+from ...model.commands import Dele, List, Retr, Top, Uidl
 from ...model.replies import Ok
 from ...server.actions import NeedData
 from .row import Row, Situation

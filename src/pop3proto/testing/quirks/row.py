@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypedDict, Unpack
 
-from ...model.commands import Command
+from ...model.command import Command
 from ...model.replies import ErrorReply, ServerReply
 from ...sasl.users import ServerMechanism
 from ...server.actions import Action

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...model.commands import Auth, Noop, Stat
+from ...model.commands import Noop, Stat
+from ...model.login_commands import Auth
 from ...model.replies import (
     Challenge,
     Greeting,
