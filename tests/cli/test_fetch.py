@@ -15,7 +15,8 @@ import trustme
 
 from pop3proto import PopUrl
 from pop3proto.cli.demo import difficult_messages
-from pop3proto.cli.fetch import PASSWORD_VARIABLE, claim, file_name
+from pop3proto.cli.fetch import claim, file_name
+from pop3proto.cli.inputs import PASSWORD_VARIABLE
 from pop3proto.cli.main import main
 from pop3proto.errors import LocalProtocolError
 from pop3proto.sasl.server import Passwords, ServerAnonymous, ServerExternal, password_mechanisms

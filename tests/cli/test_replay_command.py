@@ -138,3 +138,11 @@ def test_in_a_process_of_its_own(session: Path) -> None:
     assert done.stdout.decode("ascii").startswith(EVENTS.split("\n", 1)[0])
     assert b"\x1b" not in done.stdout
     assert done.stderr == b""
+
+
+def test_a_byte_order_mark_is_not_part_of_the_transcript(
+    session: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.write_bytes(b"\xef\xbb\xbf" + session.read_bytes())
+    assert main(["replay", str(session), "--multiline", "XLST"]) == 0
+    assert capsys.readouterr().out.startswith(EVENTS)

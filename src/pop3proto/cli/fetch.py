@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import hashlib
-import os
 import ssl
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..client.files import replacing
 from ..errors import CommandError, LocalProtocolError, printable
@@ -20,13 +17,14 @@ from ..model.url import PopUrl
 from ..sasl import by_name
 from ..transports import ClientOptions, Security
 from ..transports.blocking import Client, connect
+from .inputs import PASSWORD_VARIABLE, client_context
+from .inputs import secret as given_secret
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["PASSWORD_VARIABLE", "run"]
+__all__ = ["run"]
 
-PASSWORD_VARIABLE = "POP3PROTO_PASSWORD"  # noqa: S105 - a name
 # Mechanisms that take an access token, and those that take no secret at all.
 _TOKEN = ("XOAUTH2", "OAUTHBEARER")
 _NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
@@ -50,6 +48,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     url = PopUrl.parse(arguments.url)
     if url.user is None:
         raise LocalProtocolError("the URL names no user: pop://user@host")
+    # What is wrong with files is found before anybody is asked for a password.
+    context = _context(arguments, url)
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     security = Security.PLAINTEXT if arguments.no_tls else None
@@ -57,8 +57,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         allow_plaintext_auth=arguments.allow_plaintext_auth,
         pipelining=not arguments.no_pipelining,
     )
-    secret = Secret("" if url.auth in _NO_SECRET else _secret(arguments.password_file, url))
-    client = connect(url, security=security, ssl_context=_context(arguments, url), options=options)
+    secret = Secret("") if url.auth in _NO_SECRET else _secret(arguments, url)
+    client = connect(url, security=security, ssl_context=context, options=options)
     with client:
         _log_in(client, url, secret)
         # Not before the login: a mistyped user name would tie the folder to it, and keep out the
@@ -95,37 +95,30 @@ def claim(folder: Path, url: PopUrl) -> None:
         )
 
 
-def _secret(path: Path | None, url: PopUrl) -> str:
-    if path is not None:
-        with path.open(encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n")
-    if PASSWORD_VARIABLE in os.environ:
-        return os.environ[PASSWORD_VARIABLE]
-    if not sys.stdin.isatty():
-        raise LocalProtocolError(
-            f"there is no password: see --password-file, or set {PASSWORD_VARIABLE}"
-        )
-    what = "Access token" if url.auth in _TOKEN else "Password"
-    return getpass.getpass(f"{what} of {printable(url.user or '')} at {url.host}: ")
+def _secret(arguments: argparse.Namespace, url: PopUrl) -> Secret:
+    is_token = url.auth in _TOKEN
+    what, file = "Access token" if is_token else "Password", arguments.password_file
+    secret = given_secret(file, what, f"{url.user} at {url.host}")
+    if is_token and secret.kind is not str:
+        where = PASSWORD_VARIABLE if file is None else f"--password-file {printable(str(file))}"
+        raise LocalProtocolError(f"{where}: the access token is not text in UTF-8", hint="")
+    return secret
 
 
 def _context(arguments: argparse.Namespace, url: PopUrl) -> ssl.SSLContext | None:
     if arguments.no_tls and not url.implicit_tls:
         return None
-    context = ssl.create_default_context(cafile=arguments.ca)
-    if arguments.cert is not None:
-        context.load_cert_chain(arguments.cert)
-    return context
+    return client_context(arguments.ca, arguments.cert)
 
 
 def _log_in(client: Client, url: PopUrl, secret: Secret) -> None:
     user = url.user or ""
     if url.auth in _TOKEN:
-        client.oauth(user, cast(str, secret.reveal()), mechanism=url.auth)
+        client.oauth(user, secret, mechanism=url.auth)
     elif url.auth in _NO_SECRET:
         client.authenticate(by_name(url.auth, user, host=url.host))
     else:
-        client.login(user, secret.reveal(), mechanisms=url.mechanisms)
+        client.login(user, secret, mechanisms=url.mechanisms)
 
 
 def file_name(unique_id: bytes) -> str:

@@ -7,9 +7,13 @@ commands: ``arguments`` and a command's own module are loaded when the command i
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, NoReturn
 
 from .._version import __version__
 
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["main"]
+__all__ = ["ending_signals", "main"]
 
 _COMMANDS = {
     "fetch": "put the messages of a maildrop into a folder",
@@ -27,6 +31,10 @@ _COMMANDS = {
     "demo": "run a server and a client on this machine",
 }
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
+# The signals, besides that of Ctrl+C, that ask a process to end. Windows has no SIGHUP.
+_ENDING = ("SIGTERM", "SIGHUP")
+# Characters of an error's text that are shown: all of it, unless somebody made it long on purpose.
+_LONGEST_COMPLAINT = 4000
 # The packages that the user has to install, and the extras that they belong to.
 _EXTRAS = {"rich": "cli", "trustme": "demo"}
 
@@ -35,13 +43,64 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv``, by default that of the process, and return the exit code.
 
     0 means success, 1 a command that failed, 2 a command line or an installation that cannot be
-    used. As always with ``argparse``, ``--help``, ``--version`` and usage errors raise
-    ``SystemExit``.
+    used, and 130 Ctrl+C. As always with ``argparse``, ``--help``, ``--version`` and usage errors
+    raise ``SystemExit``; so does a signal that ends the process, with 128 and its number.
     """
-    given = sys.argv[1:] if argv is None else argv
-    arguments = _parser(given).parse_args(given)
+    with ExitStack() as stack:
+        for stream in (sys.stdout, sys.stderr):
+            stack.enter_context(_escaping(stream))
+        if threading.current_thread() is threading.main_thread():
+            stack.enter_context(_ended_by_signals())
+        return _main(sys.argv[1:] if argv is None else argv)
+
+
+@contextmanager
+def _escaping(stream: object) -> Generator[None]:
+    """Write what the encoding of ``stream`` lacks as backslash escapes, instead of failing.
+
+    Servers, file names and passwords have any characters, and cron's output may be ASCII.
+    """
+    if not isinstance(stream, TextIOWrapper):
+        # A text in memory, or none: a process can start without them.
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(arguments)
+        yield
+    finally:
+        # This flushes, too, which fails if nobody reads any more. That was reported before.
+        with suppress(OSError, ValueError):
+            stream.reconfigure(errors=before)
+
+
+@contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """Let the signals that end a process unwind it, as Ctrl+C does: files are cleaned up."""
+    previous = {number: signal.signal(number, _end) for number in ending_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def ending_signals() -> list[int]:
+    """Return the signals, besides that of Ctrl+C, that end this process."""
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    # One that the parent has turned off, as nohup does, stays off. None is a handler written in C.
+    return [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    # The same signal again must not interrupt the cleaning up.
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def _main(given: Sequence[str]) -> int:
+    try:
+        return _run(_parser(given).parse_args(given))
     except ImportError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -75,24 +134,33 @@ def _run(arguments: argparse.Namespace) -> int:
     """Run the command and print its errors; return the exit code."""
     from importlib import import_module
 
-    from rich.console import Console
-
     from ..errors import Pop3Error
 
     module = import_module(f"{__package__}.{arguments.command}")
     run: Callable[[Console, argparse.Namespace], int] = module.run
     try:
-        return run(Console(), arguments)
+        return run(_console(), arguments)
     except (OSError, Pop3Error) as error:
-        _complain(Console(stderr=True), error)
+        _complain(_console(stderr=True), error)
         return _FAILED
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    # File names, passwords and servers' texts may look like rich's markup, or like ":name:".
+    return Console(stderr=stderr, markup=False, emoji=False)
 
 
 def _complain(errors: Console, error: Exception) -> None:
     from rich.text import Text
 
+    from ..errors import printable
+
     message = Text(f"{type(error).__name__}: ", style="bold red")
-    message.append(str(error).encode("ascii", "backslashreplace").decode("ascii"), style="not bold")
+    # Not only the servers' part of it: a file's name can hold anything, too.
+    text = printable(str(error), _LONGEST_COMPLAINT).encode("ascii", "backslashreplace")
+    message.append(text.decode("ascii"), style="not bold")
     errors.print(message, soft_wrap=True)
     hint = getattr(error, "hint", "")
     if hint:

@@ -36,7 +36,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     multiline: list[str] = arguments.multiline
     chunk_size: int | None = arguments.chunk_size
-    with path.open(encoding="utf-8") as file:
+    # Editors on Windows put a mark at the beginning.
+    with path.open(encoding="utf-8-sig") as file:
         transcript = Transcript.load(file)
     if arguments.role == "client":
         _show(console, replay(transcript, "client", chunk_size=chunk_size, multiline=multiline))

@@ -15,7 +15,7 @@ from secrets import token_urlsafe
 from threading import Event
 from typing import TYPE_CHECKING
 
-from ..errors import LocalProtocolError, MaildropError
+from ..errors import LocalProtocolError, MaildropError, printable
 from ..model.url import PopUrl
 from ..model.value import replace
 from ..sasl.server import Passwords, password_mechanisms
@@ -23,7 +23,8 @@ from ..server import MaildirMaildrops, MaildropProvider, MemoryMaildrops, Server
 from ..testing import LoopbackServer, Quirk, serve
 from ..testing.quirks.names import consistent
 from ..transports import Security
-from .fetch import PASSWORD_VARIABLE
+from .inputs import PASSWORD_VARIABLE, load_certificate
+from .main import ending_signals
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +49,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     context = None
     if arguments.cert is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(arguments.cert)
+        load_certificate(context, arguments.cert)
     options = ServerOptions(
         allow_plaintext_auth=arguments.allow_plaintext_auth,
         latency=arguments.latency,
@@ -90,7 +91,7 @@ def _users(texts: list[str]) -> dict[str, str]:
         if not name:
             raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
         if name in users:
-            raise LocalProtocolError(f"--user {name} is given twice")
+            raise LocalProtocolError(f"--user {printable(name)} is given twice")
         default = os.environ.get(PASSWORD_VARIABLE)
         users[name] = password if mark else default or token_urlsafe(12)
     return users
@@ -180,7 +181,8 @@ def _announce(
         url = PopUrl(server.host, server.port, user)
         if server.security is Security.TLS:
             url = replace(url, scheme="pops")
-        console.print(f"{url}  password: {password}", markup=False, highlight=False, soft_wrap=True)
+        shown = printable(password, len(password))
+        console.print(f"{url}  password: {shown}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{messages} messages for each user", highlight=False)
     console.print("Press Ctrl+C to stop.", highlight=False)
 
@@ -192,7 +194,8 @@ def _wait() -> None:
     def tell(number: int, frame: object) -> None:
         told.set()
 
-    previous = {n: signal.signal(n, tell) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, *ending_signals())
+    previous = {number: signal.signal(number, tell) for number in numbers}
     try:
         # With a timeout, because on Windows a signal does not end the wait.
         while not told.wait(1.0):
