@@ -209,6 +209,7 @@ def test_what_the_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["{folder}", "--user", "a:b", "--user", "c", "--user", "a:d"], "--user a is given twice"),
         (["{folder}", "--write-ca", "{missing}", "--security", "plaintext"], "--write-ca needs"),
         (["{folder}", "--write-ca", "{missing}", "--cert", "{message}"], "--write-ca needs"),
+        (["{folder}", "--cert", "{message}", "--security", "plaintext"], "--cert is for TLS"),
         (["{folder}", "--cert", "{missing}"], "No such file"),
         (["{folder}", "--host", "192.0.2.1"], "assign"),
         (["{folder}", "--quirk", "no-stat", "--quirk", "wrong-count"], "NO_STAT, WRONG_COUNT"),

@@ -258,9 +258,11 @@ def test_memory_has_a_maildrop_for_whoever_has_logged_in() -> None:
     ("messages", "problem"),
     [
         ({"user": ["text"]}, "a message of 'user' is bytes, not str"),
-        ({"user": b"one"}, r"the messages of 'user' are a list of bytes: \[b'one'\]"),
-        ({"user": "text"}, r"the messages of 'user' are a list of bytes: \['text'\]"),
+        ({"user": b"one"}, "the messages of 'user' are a list of bytes, not bytes"),
+        ({"user": "text"}, "the messages of 'user' are a list of bytes, not str"),
         ({"user": [None]}, "a message of 'user' is bytes, not NoneType"),
+        ({"user": None}, "the messages of 'user' are a list of bytes, not NoneType"),
+        (["user"], "messages is a mapping from users to their messages, not list"),
     ],
 )
 def test_memory_takes_octets_only(messages: Any, problem: str) -> None:

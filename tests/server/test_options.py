@@ -1,4 +1,11 @@
+from math import nan
+from typing import Any
+
+import pytest
+
+from pop3proto import Leniency, Limits
 from pop3proto.server import ServerOptions
+from pop3proto.server.options import check_settings
 
 
 def test_defaults_that_keep_a_server_safe() -> None:
@@ -36,3 +43,47 @@ def test_capabilities_with_everything_else() -> None:
     assert not capabilities.utf8
     assert capabilities.sasl == ("PLAIN", "X-TEST")
     assert capabilities.implementation == "example-1.0"
+
+
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        *((name, "no") for name in ("allow_plaintext_auth", "apop", "utf8")),
+        *((name, "1") for name in ("failed_login_delay", "latency")),
+        *((name, "1") for name in ("max_failed_logins", "max_bad_commands", "max_auth_rounds")),
+        ("host_name", b"example.org"),
+        ("implementation", None),
+    ],
+)
+def test_an_option_of_another_type(option: str, given: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{option} is .*, not {type(given).__name__}$"):
+        ServerOptions(**{option: given})
+
+
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        ("failed_login_delay", -1),
+        ("latency", nan),
+        ("max_failed_logins", 0),
+        ("max_bad_commands", -1),
+        ("max_auth_rounds", 0),
+        ("host_name", ""),
+        ("host_name", "mail example"),
+        ("host_name", "<1@example.org>"),
+        ("implementation", "x\r\nSTLS"),
+    ],
+)
+def test_an_option_out_of_range(option: str, given: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{option} "):
+        ServerOptions(**{option: given})
+
+
+def test_the_settings_of_a_session() -> None:
+    settings = ServerOptions(), Limits(), Leniency()
+    check_settings(*settings)
+    for position, name in enumerate(("options", "limits", "leniency")):
+        wrong: list[object] = [*settings]
+        wrong[position] = 5
+        with pytest.raises(TypeError, match=f"^{name} is a .*, not int$"):
+            check_settings(*wrong)

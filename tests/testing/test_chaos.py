@@ -221,3 +221,28 @@ def test_a_session_succeeds_or_keeps_every_message(how: Any) -> None:
         assert maildrops.contents("user") in (SMALL[:4], SMALL[1:4])
     else:
         assert maildrops.contents("user") == SMALL[1:4]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"rng": 5}, "rng is a random.Random, not int"),
+        ({"clock": 0}, "clock is a VirtualClock, not int"),
+        ({"chunks": "5"}, "chunks is a number, or a list of numbers, not str"),
+        ({"chunks": 1.5}, "chunks is a number, or a list of numbers, not float"),
+        ({"chunks": True}, "chunks is a number, or a list of numbers, not bool"),
+        ({"delays": None}, "delays is a number, or a list of numbers, not NoneType"),
+        ({"drop_after": "5"}, "drop_after is an int, not str"),
+        ({"reset_after": 1.5}, "reset_after is an int, not float"),
+    ],
+)
+def test_disturbances_of_another_type(how: Any, told: str) -> None:
+    with pytest.raises(TypeError, match=f"^{told}$"):
+        ChaosStream(memory_stream(MemoryMaildrops(), users={}), **how)
+
+
+@pytest.mark.parametrize("how", [{"chunks": [1, "2"]}, {"delays": ["2"]}])
+def test_one_disturbance_of_another_type(how: Any) -> None:
+    chaos = ChaosStream(memory_stream(MemoryMaildrops(), users={}), **how)
+    with pytest.raises(TypeError, match=r"^each of (chunks|delays) is a number, not str$"):
+        chunks_of(chaos)

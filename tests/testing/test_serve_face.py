@@ -250,11 +250,24 @@ def test_somebody_has_to_be_let_in(take: Any) -> None:
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ({"password": 5}, "password= is a str, not int"),
-        ({"users": "user"}, "users= maps users to passwords, or has check(), unlike str"),
-        ({"users": {"user": 5}}, "users= maps names to passwords, both str, not str to int"),
-        ({"users": {b"user": "hidden"}}, "users= maps names to passwords, both str, not bytes"),
-        ({"password": "secret", "options": 5}, "options= is a ServerOptions, not int"),
+        ({"password": 5}, "password is a str, not int"),
+        ({"users": "user"}, "users maps users to passwords, or has check(), unlike str"),
+        ({"users": {"user": 5}}, "users maps names to passwords, both str, not str to int"),
+        ({"users": {b"user": "hidden"}}, "users maps names to passwords, both str, not bytes"),
+        *(
+            ({"password": "secret", **how}, told)
+            for how, told in (
+                ({"options": 5}, "options is a ServerOptions, not int"),
+                ({"limits": 5}, "limits is a Limits, not int"),
+                ({"leniency": 5}, "leniency is a Leniency, not int"),
+                ({"mechanisms": "PLAIN"}, "mechanisms is a list of mechanisms, not str"),
+                ({"mechanisms": ["PLAIN"]}, "mechanisms is a list of mechanisms, such as"),
+                ({"quirks": 5}, "quirks are a set or a list, not int"),
+                ({"quirks": None}, "quirks are a set or a list, not NoneType"),
+                ({"security": "stls", "tls_context": True}, "tls_context is an ssl.SSLContext"),
+                ({"tls_context": "cert.pem"}, "tls_context is an ssl.SSLContext, not str"),
+            )
+        ),
     ],
 )
 def test_arguments_of_another_type_are_named(take: Any, how: dict[str, Any], told: str) -> None:
@@ -269,6 +282,50 @@ def test_users_are_text() -> None:
         serve(users, password="secret")
 
 
+@pytest.mark.parametrize(
+    ("how", "error", "told"),
+    [
+        ({"port": "0"}, TypeError, "port is an int, not str"),
+        ({"port": None}, TypeError, "port is an int, not NoneType"),
+        ({"port": True}, TypeError, "port is an int, not bool"),
+        ({"port": -1}, ValueError, "port is at least 0, not -1"),
+        ({"port": 65536}, ValueError, "port is at most 65535, not 65536"),
+        ({"host": 5}, TypeError, "host is a str, not int"),
+        ({"host": ""}, ValueError, "host has 1 to 255 printable ASCII characters"),
+        ({"idle_timeout": "5"}, TypeError, "idle_timeout is a number of seconds, not str"),
+        ({"idle_timeout": None}, TypeError, "idle_timeout is a number of seconds, not NoneType"),
+        ({"idle_timeout": 0}, ValueError, "idle_timeout is a finite number of seconds"),
+        ({"idle_timeout": -1}, ValueError, "idle_timeout is a finite number of seconds"),
+    ],
+)
+def test_where_and_how_long_to_serve(how: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=f"^{told}"):
+        serve({"user": []}, password="secret", **how)
+
+
+def test_the_last_port_is_a_port() -> None:
+    serve({"user": []}, password="secret", port=65535, security="plaintext")
+
+
+@takers
+def test_a_context_without_tls_would_be_a_server_in_the_clear(take: Any) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with pytest.raises(ValueError, match=r"^tls_context is for TLS or STLS"):
+        take(password="secret", security="plaintext", tls_context=context)
+    if "serve" not in take.__code__.co_names:
+        with pytest.raises(ValueError, match=r"^tls_context is for TLS or STLS"):
+            take(password="secret", tls_context=context)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(ValueError, match=r"^tls_context is for a client, not for a server"):
+        take(password="secret", security="tls", tls_context=client)
+
+
+@pytest.mark.parametrize("clock", [0, 5, "now"])
+def test_a_clock_that_is_none(clock: Any) -> None:
+    with pytest.raises(TypeError, match=r"^clock is a VirtualClock, not "):
+        memory_stream({"user": []}, password="secret", clock=clock)
+
+
 def test_one_password_is_for_a_mapping(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="password= is for a mapping of users"):
         serve(MaildirMaildrops(tmp_path), password="secret")
@@ -280,7 +337,7 @@ def test_one_password_is_for_a_mapping(tmp_path: Path) -> None:
 @pytest.mark.parametrize("maildrops", [None, [b"mail"], b"mail", "folder"])
 def test_maildrops_that_are_none(maildrops: Any, take: Any) -> None:
     function = serve if "serve" in take.__code__.co_names else memory_stream
-    with pytest.raises(TypeError, match="maildrops= maps users to their messages"):
+    with pytest.raises(TypeError, match="maildrops is a provider, such as MemoryMaildrops, not"):
         function(maildrops, users={})
 
 

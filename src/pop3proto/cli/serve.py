@@ -44,6 +44,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     security = Security.of(arguments.security)
     if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
         raise LocalProtocolError("--write-ca needs TLS, and cannot be used with --cert")
+    if arguments.cert is not None and security is Security.PLAINTEXT:
+        raise LocalProtocolError("--cert is for TLS or STLS")
     maildrops = _maildrops(arguments.source, users, write=arguments.write)
     messages = _count(maildrops, next(iter(users)))
     context = None

@@ -27,6 +27,7 @@ from ..sasl.users import (
     apop_digest_matches,
     as_text,
 )
+from .arguments import require, require_mechanisms, require_users
 from .options import ServerOptions
 
 __all__ = ["LoginAnswer", "LoginCommand", "Logins"]
@@ -48,6 +49,7 @@ class Logins:
         *,
         secure: bool,
     ) -> None:
+        require_users(users)
         self.users: Passwords | Authenticator = (
             Passwords(users) if isinstance(users, Mapping) else users
         )
@@ -73,6 +75,7 @@ class Logins:
             # RFC 1939 section 7: a different one each time. If one could be guessed, somebody could
             # make a client compute its digest beforehand.
             timestamp = f"<{token_hex(16)}@{options.host_name}>"
+        require("timestamp", timestamp, str, "a str")
         if Greeting(timestamp).timestamp != timestamp:
             raise ValueError(f"a timestamp is a msg-id in angle brackets, not {timestamp!r}")
         return timestamp
@@ -82,8 +85,11 @@ class Logins:
         return (ServerPlain(self.users),)
 
     def offer(self, mechanisms: Iterable[ServerMechanism]) -> None:
-        """Offer these mechanisms from now on, the best first."""
-        self._mechanisms = {mechanism.name: mechanism for mechanism in mechanisms}
+        """Offer these mechanisms from now on, the best first.
+
+        Raises ``TypeError`` if one of them is no mechanism.
+        """
+        self._mechanisms = {each.name: each for each in require_mechanisms(mechanisms)}
 
     @property
     def may_show_password(self) -> bool:

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 from ..errors import MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id
 from ..model.value import field, value
+from .arguments import each_of, require
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
 __all__ = [
@@ -152,6 +153,7 @@ def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
 
 
 def _numbered(sequence: Sequence[T], number: int) -> T:
+    require("a message number", number, int, "an int")
     if not 1 <= number <= len(sequence):
         raise MaildropError(f"there is no message {number}")
     return sequence[number - 1]
@@ -161,16 +163,6 @@ def _numbered(sequence: Sequence[T], number: int) -> T:
 class _Entry:
     stored: StoredMessage
     content: bytes = field(repr=False)
-
-
-def _check_user(user: object) -> None:
-    if not isinstance(user, str):
-        raise TypeError(f"a user is a str, not {type(user).__name__}")
-
-
-def _check_octets(user: str, content: object) -> None:
-    if not isinstance(content, bytes):
-        raise TypeError(f"a message of {user!r} is bytes, not {type(content).__name__}")
 
 
 class MemoryMaildrops:
@@ -193,12 +185,12 @@ class MemoryMaildrops:
         self._entries: dict[str, dict[bytes, _Entry]] = {}
         self._in_use: set[str] = set()
         self._serial = itertools.count(1)
-        for user, contents in (messages or {}).items():
-            _check_user(user)
-            if isinstance(contents, str | bytes):
-                raise TypeError(f"the messages of {user!r} are a list of bytes: [{contents!r}]")
+        messages = {} if messages is None else messages
+        require("messages", messages, Mapping, "a mapping from users to their messages")
+        for user, contents in messages.items():
+            require("a user", user, str, "a str")
             self._entries[user] = {}
-            for content in contents:
+            for content in each_of(f"the messages of {user!r} are a list of bytes", contents):
                 self.add(user, content)
 
     @property
@@ -219,9 +211,11 @@ class MemoryMaildrops:
 
         Raises ``ValueError`` for a user without a maildrop, and for a unique-id that RFC 1939
         section 7 does not allow, or that another message of the maildrop has; ``TypeError`` for
-        a message that is not ``bytes``.
+        a message or a unique-id that is not ``bytes``.
         """
-        _check_octets(user, content)
+        require(f"a message of {user!r}", content, bytes, "bytes")
+        if unique_id is not None:
+            require("unique_id", unique_id, bytes, "bytes")
         octets = wire_octets([content])
         with self._lock:
             entries = self._of(user)

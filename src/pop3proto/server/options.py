@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model.capabilities import Capabilities
+from ..model.leniency import Leniency
+from ..model.limits import Limits
 from ..model.value import value
+from .arguments import require, require_count, require_seconds, require_word
 
-__all__ = ["ServerOptions"]
+__all__ = ["ServerOptions", "check_settings"]
 
 
 @value(kw_only=True)
 class ServerOptions:
-    """The options of a server, the same for every client."""
+    """The options of a server, the same for every client.
+
+    Raises ``TypeError`` for a value of another type, and ``ValueError`` for one that is out of
+    range. Both name the option.
+    """
 
     allow_plaintext_auth: bool = False
     """True if logins that show the password are offered and accepted without TLS (RFC 8314)."""
@@ -35,6 +42,18 @@ class ServerOptions:
     """The name of the server in the greeting."""
     implementation: str = "pop3proto"
     """The name of the program in the capability list, after the login (RFC 2449 section 6.9)."""
+
+    def __post_init__(self) -> None:
+        for name in ("allow_plaintext_auth", "apop", "utf8"):
+            # Text such as "no" would count as true.
+            require(name, getattr(self, name), bool, "True or False")
+        for name in ("failed_login_delay", "latency"):
+            require_seconds(name, getattr(self, name), zero=True)
+        for name in ("max_failed_logins", "max_bad_commands", "max_auth_rounds"):
+            require_count(name, getattr(self, name))
+        # Angle brackets would make the greeting offer APOP, where it is not offered.
+        require_word("host_name", self.host_name, forbidden=" <>@")
+        require_word("implementation", self.implementation)
 
     def capabilities(
         self, *, stls: bool, user: bool, mechanisms: Sequence[str], logged_in: bool
@@ -61,3 +80,10 @@ class ServerOptions:
             (f"IMPLEMENTATION {self.implementation}", logged_in),
         )
         return Capabilities(tuple(line for line, holds in offered if holds))
+
+
+def check_settings(options: object, limits: object, leniency: object) -> None:
+    """Raise ``TypeError`` if one of these arguments of a session has another type."""
+    require("options", options, ServerOptions, "a ServerOptions")
+    require("limits", limits, Limits, "a Limits")
+    require("leniency", leniency, Leniency, "a Leniency")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
 from typing import Any, ClassVar
 
 from ..engine.server import ServerConnection
@@ -35,11 +36,12 @@ from ..model.replies import (
 from ..model.states import Signal, State
 from ..sasl.users import Authenticator, LoggedIn, ServerMechanism
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
+from .arguments import require, require_maildrops
 from .hooks import Hooks
 from .logins import LoginCommand, Logins
 from .mailbox import Body, OpenedMaildrop, no_such_message
 from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateError
-from .options import ServerOptions
+from .options import ServerOptions, check_settings
 
 __all__ = ["ServerSession"]
 
@@ -59,7 +61,8 @@ class ServerSession:
     ``mechanisms`` are those that AUTH offers, by default PLAIN alone. ``hooks`` can watch the
     session, or change what it does.
 
-    Any thread can drive a session, but only one at a time.
+    Raises ``TypeError`` for an argument of another type, and ``ValueError`` for a malformed
+    ``timestamp``. Any thread can drive a session, but only one at a time.
     """
 
     def __init__(
@@ -76,8 +79,14 @@ class ServerSession:
         leniency: Leniency = Leniency(),
         hooks: Hooks | None = None,
     ) -> None:
+        require_maildrops(maildrops)
+        check_settings(options, limits, leniency)
+        for name, flag in (("secure", secure), ("offer_stls", offer_stls)):
+            # Text such as "no" would count as true.
+            require(name, flag, bool, "True or False")
+        require("hooks", hooks, (Hooks, NoneType), "a Hooks")
         self.options = options
-        self.hooks: Hooks = hooks or Hooks()
+        self.hooks: Hooks = Hooks() if hooks is None else hooks
         """Called at the points where a server can differ."""
         self.user: str | None = None
         """The user who has logged in."""
@@ -140,7 +149,8 @@ class ServerSession:
             return
         taken: bytes | bytearray | memoryview | None = data
         if data:
-            taken = self.hooks.arrived(self, bytes(data))
+            # Of a number, bytes() would make as many zeros.
+            taken = self.hooks.arrived(self, bytes(memoryview(data)))
         if taken is None:
             self._end()
             return

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from types import NoneType
 from typing import TYPE_CHECKING
 
+from ..server.arguments import require
 from ..transports import Security
 
 if TYPE_CHECKING:
@@ -21,9 +23,16 @@ def tls_for(
 ) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
     """Return the authority that certifies a server at ``host``, and the server's context.
 
-    If TLS is wanted and the caller has no ``tls_context``, both are made. Raises ``ImportError`` if
-    trustme is not installed.
+    If TLS is wanted and the caller has no ``tls_context``, both are made. Raises ``TypeError`` if
+    ``tls_context`` is something else, ``ValueError`` if it is for clients or if there is to be no
+    TLS, and ``ImportError`` if trustme is not installed.
     """
+    require("tls_context", tls_context, (ssl.SSLContext, NoneType), "an ssl.SSLContext")
+    if tls_context is not None and security is Security.PLAINTEXT:
+        # It would come to a server in the clear, which is the default of memory_stream().
+        raise ValueError("tls_context is for TLS or STLS; with security='plaintext' there is none")
+    if tls_context is not None and tls_context.protocol is ssl.PROTOCOL_TLS_CLIENT:
+        raise ValueError("tls_context is for a client, not for a server")
     if security is Security.PLAINTEXT or tls_context is not None:
         return None, tls_context
     try:

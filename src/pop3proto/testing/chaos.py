@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 from math import inf
 from random import Random
-from typing import TypedDict, TypeVar
+from types import NoneType
+from typing import TypedDict, TypeVar, cast
 
+from ..server.arguments import require, require_count
 from ..transports import Stream
 from .clock import VirtualClock
 
@@ -40,7 +42,8 @@ class ChaosStream:
     ``reset_after`` it raises ``ConnectionResetError``. Data that is sent after that is lost, or
     raises the same error.
 
-    Raises ``ValueError`` for a number that is out of range when that number is used.
+    Raises ``TypeError`` for an argument of another type. One of ``chunks`` or ``delays`` that is no
+    number raises it when it is used, and one that is out of range raises ``ValueError`` then.
 
     >>> from pop3proto.server import MemoryMaildrops
     >>> from pop3proto.testing import memory_stream
@@ -61,22 +64,25 @@ class ChaosStream:
     ) -> None:
         if rng is not None and chunks is not None:
             raise ValueError("the size of chunks is given by rng or by chunks, not by both")
+        require("rng", rng, (Random, NoneType), "a random.Random")
+        require("clock", clock, (VirtualClock, NoneType), "a VirtualClock")
+        for name, position in (("drop_after", drop_after), ("reset_after", reset_after)):
+            if position is not None:
+                require_count(name, position, least=0)
         own: object = getattr(stream, "clock", None)
-        self.clock: VirtualClock = clock or (
-            own if isinstance(own, VirtualClock) else VirtualClock()
-        )
+        if clock is None:
+            clock = own if isinstance(own, VirtualClock) else VirtualClock()
+        self.clock: VirtualClock = clock
         """The clock on which the delays pass."""
         self.octets: int = 0
         """The number of octets that were returned."""
         self._stream = stream
-        self._chunks = _chosen(rng) if rng is not None else _each(() if chunks is None else chunks)
-        self._delays = _each(delays)
+        sizes = _each("chunks", () if chunks is None else chunks, int)
+        self._chunks = sizes if rng is None else _chosen(rng)
+        self._delays = _each("delays", delays, (int, float))
         self._drop_after = drop_after
         self._reset_after = reset_after
         self._waiting = b""
-        for position in (drop_after, reset_after):
-            if position is not None and position < 0:
-                raise ValueError(f"a number of octets is not {position!r}")
 
     def now(self) -> float:
         """Return the time on ``clock``, against which deadlines are measured."""
@@ -133,8 +139,18 @@ class ChaosStream:
         self._stream.abort()
 
 
-def _each(numbers: Iterable[N] | N) -> Iterator[N]:
-    return iter(numbers) if isinstance(numbers, Iterable) else repeat(numbers)
+def _each(name: str, numbers: Iterable[N] | N, kind: type | tuple[type, ...]) -> Iterator[N]:
+    """Yield the numbers; a single one without end. Raises ``TypeError`` for anything else."""
+    if isinstance(numbers, Iterable) and not isinstance(numbers, str | bytes):
+        return _checked(name, numbers, kind)
+    require(name, numbers, kind, "a number, or a list of numbers")
+    return repeat(cast(N, numbers))
+
+
+def _checked(name: str, numbers: Iterable[N], kind: type | tuple[type, ...]) -> Iterator[N]:
+    for number in numbers:
+        require(f"each of {name}", number, kind, "a number")
+        yield number
 
 
 def _chosen(rng: Random) -> Iterator[int]:

@@ -20,6 +20,7 @@ from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
+from ..server.arguments import require_count, require_seconds, require_word
 from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
 from .channel import Channel
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["LoopbackServer", "Serving", "serve"]
 
 _MAX_CONNECTIONS = 256
+_LAST_PORT = 65535
 
 
 class _DisconnectedError(Exception):
@@ -323,11 +325,18 @@ def serve(
     in a maildrop, is then raised, or noted in the exception that ended the block.
 
     Raises ``LocalProtocolError`` for an unknown ``security``, ``TypeError`` if it is not clear who
-    may log in, for a message, a password or ``options`` of another type, or if ``quirks`` are a
-    single name, ``ValueError`` if ``quirks`` contradict each other, or have an unknown name, and
-    ``ImportError`` if a certificate is needed and trustme is not installed.
+    may log in, for an argument of another type, or if ``quirks`` are a single name, ``ValueError``
+    for a number that is out of range, if ``quirks`` contradict each other, or have an unknown name,
+    or if there is a ``tls_context`` and no TLS, and ``ImportError`` if a certificate is needed and
+    trustme is not installed. An address that cannot be listened on raises ``OSError`` when the
+    block begins.
     """
     password = None if password is None else Secret(password)
+    require_seconds("idle_timeout", idle_timeout, zero=False)
+    require_word("host", host, forbidden=" ")
+    require_count("port", port, least=0)
+    if port > _LAST_PORT:
+        raise ValueError(f"port is at most {_LAST_PORT}, not {port}")
     chosen = Security.of(security)
     source = Sessions(
         maildrops,

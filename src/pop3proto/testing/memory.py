@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from types import NoneType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..client.options import SecurityName
@@ -16,6 +17,7 @@ from ..model.limits import Limits
 from ..model.secret import Secret
 from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
+from ..server.arguments import require
 from ..server.maildrop import CHUNK
 from ..transports import Security
 from .clock import VirtualClock
@@ -66,7 +68,8 @@ class MemoryStream(Generic[S_co]):
         """The TLS context of the server; ``None`` without TLS."""
         self.certificate_authority = certificate_authority
         """The issuer of the server's certificate, if it was made here."""
-        self.clock: VirtualClock = clock or VirtualClock()
+        require("clock", clock, (VirtualClock, NoneType), "a VirtualClock")
+        self.clock: VirtualClock = VirtualClock() if clock is None else clock
         """The clock on which the server's delays pass."""
         self.delayed: float = 0.0
         """The total of the delays that the server has asked for, in seconds."""

@@ -22,7 +22,9 @@ from ..server import (
     ServerMechanism,
     ServerOptions,
 )
+from ..server.arguments import each_of, require_maildrops, require_mechanisms, require_users
 from ..server.hooks import Hooks
+from ..server.options import check_settings
 from ..server.session import ServerSession
 from ..transcript.redact import LineRedactor
 from ..transports import Security
@@ -50,8 +52,8 @@ _MOST_SHOWN = 10_000
 class Sessions:
     """Makes the sessions of one server, and keeps the commands of their clients.
 
-    Raises ``TypeError`` for arguments that do not say who may log in, and for ``options`` of
-    another type.
+    Raises ``TypeError`` for arguments that do not say who may log in, and for arguments of another
+    type.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Sessions:
         leniency: Leniency = Leniency(),
         quirks: Iterable[Quirk | str] = (),
     ) -> None:
-        _check_options(options)
+        check_settings(options, limits, leniency)
         self.maildrops: MaildropProvider = _maildrops(mail)
         """The maildrops that the sessions answer from."""
         self.users: Users = _who_may_log_in(self.maildrops, password, users)
@@ -77,7 +79,9 @@ class Sessions:
         self._security = security
         # An iterator would be used up by the first session.
         self._mechanisms = (
-            mechanisms if mechanisms is None or callable(mechanisms) else tuple(mechanisms)
+            mechanisms
+            if mechanisms is None or callable(mechanisms)
+            else require_mechanisms(mechanisms)
         )
         self._settings: dict[str, Any] = {
             "options": options,
@@ -86,7 +90,7 @@ class Sessions:
             "secure": security is Security.TLS,
             "offer_stls": security is Security.STLS,
         }
-        self._quirks = quirks if isinstance(quirks, str) else frozenset(quirks)
+        self._quirks = frozenset(each_of("quirks are a set or a list", quirks))
         # Quirks that contradict each other are refused here, not at the first connection.
         self._hooks()
 
@@ -143,17 +147,10 @@ class Sessions:
             maildrop.close()
 
 
-def _check_options(options: object) -> None:
-    if not isinstance(options, ServerOptions):
-        raise TypeError(f"options= is a ServerOptions, not {type(options).__name__}")
-
-
 def _maildrops(mail: Mail) -> MaildropProvider:
     if isinstance(mail, Mapping):
         return MemoryMaildrops(mail)
-    if not callable(getattr(mail, "open", None)):
-        kind = type(mail).__name__
-        raise TypeError(f"maildrops= maps users to their messages, or has open(), unlike {kind}")
+    require_maildrops(mail)
     return mail
 
 
@@ -168,21 +165,19 @@ def _who_may_log_in(
     if not isinstance(maildrops, MemoryMaildrops):
         raise TypeError("password= is for a mapping of users to their messages; here it is users=")
     if not issubclass(password.kind, str | bytes):
-        raise TypeError(f"password= is a str, not {password.kind.__name__}")
+        raise TypeError(f"password is a str, not {password.kind.__name__}")
     return dict.fromkeys(maildrops.users, as_text(password.octets()))
 
 
 def _check_users(users: object) -> None:
+    require_users(users)
     if not isinstance(users, Mapping):
-        if not callable(getattr(users, "check", None)):
-            kind = type(users).__name__
-            raise TypeError(f"users= maps users to passwords, or has check(), unlike {kind}")
         return
     for user, password in cast("Mapping[object, object]", users).items():
         if not (isinstance(user, str) and isinstance(password, str)):
             # Neither is shown: one of them is a password.
             kinds = f"{type(user).__name__} to {type(password).__name__}"
-            raise TypeError(f"users= maps names to passwords, both str, not {kinds}")
+            raise TypeError(f"users maps names to passwords, both str, not {kinds}")
 
 
 class _Listening(Hooks):

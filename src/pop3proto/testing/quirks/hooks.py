@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain, count, zip_longest
+from types import NoneType
 from typing import Any
 
 from ...model.command import Command
@@ -25,6 +26,7 @@ from ...model.replies import (
 from ...sasl.users import Authenticator, ServerMechanism
 from ...server import ServerSession
 from ...server.actions import Action, Close, Delay, Send
+from ...server.arguments import require
 from ...server.hooks import Hooks
 from ..packets import Packet
 from .names import Quirk, consistent
@@ -52,7 +54,8 @@ class Quirks(Hooks):
     def __init__(self, quirks: Iterable[Quirk | str], *, beside: Hooks | None = None) -> None:
         self.quirks: frozenset[Quirk] = consistent(quirks)
         """The quirks of the session."""
-        self._beside = beside or Hooks()
+        require("beside", beside, (Hooks, NoneType), "a Hooks")
+        self._beside = Hooks() if beside is None else beside
         self._stages: dict[str, list[Any]] = {}
         for quirk in Quirk:
             for stage, function in quirk.row.stages.items() if quirk in self.quirks else ():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from itertools import combinations
 
+from ...server.arguments import each_of
 from . import capabilities, framing, listings, logins, messages, status
 from .row import Row
 
@@ -154,9 +155,8 @@ def consistent(quirks: Iterable[Quirk | str]) -> frozenset[Quirk]:
     Raises ``ValueError`` if two of them contradict each other, or a name is unknown, and
     ``TypeError`` for a single name, whose letters would be taken for names.
     """
-    if isinstance(quirks, str):
-        raise TypeError(f"quirks are a set or a list: [{quirks!r}]")
-    chosen = frozenset(each if isinstance(each, Quirk) else Quirk.named(each) for each in quirks)
+    given = each_of("quirks are a set or a list", quirks)
+    chosen = frozenset(each if isinstance(each, Quirk) else Quirk.named(each) for each in given)
     ordered = sorted(chosen, key=lambda quirk: quirk.name)
     rivals = {
         quirk.name
