@@ -19,7 +19,7 @@ PASSWORDS = {
     "us\u00e9r": "p\u00e4ss",
     "euro": "\u20ac",
     "\u65e5": "x",
-    "ctl": "\x07",
+    "bidi": "\u0627a",
 }
 USERS = Passwords(PASSWORDS)
 

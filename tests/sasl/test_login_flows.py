@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Auth, Limits, LocalProtocolError, Login
+from pop3proto import Auth, AuthList, Capa, Limits, LocalProtocolError, Login
 from pop3proto.errors import (
     AuthenticationError,
     CredentialsError,
@@ -21,7 +21,7 @@ from pop3proto.errors import (
     ServerVerificationError,
 )
 from pop3proto.sasl import ChannelBinding, XOAuth2
-from tests.sasl.logins import NO, OK, PLAIN, SECRET, Turn, b64, capa, connected, talk
+from tests.sasl.logins import NO, OK, PLAIN, SECRET, Turn, b64, capa, connected, talk, told
 from tests.tracebacks import shown
 
 USER_PASS = [(b"USER user", OK), (b"PASS " + SECRET.encode(), OK)]
@@ -62,6 +62,59 @@ def test_nothing_is_asked_of_who_is_not_to_be_asked() -> None:
     assert by_password(*USER_PASS, ask=()).mechanism == "USER"
 
 
+# The names, what is known of them, and what is asked.
+LIST = [capa("SASL PLAIN SCRAM-SHA-1")]
+REFUSED_LIST = [(b"CAPA", NO), (b"AUTH", b"+OK\r\nPLAIN\r\nSCRAM-SHA-1\r\n.\r\n")]
+SPECIAL = "p\xe4ss"
+
+
+@pytest.mark.parametrize(
+    ("names", "password", "bound", "asked"),
+    [
+        # It is used in any case.
+        (["USER"], SECRET, True, False),
+        (["plain"], SECRET, True, False),
+        (["APOP"], SECRET, True, False),
+        (["SCRAM-SHA-1"], SECRET, False, False),
+        (["SCRAM-SHA-1-PLUS"], SECRET, True, False),
+        (["user", "apop"], SECRET, True, False),
+        # Without an offer of a -PLUS form, it says that it could have bound.
+        (["SCRAM-SHA-1"], SECRET, True, True),
+        # There is a choice.
+        (["PLAIN", "USER"], SECRET, True, True),
+        (None, SECRET, False, True),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_is_asked_whose_answer_changes_nothing(
+    names: list[str] | None, password: str, bound: bool, asked: bool, known: bool
+) -> None:
+    bindings = [ChannelBinding("tls-unique", b"x")] if bound else []
+    login = Login("user", password, mechanisms=names, channel_binding=bindings)
+    engine = connected()
+    turns = (LIST if known else REFUSED_LIST) if asked else []
+    command = login.feed(told(engine), engine)
+    for expected, answer in turns:
+        assert command is not None
+        assert engine.send(command) == expected + b"\r\n"
+        engine.receive_data(answer)
+        command = login.feed(told(engine), engine)
+    assert command is not None
+    assert not isinstance(command, Capa | AuthList)
+
+
+@pytest.mark.parametrize("names", [["USER"], ["APOP"], ["APOP", "USER"]])
+@pytest.mark.parametrize(("user", "password"), [("user", SPECIAL), (SPECIAL, "x")])
+def test_utf8_is_asked_for_where_it_is_needed(names: list[str], user: str, password: str) -> None:
+    login, engine = Login(user, password, mechanisms=names), connected()
+    command = login.feed(told(engine), engine)
+    assert command == Capa()
+    engine.send(command)
+    engine.receive_data(NO)
+    # AUTH does not say that.
+    assert not isinstance(login.feed(told(engine), engine), AuthList)
+
+
 def test_what_is_known_is_not_asked_for() -> None:
     engine = connected()
     turns = capa("SASL PLAIN"), (b"AUTH PLAIN " + PLAIN, NO), *USER_PASS
@@ -96,7 +149,6 @@ def test_one_binding_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     with pytest.raises(AuthenticationError, match="tried: tls-exporter, tls-server-end-point"):
         by_password(
-            capa("SASL SCRAM-SHA-1-PLUS"),
             *turns,
             channel_binding=bindings,
             mechanisms=["SCRAM-SHA-1-PLUS"],
@@ -176,12 +228,11 @@ def test_user_is_refused() -> None:
 @pytest.mark.parametrize("names", [["APOP"], ["APOP", "USER"]])
 def test_apop_among_others(names: list[str]) -> None:
     engine = connected(greeting=b"+OK ready\r\n")
-    turns = [capa(), *(USER_PASS if len(names) > 1 else [])]
     if len(names) > 1:
-        assert by_password(*turns, engine=engine, mechanisms=names).mechanism == "USER"
+        assert by_password(*USER_PASS, engine=engine, mechanisms=names).mechanism == "USER"
         return
     with pytest.raises(LocalProtocolError, match="no timestamp") as caught:
-        by_password(*turns, engine=engine, mechanisms=names)
+        by_password(engine=engine, mechanisms=names)
     assert SECRET not in shown(caught.value)
 
 
@@ -201,7 +252,7 @@ def test_apop_in_ascii_needs_no_preparing() -> None:
     digest = md5(b"<1.2@example.org>" + SECRET.encode()).hexdigest().encode()
     login = Login("user", SECRET.encode(), mechanisms=["APOP"])
     with pytest.raises(AuthenticationError):
-        talk(login, capa("UTF8 USER"), (b"APOP user " + digest, NO))
+        talk(login, (b"APOP user " + digest, NO))
 
 
 def test_apop_and_nothing_else() -> None:

@@ -105,7 +105,7 @@ class Commands:
         from hashlib import md5  # here, because it takes as long to load as all the rest
 
         password = Secret(password)
-        secret = Secret(encoded(password, self.encoding, check=False))
+        secret = Secret(encoded(password, self.encoding))
         stamp = self.timestamp.match(self.welcome)
         if stamp is None:
             raise ServerError("-ERR APOP not supported by server")
@@ -232,8 +232,8 @@ class MessageLines:
         return lines
 
 
-def encoded(line: Secret, encoding: str, *, check: bool = True) -> bytes:
-    """Return ``line`` as octets, without control characters if ``check`` is set.
+def encoded(line: Secret, encoding: str) -> bytes:
+    """Return ``line`` as octets.
 
     Raises ``InvalidArgumentError`` for a control character, and ``UnicodeEncodeError``, which does
     not show the text.
@@ -243,7 +243,7 @@ def encoded(line: Secret, encoding: str, *, check: bool = True) -> bytes:
         # Encoded twice, so that no local variable holds the octets.
         # CPython refuses them too (CVE-2025-15367). Octets from 0x80 on can belong to a character,
         # so they are allowed.
-        if not check or not has_control(bytes(text_of(line), encoding)):
+        if not has_control(bytes(text_of(line), encoding)):
             return bytes(text_of(line), encoding)
         problem = InvalidArgumentError("a command may not hold control characters")
     except UnicodeEncodeError as error:

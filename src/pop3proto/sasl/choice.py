@@ -19,7 +19,7 @@ from ..errors import (
 from .mechanism import ChannelBinding
 from .registry import PASSWORD_MECHANISMS, shows_secret
 
-__all__ = ["APOP", "USER", "Choice", "is_final"]
+__all__ = ["APOP", "USER", "Choice", "is_final", "needs_offer"]
 
 USER = "USER"
 """The name under which USER and PASS are chosen (RFC 1939 section 7)."""
@@ -53,6 +53,16 @@ _FINAL = (
 def is_final(error: Exception) -> bool:
     """Return whether it is useless to try another mechanism after ``error``."""
     return isinstance(error, _FINAL)
+
+
+def needs_offer(named: Sequence[str], bindings: Sequence[ChannelBinding]) -> bool:
+    """Return whether it matters what the server offers, if these mechanisms, in capitals, may be
+    used."""
+    if len(named) == 1:
+        # It is used anyway. Without a -PLUS form on offer, SCRAM tells the server that it could
+        # have bound.
+        return bool(bindings) and named[0].startswith(_SCRAM) and not named[0].endswith(_PLUS)
+    return not {USER, APOP}.issuperset(named)
 
 
 class _Way(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import urandom
 
 from ..errors import LocalProtocolError, SaslError
+from ..model.grammar import has_control
 from ..model.secret import Secret
 from .saslprep import octets_of, prepared
 from .users import NOBODYS, Attempt, LoggedIn, PasswordSource, Verdict, as_octets, as_text
@@ -35,8 +36,8 @@ class CramMd5:
 
     An eavesdropper can test guesses of the password against the answer, and the server proves
     nothing; SCRAM is better. ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if
-    they are ``str``; octets are used as they are. Raises ``LocalProtocolError`` for a NUL, an empty
-    user name, and text that SASLprep forbids.
+    they are ``str``; octets are used as they are. Raises ``LocalProtocolError`` for a control
+    character, an empty user name, and text that SASLprep forbids.
     """
 
     __slots__ = ("_password", "_user")
@@ -114,8 +115,8 @@ class _CramMd5Attempt:
             return self._challenge
         if self._step != 2 or data is None:
             return None
-        answer = fullmatch(rb"([^\x00]+) ([0-9a-f]{32})", data, DOTALL)
-        if answer is None:
+        answer = fullmatch(rb"(.+) ([0-9a-f]{32})", data, DOTALL)
+        if answer is None or has_control(answer[1]):
             return None
         user = as_text(answer[1])
         password = self._passwords.password_for(user)

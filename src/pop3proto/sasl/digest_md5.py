@@ -8,7 +8,7 @@ from os import urandom
 from ..errors import LocalProtocolError, SaslError, ServerVerificationError
 from ..model.secret import Secret
 from .cram_md5 import is_host
-from .saslprep import name_of, octets_of
+from .saslprep import is_controlling, octets_of
 from .users import NOBODYS, Attempt, LoggedIn, PasswordSource, Verdict, as_octets
 
 __all__ = ["DigestMd5", "ServerDigestMd5", "parse"]
@@ -160,9 +160,9 @@ class DigestMd5:
         )
         octets_of("the password", password, empty=True)
         what = "the authorization identity"
-        self._authorization_id = name_of(what, authorization_id, empty=True)
-        name_of("the user name", user)
-        name_of("the realm", b"" if realm is None else realm, empty=True)
+        self._authorization_id = octets_of(what, authorization_id, empty=True)
+        octets_of("the user name", user)
+        octets_of("the realm", b"" if realm is None else realm, empty=True)
 
     def __repr__(self) -> str:
         return "DigestMd5(<secret>)"
@@ -312,7 +312,7 @@ class ServerDigestMd5:
     ) -> None:
         realm = host if realm is None else realm
         self._digest_uri = b"%b/%b" % (_ascii("the service", service), _ascii("the host", host))
-        if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in realm):
+        if any(map(is_controlling, realm)):
             raise LocalProtocolError("a realm holds no control characters")
         self._passwords = passwords
         self._realm = realm
@@ -367,7 +367,10 @@ class _DigestMd5Attempt:
         given = {name: values[0] for name, values in directives.items()}
         octets, realm = given.get("username", b""), given.get("realm", b"")
         user = octets.decode(charset)
-        if not self._is_answer(given) or not user or realm.decode(charset) != self._realm:
+        if not self._is_answer(given) or realm.decode(charset) != self._realm:
+            return None
+        # A quoted pair can hold a control character (section 7.1).
+        if not user or any(map(is_controlling, user)):
             return None
         if given.get("authzid", b"").decode("utf-8") not in ("", user):
             return None

@@ -22,11 +22,11 @@ from ..errors import (
 )
 from ..model.command import Command
 from ..model.commands import Utf8
-from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
+from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
 from ..model.value import value
-from .choice import APOP, USER, Choice
+from .choice import APOP, USER, Choice, needs_offer
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
 from .plaintext_rule import may_show, refuse_plaintext
 from .refusals import login_refused
@@ -110,9 +110,10 @@ class Flows:
         bindings: Sequence[ChannelBinding],
     ) -> Steps[LoginResult]:
         """Log in with a password, trying one way after the other until one succeeds."""
+        questions = self._useful_questions(names, user, password, bindings)
         choice = Choice(
             names,
-            offered=(yield from self._offered()),
+            offered=(yield from self._offered(questions)),
             bindings=bindings,
             show_password=may_show(self.engine, allowed=self._allow_plaintext_auth),
         )
@@ -155,7 +156,7 @@ class Flows:
         """
         given = token is not None
         if mechanism is None:
-            offered = (yield from self._offered()) or ()
+            offered = (yield from self._offered(self._ask)) or ()
             mechanism = "OAUTHBEARER" if "OAUTHBEARER" in offered else "XOAUTH2"
         name = mechanism.upper()
         if name not in ("OAUTHBEARER", "XOAUTH2"):
@@ -198,13 +199,32 @@ class Flows:
 
     # What the server offers
 
-    def _offered(self) -> Steps[tuple[str, ...] | None]:
+    def _useful_questions(
+        self,
+        names: Sequence[str] | None,
+        user: str | bytes,
+        password: Secret,
+        bindings: Sequence[ChannelBinding],
+    ) -> Iterable[Command[Any]]:
+        """Return those of the questions whose answers can change what is sent.
+
+        Some servers close the connection at a command that they do not know.
+        """
+        upper = None if names is None else [name.upper() for name in names]
+        if upper is None or needs_offer(upper, bindings):
+            return self._ask
+        if not {USER, APOP}.isdisjoint(upper) and (_is_odd(user) or _is_odd(password)):
+            # CAPA says if the server takes UTF-8 there; AUTH does not.
+            return [question for question in self._ask if not isinstance(question, AuthList)]
+        return ()
+
+    def _offered(self, questions: Iterable[Command[Any]]) -> Steps[tuple[str, ...] | None]:
         """Return the SASL mechanisms that the server announces in answer to CAPA or a bare AUTH.
 
         ``None`` if the server was not asked, or did not say. Servers that have no CAPA list their
         mechanisms in answer to AUTH without an argument.
         """
-        for question in self._ask:
+        for question in questions:
             if self.engine.capabilities is not None:
                 break
             reply = yield question

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from ..errors import LocalProtocolError, SaslError
 from ..model.grammar import has_control
 from ..model.secret import Secret
-from .saslprep import name_of, octets_of
+from .saslprep import octets_of
 from .users import Attempt, LoggedIn, Verdict, as_text
 
 __all__ = ["OAuthBearer", "ServerOAuthBearer", "ServerXOAuth2", "TokenSource", "XOAuth2"]
@@ -101,7 +101,7 @@ class XOAuth2(_OAuth):
 
     def __init__(self, user: str | bytes, token: str | bytes | Secret) -> None:
         token = Secret(token)
-        name = name_of("the user name", user, empty=False)
+        name = octets_of("the user name", user)
         token = _token_of(token)
         super().__init__(Secret(b"user=%b\x01auth=Bearer %b\x01\x01" % (name, token.octets())))
 
@@ -129,12 +129,12 @@ class OAuthBearer(_OAuth):
         port: int | None = None,
     ) -> None:
         token = Secret(token)
-        name = name_of("the user name", user, empty=True)
+        name = octets_of("the user name", user, empty=True)
         # RFC 5801 section 4: a comma ends the name.
         name = name.replace(b"=", b"=3D").replace(b",", b"=2C")
         fields = [b"n,%b," % (b"a=" + name if name else b"")]
         if host is not None:
-            fields.append(b"host=" + name_of("the host", host, empty=False))
+            fields.append(b"host=" + octets_of("the host", host))
         if port is not None:
             if type(port) is not int or not 1 <= port <= _MAX_PORT:
                 raise LocalProtocolError(f"a port is a number from 1 to {_MAX_PORT}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import LocalProtocolError, SaslError
+from ..model.grammar import has_control
 from ..model.secret import Secret
 from .saslprep import octets_of
-from .users import Attempt, Authenticator, LoggedIn, Verdict, as_text
+from .users import Attempt, Authenticator, LoggedIn, Verdict, as_octets, as_text
 
 __all__ = [
     "Anonymous",
@@ -59,7 +60,8 @@ class Plain(_OneMessage):
 
     ``user`` and ``password`` are prepared with SASLprep (RFC 4013) if they are ``str``; octets are
     sent as they are. ``authorization_id`` is the user to act as, if not ``user``. Raises
-    ``LocalProtocolError`` for a NUL, an empty name or password, and text that SASLprep forbids.
+    ``LocalProtocolError`` for a control character, an empty name or password, and text that
+    SASLprep forbids.
     """
 
     __slots__ = ()
@@ -85,7 +87,8 @@ class External(_OneMessage):
     """EXTERNAL (RFC 4422 appendix A): the server knows the client, for example by a certificate.
 
     ``authorization_id`` is the user to act as; if it is empty, the server decides from the
-    certificate. Raises ``LocalProtocolError`` if it holds a NUL.
+    certificate. Raises ``LocalProtocolError`` if it holds a control
+    character.
     """
 
     __slots__ = ()
@@ -165,7 +168,7 @@ class LoginMechanism:
     """LOGIN: name and password in the clear after two prompts; never standardized; see ``Plain``.
 
     The prompts are not interpreted: the first one gets ``user``, the second one ``password``.
-    Raises ``LocalProtocolError`` for a NUL and an empty user name.
+    Raises ``LocalProtocolError`` for a control character and an empty user name.
     """
 
     __slots__ = ("_answers",)
@@ -217,6 +220,8 @@ class ServerPlain:
         parts = data.split(b"\0")
         if len(parts) != 3 or not parts[1] or parts[0] not in (b"", parts[1]):
             return None
+        if has_control(parts[1]) or has_control(parts[2]):
+            return None
         user = as_text(parts[1])
         return LoggedIn(user) if self._authenticator.check(user, as_text(parts[2])) else None
 
@@ -254,7 +259,7 @@ class _LoginAttempt:
             return b"Password:"
         self._over = True
         # The authenticator is not asked about octets that names and passwords cannot hold.
-        if not self._user or "\0" in self._user or b"\0" in data:
+        if not self._user or has_control(as_octets(self._user)) or has_control(data):
             return None
         known = self._authenticator.check(self._user, as_text(data))
         return LoggedIn(self._user) if known else None

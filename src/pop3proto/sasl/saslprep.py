@@ -6,7 +6,7 @@ from ..errors import LocalProtocolError
 from ..model.grammar import has_control
 from ..model.secret import Secret
 
-__all__ = ["name_of", "octets_of", "prepared", "saslprep"]
+__all__ = ["is_controlling", "octets_of", "prepared", "saslprep"]
 
 
 def saslprep(text: str, *, stored: bool = False) -> str:
@@ -48,8 +48,8 @@ def octets_of(
     """Return the octets of ``text``; with ``prepare``, a ``str`` goes through SASLprep first.
 
     Raises ``LocalProtocolError``, which names ``what`` and does not show ``text``, for anything
-    that is neither text nor octets, for a NUL, and, unless ``empty`` is allowed, for an empty text.
-    The traceback shows ``text`` itself, unless it is a ``Secret``.
+    that is neither text nor octets, for a control character, and, unless ``empty`` is allowed, for
+    an empty text. The traceback shows ``text`` itself, unless it is a ``Secret``.
     """
     problem = _problem_with(text, prepare=prepare, empty=empty)
     if problem is not None:
@@ -57,15 +57,9 @@ def octets_of(
     return _encoded(text, prepare=prepare)
 
 
-def name_of(what: str, text: str | bytes, *, empty: bool = False) -> bytes:
-    """Return the octets of a name that is not prepared and holds no control characters.
-
-    Raises ``LocalProtocolError``, as ``octets_of()`` does.
-    """
-    octets = octets_of(what, text, empty=empty)
-    if has_control(octets):
-        raise LocalProtocolError(f"{what} holds a control character")
-    return octets
+def is_controlling(character: str) -> bool:
+    """Return whether a character of text is a control character, of ASCII or of C1."""
+    return character < " " or "\x7f" <= character <= "\x9f"
 
 
 def _problem_with(text: str | bytes | Secret, *, prepare: bool, empty: bool) -> str | None:
@@ -79,9 +73,17 @@ def _problem_with(text: str | bytes | Secret, *, prepare: bool, empty: bool) -> 
         return f": {error}"
     except UnicodeEncodeError:
         return " holds a lone surrogate"
-    if b"\0" in octets:
-        return " holds a NUL"
+    # No mechanism may carry what a command line cannot: such a password was never set on purpose,
+    # and a program that puts one into a line of its own would send a second command.
+    if has_control(octets) or _holds_c1(text):
+        return " holds a control character"
     return None if octets or empty else " is empty"
+
+
+def _holds_c1(text: str | bytes | Secret) -> bool:
+    # In octets these are letters of ISO 8859-1 or parts of a character in UTF-8.
+    value = text.reveal() if isinstance(text, Secret) else text
+    return isinstance(value, str) and any(map(is_controlling, value))
 
 
 def _encoded(text: str | bytes | Secret, *, prepare: bool) -> bytes:

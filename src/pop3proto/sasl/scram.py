@@ -14,7 +14,7 @@ from ..errors import (
     ServerVerificationError,
     printable,
 )
-from ..model.grammar import decode_base64
+from ..model.grammar import decode_base64, has_control
 from ..model.secret import Secret
 from .mechanism import ChannelBinding
 from .saslprep import octets_of, prepared
@@ -398,7 +398,9 @@ class _ScramAttempt:
             # The client may know another type of binding. Everything after this is refused.
             return b"e=" + _UNSUPPORTED_BINDING if self._mechanism.misses(flag) else None
         name, nonce = unescaped(values[0]), values[1]
-        if name is None or not nonce or identity not in (b"", b"a=" + values[0]):
+        if name is None or has_control(name) or not is_nonce(nonce):
+            return None
+        if identity not in (b"", b"a=" + values[0]):
             return None
         self._user = as_text(name)
         self._header = flag + b"," + identity + b","

@@ -103,6 +103,10 @@ class Gssapi:
         password = secret
         what = "the authorization identity"
         self._authorization = octets_of(what, authorization_id, empty=True)
+        if user is not None:
+            octets_of("the user name", user)
+        if secret is not None:
+            octets_of("the password", secret, empty=True)
         self._context = _context("kerberos", user, secret, host, service)
         self.complete: bool = False
         """True if the security layer has been agreed on."""
