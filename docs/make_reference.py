@@ -13,7 +13,9 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
+from typing import cast
 
 PAGE = Path(__file__).with_name("reference.md")
 MODULES = {
@@ -73,6 +75,13 @@ def definition(module: ModuleType, name: str) -> tuple[str, str]:
                 # Overloads have no docstring; the function itself comes after them.
                 if found == made_as and (text := ast.get_docstring(node)):
                     return name + parameters(node), text
+            case ast.AnnAssign(target=ast.Name(found), value=ast.Attribute()) if found == made_as:
+                # A method of an object that the module makes.
+                method = getattr(module, made_as)
+                tree = ast.parse(dedent(inspect.getsource(method)))
+                function = cast(ast.FunctionDef, tree.body[0])
+                del function.args.args[0]
+                return name + parameters(function), ast.get_docstring(function) or ""
             case ast.Assign(targets=[ast.Name(found)]) | ast.AnnAssign(target=ast.Name(found)):
                 if found == made_as and isinstance(after, ast.Expr):
                     # A variable is described by the string after it.

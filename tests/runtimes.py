@@ -82,6 +82,12 @@ def connector(name: str) -> Callable[..., Awaitable[Any]]:
     return blocking
 
 
+def home(connect: Callable[..., Any]) -> str:
+    """The name of the module whose ``connect()`` it is."""
+    dialer = getattr(connect, "__self__", None)
+    return connect.__module__ if dialer is None else type(dialer).__module__
+
+
 def on_uvloop(coroutine: Callable[..., Any], *args: Any) -> Any:
     if sys.platform == "win32":
         pytest.skip("there is no uvloop for Windows")

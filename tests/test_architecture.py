@@ -1,6 +1,7 @@
 """What the package promises about its own structure, read from its code."""
 
 import ast
+import importlib
 import os
 import re
 import subprocess
@@ -338,6 +339,8 @@ def definition_of(module: str, name: str) -> Definition | None:
                 pass
             case ast.AnnAssign(target=ast.Name(found), annotation=ast.Name("TypeAlias")):
                 pass
+            case ast.AnnAssign(target=ast.Name(found), value=ast.Attribute()) if found == name:
+                return bound_method(module, name)
             case _:
                 continue
         if found == name:
@@ -348,6 +351,17 @@ def definition_of(module: str, name: str) -> Definition | None:
             for alias in some.names if source in MODULES else ():
                 if (alias.asname or alias.name) == name:
                     return definition_of(source, alias.name)
+    return None
+
+
+def bound_method(module: str, name: str) -> Definition | None:
+    """The method of an object of the package that is ``name`` in a module."""
+    method = getattr(importlib.import_module(f"{PACKAGE.name}.{module}"), name)
+    home = method.__module__.removeprefix(f"{PACKAGE.name}.")
+    maker = definition_of(home, method.__qualname__.partition(".")[0])
+    for member in maker.node.body if maker and isinstance(maker.node, ast.ClassDef) else ():
+        if isinstance(member, ast.FunctionDef) and member.name == method.__name__:
+            return Definition(home, name, member)
     return None
 
 

@@ -14,7 +14,7 @@ import trio
 from pop3proto import DeadlineError, LocalProtocolError
 from pop3proto.model.value import replace
 from pop3proto.transports import Security, Timeouts
-from tests.runtimes import RUNTIMES, Flow, resolve_to, runtime, serving
+from tests.runtimes import RUNTIMES, Flow, home, resolve_to, runtime, serving
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]
@@ -150,7 +150,7 @@ def test_what_goes_wrong_in_an_attempt_is_no_group(
         if name == "trio":
             trio.socket.set_custom_socket_factory(Factory())
         else:
-            monkeypatch.setattr(f"{connect.__module__}.socket_for", broken)
+            monkeypatch.setattr(f"{home(connect)}.socket_for", broken)
         with pytest.raises(ZeroDivisionError):
             await connect("127.0.0.1", 1, security=PLAIN)
 

@@ -28,7 +28,7 @@ from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.connecting import Target, connecting, target, unix_hostname
 from pop3proto.transports.trio import TrioStream
-from tests.runtimes import RUNTIMES, AsyncLooking, Flow, runtime, security, serving
+from tests.runtimes import RUNTIMES, AsyncLooking, Flow, home, runtime, security, serving
 
 Connect = Callable[..., Awaitable[Any]]
 On = Callable[[Flow], Any]
@@ -45,7 +45,7 @@ asynchronous = pytest.mark.parametrize("on", ASYNCHRONOUS.values(), ids=ASYNCHRO
 
 
 def module(connect: Connect) -> str:
-    name = connect.__module__.rpartition(".")[2]
+    name = home(connect).rpartition(".")[2]
     return "blocking" if name == "runtimes" else name
 
 

@@ -15,7 +15,7 @@ from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stepping import run
 from ..client.stream import Stream, stream_closed
 from ..model.url import PopUrl
-from .connecting import Dialer, UnixPath, dial, dial_unix
+from .connecting import Dialer, UnixPath
 from .sockets import Address, SocketStream, socket_for
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def connect(
     """
     return Client(
         run(
-            dial(
-                _Dialer(),
+            _Dialer().connect(
                 host,
                 port,
                 security=security,
@@ -142,8 +141,7 @@ def connect_unix(
     """
     return Client(
         run(
-            dial_unix(
-                _Dialer(),
+            _Dialer().connect_unix(
                 path,
                 security=security,
                 timeout=timeout,

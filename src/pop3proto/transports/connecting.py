@@ -26,8 +26,6 @@ __all__ = [
     "Target",
     "UnixPath",
     "connecting",
-    "dial",
-    "dial_unix",
     "target",
     "unix_hostname",
 ]
@@ -219,26 +217,6 @@ def connecting(where: str, seconds: float | None) -> Generator[None]:
         raise ConnectError(message) from error
 
 
-class Dialer(Protocol):
-    """The part of connecting that depends on the runtime. The blocking one never suspends."""
-
-    async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of ``opening()``; raise ``TimeoutError`` after ``seconds``."""
-        ...
-
-    async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
-        """Return a socket that is connected to a host, from the address ``source``."""
-        ...
-
-    async def wrap(self, sock: socket.socket) -> Stream:
-        """Return a stream on a connected socket, which it owns from now on."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Let ``seconds`` pass."""
-        ...
-
-
 class Connecting(Coroutine[Any, Any, AsyncClient]):
     """A client that is about to connect: ``await`` it, or enter it with ``async with``.
 
@@ -295,75 +273,112 @@ def _shown(to: Any, *, unix: bool) -> str:
         return "a wrong address"
 
 
-async def dial(
-    dialer: Dialer,
-    host: str | PopUrl,
-    port: int | None,
-    *,
-    security: Security | SecurityName | None,
-    timeout: float | Timeouts | None,
-    ssl_context: SSLContext | None,
-    server_hostname: str | None,
-    source_address: tuple[str, int] | None,
-    opener: Callable[[str, int], Any] | None,
-    options: ClientOptions | None,
-) -> AsyncClient:
-    """Return a client that has read its greeting; see ``connect()`` of the adapters."""
-    options = _options(options, timeout)
-    _check_context(ssl_context)
-    if source_address is not None:
-        require("source_address", source_address, tuple, "a tuple of an address and a port")
-        address, number = _pair(source_address)
-        require("the address of source_address", address, str, "a str")
-        require("the port of source_address", number, int, "an int")
-    if opener is not None and not callable(opener):
-        raise LocalProtocolError(f"opener is a function, not {type(opener).__name__}")
-    to = target(host, port, security, server_hostname)
+class Dialer(Protocol):
+    """Connects by the means of one runtime. The blocking one never suspends."""
 
-    async def opening() -> socket.socket | Stream:
-        if opener is None:
-            return await dialer.tcp(to.host, to.port, source_address)
-        opened: Any = opener(to.host, to.port)
-        if hasattr(opened, "__await__"):
-            opened = await opened
-        return cast("socket.socket | Stream", opened)
+    async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of ``opening()``; raise ``TimeoutError`` after ``seconds``."""
+        ...
 
-    return await AsyncClient.start(
-        await _stream(dialer, opening, str(to), options),
-        security=to.security,
-        ssl_context=ssl_context,
-        server_hostname=to.server_hostname,
-        options=options,
-    )
+    async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
+        """Return a socket that is connected to a host, from the address ``source``."""
+        ...
 
+    async def wrap(self, sock: socket.socket) -> Stream:
+        """Return a stream on a connected socket, which it owns from now on."""
+        ...
 
-async def dial_unix(
-    dialer: Dialer,
-    path: UnixPath,
-    *,
-    security: Security | SecurityName,
-    timeout: float | Timeouts | None,
-    ssl_context: SSLContext | None,
-    server_hostname: str | None,
-    options: ClientOptions | None,
-) -> AsyncClient:
-    """Return a client that has read its greeting; see ``connect_unix()`` of the adapters."""
-    options = _options(options, timeout)
-    _check_context(ssl_context)
-    require("path", path, (str, bytes, os.PathLike), "a path")
-    security = Security.of(security)
-    hostname = unix_hostname(security, server_hostname)
+    async def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        ...
 
-    async def opening() -> socket.socket:
-        return await _unix_connected(path, dialer.sleep)
+    def connect(
+        self,
+        host: str | PopUrl,
+        port: int | None = None,
+        *,
+        security: Security | SecurityName | None = None,
+        timeout: float | Timeouts | None = None,
+        ssl_context: SSLContext | None = None,
+        server_hostname: str | None = None,
+        source_address: tuple[str, int] | None = None,
+        opener: Callable[[str, int], socket.socket | Stream | Awaitable[socket.socket | Stream]]
+        | None = None,
+        options: ClientOptions | None = None,
+    ) -> Connecting:
+        """Connect to the POP3 server at ``host``, as ``pop3proto.connect()`` does.
 
-    return await AsyncClient.start(
-        await _stream(dialer, opening, os.fsdecode(path), options),
-        security=security,
-        ssl_context=ssl_context,
-        server_hostname=hostname,
-        options=options,
-    )
+        That function describes the arguments and exceptions, with these differences:
+
+        - ``async with connect(...) as client:`` ends with QUIT; ``await connect(...)`` does not.
+        - ``opener`` may be an async function.
+        - Attempts at several addresses of a host overlap (RFC 8305). With trio they do not if
+          ``source_address`` has a port.
+        """
+
+        async def connected() -> AsyncClient:
+            chosen = _options(options, timeout)
+            _check_context(ssl_context)
+            _check_source(source_address)
+            if opener is not None and not callable(opener):
+                raise LocalProtocolError(f"opener is a function, not {type(opener).__name__}")
+            to = target(host, port, security, server_hostname)
+
+            async def opening() -> socket.socket | Stream:
+                if opener is None:
+                    return await self.tcp(to.host, to.port, source_address)
+                opened: Any = opener(to.host, to.port)
+                if hasattr(opened, "__await__"):
+                    opened = await opened
+                return cast("socket.socket | Stream", opened)
+
+            return await AsyncClient.start(
+                await _stream(self, opening, str(to), chosen),
+                security=to.security,
+                ssl_context=ssl_context,
+                server_hostname=to.server_hostname,
+                options=chosen,
+            )
+
+        return Connecting(host, connected())
+
+    def connect_unix(
+        self,
+        path: UnixPath,
+        *,
+        security: Security | SecurityName = Security.PLAINTEXT,
+        timeout: float | Timeouts | None = None,
+        ssl_context: SSLContext | None = None,
+        server_hostname: str | None = None,
+        options: ClientOptions | None = None,
+    ) -> Connecting:
+        """Connect to the POP3 server that listens at ``path``; like ``connect()``.
+
+        There is no TLS unless ``security`` demands it; then ``server_hostname`` is needed, because
+        a certificate cannot name a path.
+
+        Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
+        """
+
+        async def connected() -> AsyncClient:
+            chosen = _options(options, timeout)
+            _check_context(ssl_context)
+            require("path", path, (str, bytes, os.PathLike), "a path")
+            mode = Security.of(security)
+            hostname = unix_hostname(mode, server_hostname)
+
+            async def opening() -> socket.socket:
+                return await _unix_connected(path, self.sleep)
+
+            return await AsyncClient.start(
+                await _stream(self, opening, os.fsdecode(path), chosen),
+                security=mode,
+                ssl_context=ssl_context,
+                server_hostname=hostname,
+                options=chosen,
+            )
+
+        return Connecting(path, connected(), unix=True)
 
 
 def _options(options: ClientOptions | None, timeout: float | Timeouts | None) -> ClientOptions:
@@ -373,10 +388,15 @@ def _options(options: ClientOptions | None, timeout: float | Timeouts | None) ->
     return options if timeout is None else replace(options, timeouts=Timeouts.of(timeout))
 
 
-def _pair(given: tuple[object, ...]) -> tuple[object, object]:
-    if len(given) != 2:
-        raise LocalProtocolError(f"source_address is an address and a port, not {len(given)} items")
-    return given[0], given[1]
+def _check_source(given: object) -> None:
+    if given is None:
+        return
+    require("source_address", given, tuple, "a tuple of an address and a port")
+    pair = cast("tuple[object, ...]", given)
+    if len(pair) != 2:
+        raise LocalProtocolError(f"source_address is an address and a port, not {len(pair)} items")
+    require("the address of source_address", pair[0], str, "a str")
+    require("the port of source_address", pair[1], int, "an int")
 
 
 def _check_context(given: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 from socket import SOCK_STREAM, socket
-from typing import TYPE_CHECKING, TypeVar
+from typing import Final, TypeVar
 
 try:
     import trio
@@ -16,14 +16,9 @@ except ModuleNotFoundError as _missing:
     ) from _missing
 
 from ..client.client import AsyncClient
-from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stream import Stream, stream_closed, stream_in_use
-from ..model.url import PopUrl
-from .connecting import Connecting, Dialer, UnixPath, dial, dial_unix
+from .connecting import Dialer
 from .sockets import Address, SocketStream, foremost, socket_for
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
 
 __all__ = ["AsyncClient", "connect", "connect_unix"]
 
@@ -79,85 +74,6 @@ class TrioStream(SocketStream):
         super().abort()
 
 
-def connect(
-    host: str | PopUrl,
-    port: int | None = None,
-    *,
-    security: Security | SecurityName | None = None,
-    timeout: float | Timeouts | None = None,
-    ssl_context: SSLContext | None = None,
-    server_hostname: str | None = None,
-    source_address: tuple[str, int] | None = None,
-    opener: Callable[[str, int], Awaitable[socket | Stream]] | None = None,
-    options: ClientOptions | None = None,
-) -> Connecting:
-    """Connect to the POP3 server at ``host``; the client has read its greeting.
-
-    ``async with connect(...) as client:`` ends with QUIT; ``await connect(...)`` does not.
-
-    ``host`` is a name, an address, or a POP URL (RFC 2384). ``security`` is a ``Security`` or its
-    name; the default is implicit TLS, or STLS for a ``pop://`` URL. There is no fallback to another
-    mode. ``port`` is by default 995 for implicit TLS and 110 for the other modes. ``timeout`` is
-    the number of seconds that each phase may take, or a ``Timeouts``; it replaces
-    ``options.timeouts``. ``ssl_context`` is ``ssl.create_default_context()`` if none is given: the
-    certificate is verified and has to be valid for ``server_hostname``, by default ``host``. Names
-    that are not ASCII are converted to A-labels (``xn--...``). ``source_address`` is a tuple of the
-    address and the port to connect from; port 0 stands for any. ``opener`` is for proxies: it takes
-    a host and a port, and returns a connected socket or a ``Stream`` to use instead of a TCP
-    connection; ``source_address`` is then ignored.
-
-    Raises ``LocalProtocolError`` for a wrong argument, or one that contradicts another one,
-    ``ConnectError``, ``DeadlineError``, ``TlsError``, ``TlsUnavailableError``, ``GreetingError``,
-    ``RemoteProtocolError`` or ``ConnectionLostError``; the connection is closed then.
-    """
-    return Connecting(
-        host,
-        dial(
-            _Dialer(),
-            host,
-            port,
-            security=security,
-            timeout=timeout,
-            ssl_context=ssl_context,
-            server_hostname=server_hostname,
-            source_address=source_address,
-            opener=opener,
-            options=options,
-        ),
-    )
-
-
-def connect_unix(
-    path: UnixPath,
-    *,
-    security: Security | SecurityName = Security.PLAINTEXT,
-    timeout: float | Timeouts | None = None,
-    ssl_context: SSLContext | None = None,
-    server_hostname: str | None = None,
-    options: ClientOptions | None = None,
-) -> Connecting:
-    """Connect to the POP3 server that listens at ``path``; like ``connect()``.
-
-    There is no TLS unless ``security`` demands it; then ``server_hostname`` is needed, because a
-    certificate cannot name a path.
-
-    Raises what ``connect()`` raises, and ``ConnectError`` if there are no UNIX sockets.
-    """
-    return Connecting(
-        path,
-        dial_unix(
-            _Dialer(),
-            path,
-            security=security,
-            timeout=timeout,
-            ssl_context=ssl_context,
-            server_hostname=server_hostname,
-            options=options,
-        ),
-        unix=True,
-    )
-
-
 class _Dialer(Dialer):
     async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
         with trio.move_on_after(inf if seconds is None else seconds):
@@ -181,6 +97,11 @@ class _Dialer(Dialer):
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+
+_dialer = _Dialer()
+connect: Final = _dialer.connect
+connect_unix: Final = _dialer.connect_unix
 
 
 async def _connected_from(source: tuple[str, int], host: str, port: int) -> socket:
