@@ -13,7 +13,7 @@ from pop3proto import LocalProtocolError, Secret
 from pop3proto.errors import SaslError
 from pop3proto.sasl import ChannelBinding
 from pop3proto.sasl import scram as _scram
-from pop3proto.sasl import scram as _server_scram
+from pop3proto.sasl import scram_server as _server_scram
 from pop3proto.sasl.scram_messages import keys_for
 from pop3proto.sasl.server import (
     LoggedIn,

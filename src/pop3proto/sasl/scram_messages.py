@@ -11,6 +11,8 @@ from ..model.secret import Secret
 
 __all__ = [
     "HASHES",
+    "MIN_ITERATIONS",
+    "UNSUPPORTED_BINDING",
     "ScramKeySource",
     "ScramKeys",
     "attributes",
@@ -27,6 +29,10 @@ __all__ = [
 
 HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 """The hash of each mechanism, without ``-PLUS``."""
+MIN_ITERATIONS = 4096
+"""RFC 7677 section 4, for SHA-256. With fewer, an eavesdropper can try passwords too fast."""
+UNSUPPORTED_BINDING = b"unsupported-channel-binding-type"
+"""An error of the server's (RFC 5802 section 7)."""
 
 
 class ScramKeys(NamedTuple):

@@ -14,8 +14,8 @@ from .digest_md5 import ServerDigestMd5
 from .mechanism import ChannelBinding
 from .oauth import ServerOAuthBearer, ServerXOAuth2, TokenSource
 from .plain import ServerAnonymous, ServerExternal, ServerLogin, ServerPlain
-from .scram import ServerScramSha1, ServerScramSha256, ServerScramSha512
 from .scram_messages import ScramKeys, ScramKeySource
+from .scram_server import ServerScramSha1, ServerScramSha256, ServerScramSha512
 from .users import (
     Attempt,
     LoggedIn,
