@@ -18,14 +18,18 @@ except ModuleNotFoundError as _missing:
 from ..client.client import AsyncClient
 from ..client.stream import Stream, stream_closed, stream_in_use
 from .connecting import Dialer
-from .sockets import Address, SocketStream, foremost, socket_for
+from .sockets import (
+    HAPPY_EYEBALLS_DELAY,
+    Address,
+    SocketStream,
+    closed_on_error,
+    foremost,
+    socket_for,
+)
 
 __all__ = ["AsyncClient", "connect", "connect_unix"]
 
 T = TypeVar("T")
-
-# Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
-_HAPPY_EYEBALLS_DELAY = 0.25
 
 
 class AnyioStream(SocketStream):
@@ -121,7 +125,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
                 for address in addresses:
                     failed = anyio.Event()
                     tasks.start_soon(attempt, address, failed)
-                    with anyio.move_on_after(_HAPPY_EYEBALLS_DELAY):
+                    with anyio.move_on_after(HAPPY_EYEBALLS_DELAY):
                         await failed.wait()
         except BaseExceptionGroup as group:
             raise foremost(group) from None
@@ -138,7 +142,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
 
 async def _connected_to(address: Address, source: tuple[str, int] | None) -> socket:
     sock = socket_for(address, source)
-    try:
+    with closed_on_error(sock):
         try:
             sock.connect(address[-1])
         except BlockingIOError:
@@ -146,7 +150,4 @@ async def _connected_to(address: Address, source: tuple[str, int] | None) -> soc
             failure = sock.getsockopt(SOL_SOCKET, SO_ERROR)
             if failure:
                 raise OSError(failure, os.strerror(failure)) from None
-    except BaseException:
-        sock.close()
-        raise
     return sock

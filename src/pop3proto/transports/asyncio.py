@@ -14,14 +14,12 @@ from typing import Final, TypeVar, cast
 from ..client.client import AsyncClient
 from ..client.stream import CHUNK, SEND_BUFFER, Stream, stream_closed, stream_in_use
 from .connecting import Dialer
-from .sockets import Address, socket_for
+from .sockets import HAPPY_EYEBALLS_DELAY, Address, closed_on_error, socket_for
 
 __all__ = ["AsyncClient", "connect", "connect_unix"]
 
 T = TypeVar("T")
 
-# Seconds between the attempts at the addresses of a host (RFC 8305 section 5).
-_HAPPY_EYEBALLS_DELAY = 0.25
 # Seconds that closing waits for unsent data.
 _CLOSING = 1.0
 
@@ -248,7 +246,7 @@ async def _connected(host: str, port: int, source: tuple[str, int] | None) -> so
                 waiting.add(loop.create_task(_connected_to(addresses.pop(0), source)))
             done, _ = await asyncio.wait(
                 waiting,
-                timeout=_HAPPY_EYEBALLS_DELAY if addresses else None,
+                timeout=HAPPY_EYEBALLS_DELAY if addresses else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             for attempt in done:
@@ -287,9 +285,6 @@ def _close_late(attempt: asyncio.Task[socket]) -> None:
 
 async def _connected_to(address: Address, source: tuple[str, int] | None) -> socket:
     sock = socket_for(address, source)
-    try:
+    with closed_on_error(sock):
         await asyncio.get_running_loop().sock_connect(sock, address[-1])
-    except BaseException:
-        sock.close()
-        raise
     return sock

@@ -16,7 +16,7 @@ from ..client.stepping import run
 from ..client.stream import Stream, stream_closed
 from ..model.url import PopUrl
 from .connecting import Dialer, UnixPath
-from .sockets import Address, SocketStream, socket_for
+from .sockets import Address, SocketStream, closed_on_error, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -188,10 +188,7 @@ def _connected_to(
     address: Address, seconds: float | None, source: tuple[str, int] | None
 ) -> socket.socket:
     sock = socket_for(address, source)
-    try:
+    with closed_on_error(sock):
         sock.settimeout(seconds)
         sock.connect(address[-1])
-    except BaseException:
-        sock.close()
-        raise
     return sock

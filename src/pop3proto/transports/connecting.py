@@ -16,6 +16,7 @@ from ..client.stream import Stream
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, printable
 from ..model.url import PopUrl
 from ..model.value import replace
+from .sockets import closed_on_error
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -181,21 +182,18 @@ async def _unix_connected(
     if family is None:
         raise ConnectError("this platform has no UNIX sockets", hint="connect over TCP")
     sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
+    with closed_on_error(sock):
         sock.setblocking(False)
         while True:
             try:
                 sock.connect(os.fspath(path))
+                break
             except BlockingIOError:
                 # The queue is full (on Linux). The attempt does not go on by itself, and waiting
                 # for the socket does not help: it can be written to, which elsewhere means that it
                 # is connected.
                 await sleep(_RETRY)
-            else:
-                return sock
-    except BaseException:
-        sock.close()
-        raise
+    return sock
 
 
 @contextmanager
@@ -421,13 +419,10 @@ async def _stream(
                 raise LocalProtocolError(f"opener returns a socket or a Stream, not {kind}")
             return cast(Stream, connected)
         sock = cast(socket.socket, connected)
-        try:
+        with closed_on_error(sock):
             if hasattr(sock, "do_handshake"):
                 raise LocalProtocolError("opener returns a socket without TLS, or a Stream")
             return await dialer.wrap(sock)
-        except BaseException:
-            sock.close()
-            raise
 
     seconds = options.timeouts.connect
     with connecting(where, seconds):

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from ..client.stream import CHUNK, SEND_BUFFER, stream_closed, time_left
 from ..errors import LocalProtocolError
 
-__all__ = ["Address", "SocketStream", "foremost", "socket_for"]
+__all__ = [
+    "HAPPY_EYEBALLS_DELAY",
+    "Address",
+    "SocketStream",
+    "closed_on_error",
+    "foremost",
+    "socket_for",
+]
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
 """A row of ``getaddrinfo()``: family, kind, protocol, canonical name, address."""
 
+HAPPY_EYEBALLS_DELAY = 0.25
+"""Seconds between the attempts at the addresses of a host (RFC 8305 section 5)."""
+
 # How many chunks are received without waiting, after one that was full: each wait costs a system
 # call.
 _EAGER = 4
+
+
+class Closable(Protocol):
+    """A socket of any runtime."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
 
 
 class SocketStream(ABC):
@@ -118,17 +137,24 @@ def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socke
     """
     family, kind, protocol, _, _ = address
     sock = socket.socket(family, kind, protocol)
-    try:
+    with closed_on_error(sock):
         sock.setblocking(False)
-        if source is not None:
-            sock.bind(source)
-    except OverflowError as error:
-        sock.close()
-        raise LocalProtocolError("the port of source_address is 0 to 65535") from error
+        try:
+            if source is not None:
+                sock.bind(source)
+        except OverflowError as error:
+            raise LocalProtocolError("the port of source_address is 0 to 65535") from error
+    return sock
+
+
+@contextmanager
+def closed_on_error(sock: Closable) -> Generator[None]:
+    """Close a socket if the ``with`` block raises anything, a cancellation included."""
+    try:
+        yield
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 def foremost(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -18,7 +18,7 @@ except ModuleNotFoundError as _missing:
 from ..client.client import AsyncClient
 from ..client.stream import Stream, stream_closed, stream_in_use
 from .connecting import Dialer
-from .sockets import Address, SocketStream, foremost, socket_for
+from .sockets import Address, SocketStream, closed_on_error, foremost, socket_for
 
 __all__ = ["AsyncClient", "connect", "connect_unix"]
 
@@ -124,9 +124,6 @@ async def _connected_from(source: tuple[str, int], host: str, port: int) -> sock
 
 async def _connected_to(address: Address, source: tuple[str, int]) -> socket:
     sock = trio.socket.from_stdlib_socket(socket_for(address, source))
-    try:
+    with closed_on_error(sock):
         await sock.connect(address[-1])
-    except BaseException:
-        sock.close()
-        raise
     return socket(fileno=sock.detach())
