@@ -26,6 +26,7 @@ from pop3proto.engine.collectors import COLLECTORS, Collector
 from pop3proto.errors import LimitError
 from pop3proto.model import Language, ReplyShape
 from tests.engine.collecting import Feed
+from tests.samples import COMMAND_LINES
 
 COMMANDS: list[Command[Any]] = [List(), Uidl(), Capa(), Lang(), AuthList()]
 
@@ -94,7 +95,7 @@ def halves(octets: bytes) -> Iterable[list[bytes]]:
 
 
 def test_every_multiline_shape_but_a_message_is_collected() -> None:
-    multiline = {shape for shape in ReplyShape if shape.multiline}
+    multiline = {command.shape for command, _ in COMMAND_LINES if command.multiline}
     assert set(COLLECTORS) == multiline - {ReplyShape.MESSAGE}
     assert {command.shape for command in COMMANDS} == set(COLLECTORS)
 
@@ -179,10 +180,10 @@ def test_a_row_that_cannot_be_read(command: Command[Any], row: bytes) -> None:
 
 
 ROWS = {
-    ReplyShape.SCAN_LISTINGS: b"1 1",
-    ReplyShape.UNIQUE_ID_LISTINGS: b"1 a",
+    ReplyShape.SCAN_LISTING: b"1 1",
+    ReplyShape.UNIQUE_ID_LISTING: b"1 a",
     ReplyShape.CAPABILITIES: b"TOP",
-    ReplyShape.LANGUAGES: b"en ",
+    ReplyShape.LANGUAGE: b"en ",
     ReplyShape.MECHANISMS: b"ABC",
 }
 

@@ -26,18 +26,19 @@ from pop3proto import (
     UidlReply,
 )
 from pop3proto.engine.parsing import (
-    SINGLE_LINE_PARSERS,
     Faults,
     explain_greeting,
     note,
     parse_challenge,
     parse_error_reply,
     parse_scan_row,
+    parse_single_line,
     parse_unique_id_row,
     split_status_line,
 )
 from pop3proto.model import ReplyShape
 from pop3proto.model.grammar import decode
+from tests.samples import COMMAND_LINES
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ def test_single_line_replies(
     command: Command[Any], text: bytes, reply: object, faults: set[Fault]
 ) -> None:
     noted: Faults = {}
-    assert SINGLE_LINE_PARSERS[command.shape](command, text, noted) == reply
+    assert parse_single_line(command, text, noted) == reply
     assert noted == dict.fromkeys(faults, (1, text))
 
 
@@ -279,7 +280,7 @@ def test_single_line_replies(
 def test_single_line_replies_that_cannot_be_read(command: Command[Any], text: bytes) -> None:
     noted: Faults = {}
     with pytest.raises(RemoteProtocolError, match="the answer is no") as caught:
-        SINGLE_LINE_PARSERS[command.shape](command, text, noted)
+        parse_single_line(command, text, noted)
     assert caught.value.command == command
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
@@ -288,13 +289,13 @@ def test_single_line_replies_that_cannot_be_read(command: Command[Any], text: by
 @pytest.mark.parametrize("command", [List(1), Uidl(1)])
 def test_an_answer_about_another_message(command: Command[Any]) -> None:
     with pytest.raises(RemoteProtocolError, match="about another message: 2 5") as caught:
-        SINGLE_LINE_PARSERS[command.shape](command, b"2 5", {})
+        parse_single_line(command, b"2 5", {})
     assert caught.value.command == command
 
 
 @pytest.mark.parametrize("command", [List("1-1"), Uidl("1-1")])
 def test_an_answer_about_what_only_the_server_understands(command: Command[Any]) -> None:
-    reply = SINGLE_LINE_PARSERS[command.shape](command, b"2 5", {})
+    reply = parse_single_line(command, b"2 5", {})
     assert isinstance(reply, ListReply | UidlReply)
     assert reply.listings.numbers == (2,)
 
@@ -313,5 +314,5 @@ def test_what_the_error_says(parse: Callable[[], object], what: str) -> None:
 
 def test_every_shape_of_one_line_with_content_has_a_parser() -> None:
     plain = {ReplyShape.STATUS, ReplyShape.AUTHENTICATION}
-    single = {shape for shape in ReplyShape if not shape.multiline}
-    assert set(SINGLE_LINE_PARSERS) == single - plain
+    single = {command.shape for command, _ in COMMAND_LINES if not command.multiline}
+    assert {command.shape for command, _, _, _ in SINGLE} == single - plain

@@ -36,7 +36,7 @@ from tests.samples import (
 AUTHORIZATION, TRANSACTION = {State.AUTHORIZATION}, {State.TRANSACTION}
 BOTH = AUTHORIZATION | TRANSACTION
 ONE_EACH = {type(command): command for command, _ in (*COMMAND_LINES, *CONTINUATIONS)}
-# The shape of their answer depends on whether they have an argument.
+# The form of their answer depends on whether they have an argument.
 WITH_OR_WITHOUT: dict[str, Command[Any]] = {
     "Lang": Lang(),
     "Lang with a tag": Lang("en"),
@@ -100,30 +100,31 @@ def test_commands_of_different_classes_differ() -> None:
     assert len({*ONE_EACH.values()}) == len(ONE_EACH)
 
 
-# Verb, legal states, next state, barrier, alone, secret, shape: RFC 1939, 2449, 2595, 5034, 6856.
+# Verb, legal states, next state, barrier, alone, secret, shape, multiline: RFC 1939, 2449, 2595,
+# 5034, 6856.
 NO, YES, STATUS = False, True, ReplyShape.STATUS
 STATE_TABLE = [
-    ("Apop", "APOP", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, STATUS),
-    ("Capa", "CAPA", BOTH, None, NO, NO, NO, ReplyShape.CAPABILITIES),
-    ("Dele", "DELE", TRANSACTION, None, NO, NO, NO, STATUS),
-    ("Lang with a tag", "LANG", BOTH, None, NO, NO, NO, ReplyShape.LANGUAGE),
-    ("Lang", "LANG", BOTH, None, NO, NO, NO, ReplyShape.LANGUAGES),
-    ("Last", "LAST", TRANSACTION, None, NO, NO, NO, ReplyShape.LAST_MESSAGE),
-    ("List", "LIST", TRANSACTION, None, NO, NO, NO, ReplyShape.SCAN_LISTINGS),
-    ("List of one", "LIST", TRANSACTION, None, NO, NO, NO, ReplyShape.SCAN_LISTING),
-    ("Noop", "NOOP", TRANSACTION, None, NO, NO, NO, STATUS),
-    ("Pass", "PASS", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, STATUS),
-    ("Quit", "QUIT", BOTH, None, YES, NO, NO, STATUS),
-    ("Retr", "RETR", TRANSACTION, None, NO, NO, NO, ReplyShape.MESSAGE),
-    ("Rset", "RSET", TRANSACTION, None, NO, NO, NO, STATUS),
-    ("Stat", "STAT", TRANSACTION, None, NO, NO, NO, ReplyShape.DROP_LISTING),
-    ("Stls", "STLS", AUTHORIZATION, State.TLS_NEGOTIATION, YES, YES, NO, STATUS),
-    ("Top", "TOP", TRANSACTION, None, NO, NO, NO, ReplyShape.MESSAGE),
-    ("Uidl", "UIDL", TRANSACTION, None, NO, NO, NO, ReplyShape.UNIQUE_ID_LISTINGS),
-    ("Uidl of one", "UIDL", TRANSACTION, None, NO, NO, NO, ReplyShape.UNIQUE_ID_LISTING),
-    ("Upload", "", TRANSACTION, None, YES, YES, NO, STATUS),
-    ("User", "USER", AUTHORIZATION, None, NO, NO, NO, STATUS),
-    ("Utf8", "UTF8", AUTHORIZATION, None, NO, NO, NO, STATUS),
+    ("Apop", "APOP", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, STATUS, NO),
+    ("Capa", "CAPA", BOTH, None, NO, NO, NO, ReplyShape.CAPABILITIES, YES),
+    ("Dele", "DELE", TRANSACTION, None, NO, NO, NO, STATUS, NO),
+    ("Lang with a tag", "LANG", BOTH, None, NO, NO, NO, ReplyShape.LANGUAGE, NO),
+    ("Lang", "LANG", BOTH, None, NO, NO, NO, ReplyShape.LANGUAGE, YES),
+    ("Last", "LAST", TRANSACTION, None, NO, NO, NO, ReplyShape.LAST_MESSAGE, NO),
+    ("List", "LIST", TRANSACTION, None, NO, NO, NO, ReplyShape.SCAN_LISTING, YES),
+    ("List of one", "LIST", TRANSACTION, None, NO, NO, NO, ReplyShape.SCAN_LISTING, NO),
+    ("Noop", "NOOP", TRANSACTION, None, NO, NO, NO, STATUS, NO),
+    ("Pass", "PASS", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, STATUS, NO),
+    ("Quit", "QUIT", BOTH, None, YES, NO, NO, STATUS, NO),
+    ("Retr", "RETR", TRANSACTION, None, NO, NO, NO, ReplyShape.MESSAGE, YES),
+    ("Rset", "RSET", TRANSACTION, None, NO, NO, NO, STATUS, NO),
+    ("Stat", "STAT", TRANSACTION, None, NO, NO, NO, ReplyShape.DROP_LISTING, NO),
+    ("Stls", "STLS", AUTHORIZATION, State.TLS_NEGOTIATION, YES, YES, NO, STATUS, NO),
+    ("Top", "TOP", TRANSACTION, None, NO, NO, NO, ReplyShape.MESSAGE, YES),
+    ("Uidl", "UIDL", TRANSACTION, None, NO, NO, NO, ReplyShape.UNIQUE_ID_LISTING, YES),
+    ("Uidl of one", "UIDL", TRANSACTION, None, NO, NO, NO, ReplyShape.UNIQUE_ID_LISTING, NO),
+    ("Upload", "", TRANSACTION, None, YES, YES, NO, STATUS, NO),
+    ("User", "USER", AUTHORIZATION, None, NO, NO, NO, STATUS, NO),
+    ("Utf8", "UTF8", AUTHORIZATION, None, NO, NO, NO, STATUS, NO),
 ]
 
 
@@ -138,6 +139,7 @@ def test_state_table(row: tuple[Any, ...]) -> None:
         command.alone,
         command.secret,
         command.shape,
+        command.multiline,
     )
 
 
@@ -218,6 +220,7 @@ def test_no_number_of_lines(lines: Any) -> None:
 def test_extensions() -> None:
     single, multi = Extension.single("XTND XMIT"), Extension.multi(b"XTND XLST Subject")
     assert (single.shape, multi.shape) == (ReplyShape.STATUS, ReplyShape.MESSAGE)
+    assert (single.multiline, multi.multiline) == (False, True)
     assert single.legal_states == BOTH
     assert not single.verb
     assert not single.barrier

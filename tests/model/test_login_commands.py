@@ -249,6 +249,8 @@ def test_shapes() -> None:
     exchange = {type(c) for c in (Auth("X"), AuthResponse(b""), AuthCancel())}
     assert {cls.shape for cls in exchange} == {ReplyShape.AUTHENTICATION}
     assert AuthList.shape is ReplyShape.MECHANISMS
+    assert AuthList().multiline
+    assert not Auth("PLAIN").multiline
     assert {cls.shape for cls in (User, Pass, Apop, Rpop)} == {ReplyShape.STATUS}
 
 

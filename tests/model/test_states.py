@@ -1,21 +1,4 @@
-import pytest
-
 from pop3proto import Signal, State
-from pop3proto.model import ReplyShape
-
-MULTILINE = {
-    ReplyShape.SCAN_LISTINGS,
-    ReplyShape.UNIQUE_ID_LISTINGS,
-    ReplyShape.CAPABILITIES,
-    ReplyShape.LANGUAGES,
-    ReplyShape.MECHANISMS,
-    ReplyShape.MESSAGE,
-}
-
-
-@pytest.mark.parametrize("shape", ReplyShape)
-def test_which_answers_have_a_body(shape: ReplyShape) -> None:
-    assert shape.multiline is (shape in MULTILINE)
 
 
 def test_a_session_has_the_states_of_the_rfcs_and_two_ends() -> None:

@@ -24,7 +24,6 @@ from pop3proto import (
     InvalidCommand,
     LangReply,
     LastReply,
-    Listing,
     Listings,
     ListReply,
     LocalProtocolError,
@@ -258,17 +257,13 @@ def positive(command: Command[Any], auth: Auth | None = None) -> list[Any]:
         return [Ok(answered)]
     asked = getattr(command, "message", None)
     number = asked if isinstance(asked, int) else 1
+    scan = [(1, 120), (2, 200)] if command.multiline else [(number, 120)]
     by_shape: dict[ReplyShape, list[Any]] = {
         ReplyShape.DROP_LISTING: [StatReply(command, 2, 320)],
-        ReplyShape.SCAN_LISTING: [ListReply(command, Listings([Listing(number, 120)]))],
-        ReplyShape.UNIQUE_ID_LISTING: [
-            UidlReply(command, Listings([Listing(number, unique_id=b"a")]))
-        ],
+        ReplyShape.SCAN_LISTING: [ListReply(command, Listings(scan))],
+        ReplyShape.UNIQUE_ID_LISTING: [UidlReply(command, Listings([(number, None, b"a")]))],
         ReplyShape.LAST_MESSAGE: [LastReply(command, 1)],
-        ReplyShape.SCAN_LISTINGS: [ListReply(command, Listings([(1, 120), (2, 200)]))],
-        ReplyShape.UNIQUE_ID_LISTINGS: [UidlReply(command, Listings([(1, None, b"a")]))],
         ReplyShape.CAPABILITIES: [CapaReply(command, Capabilities.of("TOP", "SASL PLAIN"))],
-        ReplyShape.LANGUAGES: [LangReply(command, ())],
         ReplyShape.LANGUAGE: [LangReply(command)],
         ReplyShape.MECHANISMS: [MechanismsReply(command, ("PLAIN",))],
         ReplyShape.MESSAGE: [

@@ -72,7 +72,7 @@ def exchange(command: Command[Any], rows: int) -> list[Step]:
     """``command``, and an answer that fits it."""
     if command.shape is ReplyShape.AUTHENTICATION:
         return [command, b"+ PDE+\r\n"]
-    if command.shape.multiline:
+    if command.multiline:
         return [command, b"+OK\r\n" + b"".join(b"%d 1\r\n" % n for n in range(rows)) + b".\r\n"]
     return [command, b"+OK 1 2\r\n"]
 

@@ -16,11 +16,11 @@ from .base import stls_injection
 from .client_state import USUAL_LINE, ClientState
 from .collectors import COLLECTORS, Collector
 from .parsing import (
-    SINGLE_LINE_PARSERS,
     Faults,
     explain_greeting,
     parse_challenge,
     parse_error_reply,
+    parse_single_line,
     split_status_line,
 )
 from .wire import BodyReader
@@ -206,12 +206,12 @@ class ClientConnection(ClientState):
         if shape is _MESSAGE:
             self._body = self._reader.begin()
             return MessageStart(command, decode(text) if text else "")
-        if shape.multiline:
+        if command.multiline:
             self._body = self._reader.begin()
             self._collector = COLLECTORS[shape](command, decode(text), self._body, self.limits)
             return self._collect(self._collector, self._body)
         faults: Faults = {}
-        reply = SINGLE_LINE_PARSERS[shape](command, text, faults)
+        reply = parse_single_line(command, text, faults)
         self._forgive_all(faults)
         return reply
 

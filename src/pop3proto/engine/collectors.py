@@ -288,9 +288,9 @@ class _Mechanisms(_Lines):
 
 
 COLLECTORS: dict[ReplyShape, type[Collector]] = {
-    ReplyShape.SCAN_LISTINGS: _ScanListings,
-    ReplyShape.UNIQUE_ID_LISTINGS: _UniqueIdListings,
+    ReplyShape.SCAN_LISTING: _ScanListings,
+    ReplyShape.UNIQUE_ID_LISTING: _UniqueIdListings,
     ReplyShape.CAPABILITIES: _Capabilities,
-    ReplyShape.LANGUAGES: _Languages,
+    ReplyShape.LANGUAGE: _Languages,
     ReplyShape.MECHANISMS: _Mechanisms,
 }

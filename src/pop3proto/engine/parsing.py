@@ -6,7 +6,6 @@ cannot be parsed at all raises ``RemoteProtocolError``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import RemoteProtocolError, printable
@@ -120,13 +119,6 @@ def _size(word: bytes, line: bytes, faults: Faults) -> int | None:
     return size
 
 
-def _parse_stat(command: Command[Any], text: bytes, faults: Faults) -> StatReply:
-    """Return a drop listing; text after the two numbers is ignored (RFC 1939 section 5)."""
-    first, second = _words(text, 2)
-    count = _checked(parse_number(first), "drop listing", text, command)
-    return StatReply(command, count, _size(second, text, faults))
-
-
 def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[int, int | None]:
     """Return a scan listing; text after the two numbers is ignored (RFC 1939 section 5)."""
     first, _, second = row.partition(b" ")
@@ -169,30 +161,25 @@ def _one(command: Command[Any], row: Row, text: bytes) -> Listings:
     return Listings([row])
 
 
-def _parse_list_one(command: Command[Any], text: bytes, faults: Faults) -> ListReply:
-    return ListReply(command, _one(command, parse_scan_row(text, command, faults), text))
-
-
-def _parse_uidl_one(command: Command[Any], text: bytes, faults: Faults) -> UidlReply:
-    number, unique_id = parse_unique_id_row(text, command, faults)
-    return UidlReply(command, _one(command, (number, None, unique_id), text))
-
-
-def _parse_lang(command: Command[Any], text: bytes, faults: Faults) -> LangReply:
-    return LangReply(command, (), decode(text))
-
-
-def _parse_last(command: Command[Any], text: bytes, faults: Faults) -> LastReply:
-    [word] = _words(text, 1)
-    return LastReply(command, _checked(parse_number(word), "message number", text, command))
-
-
 SingleLineReply: TypeAlias = StatReply | ListReply | UidlReply | LastReply | LangReply
 
-SINGLE_LINE_PARSERS: dict[ReplyShape, Callable[[Command[Any], bytes, Faults], SingleLineReply]] = {
-    ReplyShape.DROP_LISTING: _parse_stat,
-    ReplyShape.SCAN_LISTING: _parse_list_one,
-    ReplyShape.UNIQUE_ID_LISTING: _parse_uidl_one,
-    ReplyShape.LAST_MESSAGE: _parse_last,
-    ReplyShape.LANGUAGE: _parse_lang,
-}
+
+def parse_single_line(command: Command[Any], text: bytes, faults: Faults) -> SingleLineReply:
+    """Return the answer in the ``text`` of a status line, to a command that has no other lines.
+
+    Text after the numbers of a drop listing is ignored (RFC 1939 section 5).
+    """
+    shape = command.shape
+    if shape is ReplyShape.DROP_LISTING:
+        first, second = _words(text, 2)
+        count = _checked(parse_number(first), "drop listing", text, command)
+        return StatReply(command, count, _size(second, text, faults))
+    if shape is ReplyShape.UNIQUE_ID_LISTING:
+        number, unique_id = parse_unique_id_row(text, command, faults)
+        return UidlReply(command, _one(command, (number, None, unique_id), text))
+    if shape is ReplyShape.SCAN_LISTING:
+        return ListReply(command, _one(command, parse_scan_row(text, command, faults), text))
+    if shape is ReplyShape.LANGUAGE:
+        return LangReply(command, (), decode(text))
+    [word] = _words(text, 1)
+    return LastReply(command, _checked(parse_number(word), "message number", text, command))

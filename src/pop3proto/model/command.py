@@ -15,6 +15,7 @@ AUTHORIZATION = frozenset({State.AUTHORIZATION})
 AUTHENTICATING = frozenset({State.AUTHENTICATING})
 TRANSACTION = frozenset({State.TRANSACTION})
 AUTHORIZATION_OR_TRANSACTION = AUTHORIZATION | TRANSACTION
+_MULTILINE = frozenset({ReplyShape.CAPABILITIES, ReplyShape.MECHANISMS, ReplyShape.MESSAGE})
 
 
 class Effect(Enum):
@@ -50,7 +51,7 @@ class Command(Generic[R_co]):
     secret: ClassVar[bool] = False
     """True if its arguments must never be shown."""
     shape: ReplyShape = ReplyShape.STATUS
-    """The form of its positive answer; each object has its own if it depends on an argument."""
+    """The form of its positive answer."""
 
     # Worked out once for each class: what the engines need for each answer, and the forms of nearly
     # all command lines.
@@ -65,6 +66,11 @@ class Command(Generic[R_co]):
         cls.moves = cls.next_state is not None or cls.effect is not None
         verb = getattr(cls, "verb", "").encode("ascii")
         cls._line, cls._line_with_number = verb + b"\r\n", verb + b" %d\r\n"
+
+    @property
+    def multiline(self) -> bool:
+        """True if a dot-terminated text follows a positive status line (RFC 1939 section 3)."""
+        return self.shape in _MULTILINE
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""

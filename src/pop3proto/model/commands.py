@@ -62,16 +62,16 @@ class _ListingCommand(Command[R_co]):
     message: int | str | None = None
     """The message number, from 1, or ``None`` for every message; text is sent as it is, for
     servers that take other names."""
-    shape: ReplyShape = field(init=False)
-    """The form of the answer: one row, or a row for each message."""
-    _rows: ClassVar[ReplyShape]
-    _row: ClassVar[ReplyShape]
 
     def __init__(self, message: int | str | None = None) -> None:
         if message is not None:
             check_message(message)
         _set_listed(self, message)
-        _set_shape(self, self._rows if message is None else self._row)
+
+    @property
+    def multiline(self) -> bool:
+        """True if the answer has a row for each message, on lines of their own."""
+        return self.message is None
 
     def __repr__(self) -> str:
         return (
@@ -80,21 +80,20 @@ class _ListingCommand(Command[R_co]):
 
 
 _set_listed = slot_setter(_ListingCommand, "message")
-_set_shape = slot_setter(_ListingCommand, "shape")
 
 
 @value
 class List(_ListingCommand[ListReply]):
     """LIST: the size of one message or of each (RFC 1939 section 5)."""
 
-    _rows, _row = ReplyShape.SCAN_LISTINGS, ReplyShape.SCAN_LISTING
+    shape = ReplyShape.SCAN_LISTING
 
 
 @value
 class Uidl(_ListingCommand[UidlReply]):
     """UIDL: the unique-id of one message or of each (RFC 1939 section 7)."""
 
-    _rows, _row = ReplyShape.UNIQUE_ID_LISTINGS, ReplyShape.UNIQUE_ID_LISTING
+    shape = ReplyShape.UNIQUE_ID_LISTING
 
 
 @value
@@ -197,22 +196,21 @@ class Lang(Command[LangReply]):
     """LANG: set the language of the server's texts, or list its languages (RFC 6856 section 3)."""
 
     legal_states = AUTHORIZATION_OR_TRANSACTION
+    shape = ReplyShape.LANGUAGE
     tag: str | None = None
     """A language tag (RFC 5646), ``*`` for the server's default, or ``None`` to ask for a list."""
-    shape: ReplyShape = field(init=False)
-    """The form of the answer: a status line, or a list of languages."""
 
-    def __init__(self, tag: str | None = None) -> None:
-        if tag is not None:
-            check_word("the language tag", tag)
-        _set_tag(self, tag)
-        _set_lang_shape(self, ReplyShape.LANGUAGES if tag is None else ReplyShape.LANGUAGE)
+    def __post_init__(self) -> None:
+        if self.tag is not None:
+            check_word("the language tag", self.tag)
+
+    @property
+    def multiline(self) -> bool:
+        """True if the answer is a list of languages."""
+        return self.tag is None
 
     def __repr__(self) -> str:
         return f"Lang({'' if self.tag is None else f'tag={self.tag!r}'})"
-
-
-_set_tag, _set_lang_shape = slot_setter(Lang, "tag"), slot_setter(Lang, "shape")
 
 
 @value

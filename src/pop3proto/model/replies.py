@@ -190,14 +190,14 @@ class _ListingReply(_Answer):
     """The text after ``+OK``, if the rows come on lines of their own."""
 
     def _status(self) -> str:
-        if self.command.shape.multiline:
+        if self.command.multiline:
             return self.text
         if len(self.listings) != 1 or self.text:
             raise LocalProtocolError("the answer about one message is one row, without a text")
         return self._row(self.listings[0]).decode("ascii")
 
     def _rows(self) -> Iterable[bytes] | None:
-        return map(self._row, self.listings) if self.command.shape.multiline else None
+        return map(self._row, self.listings) if self.command.multiline else None
 
     @abstractmethod
     def _row(self, row: Listing) -> bytes:
@@ -263,7 +263,7 @@ class LangReply(_Answer):
     text: str = ""
 
     def _rows(self) -> Iterable[bytes] | None:
-        if self.command.shape.multiline:
+        if self.command.multiline:
             return (
                 _encoded(f"{each.tag} {each.description}".rstrip(" ")) for each in self.languages
             )

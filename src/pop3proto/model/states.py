@@ -54,27 +54,7 @@ class ReplyShape(Enum):
     UNIQUE_ID_LISTING = "unique-id listing"
     LAST_MESSAGE = "last message"
     AUTHENTICATION = "authentication exchange"
-    SCAN_LISTINGS = "scan listings"
-    UNIQUE_ID_LISTINGS = "unique-id listings"
     CAPABILITIES = "capabilities"
-    LANGUAGES = "languages"
     LANGUAGE = "language"
     MECHANISMS = "mechanisms"
     MESSAGE = "message"
-
-    @property
-    def multiline(self) -> bool:
-        """True if a dot-terminated body follows the status line (RFC 1939 section 3)."""
-        return self in _MULTILINE
-
-
-_MULTILINE = frozenset(
-    {
-        ReplyShape.SCAN_LISTINGS,
-        ReplyShape.UNIQUE_ID_LISTINGS,
-        ReplyShape.CAPABILITIES,
-        ReplyShape.LANGUAGES,
-        ReplyShape.MECHANISMS,
-        ReplyShape.MESSAGE,
-    }
-)

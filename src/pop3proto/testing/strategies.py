@@ -239,13 +239,11 @@ def _message(command: Command[Any]) -> _Answers:
 
 
 def _languages(command: Command[Any]) -> _Answers:
+    if not command.multiline:
+        return texts().map(lambda text: [LangReply(command, (), text)])
     known = [Language("en", "English"), Language("fr", "Français"), Language("i-default")]
     some = st.lists(st.sampled_from(known), unique=True).map(tuple)
     return some.map(lambda languages: [LangReply(command, languages)])
-
-
-def _language(command: Command[Any]) -> _Answers:
-    return texts().map(lambda text: [LangReply(command, (), text)])
 
 
 def _mechanisms(command: Command[Any]) -> _Answers:
@@ -260,12 +258,15 @@ def _one(make: Callable[[Command[Any], Any], ServerReply], values: SearchStrateg
     return answers
 
 
-def _one_row(
+def _rows(
     make: Callable[[Command[Any], Listings], ServerReply],
+    several: SearchStrategy[Listings],
     octets: SearchStrategy[int | None],
     unique_id: SearchStrategy[bytes | None],
 ) -> Any:
     def answers(command: Command[Any]) -> _Answers:
+        if command.multiline:
+            return several.map(lambda listings: [make(command, listings)])
         asked = getattr(command, "message", None)
         # The answer to a number is about that message.
         numbers = st.just(asked) if isinstance(asked, int) else message_numbers()
@@ -283,14 +284,11 @@ _POSITIVE: dict[ReplyShape, Callable[[Command[Any]], _Answers]] = {
     ReplyShape.STATUS: _ok,
     ReplyShape.AUTHENTICATION: _authentication,
     ReplyShape.DROP_LISTING: _drop_listing,
-    ReplyShape.SCAN_LISTING: _one_row(ListReply, sizes(), st.none()),
-    ReplyShape.UNIQUE_ID_LISTING: _one_row(UidlReply, st.none(), unique_ids()),
+    ReplyShape.SCAN_LISTING: _rows(ListReply, scan_listings(), sizes(), st.none()),
+    ReplyShape.UNIQUE_ID_LISTING: _rows(UidlReply, unique_id_listings(), st.none(), unique_ids()),
     ReplyShape.LAST_MESSAGE: _one(LastReply, sizes()),
-    ReplyShape.SCAN_LISTINGS: _one(ListReply, scan_listings()),
-    ReplyShape.UNIQUE_ID_LISTINGS: _one(UidlReply, unique_id_listings()),
     ReplyShape.CAPABILITIES: _one(CapaReply, capabilities()),
-    ReplyShape.LANGUAGES: _languages,
-    ReplyShape.LANGUAGE: _language,
+    ReplyShape.LANGUAGE: _languages,
     ReplyShape.MECHANISMS: _mechanisms,
     ReplyShape.MESSAGE: _message,
 }

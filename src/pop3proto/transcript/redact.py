@@ -253,10 +253,10 @@ class Redactor(LineRedactor):
     def _answer_to(self, line: bytes) -> Answer:
         if offers_upload(line):
             return Answer.UPLOAD
-        shape = recorded_command(line, self._multiline).shape
-        if shape is ReplyShape.MESSAGE:
+        command = recorded_command(line, self._multiline)
+        if command.shape is ReplyShape.MESSAGE:
             return Answer.MESSAGE
-        return Answer.LISTING if shape.multiline else _STATUS
+        return Answer.LISTING if command.multiline else _STATUS
 
     def _server_pieces(self) -> Iterator[bytes]:
         buffer = self._buffer

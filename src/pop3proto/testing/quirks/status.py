@@ -39,7 +39,7 @@ def _is_text(line: bytes, reply: ServerReply) -> bool:
 
 
 def _bare(line: bytes, reply: ServerReply) -> bytes:
-    many = isinstance(reply, ListReply | UidlReply) and reply.command.shape.multiline
+    many = isinstance(reply, ListReply | UidlReply) and reply.command.multiline
     return line.partition(b" ")[0] if many or _is_text(line, reply) else line
 
 
