@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pytest
 
 import pop3proto
-from pop3proto.model.value import field, field_names, replace, slot_setter, value
+from pop3proto.model.value import field, field_names, options, replace, slot_setter, value
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Renamed(Place):
     """Adds no field."""
 
 
-@value(kw_only=True)
+@options
 class Options:
     wide: bool = False
     width: int = 80
@@ -226,14 +226,24 @@ def test_fields_come_by_position_by_name_or_by_default() -> None:
 @pytest.mark.parametrize(
     ("cls", "given", "named", "message"),
     [
-        (Point, (), {}, r"Point\(\) missing a required argument: 'x'"),
-        (Point, (1, 2, 3), {}, r"Point\(\) takes 2 positional arguments but 3 were given"),
+        (Point, (), {}, r"Point\(\) missing 1 required positional argument: 'x'"),
+        (
+            Point,
+            (1, 2, 3),
+            {},
+            r"Point\(\) takes from 2 to 3 positional arguments but 4",
+        ),
         (Point, (1,), {"x": 2}, r"Point\(\) got multiple values for argument 'x'"),
         (Point, (1,), {"z": 2}, r"Point\(\) got an unexpected keyword argument 'z'"),
-        (Options, (True,), {}, r"Options\(\) takes 0 positional arguments but 1 were given"),
-        (Options, (True, 1), {}, r"Options\(\) takes 0 positional arguments but 2 were given"),
-        (Mixed, (), {"wide": True}, r"Mixed\(\) missing a required argument: 'title'"),
-        (Mixed, ("t", 1, True, 2), {}, r"Mixed\(\) takes 2 positional arguments but 4 were given"),
+        (Options, (True,), {}, r"Options\(\) takes 1 positional argument but 2 were given"),
+        (Options, (True, 1), {}, r"Options\(\) takes 1 positional argument but 3 were given"),
+        (Mixed, (), {"wide": True}, r"Mixed\(\) missing 1 required positional argument: 'title'"),
+        (
+            Mixed,
+            ("t", 1, True, 2),
+            {},
+            r"Mixed\(\) takes from 2 to 3 positional arguments but",
+        ),
         (Nothing, (1,), {}, r"Nothing\(\) takes no arguments"),
         (Hotter, (), {}, "missing 1 required positional argument: 'number'"),
     ],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..model.value import field_names, value
+from ..model.value import field_names, options, value
 from ..sasl.login import LoginResult
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ SecurityName: TypeAlias = Literal["tls", "stls", "plaintext"]
 """The names of the members of ``Security``, as text."""
 
 
-@value(kw_only=True)
+@options
 class Timeouts:
     """How many seconds each phase may take; ``None`` is no limit.
 
@@ -120,7 +120,7 @@ class Timeouts:
         return cls(**dict.fromkeys(field_names(cls), timeout))
 
 
-@value(kw_only=True)
+@options
 class ClientOptions:
     """Options of a client; every adapter's ``connect()`` takes the same.
 

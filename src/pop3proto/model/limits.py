@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .value import field_names, value
+from .value import field_names, options
 
 _KIB = 1024
 _MIB = 1024 * 1024
 
 
-@value(kw_only=True)
+@options
 class Limits:
     """Upper bounds on what is collected from a peer, or kept for it.
 

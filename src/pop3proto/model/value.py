@@ -1,19 +1,16 @@
-"""The class decorator that makes commands, replies, events and options immutable values.
+"""The class decorators that make commands, replies, events and options immutable values.
 
-It does what ``dataclasses`` do, but compiles no code when a module is loaded, and imports nothing
-for that purpose: with ``dataclasses``, loading the package would take longer than a session.
+They do what ``dataclasses`` do, but compile no code when a module is loaded, and import nothing for
+that purpose: with ``dataclasses``, loading the package would take longer than a session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from operator import attrgetter
 from types import FunctionType, MemberDescriptorType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, dataclass_transform, overload
-
-if TYPE_CHECKING:
-    from inspect import Signature
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 T = TypeVar("T")
 
@@ -23,51 +20,37 @@ _MISSING: Any = object()
 class Field:
     """A field of a value: how it is set, shown and compared."""
 
-    __slots__ = ("compare", "default", "init", "kw_only", "name", "repr", "set")
+    __slots__ = ("annotation", "compare", "default", "kw_only", "name", "repr")
 
-    def __init__(self, default: object, init: bool, repr: bool, compare: bool) -> None:
-        self.name: str = ""
-        self.default: object = default
-        self.init: bool = init
-        self.repr: bool = repr
-        self.compare: bool = compare
-        self.kw_only: bool = False
-        self.set: Callable[[object, object], None]
-
-
-@overload
-def field(*, default: T, repr: bool = ..., compare: bool = ...) -> T: ...
-@overload
-def field(*, init: bool = ..., repr: bool = ..., compare: bool = ...) -> Any: ...
-def field(
-    *, default: Any = _MISSING, init: bool = True, repr: bool = True, compare: bool = True
-) -> Any:
-    """Return a field with a default, or one that the repr does not show or ``==`` ignores.
-
-    With ``init=False``, the field is only a slot for something that the class computes in its
-    ``__init__()``.
-    """
-    return Field(default, init, repr, compare)
+    def __init__(self, default: object, repr: bool, compare: bool) -> None:
+        self.default = default
+        self.repr = repr
+        self.compare = compare
+        self.name = ""
+        self.annotation: object = None
+        self.kw_only = False
 
 
-@overload
-def value(cls: type[T], /) -> type[T]: ...
-@overload
-def value(*, kw_only: bool = ...) -> Callable[[type[T]], type[T]]: ...
+def field(*, default: T = _MISSING, repr: bool = True, compare: bool = True) -> T:
+    """Return a field with a default, or one that the repr does not show or ``==`` ignores."""
+    return cast(T, Field(default, repr, compare))
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def value(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> Any:
+def value(cls: type[T]) -> type[T]:
     """Return the class as one of immutable values, with a slot for each annotated name.
 
     Values are compared and hashed by class and content, matched by position, pickled, copied with
     changes by ``copy.replace()``, and shown as a call that makes them. A method that the class
-    defines itself is kept; ``__post_init__()`` runs after its fields are set. With ``kw_only``, the
-    fields of this class can be passed by name only.
+    defines itself is kept; ``__post_init__()`` runs after its fields are set.
     """
+    return _made(cls, kw_only=False)
 
-    def make(cls: type[Any]) -> type[Any]:
-        return _made(cls, kw_only)
 
-    return make if cls is None else make(cls)
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def options(cls: type[T]) -> type[T]:
+    """Return the class as ``value()`` does; the fields of this class are passed by name only."""
+    return _made(cls, kw_only=True)
 
 
 def slot_setter(cls: type, name: str) -> Callable[[object, object], None]:
@@ -94,7 +77,11 @@ def replace(of: T, /, **changes: Any) -> T:
 def _made(old: type[Any], kw_only: bool) -> type[Any]:
     """Return the class made again with slots, which an existing class cannot get."""
     namespace: dict[str, Any] = {**old.__dict__, "__qualname__": old.__qualname__}
-    own = [_own_field(namespace, name, kw_only) for name in _annotated(old)]
+    own = [
+        _own_field(namespace, name, annotation, kw_only)
+        for name, annotation in old.__annotations__.items()
+        if not str(annotation).removeprefix("typing.").startswith("ClassVar")
+    ]
     # An inherited field has its slot already.
     namespace["__slots__"] = tuple(
         f.name for f in own if not isinstance(getattr(old, f.name, None), MemberDescriptorType)
@@ -104,13 +91,7 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     if not hasattr(old, "__compared__"):
         namespace = _METHODS | namespace
     every = {field.name: field for field in (*getattr(old, "__fields__", ()), *own)}
-    fields = sorted((f for f in every.values() if f.init), key=lambda field: field.kw_only)
-    setters: list[Callable[[object, object], None]] = []
-    if "__init__" in old.__dict__:
-        namespace["__signature__"] = None
-    elif own or (hasattr(old, "__post_init__") and old.__init__ is object.__init__):
-        namespace["__init__"] = _constructor(fields, setters, getattr(old, "__post_init__", None))
-        namespace["__signature__"] = _SignatureOnDemand()
+    fields = sorted(every.values(), key=lambda field: field.kw_only)
     namespace["__fields__"] = tuple(fields)
     namespace.setdefault("__match_args__", tuple(f.name for f in fields if not f.kw_only))
     compared = [field.name for field in fields if field.compare]
@@ -118,27 +99,17 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     namespace["__compared__"] = staticmethod(attrgetter(*compared) if compared else lambda _: ())
     metaclass: Any = type(old)
     new: type[Any] = metaclass(old.__name__, old.__bases__, namespace)
-    for each in own:
-        each.set = getattr(new, each.name).__set__
-    setters.extend(field.set for field in fields)
+    if own and "__init__" not in namespace:
+        new.__init__ = _constructor(new, fields)
     _move_class_cell(old, new)
     return new
 
 
-def _annotated(cls: type[Any]) -> list[str]:
-    """Return the names that the class itself annotates as something that its objects have."""
-    return [
-        name
-        for name, annotation in cls.__annotations__.items()
-        if not str(annotation).removeprefix("typing.").startswith("ClassVar")
-    ]
-
-
-def _own_field(namespace: dict[str, Any], name: str, kw_only: bool) -> Field:
+def _own_field(namespace: dict[str, Any], name: str, annotation: object, kw_only: bool) -> Field:
     # The name of a slot cannot be that of a class attribute too, so the default has to go.
     given = namespace.pop(name, _MISSING)
-    result = given if isinstance(given, Field) else Field(given, True, True, True)
-    result.name, result.kw_only = name, kw_only
+    result = given if isinstance(given, Field) else Field(given, True, True)
+    result.name, result.annotation, result.kw_only = name, annotation, kw_only
     return result
 
 
@@ -146,8 +117,7 @@ def _move_class_cell(old: type[Any], new: type[Any]) -> None:
     """Make ``super()`` and ``__class__`` in the methods refer to ``new``, which replaces
     ``old``."""
     for member in old.__dict__.values():
-        function = member.fget if isinstance(member, property) else member
-        function = getattr(function, "__func__", function)
+        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
         for cell in getattr(function, "__closure__", None) or ():
             if cell.cell_contents is old:
                 cell.cell_contents = new
@@ -155,21 +125,20 @@ def _move_class_cell(old: type[Any], new: type[Any]) -> None:
                 return
 
 
-def _constructor(
-    fields: list[Field],
-    setters: list[Callable[[object, object], None]],
-    post_init: Callable[[Any], None] | None,
-) -> Callable[..., None]:
-    """Return an ``__init__()`` for these fields, which is quick for correct calls."""
-    required = sum(field.default is _MISSING for field in fields)
-    defaults = tuple(field.default for field in fields[required:])
-    # Whether no required field comes after one with a default or is passed by name only.
-    plain = _MISSING not in defaults and not any(field.kw_only for field in fields[:required])
-    most = sum(not field.kw_only for field in fields) if plain else -1
+def _constructor(cls: type[Any], fields: list[Field]) -> Callable[..., None]:
+    """Return an ``__init__()`` for these fields, which is quick for calls by position."""
+    setters = [getattr(cls, field.name).__set__ for field in fields]
+    post_init = getattr(cls, "__post_init__", None)
+    bind = _binder(cls.__name__, fields)
+    defaults = tuple(field.default for field in fields if field.default is not _MISSING)
+    required, most = len(fields) - len(defaults), bind.__code__.co_argcount - 1
+    if any(field.default is _MISSING for field in fields[most:]):
+        most = -1
 
+    @wraps(bind)
     def __init__(self: Any, /, *given: object, **named: object) -> None:
         if named or not required <= len(given) <= most:
-            given = _arranged(self, fields, given, named)
+            given = tuple(bind(self, *given, **named).values())[1:]
         else:
             given += defaults[len(given) - required :]
         for set_field, content in zip(setters, given, strict=True):
@@ -180,52 +149,31 @@ def _constructor(
     return __init__
 
 
-def _arranged(
-    self: object, fields: list[Field], given: tuple[object, ...], named: dict[str, object]
-) -> tuple[object, ...]:
-    """Return the contents of all fields; raise ``TypeError`` as a call of a function does."""
-    cls = type(self).__name__
-    positional = [field.name for field in fields if not field.kw_only]
-    if len(given) > len(positional):
-        raise TypeError(
-            f"{cls}() takes {len(positional)} positional arguments but {len(given)} were given"
-        )
-    contents = dict(zip(positional, given, strict=False))
-    for name in named:
-        if name in contents:
-            raise TypeError(f"{cls}() got multiple values for argument {name!r}")
-    contents.update(named)
-    arranged = tuple(contents.pop(field.name, field.default) for field in fields)
-    for name in contents:
-        raise TypeError(f"{cls}() got an unexpected keyword argument {name!r}")
-    for field, content in zip(fields, arranged, strict=True):
-        if content is _MISSING:
-            raise TypeError(f"{cls}() missing a required argument: {field.name!r}")
-    return arranged
+def _arguments() -> dict[str, Any]:
+    return locals()
 
 
-class _SignatureOnDemand:
-    """The signature of a class, made when ``inspect.signature()`` or ``help()`` asks for it."""
+def _binder(name: str, fields: list[Field]) -> FunctionType:
+    """Return a function that has the fields as parameters, and returns its arguments.
 
-    def __get__(self, obj: object, cls: type[Any]) -> Signature:
-        from inspect import Parameter, Signature
-
-        fields: tuple[Field, ...] = cls.__fields__
-        hints: dict[str, Any] = {}
-        for base in reversed(cls.__mro__):
-            hints |= vars(base).get("__annotations__", {})
-        kinds = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
-        return Signature(
-            [
-                Parameter(
-                    each.name,
-                    kinds[each.kw_only],
-                    default=Parameter.empty if each.default is _MISSING else each.default,
-                    annotation=hints[each.name],
-                )
-                for each in fields
-            ]
-        )
+    Calling it arranges arguments, or raises ``TypeError``, as for any function; and
+    ``inspect.signature()`` finds it.
+    """
+    by_name = [field for field in fields if field.kw_only]
+    positional = fields[: len(fields) - len(by_name)]
+    names = ("self", *(field.name for field in fields))
+    code = _arguments.__code__.replace(
+        co_argcount=1 + len(positional),
+        co_kwonlyargcount=len(by_name),
+        co_nlocals=len(names),
+        co_varnames=names,
+    )
+    bind = FunctionType(code, globals(), "__init__")
+    bind.__qualname__ = name
+    bind.__defaults__ = tuple(f.default for f in positional if f.default is not _MISSING)
+    bind.__kwdefaults__ = {f.name: f.default for f in by_name if f.default is not _MISSING}
+    bind.__annotations__ = {field.name: field.annotation for field in fields}
+    return bind
 
 
 class _Methods:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from ..model.capabilities import Capabilities
 from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..model.value import value
+from ..model.value import options
 from .arguments import require, require_count, require_seconds, require_word
 
 __all__ = ["ServerOptions", "check_settings"]
 
 
-@value(kw_only=True)
+@options
 class ServerOptions:
     """The options of a server, the same for every client.
 
