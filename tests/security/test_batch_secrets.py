@@ -1,20 +1,23 @@
-"""A batch that holds a password goes wrong, and no traceback shows it."""
+"""Sending a password goes wrong, alone or in a batch, and no traceback shows it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pop3proto import Command, Pass, User
+from pop3proto.errors import ConnectionLostError, DeadlineError
 from pop3proto.transcript import Recorder
 from pop3proto.transports import ClientOptions
 from pop3proto.transports.blocking import Client
 from tests.tracebacks import shown
 
 SECRET = "pa55word"
+ENCODED = b64encode(f"\0user\0{SECRET}".encode()).decode()
 OK = b"+OK\r\n"
 
 
@@ -26,7 +29,7 @@ class Failing:
         self._error = error
 
     async def send(self, data: bytes, timeout: float | None) -> None:
-        if self._error is not None and SECRET.encode() in data:
+        if self._error is not None and any(x.encode() in data for x in (SECRET, ENCODED)):
             del data
             raise self._error
 
@@ -55,7 +58,7 @@ def commands(then: Any) -> Iterator[Command[Any]]:
         yield then
 
 
-@pytest.mark.parametrize(
+errors = pytest.mark.parametrize(
     "error",
     [
         ConnectionResetError("gone"),
@@ -66,6 +69,9 @@ def commands(then: Any) -> Iterator[Command[Any]]:
     ],
     ids=repr,
 )
+
+
+@errors
 def test_sending_fails(error: BaseException) -> None:
     client = started(error)
     with pytest.raises(BaseException) as caught:  # noqa: PT011, PT012 - each of them
@@ -73,6 +79,27 @@ def test_sending_fails(error: BaseException) -> None:
             pass
         client.noop()
     assert SECRET not in shown(caught.value)
+    assert client.closed
+
+
+@errors
+@pytest.mark.parametrize(
+    "log_in",
+    [
+        lambda client: client.call(Pass(SECRET)),
+        lambda client: client.login("user", SECRET, mechanisms=["USER"]),
+        lambda client: client.login("user", SECRET, mechanisms=["PLAIN"]),
+    ],
+    ids=["call", "USER", "PLAIN"],
+)
+def test_sending_one_command_fails(error: BaseException, log_in: Callable[[Client], Any]) -> None:
+    client = started(error)
+    client.call(User("user"))
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - each of them
+        log_in(client)
+    assert type(caught.value) in (type(error), ConnectionLostError, DeadlineError)
+    assert SECRET not in shown(caught.value)
+    assert ENCODED not in shown(caught.value)
     assert client.closed
 
 

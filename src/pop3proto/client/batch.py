@@ -231,19 +231,18 @@ class AsyncBatch(Generic[R_co]):
         return None
 
     async def _refill(self) -> None:
-        lines: list[bytes] = []
         first = command = self._waiting
-        check, send, pull = self._exchange.check, self._exchange.engine.send, self._pull
+        check, put, pull = self._exchange.check, self._exchange.put, self._pull
         sent, unanswered, window = self._sent, self._unanswered, self._window
+        before = unanswered
         while command is not None and unanswered < window:
             try:
                 check(command)
-                lines.append(send(command))
+                share = put(command)
             except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
                 # The answers to earlier commands come first; then it is raised.
                 self._waiting, self._error = None, error
                 break
-            share = len(lines[-1])
             if share < _LEAST:
                 share = _LEAST
             expected = None
@@ -255,9 +254,9 @@ class AsyncBatch(Generic[R_co]):
             unanswered += share
             self._waiting = command = pull()
         self._unanswered = unanswered
-        if first is not None and lines:
+        if first is not None and unanswered > before:
             try:
-                await self._exchange.send(_drained(lines), first)
+                await self._exchange.flush(first)
             except ConnectionLostError as error:
                 # The answers that the peer sent before it went away come first.
                 self._waiting, self._error = None, error
@@ -269,15 +268,6 @@ class AsyncBatch(Generic[R_co]):
         except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
             self._error = error
             return None
-
-
-def _drained(lines: list[bytes]) -> bytes:
-    """Return ``lines`` as one, and empty the list: they can hold a password, and the traceback of
-    an error keeps the frame of the list."""
-    try:
-        return b"".join(lines)
-    finally:
-        lines.clear()
 
 
 class _Outcomes(Generic[R_co]):

@@ -56,6 +56,7 @@ class Exchange:
         "_cause_of_death",
         "_known_faults",
         "_octets",
+        "_outgoing",
         "_recorder",
         "_stream",
         "_transport",
@@ -84,6 +85,8 @@ class Exchange:
         # The faults among these deviations, set once no more of them are kept.
         self._known_faults: frozenset[Fault] = frozenset()
         self.login_failure: CommandError | None = None
+        # The octets of the commands that are sent next.
+        self._outgoing: list[bytes] = []
         self.turn: Turn | None = None
         """The turn that has not ended, if there is one."""
         self.tls: TlsStream | None = None
@@ -137,18 +140,32 @@ class Exchange:
 
     async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
         """Send ``command``, and return the first event of its answer; ``phase`` is its deadline."""
-        await self.send(self.engine.send(command), command)
+        self.put(command)
+        await self.flush(command)
         return await self.next_event(phase, command)
 
-    async def send(self, data: bytes, command: Command[Any]) -> None:
-        """Send ``data``, which begins with ``command``, over the stream."""
+    def put(self, command: Command[Any]) -> int:
+        """Leave ``command`` to the next ``flush()``; return its length in octets.
+
+        Its octets can hold a password, so none of the session's functions has them in a local
+        variable, which a traceback would show. They pass from the engine to the stream through
+        an attribute.
+        """
+        self._outgoing.append(self.engine.send(command))
+        return len(self._outgoing[-1])
+
+    def _drained(self) -> bytes:
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    async def flush(self, command: Command[Any]) -> None:
+        """Send the octets that have been put, which begin with ``command``, over the stream."""
         seconds = self.timeouts.reply
         try:
-            await self._stream.send(data, seconds)
+            await self._stream.send(self._drained(), seconds)
         except BaseException as error:
-            # This frame and those below hold the data, which can contain a password, also that of
-            # another command than the first.
-            del data
+            # The frames of the stream hold the octets.
             if isinstance(error, OSError) or any(sent.secret for sent in self.engine.in_flight):
                 error.__traceback__ = None
             if isinstance(error, OSError) and not isinstance(error, Pop3Error):

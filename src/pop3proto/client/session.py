@@ -199,7 +199,8 @@ class Session:
         check_collecting(max_octets, progress)
         with Turn(self._exchange) as exchange:
             exchange.check(command)
-            await exchange.send(exchange.engine.send(command), command)
+            exchange.put(command)
+            await exchange.flush(command)
             phase = "login" if isinstance(command, _LOGINS) else "reply"
             event: Any = await exchange.next_event(phase, command)
             if isinstance(event, MessageStart):
