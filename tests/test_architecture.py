@@ -29,6 +29,7 @@ FOLDERS: dict[str, set[str]] = {
     "transcript": {"model", "engine"},
     "client": {"model", "engine", "sasl", "transcript"},
     "transports": {"model", "client"},
+    "sync": {"model", "engine", "client", "transports"},
     "testing": {"model", "engine", "sasl", "server", "transcript", "client", "transports"},
     "compat": {"model", "engine", "sasl", "transcript"},
 }
@@ -36,7 +37,7 @@ FOLDERS["cli"] = {*FOLDERS, ""}
 STRANGERS = [("engine.client", "engine.server"), ("engine.server", "engine.client")]
 
 # They wait for nothing and open nothing. A maildrop may have files.
-SANS_IO = ("model", "engine", "sasl", "server", "transcript")
+SANS_IO = ("model", "engine", "sasl", "server", "transcript", "sync")
 WITH_FILES = {"server.maildir", "server.maildrop"}
 IO = {
     "anyio",
@@ -298,6 +299,7 @@ PUBLIC = (
     "sasl",
     "sasl.server",
     "server",
+    "sync",
     "testing",
     "testing.plugin",
     "testing.strategies",
