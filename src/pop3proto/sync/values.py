@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from ..errors import LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.listings import Listing
-from ..model.value import value
+from ..model.value import options, value
 
 __all__ = [
     "Action",
@@ -78,7 +78,7 @@ class Record(NamedTuple):
     """The name of the draft, as long as the message is not known to be stored."""
 
 
-@value(kw_only=True)
+@options
 class Policy:
     """Which messages are retrieved, and which of the stored ones are deleted from the server.
 
