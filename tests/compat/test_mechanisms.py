@@ -175,7 +175,7 @@ class Certified:
             mechanisms=self.mechanisms,
             options=ServerOptions(allow_plaintext_auth=True, failed_login_delay=0.0),
             security=security,
-            tls_context=self._context,
+            tls_context=None if security is Security.PLAINTEXT else self._context,
         ) as server:
             yield server
 

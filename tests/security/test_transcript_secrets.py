@@ -122,6 +122,34 @@ SESSIONS: dict[str, list[tuple[str, list[bytes]]]] = {
 # These do not replay: the client does what a client may not, or the server answers too much, or
 # says that it takes a message where it cannot.
 UNRULY: dict[str, list[tuple[str, list[bytes]]]] = {
+    "responses after an AUTH that was refused": [
+        ("S", [b"+OK"]),
+        ("C", [b"AUTH LOGIN"]),
+        ("S", [b"-ERR"]),
+        ("C", [b64encode(USER_NAME)]),
+        ("S", [b"-ERR"]),
+        ("C", [b64encode(PASSWORD), b"*", PASSWORD]),
+        ("S", [b"-ERR", b"-ERR", b"-ERR"]),
+        ("C", [b64encode(PASSWORD)]),
+    ],
+    "responses after a response that was refused": [
+        ("S", [b"+OK"]),
+        ("C", [b"AUTH CRAM-MD5"]),
+        ("S", [b"+ " + b64encode(b"<1@example.org>")]),
+        ("C", [b"*"]),
+        ("S", [b"-ERR"]),
+        ("C", [b64encode(CRAM)]),
+        ("S", [b"-ERR"]),
+        ("C", [b""]),
+        ("S", [b"-ERR"]),
+        ("C", [b64encode(PLAIN)]),
+    ],
+    "responses after a bare AUTH that was refused": [
+        ("S", [b"+OK"]),
+        ("C", [b"AUTH", b64encode(PLAIN)]),
+        ("S", [b"-ERR", b"-ERR"]),
+        ("C", [b64encode(PASSWORD)]),
+    ],
     "answers sent ahead of challenges": [
         ("S", [b"+OK"]),
         ("C", [b"AUTH LOGIN", b64encode(USER_NAME), b64encode(PASSWORD), b"STAT"]),

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from pop3proto import Auth, AuthCancel, AuthResponse, Capa, Command, Extension, Lang, Retr, User
@@ -92,3 +94,9 @@ def test_a_client_that_answers_took_it_for_a_challenge(line: bytes) -> None:
 @pytest.mark.parametrize("line", [None, b"USER user"])
 def test_a_client_that_goes_on_did_not(line: bytes | None) -> None:
     assert not expects_more(line)
+
+
+def test_the_name_of_a_command_is_text() -> None:
+    wrong: Any = ["XTND", 5]
+    with pytest.raises(TypeError, match=r"^the name of a command is a str, not int$"):
+        verbs(wrong)

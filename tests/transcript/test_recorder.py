@@ -362,3 +362,34 @@ def test_what_was_recorded_replays_as_it_was(
 
 def content(events: Iterable[object]) -> bytes:
     return b"".join(event.data for event in events if isinstance(event, MessageData))
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "told"),
+    [
+        ({"role": "Client"}, ValueError, "role is 'client' or 'server', not 'Client'"),
+        ({"role": None}, ValueError, "role is 'client' or 'server', not None"),
+        ({"bodies": "no"}, TypeError, "bodies is True or False, not str"),
+        ({"multiline": [b"XTND XLST"]}, TypeError, "the name of a command is a str, not bytes"),
+    ],
+)
+def test_a_mistyped_argument_would_keep_secrets(
+    how: Any, error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=f"^{told}$"):
+        Recorder(**how)
+
+
+@pytest.mark.parametrize("data", [5, "PASS secret\r\n", None])
+def test_only_octets_are_recorded(data: Any) -> None:
+    recorder = Recorder()
+    for record in (recorder.sent, recorder.received):
+        with pytest.raises(TypeError):
+            record(data)
+    assert not len(recorder.transcript)
+
+
+def test_nobody_else_sends() -> None:
+    who: Any = "clinet"
+    with pytest.raises(ValueError, match=r"^who is 'client' or 'server', not 'clinet'$"):
+        Transcript().sent_by(who)

@@ -78,6 +78,24 @@ def test_lines_sent_ahead_of_a_refusal_are_answered_one_by_one() -> None:
     assert kept[2:] == [f"C {HIDDEN}", "S -ERR", f"C {HIDDEN}", "S -ERR", "S -ERR", "C USER user"]
 
 
+def test_responses_after_a_refusal_are_replaced_until_the_next_command() -> None:
+    # A client that does not read the refusal, or does not care, goes on with its responses.
+    refused = ["S +OK", "C AUTH LOGIN", "S -ERR"]
+    said = ["C dXNlcg==", "S -ERR", "C c2VjcmV0", "S -ERR"]
+    kept = lines_kept(*refused, *said, "C *", "S -ERR", "C ", "S -ERR", *said, "C USER user")
+    hidden = [f"C {HIDDEN}", "S -ERR"] * 2
+    assert kept == [*refused, *hidden, "C *", "S -ERR", "C ", "S -ERR", *hidden, "C USER user"]
+    # After that, a word that nobody knows is one.
+    for command in ("NOOP", "XFOO bar", "user user"):
+        kept = lines_kept(*refused, f"C {command}", "S -ERR", "C XFOO")
+        assert kept == [*refused, f"C {command}", "S -ERR", "C XFOO"]
+    # So is an extension that somebody has named.
+    listing = ["C XLST", "S +OK", "S 1", "S .", "C XFOO"]
+    assert lines_kept(*refused, *listing, multiline=("XLST",)) == [*refused, *listing]
+    accepted = ["S +OK", "C AUTH PLAIN AHVzZXIAc2VjcmV0", "S -ERR", "C NOOP", "S +OK", "C XFOO"]
+    assert lines_kept(*accepted)[3:] == ["C NOOP", "S +OK", "C XFOO"]
+
+
 def test_a_list_of_mechanisms_is_no_exchange() -> None:
     kept = lines_kept("S +OK", "C AUTH", "S +OK", "S + ", "S .", "C USER user")
     assert kept[-1] == "C USER user"

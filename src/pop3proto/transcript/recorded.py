@@ -104,6 +104,9 @@ class RecordedLine(Command[Any]):
 def verbs(names: Collection[str]) -> Verbs:
     """Return ``names`` of commands, such as ``XTND XLST``, in a form to compare lines with."""
     several = [names] if isinstance(names, str) else names
+    for name in several:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a command is a str, not {type(name).__name__}")
     return tuple(tuple(name.upper().encode("utf-8").split()) for name in several)
 
 

@@ -90,7 +90,9 @@ class Transcript(Sequence[Entry]):
         return f"<Transcript: {len(self)} entries>"
 
     def sent_by(self, who: Role) -> bytes:
-        """Return all octets that ``who`` sent, joined."""
+        """Return all octets that ``who`` sent, joined; raise ``ValueError`` for an unknown side."""
+        if who not in _PREFIXES:
+            raise ValueError(f"who is 'client' or 'server', not {who!r}")
         return b"".join(e.data for e in self if isinstance(e, Line) and e.who == who)
 
     def dumps(self) -> str:
@@ -200,9 +202,10 @@ class Recorder:
 
     ``role`` is the end whose octets are passed to ``sent()``. These secrets are replaced before
     anything is stored: the arguments of PASS and RPOP, the digest of APOP, the initial response of
-    AUTH, every line of the client within AUTH, and every line that may contain one of these. The
-    replacements can be parsed. User names outside AUTH are kept. Everything that the server sends
-    is kept too, even if it repeats a secret.
+    AUTH, every line of the client within AUTH, and every line that may contain one of these. After
+    a refused AUTH, every unknown single word is hidden until the next command. The replacements can
+    be parsed. User names outside AUTH are kept. Everything that the server sends is kept too, even
+    if it repeats a secret.
 
     With ``bodies=False`` messages are not kept: each of their octets except CR and LF becomes an
     ``x``. The text that a client sends after ``XTND XMIT`` is a message too, but only after a
@@ -211,11 +214,18 @@ class Recorder:
     ``multiline`` names the extensions, such as ``XTND XLST``, that are answered by a dot-terminated
     text, because the octets alone do not show which ones are. If an extension that is not named
     here gets such an answer, the recorder hides more than necessary.
+
+    Raises ``ValueError`` for an unknown ``role``, and ``TypeError`` for another argument of a wrong
+    type: a mistyped one would keep secrets or messages.
     """
 
     def __init__(
         self, role: Role = "client", *, bodies: bool = True, multiline: Collection[str] = ()
     ) -> None:
+        if role not in _PREFIXES:
+            raise ValueError(f"role is 'client' or 'server', not {role!r}")
+        if not isinstance(bodies, bool):
+            raise TypeError(f"bodies is True or False, not {type(bodies).__name__}")
         self.role: Role = role
         self._peer: Role = "server" if role == "client" else "client"
         self._redactor = Redactor(bodies=bodies, multiline=verbs(multiline))
@@ -232,13 +242,14 @@ class Recorder:
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
         """Record sent octets, in chunks of any size."""
-        if data:
-            self._octets(self.role, bytes(data))
+        # Of a number, bytes() would make as many zeros.
+        if octets := bytes(memoryview(data)):
+            self._octets(self.role, octets)
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
         """Record received octets, in chunks of any size; ``b""`` is the end of the stream."""
-        if data:
-            self._octets(self._peer, bytes(data))
+        if octets := bytes(memoryview(data)):
+            self._octets(self._peer, octets)
         else:
             self._end(self._peer)
 

@@ -56,6 +56,7 @@ class Answer(Enum):
     AUTH = auto()
     MISTYPED_AUTH = auto()
     MECHANISMS = auto()
+    BELATED = auto()
 
 
 # Names and tuples, because looking up an attribute of an enum, or hashing it, takes as long as all
@@ -87,6 +88,9 @@ class LineRedactor:
         # every line of the client is hidden, except for the plainest commands.
         self._lost = False
         self._logged_in = False
+        # True after AUTH was refused, until the client's next command: a client that takes no
+        # notice of that goes on with its responses.
+        self._refused = False
 
     def shown(self, line: bytes) -> bytes:
         """Return what may be shown of the client's next ``line``, given without its end."""
@@ -119,7 +123,10 @@ class LineRedactor:
             # An empty answer and the cancelling asterisk are no secrets (RFC 5034 section 4).
             return (line if line in (b"", b"*") else self._hidden_line), _AUTH
         if verb is None:
-            return line, self._answer_to(line)
+            answer = self._answer_to(line)
+            if self._refused and answer is _STATUS and _may_be_response(line):
+                return (line if line in (b"", b"*") else self._hidden_line), Answer.BELATED
+            return line, answer
         name, head, argument = verb[1].upper(), line[: verb.end()], line[verb.end() :]
         if name == b"AUTH":
             answer = _AUTH if argument.strip() else Answer.MECHANISMS
@@ -157,6 +164,7 @@ class LineRedactor:
 
     def take(self, answer: Answer) -> None:
         """Take note that the client has sent the line for which ``read()`` returned ``answer``."""
+        self._refused = self._refused and answer is Answer.BELATED
         if answer in _OF_AUTH:
             self._exchange = True
             self._doubtful = self._lost or answer is Answer.MISTYPED_AUTH
@@ -177,6 +185,7 @@ class LineRedactor:
         else:
             # Lines that were sent ahead of this answer have answers of their own.
             self.auth_ended()
+            self._refused = status != b"+OK"
 
 
 class Redactor(LineRedactor):
@@ -329,6 +338,11 @@ class Redactor(LineRedactor):
     def _lose(self) -> None:
         self._lost = self._exchange = self._doubtful = True
         self._upload = False
+
+
+def _may_be_response(line: bytes) -> bool:
+    """Return True if ``line`` is a single word and no command that is known."""
+    return b" " not in line.strip(b" ") and (line == b"*" or line.upper() not in KNOWN_VERBS)
 
 
 def _elided(line: bytes) -> bytes:
