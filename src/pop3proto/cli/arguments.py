@@ -51,6 +51,24 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-pipelining", action="store_true", help="ask for one message at a time"
     )
+    parser.add_argument(
+        "--no-capa",
+        action="store_true",
+        help="do not ask what the server can do, for servers that hang up on CAPA",
+    )
+    parser.add_argument(
+        "--initial-response",
+        action=argparse.BooleanOptionalAction,
+        help="send the first message of a login with AUTH, or only when the server asks for it"
+        " (default: whatever most servers understand)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_positive_seconds,
+        metavar="SECONDS",
+        help="how long to wait for the server each time (default: from 10 to 120, for each of its"
+        " answers another)",
+    )
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -175,6 +193,13 @@ def _seconds(text: str) -> float:
         seconds = -1.0
     if not 0 <= seconds < 3600:
         raise argparse.ArgumentTypeError("expected a number of seconds from 0")
+    return seconds
+
+
+def _positive_seconds(text: str) -> float:
+    seconds = _seconds(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError("expected a number of seconds above 0")
     return seconds
 
 

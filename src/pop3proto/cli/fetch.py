@@ -15,7 +15,7 @@ from ..errors import CommandError, LocalProtocolError, printable
 from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..sasl import by_name
-from ..transports import ClientOptions, Security
+from ..transports import ClientOptions, Security, Timeouts
 from ..transports.blocking import Client, connect
 from .inputs import PASSWORD_VARIABLE, client_context
 from .inputs import secret as given_secret
@@ -56,11 +56,13 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     options = ClientOptions(
         allow_plaintext_auth=arguments.allow_plaintext_auth,
         pipelining=not arguments.no_pipelining,
+        capabilities=not arguments.no_capa,
+        timeouts=Timeouts() if arguments.timeout is None else Timeouts.of(arguments.timeout),
     )
     secret = Secret("") if url.auth in _NO_SECRET else _secret(arguments, url)
     client = connect(url, security=security, ssl_context=context, options=options)
     with client:
-        _log_in(client, url, secret)
+        _log_in(client, url, secret, arguments.initial_response)
         # Not before the login: a mistyped user name would tie the folder to it, and keep out the
         # right one.
         claim(folder, url)
@@ -111,14 +113,15 @@ def _context(arguments: argparse.Namespace, url: PopUrl) -> ssl.SSLContext | Non
     return client_context(arguments.ca, arguments.cert)
 
 
-def _log_in(client: Client, url: PopUrl, secret: Secret) -> None:
+def _log_in(client: Client, url: PopUrl, secret: Secret, initial_response: bool | None) -> None:
     user = url.user or ""
+    how = {} if initial_response is None else {"initial_response": initial_response}
     if url.auth in _TOKEN:
-        client.oauth(user, secret, mechanism=url.auth)
+        client.oauth(user, secret, mechanism=url.auth, **how)
     elif url.auth in _NO_SECRET:
-        client.authenticate(by_name(url.auth, user, host=url.host))
+        client.authenticate(by_name(url.auth, user, host=url.host), **how)
     else:
-        client.login(user, secret, mechanisms=url.mechanisms)
+        client.login(user, secret, mechanisms=url.mechanisms, **how)
 
 
 def file_name(unique_id: bytes) -> str:

@@ -156,12 +156,13 @@ def _complain(errors: Console, error: Exception) -> None:
     from rich.text import Text
 
     from ..errors import printable
+    from .hints import hint_for_the_command_line
 
     message = Text(f"{type(error).__name__}: ", style="bold red")
     # Not only the servers' part of it: a file's name can hold anything, too.
     text = printable(str(error), _LONGEST_COMPLAINT).encode("ascii", "backslashreplace")
     message.append(text.decode("ascii"), style="not bold")
     errors.print(message, soft_wrap=True)
-    hint = getattr(error, "hint", "")
+    hint = printable(hint_for_the_command_line(getattr(error, "hint", "")), _LONGEST_COMPLAINT)
     if hint:
         errors.print(Text(f"Hint: {hint}"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from ..errors import ConnectionLostError, ProtocolError
 from ..model.command import Command
 from ..model.events import ClientEvent, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation
@@ -53,6 +54,10 @@ def _show(console: Console, events: Replay[ClientEvent] | Replay[ServerEvent]) -
             count += 1
             deviations += isinstance(event, Deviation)
             console.print(_line(event), soft_wrap=True)
+    except (ProtocolError, ConnectionLostError) as error:
+        # There is no connection that could be made again.
+        error.hint = ""
+        raise
     finally:
         # If the engine raises, this shows how far it got.
         ending = f"{count} events, {deviations} deviations; state: {events.state.value}"

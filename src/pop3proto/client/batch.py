@@ -11,6 +11,7 @@ from ..errors import CommandError, ConnectionLostError
 from ..model.command import Command
 from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
+from .advice import about_sending_ahead
 from .exchange import Exchange
 from .turn import Progress, Stage, Text, Turn, check_collecting, refused, skip_answer
 
@@ -76,7 +77,7 @@ class AsyncBatch(Generic[R_co]):
     ) -> None:
         check_collecting(max_octets, progress)
         self._exchange = exchange
-        self._turn = Turn(exchange, self.aclose)
+        self._turn = _BatchTurn(exchange, self.aclose)
         self._commands = iter(commands)
         self._window = WINDOW_OCTETS if pipelining else 1
         self._text = Text(max_octets, progress)
@@ -254,6 +255,8 @@ class AsyncBatch(Generic[R_co]):
             unanswered += share
             self._waiting = command = pull()
         self._unanswered = unanswered
+        if len(sent) > 1:
+            self._turn.sent_ahead = True
         if first is not None and unanswered > before:
             try:
                 await self._exchange.flush(first)
@@ -268,6 +271,22 @@ class AsyncBatch(Generic[R_co]):
         except Exception as error:  # noqa: BLE001 - kept, and raised in its turn
             self._error = error
             return None
+
+
+class _BatchTurn(Turn):
+    """The turn of a batch, whose end may be due to commands that were sent ahead."""
+
+    __slots__ = ("sent_ahead",)
+
+    def __init__(self, exchange: Exchange, skip: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(exchange, skip)
+        self.sent_ahead = False
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Release the exchange, unless ``error``, which gets a hint, has made it unusable."""
+        if self.sent_ahead:
+            about_sending_ahead(error)
+        super().end(error)
 
 
 class _Outcomes(Generic[R_co]):

@@ -17,6 +17,7 @@ from ..errors import (
     DeadlineError,
     GreetingError,
     LocalProtocolError,
+    Pop3Error,
     TlsUnavailableError,
     printable,
 )
@@ -29,6 +30,7 @@ from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, R
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused
+from .advice import about_capabilities, about_greeting, about_stls
 from .batch import AsyncBatch
 from .exchange import Exchange
 from .message import AsyncMessageStream
@@ -100,7 +102,7 @@ class Session:
             if secure:
                 await client._exchange.start_tls(_context(ssl_context), server_hostname)
             with Turn(client._exchange):
-                await client._read_greeting()
+                await client._read_greeting(security)
             if security is Security.STLS:
                 await client.start_tls(ssl_context, server_hostname)
             elif options.capabilities:
@@ -227,8 +229,12 @@ class Session:
         listing = self._listings.get(number)
         return None if listing is None else listing.octets
 
-    async def _read_greeting(self) -> None:
-        event = await self._exchange.next_event("greeting", None)
+    async def _read_greeting(self, security: Security) -> None:
+        try:
+            event = await self._exchange.next_event("greeting", None)
+        except Pop3Error as broken:
+            about_greeting(broken, security)
+            raise
         if isinstance(event, ErrorReply):
             error = refused(event, None)
             raise GreetingError(str(error), reply=event)
@@ -240,6 +246,9 @@ class Session:
         except CommandError:
             # An old server: its capabilities are unknown, which is not the same as none.
             return
+        except Pop3Error as error:
+            about_capabilities(error)
+            raise
 
     async def start_tls(
         self, ssl_context: SSLContext | None = None, server_hostname: str | None = None
@@ -255,7 +264,11 @@ class Session:
         """
         command, hostname = Stls(), server_hostname or self._host
         with Turn(self._exchange) as exchange:
-            event = await exchange.ask(command)
+            try:
+                event = await exchange.ask(command)
+            except Pop3Error as error:
+                about_stls(error)
+                raise
             if isinstance(event, ErrorReply):
                 message = str(refused(event, None))
                 raise TlsUnavailableError(f"STLS is not available: {message}", command=command)

@@ -11,14 +11,19 @@ import ssl
 from contextlib import suppress
 from time import monotonic
 
-from ..errors import TlsError
+from ..errors import TlsError, printable
+from .advice import PORTS
 from .stream import Stream, time_left
+from .tls_advice import advice_about, is_tls
 
 __all__ = ["TlsPipe", "TlsStream"]
 
 # The most octets in a record (RFC 8446 section 5.1), and so the most that one read returns. A
 # larger buffer would be allocated and freed for each read, which takes a sixth of its time.
 _RECORD = 16 * 1024
+# Octets of a line in the clear, and characters of OpenSSL's reason, that an error shows.
+_SHOWN = 512
+_LONGEST_REASON = 1000
 
 
 class TlsPipe:
@@ -56,6 +61,9 @@ class TlsPipe:
         self.established: bool = False
         """True after the handshake."""
         self._peer = "client" if server_side else "server"
+        self._context = context
+        # What arrived first, to tell a peer that speaks no TLS from one with which it fails.
+        self._first = b""
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         # An error that came after good records, which are read first.
@@ -75,6 +83,7 @@ class TlsPipe:
     def receive_data(self, data: bytes) -> None:
         """Take octets that arrived from the peer; ``b""`` is the end of the stream."""
         if data:
+            self._first = self._first or data[:_SHOWN]
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
@@ -94,11 +103,26 @@ class TlsPipe:
         except ssl.SSLWantReadError:
             return False
         except ssl.CertificateError as error:
-            raise TlsError(f"the {self._peer}'s certificate is refused: {error}") from error
+            raise self._failed(f"the {self._peer}'s certificate is refused", error) from error
         except ssl.SSLError as error:
-            raise TlsError(f"the TLS handshake failed: {error}") from error
+            if not is_tls(self._first):
+                raise self._no_tls() from error
+            raise self._failed("the TLS handshake failed", error) from error
         self.established = True
         return True
+
+    def _no_tls(self) -> TlsError:
+        if self.ssl_object.server_side:
+            # It may have sent a password.
+            said, hint = "", "the client has to begin TLS at once"
+        else:
+            said, hint = f", it said: {printable(self._first.rstrip())}", PORTS
+        what = f"the TLS handshake failed: the {self._peer} does not speak TLS here"
+        return TlsError(f"{what}{said}", hint=hint)
+
+    def _failed(self, what: str, error: ssl.SSLError) -> TlsError:
+        hint = advice_about(error, self._context, server_side=self.ssl_object.server_side)
+        return TlsError(f"{what}: {printable(str(error), _LONGEST_REASON)}", hint=hint)
 
     def send(self, data: bytes) -> bytes:
         """Encrypt ``data``; return all the octets that have to be sent now.
@@ -108,7 +132,7 @@ class TlsPipe:
         try:
             self.ssl_object.write(data)
         except ssl.SSLError as error:
-            raise TlsError(f"TLS broke: {error}") from error
+            raise self._failed("TLS broke", error) from error
         return self.data_to_send()
 
     def read(self) -> bytes | None:
@@ -128,7 +152,7 @@ class TlsPipe:
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
         except ssl.SSLError as error:
-            raise TlsError(f"TLS broke: {error}") from error
+            raise self._failed("TLS broke", error) from error
         return self._with_the_next(data) if self._incoming.pending else data
 
     def _with_the_next(self, data: bytes) -> bytes:
@@ -143,7 +167,7 @@ class TlsPipe:
             pass
         except ssl.SSLError as error:
             # The records before the error are good; it is raised after they have been read.
-            self._postponed = TlsError(f"TLS broke: {error}")
+            self._postponed = self._failed("TLS broke", error)
             self._postponed.__cause__ = error
         return b"".join(records)
 
