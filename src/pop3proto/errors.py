@@ -254,7 +254,7 @@ class PermanentServerError(AuthenticationError):
 class OAuthError(AuthenticationError):
     """The server refused an access token (RFC 7628 section 3.2.2)."""
 
-    hint = "get a new access token, with the scope that the details name"
+    hint = "get a new access token"
     details: Mapping[str, object] = MappingProxyType({})
     """The server's explanation in JSON: ``status``, and perhaps ``scope`` and ``schemes``."""
 

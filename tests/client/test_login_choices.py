@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import LocalProtocolError
+from pop3proto import Auth, LocalProtocolError
 from pop3proto.client.stepping import run
 from pop3proto.errors import CredentialsError, MechanismError, SaslError
 from pop3proto.sasl import channel_bindings
@@ -18,7 +18,10 @@ from pop3proto.sasl.server import (
     ChannelBinding,
     Passwords,
     ServerMechanism,
+    ServerPlain,
+    ServerScramSha256,
     Verdict,
+    end_point,
     password_mechanisms,
 )
 from pop3proto.server import MemoryMaildrops, ServerOptions
@@ -118,7 +121,6 @@ curtly = pytest.mark.parametrize("curt", [False, True])
 def test_a_server_that_knows_one_of_them(known: str, mode: Security, curt: bool) -> None:
     certified = Certified(ssl.TLSVersion.TLSv1_2)
     begun: list[str] = []
-    attempts = 1 if known == "tls-unique" else 2
 
     def one(tls: ssl.SSLObject) -> list[ChannelBinding]:
         return [binding for binding in certified.bindings(tls) if binding.type == known]
@@ -126,12 +128,14 @@ def test_a_server_that_knows_one_of_them(known: str, mode: Security, curt: bool)
     with started(certified, knowing(one, begun, curt=curt), mode=mode) as made:
         with pytest.raises(CredentialsError) as caught:
             made.login("user", "wr0ng")
-        # It was the password after all.
-        assert "channel binding" not in str(caught.value)
-        assert begun == attempts * ["SCRAM-SHA-512-PLUS"]
+        # After tls-unique it could have been that; a server that refuses tls-unique by itself knows
+        # the other one, and it was the password.
+        doubted = "(channel bindings tried: tls-unique, tls-server-end-point)" in str(caught.value)
+        assert doubted is (known == "tls-unique")
+        assert begun == 2 * ["SCRAM-SHA-512-PLUS"]
         result = made.login("user", "pa55word")
         assert (result.mechanism, result.channel_bound) == ("SCRAM-SHA-512-PLUS", True)
-    assert begun == 2 * attempts * ["SCRAM-SHA-512-PLUS"]
+    assert begun == (3 if known == "tls-unique" else 4) * ["SCRAM-SHA-512-PLUS"]
 
 
 @curtly
@@ -148,30 +152,154 @@ def test_a_server_that_knows_none_of_them(curt: bool, newest: ssl.TLSVersion) ->
         assert f"(channel bindings tried: {', '.join(types)})" in str(caught.value)
         assert 'mechanisms=["SCRAM-SHA-512"]' in caught.value.hint
         assert "pa55word" not in shown(caught.value)
-        # Once for each of them, and nothing weaker.
-        assert begun == len(types) * ["SCRAM-SHA-512-PLUS"]
+        # Once for each of them, and once without, which says that there could have been one. The
+        # server has offered it, so it refuses that.
+        assert begun == [*len(types) * ["SCRAM-SHA-512-PLUS"], "SCRAM-SHA-512"]
         # As the hint says, and no less.
         result = made.login("user", "pa55word", mechanisms=["SCRAM-SHA-512"])
         assert (result.mechanism, result.channel_bound) == ("SCRAM-SHA-512", False)
 
 
 @curtly
-def test_what_is_listed_behind_it_is_tried(curt: bool) -> None:
+def test_what_is_listed_after_it_is_tried(curt: bool) -> None:
     begun: list[str] = []
-    names = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]
+    names = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]
     with started(Certified(), knowing(strange, begun, curt=curt)) as made:
-        assert made.login("user", "pa55word", mechanisms=names).mechanism == "SCRAM-SHA-256"
-    assert list(dict.fromkeys(begun)) == names
+        # Without a binding, but with the word that there could have been one: this server, which
+        # offers some, refuses that, as RFC 5802 section 6 demands.
+        with pytest.raises(CredentialsError if curt else SaslError) as caught:
+            made.login("user", "pa55word", mechanisms=names[:2])
+        assert "channel bindings tried" in str(caught.value)
+        assert list(dict.fromkeys(begun)) == names[:2]
+        if not curt:
+            assert made.login("user", "pa55word", mechanisms=names[:3:2]).mechanism == "PLAIN"
 
 
-def test_a_wrong_password_is_bound_in_one_way_only() -> None:
+class Cyrus:
+    """SCRAM with tls-unique alone, refused after the proof, with the words for a wrong password.
+
+    With ``strict``, an unbound login is refused if it says that it could have been bound.
+    """
+
+    shows_password = False
+
+    def __init__(self, bindings: list[ChannelBinding], begun: list[str], *, strict: bool) -> None:
+        self.name = "SCRAM-SHA-256-PLUS" if bindings else "SCRAM-SHA-256"
+        self._bindings = {each.type: each for each in bindings}
+        self._begun = begun
+        self._strict = strict
+
+    def begin(self) -> Attempt:
+        begun, bindings, strict = self._begun, self._bindings, self._strict
+
+        class Exchange:
+            inner: Attempt | None = None
+
+            def respond(self, data: bytes | None) -> Verdict:
+                if self.inner is None:
+                    assert data is not None
+                    flag = data.partition(b",")[0]
+                    begun.append(flag.decode())
+                    kind = flag[2:].decode()
+                    # An unknown one gets a challenge first.
+                    known = [bindings.get(kind, ChannelBinding(kind, b"?"))] if kind else []
+                    server = ServerScramSha256(
+                        Passwords(USERS), channel_bindings=known, offers_plus=strict
+                    )
+                    self.inner = server.begin()
+                return self.inner.respond(data)
+
+        return Exchange()
+
+
+def cyrus(begun: list[str], *, strict: bool) -> Mechanisms:
+    def mechanisms(tls: ssl.SSLObject | None) -> list[ServerMechanism]:
+        if tls is None:
+            return []
+        unique = tls.get_channel_binding("tls-unique") or b"of TLS 1.3"
+        bound = Cyrus([ChannelBinding("tls-unique", unique)], begun, strict=strict)
+        return [bound, Cyrus([], begun, strict=strict), ServerPlain(Passwords(USERS))]
+
+    return mechanisms
+
+
+TRIED = "(channel bindings tried: tls-server-end-point)"
+
+
+@under_tls
+def test_cyrus_under_tls_1_3(mode: Security) -> None:
+    begun: list[str] = []
+    with started(Certified(), cyrus(begun, strict=True), mode=mode) as made:
+        for password in ("pa55word", "wr0ng"):
+            with pytest.raises(CredentialsError) as caught:
+                made.login("user", password)
+            # Which of the two it was, nobody can tell. The way out is named.
+            assert TRIED in str(caught.value)
+            assert 'mechanisms=["SCRAM-SHA-256"]' in caught.value.hint
+            assert ";AUTH=SCRAM-SHA-256 in a URL" in caught.value.hint
+            assert isinstance(caught.value.command, Auth)
+            assert caught.value.command.mechanism == "SCRAM-SHA-256-PLUS"
+            assert password not in shown(caught.value)
+        assert begun == ["p=tls-server-end-point", "y"] * 2
+        result = made.login("user", "pa55word", mechanisms=["SCRAM-SHA-256"])
+        assert (result.mechanism, result.channel_bound) == ("SCRAM-SHA-256", False)
+    assert begun[4:] == ["n"]
+
+
+def test_a_server_that_announces_more_than_it_has_and_is_not_strict() -> None:
+    begun: list[str] = []
+    with started(Certified(), cyrus(begun, strict=False)) as made:
+        with pytest.raises(CredentialsError):
+            made.login("user", "wr0ng")
+        result = made.login("user", "pa55word")
+        assert (result.mechanism, result.channel_bound) == ("SCRAM-SHA-256", False)
+    # Twice for each call, however wrong the password is.
+    assert begun == ["p=tls-server-end-point", "y"] * 2
+
+
+@pytest.mark.parametrize("password", ["pa55word", "wr0ng"])
+def test_cyrus_under_tls_1_2(password: str) -> None:
+    certified = Certified(ssl.TLSVersion.TLSv1_2)
+    begun: list[str] = []
+    with started(certified, cyrus(begun, strict=True)) as made:
+        if password == "pa55word":
+            assert made.login("user", password).channel_bound
+            assert begun == ["p=tls-unique"]
+        else:
+            with pytest.raises(CredentialsError):
+                made.login("user", password)
+            assert begun == ["p=tls-unique", "p=tls-server-end-point"]
+
+
+def test_somebody_in_between_gets_no_login_that_can_be_passed_on() -> None:
+    """Nothing that the client sends by itself can be relayed over another connection.
+
+    The server has its own certificate, and somebody in between has another one that the client
+    trusts. The bound login is for the wrong certificate; the unbound one says that it could have
+    been bound.
+    """
+    certified, false = Certified(), Certified()
+    begun: list[str] = []
+    own = end_point(certified.der)
+    assert own is not None
+    offered = password_mechanisms(Passwords(USERS), host="localhost", channel_bindings=[own])
+    relayed: list[ServerMechanism] = [Watched(each, begun, curt=False) for each in offered]
+    with started(false, lambda tls: relayed if tls else []) as made:
+        with pytest.raises((CredentialsError, SaslError)) as caught:
+            made.login("user", "pa55word")
+        assert "channel bindings tried" in str(caught.value)
+    assert "PLAIN" not in begun
+    assert set(begun) == {"SCRAM-SHA-512-PLUS", "SCRAM-SHA-512"}
+
+
+def test_a_wrong_password_is_bound_in_two_ways_at_most() -> None:
     certified = Certified(ssl.TLSVersion.TLSv1_2)
     begun: list[str] = []
     with started(certified, knowing(certified.bindings, begun)) as made:
         for names in (None, ["SCRAM-SHA-512-PLUS", "SCRAM-SHA-512"]):
             with pytest.raises(CredentialsError):
                 made.login("user", "wr0ng", mechanisms=names)
-    assert begun == 2 * ["SCRAM-SHA-512-PLUS"]
+    assert begun == 4 * ["SCRAM-SHA-512-PLUS"]
 
 
 # What the server has announced

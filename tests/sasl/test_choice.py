@@ -127,6 +127,7 @@ def tried(
 ALL_SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "PLAIN")
 TWICE = [("SCRAM-SHA-256-PLUS", "tls-unique"), ("SCRAM-SHA-256-PLUS", "tls-server-end-point")]
 BOTH_TWICE = [*TWICE, *((f"SCRAM-SHA-1{name[13:]}", kind) for name, kind in TWICE)]
+UNBOUND = ("SCRAM-SHA-256", None)
 LISTED = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "USER"]
 
 
@@ -134,13 +135,13 @@ LISTED = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "USER"]
     ("error", "named", "expected"),
     [
         # What it is that the server does not know: the type.
-        (SaslError("e="), None, TWICE),
+        (SaslError("e="), None, [*TWICE, UNBOUND]),
         (SaslError("e="), LISTED, [*TWICE, *((name, None) for name in LISTED[1:])]),
         # The type, or the user: what shows the password is not tried.
-        (CredentialsError("no"), None, TWICE),
+        (CredentialsError("no"), None, [*TWICE, UNBOUND]),
         (CredentialsError("no"), LISTED, [*TWICE, ("SCRAM-SHA-256", None)]),
         # The type, or the mechanism.
-        (AuthenticationError("no"), None, BOTH_TWICE),
+        (AuthenticationError("no"), None, [*BOTH_TWICE, UNBOUND]),
         # Neither.
         (MaildropInUseError("no"), LISTED, TWICE[:1]),
         (TemporaryServerError("no"), None, TWICE[:1]),
@@ -159,14 +160,120 @@ def test_a_password_that_is_refused_is_not_bound_in_another_way() -> None:
     assert found == BOTH_TWICE[::2]
     # Nor is the binding given as the reason.
     error = CredentialsError("no")
-    made.explain(error)
-    assert (str(error), error.hint) == ("no", CredentialsError.hint)
+    assert made.explained(error) is error
+    assert str(error) == "no"
+    assert "binding" not in error.hint
+
+
+def bound_twice(*errors: tuple[Pop3Error, bool], named: list[str] | None = None) -> Tried:
+    """Return what is tried if attempts end like that, refused or, if it is true, doubted."""
+    made = Choice(named, offered=ALL_SCRAM, bindings=[UNIQUE, BINDING], show_password=True)
+    found: Tried = []
+    for error, doubted in errors:
+        name = made.next()
+        found.append((name, None if made.binding is None else made.binding.type))
+        bound = made.binding is not None
+        refused = bound and not doubted
+        if not made.go_on(error, binding_refused=refused, binding_doubted=bound and doubted):
+            return [*found, ("end", None)]
+    return found
+
+
+NOT_THIS, WRONG, NO_REASON = SaslError("e="), CredentialsError("no"), AuthenticationError("no")
+END = ("end", None)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        # The password, or the binding: one more, and no more than that.
+        ([(WRONG, True), (WRONG, True)], [*TWICE, END]),
+        # The other one is none: so it was the password, or the first one. Enough was tried.
+        ([(WRONG, True), (NOT_THIS, False)], [*TWICE, END]),
+        ([(WRONG, True), (WRONG, False)], [*TWICE, END]),
+        # The first one is none, and the second one is: it was the password.
+        ([(NOT_THIS, False), (WRONG, True)], [*TWICE, END]),
+        # Neither is one: that it could have bound is said, whoever made them fail.
+        ([(NOT_THIS, False), (NOT_THIS, False), (WRONG, False)], [*TWICE, UNBOUND, END]),
+        # There is no code, so that it can be the mechanism as well, as with any other.
+        (
+            [(NO_REASON, True), (NO_REASON, True), (NO_REASON, True), (NO_REASON, True)],
+            [*TWICE, BOTH_TWICE[2], END],
+        ),
+        # It says that it is neither.
+        ([(MaildropInUseError("no"), True)], [*TWICE[:1], END]),
+    ],
+)
+def test_a_refusal_that_leaves_it_open(
+    errors: list[tuple[Pop3Error, bool]], expected: Tried
+) -> None:
+    assert bound_twice(*errors) == expected
+
+
+def test_a_single_binding_in_doubt_is_followed_by_none() -> None:
+    # TLS 1.3 with most Pythons.
+    made = Choice(None, offered=ALL_SCRAM, bindings=[BINDING], show_password=True)
+    assert made.next() == "SCRAM-SHA-256-PLUS"
+    assert not made.can_bind
+    assert made.go_on(WRONG, binding_doubted=True)
+    assert (made.next(), made.binding, made.can_bind) == ("SCRAM-SHA-256", None, True)
+    assert not made.go_on(WRONG)
+
+
+@pytest.mark.parametrize(
+    ("named", "flags"),
+    [
+        # "n" says that this side cannot bind. It is never the answer to a failure.
+        (["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"], [True, True, False]),
+        (["SCRAM-SHA-1-PLUS", "PLAIN", "SCRAM-SHA-1"], [False, True]),
+        # But whoever wants no binding need not have one.
+        (["SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"], [False, False]),
+        (["SCRAM-SHA-1"], [False]),
+    ],
+)
+def test_without_a_binding_it_is_said_that_there_could_have_been_one(
+    named: list[str], flags: list[bool]
+) -> None:
+    made = Choice(named, offered=ALL_SCRAM, bindings=[BINDING], show_password=True)
+    found: list[bool] = []
+    going = True
+    while going:
+        made.next()
+        if made.binding is None or found or named[0][-5:] != "-PLUS":
+            found.append(made.can_bind)
+        going = made.go_on(NOT_THIS, binding_refused=made.binding is not None)
+    assert found == flags
+
+
+@pytest.mark.parametrize("later", [CredentialsError("later"), SaslError("later")])
+@pytest.mark.parametrize("first", [CredentialsError("first"), SaslError("first")])
+def test_the_error_is_that_of_the_bound_login(first: Pop3Error, later: Pop3Error) -> None:
+    made = Choice(None, offered=ALL_SCRAM, bindings=[BINDING], show_password=True)
+    made.next()
+    assert made.go_on(first, binding_refused=True)
+    made.next()
+    assert not made.go_on(later) or isinstance(later, SaslError)
+    told = made.explained(later)
+    assert told is first
+    assert "(channel bindings tried: tls-server-end-point)" in str(told)
+    first.args = ("first",)
+
+
+def test_the_error_that_has_another_reason_is_told() -> None:
+    made = Choice(None, offered=ALL_SCRAM, bindings=[BINDING], show_password=True)
+    made.next()
+    assert made.go_on(WRONG, binding_doubted=True)
+    made.next()
+    later = MaildropInUseError("busy")
+    assert not made.go_on(later)
+    assert made.explained(later) is later
+    assert (str(later), later.hint) == ("busy", MaildropInUseError.hint)
 
 
 def test_what_was_tried_is_told() -> None:
     error = CredentialsError("no")
     _, made = tried(*ALL_SCRAM, error=error)
-    made.explain(error)
+    assert made.explained(REFUSED) is error
     assert str(error) == "no (channel bindings tried: tls-unique, tls-server-end-point)"
     assert error.hint.startswith(f"{CredentialsError.hint}; ")
     assert 'mechanisms=["SCRAM-SHA-256"]' in error.hint
@@ -174,11 +281,13 @@ def test_what_was_tried_is_told() -> None:
     made = Choice(LISTED, offered=ALL_SCRAM, bindings=[UNIQUE], show_password=True)
     made.next()
     assert made.go_on(SaslError("e="), binding_refused=True)
-    made.next()
+    assert made.next() == "SCRAM-SHA-256"
+    assert made.go_on(AuthenticationError("no"))
+    assert made.next() == "PLAIN"
     assert not made.go_on(CredentialsError("no"))
     error = CredentialsError("no")
-    made.explain(error)
-    assert str(error) == "no"
+    assert made.explained(error) is error
+    assert (str(error), error.hint) == ("no", CredentialsError.hint)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +306,63 @@ def test_whether_a_stripped_offer_would_show(
 ) -> None:
     bindings = [BINDING] if bound else []
     made = Choice(["SCRAM-SHA-1"], offered=offered, bindings=bindings, show_password=True)
+    made.next()
     assert made.can_bind is can_bind
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("no"), CredentialsError("no")])
+@pytest.mark.parametrize(
+    ("offered", "named", "show", "hint"),
+    [
+        # What announces CRAM-MD5 and stores only hashes.
+        (("CRAM-MD5", "PLAIN"), None, True, ('mechanisms=["PLAIN"]', ";AUTH=PLAIN in a URL")),
+        (("SCRAM-SHA-1", "LOGIN"), None, True, ('mechanisms=["LOGIN"]', "SCRAM-SHA-1")),
+        (("CRAM-MD5",), None, True, ('mechanisms=["USER"]', ";AUTH=+USER")),
+        # Only what can be done here: not in the clear, and not what has been done.
+        (("CRAM-MD5", "PLAIN"), None, False, ()),
+        (("PLAIN",), None, True, ()),
+        # Who has named mechanisms is told what was left out.
+        (("CRAM-MD5", "PLAIN"), ["CRAM-MD5"], True, ("also offers PLAIN",)),
+        (("CRAM-MD5", "PLAIN"), ["CRAM-MD5"], False, ()),
+        (("CRAM-MD5",), ["CRAM-MD5"], True, ()),
+        (("CRAM-MD5", "PLAIN"), ["plain", "CRAM-MD5"], True, ()),
+        (None, ["CRAM-MD5"], True, ()),
+    ],
+)
+def test_the_way_out_if_a_server_cannot_check_a_proof(
+    offered: tuple[str, ...] | None,
+    named: list[str] | None,
+    show: bool,
+    hint: tuple[str, ...],
+    error: Pop3Error,
+) -> None:
+    made = Choice(named, offered=offered, bindings=[], show_password=show)
+    made.next()
+    while made.go_on(AuthenticationError("no")):
+        made.next()
+    error = type(error)("no")
+    assert made.explained(error) is error
+    assert all(part in error.hint for part in hint)
+    assert (error.hint == type(error).hint) is (not hint)
+
+
+def test_a_refusal_with_a_reason_of_its_own_gets_no_such_hint() -> None:
+    made = choice("CRAM-MD5", "PLAIN")
+    made.next()
+    error = MaildropInUseError("no")
+    assert not made.go_on(error)
+    assert made.explained(error).hint == MaildropInUseError.hint
+
+
+@pytest.mark.parametrize("odd", ["X\x1b[2J", "X\u202e", "X\x9b"])
+def test_what_a_server_offers_is_escaped(odd: str) -> None:
+    with pytest.raises(MechanismError) as caught:
+        choice(odd, "PLAIN", named=["SCRAM-SHA-1", "CRAM-MD5"])
+    assert str(caught.value).isprintable()
+    assert "X\\" in str(caught.value)
+    with pytest.raises(MechanismError) as caught:
+        choice(*["X" * 50] * 100, named=["SCRAM-SHA-1", "CRAM-MD5"])
+    assert len(str(caught.value)) < 400
 
 
 def test_what_a_mechanism_cannot_carry_is_left_to_the_next_one() -> None:

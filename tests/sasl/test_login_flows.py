@@ -183,6 +183,59 @@ def test_the_hint_for_a_mechanism_that_nobody_knows() -> None:
     assert "shows_secret = False" in caught.value.hint
 
 
+@pytest.mark.parametrize("announced", ["STLS", "TOP"])
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_refusal_in_the_clear_where_tls_is_announced(announced: str, secure: bool) -> None:
+    engine = connected(secure=secure)
+    with pytest.raises(AuthenticationError) as caught:
+        by_password(capa(announced), (b"USER user", NO), engine=engine, allow_plaintext_auth=True)
+    hinted = announced == "STLS" and not secure
+    assert ('security="stls"' in caught.value.hint) is hinted
+
+
+@pytest.mark.parametrize("announced", ["STLS", "TOP"])
+def test_nothing_is_offered_in_the_clear(announced: str) -> None:
+    engine = connected(secure=False)
+    turns = capa(announced, "SASL X-OWN")
+    with pytest.raises(MechanismError) as caught:
+        by_password(turns, engine=engine, mechanisms=["CRAM-MD5", "SCRAM-SHA-1"])
+    assert ('security="stls"' in caught.value.hint) is (announced == "STLS")
+
+
+def test_the_way_out_after_cram_md5() -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        by_password(
+            capa("SASL CRAM-MD5 PLAIN LOGIN"),
+            (b"AUTH CRAM-MD5", b"-ERR Invalid user name or password.\r\n"),
+        )
+    assert 'mechanisms=["PLAIN"]' in caught.value.hint
+    assert ";AUTH=PLAIN" in caught.value.hint
+
+
+IN_TWO_STEPS = "initial_response=False"
+
+
+@pytest.mark.parametrize(
+    ("turns", "hinted"),
+    [
+        ([(b"AUTH PLAIN " + PLAIN, NO)], True),
+        # It says why.
+        ([(b"AUTH PLAIN " + PLAIN, b"-ERR [AUTH] no\r\n")], False),
+        # It has taken the first message.
+        ([(b"AUTH PLAIN " + PLAIN, b"+ \r\n"), (b"*", NO)], False),
+    ],
+)
+def test_a_server_may_not_take_the_first_message_with_auth(turns: list[Turn], hinted: bool) -> None:
+    with pytest.raises((AuthenticationError, SaslError)) as caught:
+        by_password(*turns, mechanisms=["PLAIN"])
+    assert (IN_TWO_STEPS in caught.value.hint) is hinted
+    # And it did not come with AUTH.
+    turns = [(b"AUTH PLAIN", b"+ \r\n"), (PLAIN, NO)]
+    with pytest.raises(AuthenticationError) as caught:
+        by_password(*turns, mechanisms=["PLAIN"], initial_response=False)
+    assert IN_TWO_STEPS not in caught.value.hint
+
+
 # Commands without SASL
 
 NAME, ODD = "p\xf6st", "gehe\xefm"

@@ -217,7 +217,7 @@ class Session:
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)
         if isinstance(command, (User, *_LOGINS)):
-            error = login_refused(reply, command, self.capabilities)
+            error = login_refused(reply, command, self.capabilities, secure=self._engine.secure)
             self._exchange.login_failure = error
         return error
 

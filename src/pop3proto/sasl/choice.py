@@ -15,6 +15,7 @@ from ..errors import (
     PlaintextAuthError,
     Pop3Error,
     TemporaryServerError,
+    printable,
 )
 from .mechanism import ChannelBinding
 from .registry import PASSWORD_MECHANISMS, shows_secret
@@ -26,6 +27,8 @@ USER = "USER"
 APOP = "APOP"
 """The name under which APOP is chosen."""
 _SCRAM, _PLUS = "SCRAM-", "-PLUS"
+# The strength of SCRAM without a binding.
+_UNBOUND = 2
 
 # Best first. DIGEST-MD5, NTLM and APOP have to be named: they are less safe than they seem.
 _AUTOMATIC = (
@@ -69,7 +72,14 @@ class _Way(NamedTuple):
     """One attempt."""
 
     name: str
-    binding: ChannelBinding | None
+    binding: ChannelBinding | None = None
+    could_bind: bool = False
+    """True if SCRAM says that this side could have bound (RFC 5802 section 6: ``y``)."""
+
+    @property
+    def base(self) -> str:
+        """The name without ``-PLUS``."""
+        return self.name.removesuffix(_PLUS)
 
 
 def _strength(name: str) -> int:
@@ -78,7 +88,7 @@ def _strength(name: str) -> int:
         return 0
     if not name.startswith(_SCRAM):
         return 1
-    return 3 if name.endswith(_PLUS) else 2
+    return 3 if name.endswith(_PLUS) else _UNBOUND
 
 
 class Choice:
@@ -98,14 +108,15 @@ class Choice:
         bindings: Sequence[ChannelBinding],
         show_password: bool,
     ) -> None:
-        self._listed = named is not None
-        wanted = list(_AUTOMATIC) if named is None else [name.upper() for name in named]
+        self._named = None if named is None else [name.upper() for name in named]
+        wanted = list(_AUTOMATIC) if self._named is None else self._named
         for name in wanted:
             if name not in PASSWORD_MECHANISMS and name not in (USER, APOP):
                 raise MechanismError(
-                    f"{name!r} does not log in with a password: see authenticate() and oauth()"
+                    f"{printable(name)} does not log in with a password: see authenticate() and "
+                    "oauth()"
                 )
-        there = {*(offered or ()), USER, *([APOP] if self._listed else [])}
+        there = {*(offered or ()), USER, *([] if self._named is None else [APOP])}
         # Some servers do not announce everything that works; a caller who names a single mechanism
         # knows that it does.
         found = wanted if len(wanted) == 1 else [name for name in wanted if name in there]
@@ -113,75 +124,161 @@ class Choice:
         allowed = [name for name in bindable if show_password or _strength(name) > 0]
         if not allowed:
             raise _unavailable(offered, found, bindable)
-        self._left = [
-            _Way(name, binding)
-            for name in allowed
-            for binding in (bindings if name.endswith(_PLUS) else (None,))
-        ]
-        self._current = _Way("", None)
-        # The types of the bindings that were refused, and whether the last refusal was because of
-        # one.
-        self._refused: dict[str, None] = {}
-        self._binding_refused = False
         offers_plus = offered is not None and any(name.endswith(_PLUS) for name in offered)
         # This is against an attacker who removes the offer. If the server was not asked, there was
         # no offer to remove.
-        self.can_bind: bool = bool(bindings) and offered is not None and not offers_plus
-        """True if this side could bind to the channel, but the server does not offer that."""
+        stripped = bool(bindings) and offered is not None and not offers_plus
+        if self._named is None and any(name.endswith(_PLUS) for name in allowed):
+            # One attempt without a binding is enough: see go_on().
+            unbound = [name for name in allowed if _strength(name) == _UNBOUND]
+            allowed = [name for name in allowed if name not in unbound[1:]]
+        self._left = _ways(allowed, bindings, could_bind=stripped)
+        self._current = _Way("")
+        self._instead = _instead(offered or (), self._named, show_password=show_password)
+        # The types of the bindings that were refused, or may have been; the error that says so; and
+        # whether the server had seen the proof of the password by then.
+        self._refused: dict[str, None] = {}
+        self._reason: Pop3Error | None = None
+        self._doubted = False
 
     @property
     def binding(self) -> ChannelBinding | None:
         """The channel binding for the mechanism that was named last."""
         return self._current.binding
 
+    @property
+    def can_bind(self) -> bool:
+        """True if the mechanism that was named last says that it could have bound.
+
+        That is so if the server does not offer it, and after a bound login was refused. A server
+        that does offer it refuses then, because somebody in between may be the reason.
+        """
+        return self._current.could_bind
+
     def next(self) -> str:
         """Return the mechanism to try."""
         self._current = self._left.pop(0)
         return self._current.name
 
-    def go_on(self, error: Pop3Error, *, binding_refused: bool = False) -> bool:
+    def go_on(
+        self, error: Pop3Error, *, binding_refused: bool = False, binding_doubted: bool = False
+    ) -> bool:
         """Return whether there is another way to try after ``error`` at the last one.
 
-        ``binding_refused`` says that the binding was, or may have been, the reason, and that the
-        server has not checked the proof of the password. The same mechanism with another binding
-        protects the password just as well.
+        ``binding_refused`` says that the binding was the reason, or that the server has not seen
+        the proof of the password, so that the binding may have been the reason. The same mechanism
+        with another binding protects the password just as well. ``binding_doubted`` says that the
+        server has seen the proof, and that either can be the reason: then one more binding is
+        tried, and no more than one, because some servers lock an account after a few wrong
+        passwords.
         """
-        name, binding = self._current
-        self._binding_refused = binding is not None and binding_refused
-        if binding is not None and binding_refused:
-            self._refused[binding.type] = None
-            left = self._without_binding(error, binding)
+        current = self._current
+        floor = _strength(current.name)
+        if binding_doubted and self._refused and not self._doubted:
+            # A server that has refused another binding outright knows this one: it is the password.
+            binding_doubted, self._reason = False, None
+        if current.binding is None or not (binding_refused or binding_doubted):
+            left = [] if is_final(error) else self._others(current.name)
         else:
-            left = [] if is_final(error) else [way for way in self._left if way.name != name]
-        if not self._listed:
+            again, self._doubted = not self._doubted, self._doubted or not binding_refused
+            self._refused[current.binding.type] = None
+            if again:
+                self._reason = error
+                # The unbound form says that it could have bound. So it is of no use to somebody in
+                # between, who could as well have removed the offer of a -PLUS form.
+                floor = _strength(current.base)
+            left = self._without_binding(error, current, once=self._doubted, again=again)
+        if self._named is None:
             # A weaker one would give away what the stronger one has protected.
-            left = [way for way in left if _strength(way.name) >= _strength(name)]
-            if name == "PLAIN" and isinstance(error, AuthenticationError):
+            left = [way for way in left if _strength(way.name) >= floor]
+            if current.name == "PLAIN" and isinstance(error, AuthenticationError):
                 # LOGIN sends the same as PLAIN.
                 left = [way for way in left if way.name != "LOGIN"]
         self._left = left if error.session_usable else []
         return bool(self._left)
 
-    def _without_binding(self, error: Pop3Error, binding: ChannelBinding) -> list[_Way]:
+    def _others(self, name: str) -> list[_Way]:
+        return [way for way in self._left if way.name != name]
+
+    def _without_binding(
+        self, error: Pop3Error, current: _Way, *, once: bool, again: bool
+    ) -> list[_Way]:
+        """Return what is left after a bound login was refused, perhaps for its binding.
+
+        With ``once``, the same mechanism is tried ``again`` in one other way, or not at all.
+        """
+        others = [way for way in self._left if way.binding != current.binding]
+        if is_final(error) and not isinstance(error, CredentialsError):
+            return []
+        if once:
+            same = [way for way in others if way.base == current.base and again]
+            rest = [] if is_final(error) else self._others(current.name)
+            return [*same[:1], *(way for way in rest if way.base != current.base)]
         if isinstance(error, CredentialsError):
             # The user may be wrong after all, so nothing that shows the password is tried after it.
-            return [w for w in self._left if w.name.startswith(_SCRAM) and w.binding != binding]
-        if is_final(error):
-            return []
+            return [way for way in others if way.name.startswith(_SCRAM)]
         if isinstance(error, AuthenticationError):
             # The mechanism may be the reason as well.
             return self._left
-        return [way for way in self._left if way.binding != binding]
+        return others
 
-    def explain(self, error: Pop3Error) -> None:
-        """Add to ``error``, the last one, that the channel bindings may be the reason."""
-        if self._binding_refused:
+    def explained(self, error: Pop3Error) -> Pop3Error:
+        """Return the exception to raise after ``error``, the last one, with the ways out.
+
+        If a bound login was refused before, and what followed it did not help, it is that refusal.
+        """
+        current = self._current
+        if is_final(error) and not isinstance(error, CredentialsError):
+            return error
+        if self._reason and (current.binding is not None or current.could_bind):
+            error = self._reason
             types = ", ".join(self._refused)
             error.args = (f"{error.args[0]} (channel bindings tried: {types})", *error.args[1:])
             error.hint = (
                 f"{error.hint}; if the server knows no such channel binding, "
-                f'mechanisms=["{self._current.name.removesuffix(_PLUS)}"] logs in without one'
+                f'mechanisms=["{current.base}"], or ;AUTH={current.base} in a URL, logs in '
+                "without one"
             )
+        elif type(error) in (AuthenticationError, CredentialsError) and _strength(current.name):
+            hint = self._instead.replace("*", current.name)
+            error.hint = f"{error.hint}; {hint}" if hint else error.hint
+        return error
+
+
+def _ways(
+    names: Sequence[str], bindings: Sequence[ChannelBinding], *, could_bind: bool
+) -> list[_Way]:
+    """Return the attempts at the mechanisms ``names``, in order."""
+    ways: list[_Way] = []
+    for name in names:
+        if name.endswith(_PLUS):
+            ways += [_Way(name, binding) for binding in bindings]
+            # From here on, "n" would let somebody in between make a bound login fail, and pass on
+            # the unbound one (RFC 5802 section 6).
+            could_bind = True
+        else:
+            ways.append(_Way(name, None, could_bind and name.startswith(_SCRAM)))
+    return ways
+
+
+def _instead(offered: Sequence[str], named: list[str] | None, *, show_password: bool) -> str:
+    """Return a hint at a login that works where the mechanism ``*`` cannot.
+
+    Many servers announce CRAM-MD5 and store only hashes of passwords, with which they can check no
+    proof, but only the password itself.
+    """
+    if not show_password:
+        return ""
+    simple = next((name for name in ("PLAIN", "LOGIN") if name in offered), USER)
+    if named is None:
+        url = f";AUTH={'+' * (simple == USER)}{simple}"
+        return (
+            "a server may announce * and lack the stored passwords that it needs: "
+            f'mechanisms=["{simple}"], or {url} in a URL, sends the password itself'
+        )
+    if simple in offered and simple not in named:
+        return f"the server also offers {simple}, which was not allowed here"
+    return ""
 
 
 def _unavailable(
@@ -196,5 +293,5 @@ def _unavailable(
         return MechanismError(
             f"{found[0]} binds to the TLS connection, but there is nothing to bind to here"
         )
-    names = ", ".join(offered or ()) or "none"
+    names = printable(", ".join(offered or ())) or "none"
     return MechanismError(f"none of the allowed mechanisms is offered; the server offers: {names}")

@@ -15,6 +15,7 @@ from ..errors import (
     CommandError,
     CredentialsError,
     LocalProtocolError,
+    MechanismError,
     OAuthError,
     RemoteProtocolError,
     SaslError,
@@ -29,7 +30,7 @@ from ..model.value import value
 from .choice import APOP, USER, Choice, needs_offer
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
 from .plaintext_rule import may_show, refuse_plaintext
-from .refusals import login_refused
+from .refusals import login_refused, token_refused, with_stls
 from .registry import by_name
 from .saslprep import octets_of
 
@@ -111,12 +112,18 @@ class Flows:
     ) -> Steps[LoginResult]:
         """Log in with a password, trying one way after the other until one succeeds."""
         questions = self._useful_questions(names, user, password, bindings)
-        choice = Choice(
-            names,
-            offered=(yield from self._offered(questions)),
-            bindings=bindings,
-            show_password=may_show(self.engine, allowed=self._allow_plaintext_auth),
-        )
+        offered = yield from self._offered(questions)
+        try:
+            choice = Choice(
+                names,
+                offered=offered,
+                bindings=bindings,
+                show_password=may_show(self.engine, allowed=self._allow_plaintext_auth),
+            )
+        except MechanismError as error:
+            capabilities, secure = self.engine.capabilities, self.engine.secure
+            error.hint = with_stls(error.hint, capabilities, secure=secure)
+            raise
         while True:
             name = choice.next()
             try:
@@ -130,9 +137,13 @@ class Flows:
                 return (yield from self._go(way))
             except (AuthenticationError, SaslError) as error:
                 refused = getattr(way, "binding_refused", False) is True
-                if not choice.go_on(error, binding_refused=refused):
-                    choice.explain(error)
-                    raise
+                doubted = getattr(way, "binding_doubted", False) is True
+                if not choice.go_on(error, binding_refused=refused, binding_doubted=doubted):
+                    told = choice.explained(error)
+                    if told is error:
+                        raise
+                    self.failure = told if isinstance(told, CommandError) else self.failure
+                    raise told from told.__cause__
 
     def apop(self, user: str | bytes, password: Secret) -> Steps[LoginResult]:
         """Log in with APOP and nothing else."""
@@ -311,7 +322,9 @@ class Flows:
             waiting = None
             event = yield response
         if isinstance(event, ErrorReply):
-            raise self._refused_mechanism(event, command, mechanism, said=waiting is None)
+            raise self._refused_mechanism(
+                event, command, mechanism, said=waiting is None, asked=rounds > 0
+            )
         if waiting is not None or not mechanism.complete:
             # A peer that accepts a login without proving that it knows the password, or without
             # asking for it, is not the server.
@@ -362,29 +375,42 @@ class Flows:
         reason = "".join(map(str, error.args[:1])) or type(error).__name__
         message = f"{reason}; {refusal.args[0]}"
         if reply.code is not None:
-            told = login_refused(reply, command, self.engine.capabilities, message)
+            told = self._refusal(reply, command, message)
         elif isinstance(error, AuthenticationError):
             told = type(error)(message, command=command, reply=reply)
         self.failure = told or refusal
         return told
 
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> AuthenticationError:
-        self.failure = error = login_refused(reply, command, self.engine.capabilities)
+        self.failure = error = self._refusal(reply, command)
         return error
 
-    def _refused_mechanism(
-        self, reply: ErrorReply, command: Auth, mechanism: Mechanism, *, said: bool
+    def _refusal(
+        self, reply: ErrorReply, command: Command[Any], message: str | None = None
     ) -> AuthenticationError:
-        """Return the exception for ``-ERR``; ``said`` if the mechanism's first message was sent."""
+        engine = self.engine
+        return login_refused(reply, command, engine.capabilities, message, secure=engine.secure)
+
+    def _refused_mechanism(
+        self, reply: ErrorReply, command: Auth, mechanism: Mechanism, *, said: bool, asked: bool
+    ) -> AuthenticationError:
+        """Return the exception for ``-ERR``.
+
+        ``said`` if the mechanism's first message was sent, ``asked`` if the server sent a
+        challenge.
+        """
         error = self._refused(reply, command)
         if said and isinstance(mechanism, ReportsDetails):
             # A response code takes precedence over the fact that the token was refused.
             details = mechanism.details
             explained = isinstance(error, CredentialsError) and details
             if explained or type(error) is AuthenticationError:
-                message = str(error.args[0])
-                error = OAuthError(message, command=command, reply=reply, details=details)
-                self.failure = error
+                self.failure = error = token_refused(error, details)
+        if reply.code is None and command.initial_response is not None and not asked:
+            error.hint += (
+                "; some servers, such as Office 365, do not take the first message on the line of "
+                "AUTH: initial_response=False"
+            )
         return error
 
 

@@ -136,6 +136,20 @@ class _Scram:
         """
         return self.channel_bound and (self._step == 0 or self._server_error in _BINDING_ERRORS)
 
+    @property
+    def binding_doubted(self) -> bool:
+        """True if a refusal now may be due to the binding, or to the password.
+
+        The server has seen the proof, has not answered it with its own, and has not said that the
+        password is wrong. Cyrus, for example, says the same in both cases.
+        """
+        unanswered = self._step in (1, 2) and bool(self._expected)
+        return (
+            self.channel_bound
+            and unanswered
+            and self._server_error not in _BINDING_ERRORS | _CREDENTIAL_ERRORS
+        )
+
     def initial(self) -> bytes | None:
         """Return the client's first message: its name and its nonce."""
         return self._header + self._bare
