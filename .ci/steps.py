@@ -163,6 +163,8 @@ STEPS = [
     Step("benchmarks", BENCHMARKS, after=("development",)),
     Step("other examples", f"POP3PROTO_EFFORT=1 {PYTEST} -m hypothesis", after=("development",)),
     Step("coverage", ".venv/bin/python .ci/coverage_by_module.py", after=("development",)),
+    # The other modules take too long for every time: see tests/README.md.
+    Step("mutants", ".venv/bin/python tools/mutate.py server/logins.py", ("development",)),
     Step("pyright", ".venv/bin/pyright", after=("development",)),
     Step("mypy", ".venv/bin/mypy --strict", after=("development",)),
     Step(

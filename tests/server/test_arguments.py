@@ -154,7 +154,7 @@ def test_an_argument_of_a_session(how: dict[str, Any], told: str) -> None:
         ServerSession(**arguments)
 
 
-@pytest.mark.parametrize("data", [5, "NOOP\r\n", [1]])
+@pytest.mark.parametrize("data", [5, "NOOP\r\n", [1], None])
 def test_what_arrives_is_octets(data: Any) -> None:
     # Of a number, bytes() would make as many zeros.
     with pytest.raises(TypeError):

@@ -1,3 +1,4 @@
+import re
 from base64 import b64encode
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -101,6 +102,8 @@ def test_the_greeting_has_a_new_timestamp_each_time() -> None:
     assert len(stamps) == 11
     assert None not in stamps
     assert any(stamp is not None and stamp.endswith("@mail.example.org>") for stamp in stamps)
+    # 128 bits, which nobody guesses.
+    assert all(re.fullmatch("<[0-9a-f]{32}@[a-z.]+>", str(stamp)) for stamp in stamps)
 
 
 def test_capabilities_before_and_after_tls_and_login() -> None:
@@ -146,6 +149,13 @@ def test_the_answer_comes_behind_the_delay() -> None:
     session.receive_data(b"USER user\r\nPASS wrong\r\n")
     actions = [session.next_action() for _ in range(5)]
     assert actions[2:] == [Delay(2.0), Send(b"-ERR [AUTH] the login failed\r\n"), NeedData()]
+
+
+def test_without_a_delay_the_answer_comes_at_once() -> None:
+    session = ServerSession(MemoryMaildrops(), USERS, secure=True, options=CLEARTEXT)
+    session.receive_data(b"USER user\r\nPASS wrong\r\n")
+    actions = [session.next_action() for _ in range(4)]
+    assert actions[2:] == [Send(b"-ERR [AUTH] the login failed\r\n"), NeedData()]
 
 
 def test_a_number_of_failed_logins_can_be_chosen() -> None:

@@ -24,6 +24,7 @@ from pop3proto import (
     Stat,
     User,
 )
+from pop3proto.model.value import value
 from pop3proto.server import (
     Action,
     Close,
@@ -36,6 +37,11 @@ from pop3proto.server import (
     ServerSession,
 )
 from tests.server.talking import CLEARTEXT, ONE, Talk, logged_in
+
+
+@value
+class Packet(Send):
+    """An action of somebody's own."""
 
 
 class Choosing(Hooks):
@@ -128,7 +134,17 @@ def test_a_reply_can_end_the_session() -> None:
     talk = logged_in(hooks=Choosing(sending=sending))
     assert isinstance(talk.ask(Dele(1)), Ok)
     assert talk.actions == [Close()]
+    assert not talk.maildrops.in_use("user")
+    talk.session.receive_data(b"QUIT\r\n")
+    assert talk.session.next_action() == Close()
     assert len(talk.maildrops.contents("user")) == 2
+
+
+@pytest.mark.parametrize("size", [1, 65536])
+def test_what_needs_no_cutting_is_sent_as_it_is(size: int) -> None:
+    sent = Packet(b"x" * size)
+    session = ServerSession(MemoryMaildrops(), {}, hooks=Choosing(sending=lambda *_: (sent,)))
+    assert session.next_action() is sent
 
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 65537, 200_000])

@@ -147,15 +147,14 @@ class ServerSession:
         """
         if self._over:
             return
-        taken: bytes | bytearray | memoryview | None = data
-        if data:
-            # Of a number, bytes() would make as many zeros.
-            taken = self.hooks.arrived(self, bytes(memoryview(data)))
+        # Of a number, bytes() would make as many zeros.
+        octets = data if isinstance(data, bytes) else bytes(memoryview(data))
+        taken = self.hooks.arrived(self, octets) if octets else octets
         if taken is None:
             self._end()
             return
         self._connection.receive_data(taken)
-        if data and self.options.latency > 0:
+        if octets and self.options.latency > 0:
             self._queue.append(Delay(self.options.latency))
 
     def tls_established(self) -> None:

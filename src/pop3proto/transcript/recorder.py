@@ -242,13 +242,12 @@ class Recorder:
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
         """Record sent octets, in chunks of any size."""
-        # Of a number, bytes() would make as many zeros.
-        if octets := bytes(memoryview(data)):
+        if octets := _as_bytes(data):
             self._octets(self.role, octets)
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
         """Record received octets, in chunks of any size; ``b""`` is the end of the stream."""
-        if octets := bytes(memoryview(data)):
+        if octets := _as_bytes(data):
             self._octets(self._peer, octets)
         else:
             self._end(self._peer)
@@ -280,3 +279,8 @@ class Recorder:
         rest = redactor.client_ended() if who == "client" else redactor.server_ended()
         self._store(who, rest)
         self._entries.append(EndOfStream(who))
+
+
+def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    # Of a number, bytes() would make as many zeros.
+    return data if isinstance(data, bytes) else bytes(memoryview(data))

@@ -1,0 +1,78 @@
+"""The tool that looks for changes of the code that no test notices."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tools import mutate
+from tools.mutate import Survivor
+
+DIFFERENCE = """\
+# pop3proto.server.logins.xǁLoginsǁ__init____mutmut_1: survived
+--- src/pop3proto/server/logins.py
++++ src/pop3proto/server/logins.py
+@@ -1,3 +1,3 @@
+ def give_up(self) -> None:
+     first line
+-    self.auth = None
++    self.auth = ""
+"""
+
+
+def test_a_survivor_is_read() -> None:
+    names = {
+        "pop3proto.server.logins.xǁLoginsǁ__init____mutmut_11": "Logins.__init__",
+        "pop3proto.server.logins.x_needs_tls__mutmut_2": "needs_tls",
+        "pop3proto.server.logins.x__needs_tls__mutmut_2": "_needs_tls",
+    }
+    for mutant, function in names.items():
+        survivor = mutate.survivor("server/logins.py", mutant, DIFFERENCE)
+        assert survivor == ("server/logins.py", function, "self.auth = None", 'self.auth = ""')
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"),
+    [
+        ('raise XError("not so")', 'raise XError("XXnot soXX")', False),
+        ('raise XError(f"not {x} so")', 'raise XError(f"NOT {X} SO")', False),
+        ("cast(X, y)", "cast(None, y)", False),
+        ('cast("X[Any]", y)', 'cast("x[any]", y)', False),
+        ('line == b"+OK "', 'line == b"+ok "', True),
+        ('text = ""', 'text = "XXXX"', True),
+        ('raise XError("not so")', "raise XError(None)", True),
+        ("cast(X, y)", "cast(X, None)", True),
+    ],
+)
+def test_words_and_types_do_not_matter(before: str, after: str, more: bool) -> None:
+    assert mutate.matters(Survivor("x.py", "f", before, after)) is more
+
+
+def test_what_is_written_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    survivors = [
+        Survivor("a/x.py", "f", "a = 'b'", 'a = "\\n"'),
+        Survivor("a/x.py", "f", "one\ntwo", ""),
+        Survivor("a/x.py", "C.__init__", "c", "d"),
+    ]
+    text = mutate.written("a/x.py", survivors)
+    assert set(tomllib.loads(text)) == {"a/x.py"}
+    monkeypatch.setattr(mutate, "REASONS", tmp_path / "reasons.toml")
+    mutate.REASONS.write_text(text.replace("why = ''", "why = 'because'"))
+    assert mutate.reasons() == dict.fromkeys(survivors, "because")
+
+
+def test_modules_are_found_by_file_and_by_folder() -> None:
+    assert mutate.chosen(["server/logins.py"]) == ["server/logins.py"]
+    assert mutate.chosen(["src/pop3proto/errors.py"]) == ["errors.py"]
+    assert {"engine/wire.py", "engine/base.py"} <= {*mutate.chosen(["engine"])}
+    assert "engine/__init__.py" not in mutate.chosen(["engine"])
+    with pytest.raises(SystemExit, match="no such module"):
+        mutate.chosen(["engine/nothing.py"])
+    assert mutate.tests_of("server/logins.py") == ["tests/server"]
+    assert mutate.tests_of("errors.py") == ["tests/test_errors.py"]
+
+
+def test_every_reason_is_about_a_module_that_is_there() -> None:
+    for survivor, why in mutate.reasons().items():
+        assert (mutate.PACKAGE / survivor.module).is_file()
+        assert why

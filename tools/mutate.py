@@ -1,0 +1,200 @@
+"""Change the code of modules in many small ways, and see whether their tests notice each change.
+
+    python tools/mutate.py server/session.py engine
+
+The arguments are modules, or folders of modules, below src/pop3proto. mutmut makes the changes
+("mutants") in a copy of the project, and runs the tests of the module's folder. A mutant is noticed
+if mypy finds it, if a test fails, or if the tests do not end.
+
+A mutant that nothing notices survives. Each survivor is printed, and then the exit code is 1,
+unless tools/survivors.toml gives the reason why no test can notice it, or need not. An entry there
+has the function, the reason, and the changes: the lines before, and the lines after. "--write"
+prints the survivors in that form. A reason that no survivor needs any more is an error, too.
+
+mutmut changes the bodies of functions, except of those with a decorator such as ``@property``. What
+stands outside of functions is not changed. Two kinds of changes are left out here: those of the
+words of a message, and those of the type that a ``cast()`` names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "pop3proto"
+REASONS = Path(__file__).with_name("survivors.toml")
+# Texts of several words, which are for people; and the type in a cast(), which does nothing.
+_WORDS = re.compile(r"""(?<![bB])"[^"]* [^"]*"|(?<![bB])'[^']* [^']*'""")
+_CAST = re.compile(r"""cast\((?:"[^"]*"|\w+), """)
+# A mutant that never ends is noticed.
+NOTICED = {"killed", "timeout", "caught by type check"}
+SETTINGS = """
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = ["src/pop3proto/{module}"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist"]
+pytest_add_cli_args_test_selection = {tests}
+type_check_command = {mypy}
+"""
+
+
+class Survivor(NamedTuple):
+    """A change that no test has noticed."""
+
+    module: str
+    function: str
+    before: str
+    after: str
+
+
+def chosen(arguments: list[str]) -> list[str]:
+    """Return the modules that the arguments name; raise ``SystemExit`` if one names none."""
+    modules: list[str] = []
+    for argument in arguments:
+        place = PACKAGE / argument.removeprefix("src/pop3proto/")
+        found = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        found = [path for path in found if path.is_file() and path.name != "__init__.py"]
+        if not found:
+            raise SystemExit(f"{argument}: no such module below {PACKAGE.relative_to(ROOT)}")
+        modules += (path.relative_to(PACKAGE).as_posix() for path in found)
+    return modules
+
+
+def tests_of(module: str) -> list[str]:
+    """Return where the tests of a module are: the folder named like its own."""
+    folder = module.partition("/")[0]
+    return [f"tests/{folder}" if "/" in module else f"tests/test_{folder}"]
+
+
+def survivors(module: str, jobs: int) -> Iterator[Survivor]:
+    """Make all mutants of a module, and yield those that its tests do not notice."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        for name in ("src", "tests"):
+            shutil.copytree(ROOT / name, scratch / name, ignore=leave_out)
+        settings = (ROOT / "pyproject.toml").read_text("utf-8")
+        # Without mypy's configuration, which the copies that mutmut makes do not satisfy.
+        mypy = [sys.executable, "-m", "mypy", "--config-file=", "--output=json"]
+        settings += SETTINGS.format(
+            module=module, tests=tests_of(module), mypy=[*mypy, f"src/pop3proto/{module}"]
+        )
+        (scratch / "pyproject.toml").write_text(settings, "utf-8")
+        run = mutmut(scratch, "run", "--max-children", str(jobs))
+        if run.returncode:
+            raise SystemExit(f"{run.stdout[-5000:]}\nmutmut failed")
+        told = re.findall(
+            r"^ *(\S+): (.+)$", mutmut(scratch, "results", "--all", "true").stdout, re.M
+        )
+        print(f"{module}: {len(told)} mutants", flush=True)
+        for mutant, status in told:
+            if status not in NOTICED:
+                yield survivor(module, mutant, mutmut(scratch, "show", mutant).stdout)
+
+
+def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mutmut", *arguments],
+        cwd=folder,
+        # The package in the copy, and no other.
+        env={**os.environ, "PYTHONPATH": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def survivor(module: str, mutant: str, difference: str) -> Survivor:
+    function = mutant.rpartition(".")[2].rpartition("__mutmut_")[0].removeprefix("x")
+    before, after = (
+        "\n".join(
+            line[1:].strip()
+            for line in difference.splitlines()
+            if line.startswith(sign) and not line.startswith(sign * 3)
+        )
+        for sign in "-+"
+    )
+    name = function.removeprefix("ǁ") if "ǁ" in function else function.removeprefix("_")
+    return Survivor(module, name.replace("ǁ", "."), before, after)
+
+
+def matters(each: Survivor) -> bool:
+    """Return whether more than the words of a message has changed, or the type in a cast()."""
+    before, after = (_CAST.sub("cast(", _WORDS.sub("", t)) for t in (each.before, each.after))
+    return before != after
+
+
+def reasons() -> dict[Survivor, str]:
+    """Return the survivors that no test can notice, and why."""
+    table = tomllib.loads(REASONS.read_text("utf-8"))
+    return {
+        Survivor(module, entry["function"], before, after): entry["why"]
+        for module, entries in table.items()
+        for entry in entries
+        for before, after in entry["changes"]
+    }
+
+
+def written(module: str, survivors: Iterable[Survivor]) -> str:
+    """Return the survivors as entries of the file with reasons."""
+    by_function: dict[str, list[str]] = {}
+    for each in survivors:
+        change = f"    [{quoted(each.before)}, {quoted(each.after)}],\n"
+        by_function.setdefault(each.function, []).append(change)
+    return "\n".join(
+        f"[[{quoted(module)}]]\nfunction = {quoted(function)}\nwhy = ''\n"
+        f"changes = [\n{''.join(changes)}]\n"
+        for function, changes in by_function.items()
+    )
+
+
+def quoted(text: str) -> str:
+    # TOML's literal strings need no escapes.
+    plain = "'" not in text and "\n" not in text
+    return f"'{text}'" if plain else f"'''\n{text}'''"
+
+
+def shown(each: Survivor) -> str:
+    before = "".join(f"\n  - {line}" for line in each.before.split("\n"))
+    after = "".join(f"\n  + {line}" for line in each.after.split("\n"))
+    return f"{each.module}: {each.function}{before}{after}"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("modules", nargs="+", help="for example engine, or server/session.py")
+    parser.add_argument("--jobs", type=int, default=1, help="how many mutants to try at a time")
+    parser.add_argument("--write", action="store_true", help="print survivors as TOML")
+    asked = parser.parse_args(arguments)
+    known = reasons()
+    faults = 0
+    for module in chosen(asked.modules):
+        found = [each for each in survivors(module, asked.jobs) if matters(each)]
+        new = [each for each in found if each not in known]
+        idle = [each for each in known if each.module == module and each not in found]
+        if asked.write:
+            print(written(module, new), flush=True)
+        else:
+            for each in new:
+                print(shown(each), flush=True)
+        for each in idle:
+            print(f"a reason without a survivor: {shown(each)}", flush=True)
+        faults += len(new) + len(idle)
+    print(f"{faults} faults" if faults else "Every survivor has a reason.")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
