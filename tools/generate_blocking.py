@@ -62,7 +62,7 @@ TYPES = {
     **WRAPPED,
     "AsyncClient": "Client",
     "AsyncIterator": "Iterator",
-    "_GetToken": "Callable[[], str]",
+    "_GetToken": "Callable[[RefusedToken | None], str]",
 }
 WORDS = {
     "async with": "with",

@@ -18,6 +18,7 @@ from pop3proto import (
     LocalProtocolError,
     LoginResult,
     RemoteProtocolError,
+    Secret,
     State,
 )
 from pop3proto.client.client import AsyncClient
@@ -35,7 +36,7 @@ from pop3proto.errors import (
     ServerVerificationError,
     TemporaryServerError,
 )
-from pop3proto.sasl import by_name
+from pop3proto.sasl import RefusedToken, by_name
 from pop3proto.transports import ClientOptions, Security
 from tests.tracebacks import shown
 
@@ -408,7 +409,8 @@ FAILURE = b"+ " + b64(b'{"status":"401","schemes":"bearer","scope":"mail"}') + b
 
 
 def test_xoauth2_is_the_default_and_needs_no_announcement() -> None:
-    made, _ = client(capa(), (b"AUTH XOAUTH2 " + XOAUTH2, OK), capa())
+    # In two steps, as Office 365 demands.
+    made, _ = client(capa(), (b"AUTH XOAUTH2", b"+ \r\n"), (XOAUTH2, OK), capa())
     assert run(made.oauth("user@example.org", TOKEN)).mechanism == "XOAUTH2"
 
 
@@ -419,9 +421,21 @@ def test_oauthbearer_where_it_is_offered() -> None:
     assert run(made.oauth("user@example.org", TOKEN)).mechanism == "OAUTHBEARER"
 
 
-def test_the_two_step_form_on_request() -> None:
-    made, _ = client(capa(), (b"AUTH XOAUTH2", b"+ \r\n"), (XOAUTH2, OK), capa())
-    run(made.oauth("user@example.org", TOKEN, initial_response=False))
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+@pytest.mark.parametrize("at_once", [True, False, None])
+@pytest.mark.parametrize("by_object", [True, False])
+def test_one_step_and_two_on_request(mechanism: str, at_once: bool | None, by_object: bool) -> None:
+    first = by_name(mechanism, "user@example.org", TOKEN, host="pop.example.org").initial()
+    verb, response = f"AUTH {mechanism}".encode(), b64(first or b"")
+    one_step = mechanism == "OAUTHBEARER" if at_once is None else at_once
+    steps = [(verb + b" " + response, OK)] if one_step else [(verb, b"+ \r\n"), (response, OK)]
+    made, _ = client(capa(), *steps, capa())
+    if by_object:
+        made_by_name = by_name(mechanism, "user@example.org", TOKEN, host="pop.example.org")
+        run(made.authenticate(made_by_name, initial_response=at_once))
+    else:
+        how: dict[str, Any] = {"mechanism": mechanism, "initial_response": at_once}
+        run(made.oauth("user@example.org", TOKEN, **how))
 
 
 def test_the_reason_of_the_refusal_is_decoded() -> None:
@@ -431,19 +445,30 @@ def test_the_reason_of_the_refusal_is_decoded() -> None:
         (b"", b"-ERR [AUTH] invalid\r\n"),
     )
     with pytest.raises(OAuthError) as caught:
-        run(made.oauth("user@example.org", TOKEN))
+        run(made.oauth("user@example.org", TOKEN, initial_response=True))
     assert caught.value.details == {"status": "401", "schemes": "bearer", "scope": "mail"}
     assert caught.value.text == "invalid"
     assert TOKEN not in shown(caught.value)
 
 
-def asked(*tokens: str, wait: bool) -> Callable[[], str | Awaitable[str]]:
-    left = iter(tokens)
+def asked(*tokens: str, wait: bool) -> Callable[[RefusedToken | None], str | Awaitable[str]]:
+    left, given = iter(tokens), [""]
 
-    async def later() -> str:
-        return next(left)
+    def another(refused: RefusedToken | None) -> str:
+        # It is told which one was refused, and why.
+        assert (given == [""]) is (refused is None)
+        if refused is not None:
+            assert refused.token == Secret(given[-1])
+            assert isinstance(refused.error, OAuthError)
+            assert refused.error.details["status"] == "401"
+            assert given[-1] not in repr(refused)
+        given.append(next(left))
+        return given[-1]
 
-    return later if wait else lambda: next(left)
+    async def later(refused: RefusedToken | None) -> str:
+        return another(refused)
+
+    return later if wait else another
 
 
 @pytest.mark.parametrize("wait", [False, True])
@@ -452,7 +477,8 @@ def test_an_expired_token_is_asked_for_once_more(wait: bool) -> None:
     turns = (b"AUTH XOAUTH2 " + XOAUTH2, FAILURE), (b"", NO)
     made, _ = client(capa(), *turns, (b"AUTH XOAUTH2 " + fresh, OK), capa())
     get_token = asked(TOKEN, "fresh", wait=wait)
-    assert run(made.oauth("user@example.org", get_token)).mechanism == "XOAUTH2"
+    result = run(made.oauth("user@example.org", get_token, initial_response=True))
+    assert result.mechanism == "XOAUTH2"
 
 
 @pytest.mark.parametrize("tokens", [(TOKEN, TOKEN), (TOKEN, "other")])
@@ -464,14 +490,16 @@ def test_but_not_for_ever(tokens: tuple[str, ...]) -> None:
         (b"", NO),
         (b"AUTH XOAUTH2 " + other, b"-ERR [AUTH] no\r\n"),
     )
+    get_token = asked(*tokens, wait=False)
     with pytest.raises(AuthenticationError) as caught:
-        run(made.oauth("user@example.org", asked(*tokens, wait=False)))
+        run(made.oauth("user@example.org", get_token, initial_response=True))
     assert len(script.sent) == (3 if tokens[1] == TOKEN else 4)
     assert TOKEN not in shown(caught.value)
 
 
 def test_a_token_that_is_no_callable_is_not_asked_for() -> None:
-    made, _ = client(capa(), (b"AUTH XOAUTH2 " + XOAUTH2, b"-ERR [AUTH] no\r\n"))
+    turns = (b"AUTH XOAUTH2", b"+ \r\n"), (XOAUTH2, b"-ERR [AUTH] no\r\n")
+    made, _ = client(capa(), *turns)
     with pytest.raises(CredentialsError):
         run(made.oauth("user@example.org", TOKEN))
 

@@ -26,6 +26,7 @@ from pop3proto import (
 from pop3proto.client.stepping import run
 from pop3proto.client.tls import TlsStream
 from pop3proto.errors import GreetingError, TlsUnavailableError
+from pop3proto.sasl import RefusedToken
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import memory_stream
 from pop3proto.transcript import Recorder
@@ -239,7 +240,7 @@ def test_deviations_beyond_the_thousandth() -> None:
 
 
 def test_access_tokens() -> None:
-    async def later() -> str:
+    async def later(refused: RefusedToken | None) -> str:
         return "token"
 
     client = started(Ready())
@@ -358,10 +359,10 @@ def test_a_message_read_to_its_end_stays_there() -> None:
 
 
 def test_a_token_from_a_function() -> None:
-    client = started(Ready(), capabilities=False)
+    client = started(Ready(**{"AUTH XOAUTH2": b"+ \r\n"}), capabilities=False)
     asked: list[str] = []
 
-    def token() -> str:
+    def token(refused: RefusedToken | None) -> str:
         asked.append("once")
         return "token"
 

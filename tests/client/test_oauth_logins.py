@@ -18,7 +18,7 @@ from pop3proto.errors import (
     PermanentServerError,
     TemporaryServerError,
 )
-from pop3proto.sasl import XOAuth2
+from pop3proto.sasl import RefusedToken, XOAuth2
 from pop3proto.sasl.server import ServerOAuthBearer
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
@@ -51,7 +51,8 @@ class Tokens:
         self._left = iter(tokens)
         self.asked = 0
 
-    def __call__(self) -> str:
+    def __call__(self, refused: RefusedToken | None) -> str:
+        assert (refused is None) is (self.asked == 0)
         self.asked += 1
         return next(self._left)
 
@@ -110,7 +111,7 @@ def test_a_response_code_says_that_it_is_not_the_token(
     made, script = client(capa(), *turns)
     tokens = Tokens(TOKEN, "fresh")
     with pytest.raises(cls) as caught:
-        run(made.oauth(USER, tokens))
+        run(made.oauth(USER, tokens, initial_response=True))
     assert type(caught.value) is cls
     # Another token is of no use.
     assert tokens.asked == 1
@@ -122,7 +123,7 @@ def test_a_code_without_an_explanation_leads_to_another_token() -> None:
     made, _ = client(capa(), *turns)
     tokens = Tokens(TOKEN, "fresh")
     with pytest.raises(CredentialsError):
-        run(made.oauth(USER, tokens))
+        run(made.oauth(USER, tokens, initial_response=True))
     assert tokens.asked == 2
 
 
@@ -151,8 +152,8 @@ def test_the_samples_for_pop_that_microsoft_publishes() -> None:
         capa(),
     )
     with pytest.raises(OAuthError, match="unknown user name or bad password"):
-        run(made.oauth(user, token, initial_response=False))
-    result = run(made.authenticate(XOAuth2(user, token), initial_response=False))
+        run(made.oauth(user, token))
+    result = run(made.authenticate(XOAuth2(user, token)))
     assert result.text == "User successfully authenticated."
 
 
@@ -163,7 +164,7 @@ def test_what_is_no_token_and_gives_none(token: Any) -> None:
         run(made.oauth(USER, token))
     assert TOKEN not in shown(caught.value)
     with pytest.raises(LocalProtocolError, match="the access token"):
-        run(made.oauth(USER, lambda: 5))  # type: ignore[arg-type, return-value]
+        run(made.oauth(USER, lambda refused: 5))  # type: ignore[arg-type, return-value]
     assert script.sent == [b"CAPA\r\n"]
 
 
@@ -186,8 +187,9 @@ def test_a_function_that_waits_for_its_token(on: Callable[[Flow], Any], mode: Se
     asked: list[str] = []
     left = iter(["expired", "fresh"])
 
-    async def token() -> str:
+    async def token(refused: RefusedToken | None) -> str:
         await anyio.sleep(0.01)
+        assert (refused is None) is (not asked)
         asked.append(next(left))
         return asked[-1]
 
@@ -213,10 +215,12 @@ def test_a_function_that_waits_for_its_token(on: Callable[[Flow], Any], mode: Se
 
 def test_blocking_code_cannot_wait() -> None:
     class Later:
+        def __init__(self, refused: RefusedToken | None) -> None: ...
+
         def __await__(self) -> Iterator[None]:
             yield None
 
-    async def token() -> str:
+    async def token(refused: RefusedToken | None) -> str:
         await anyio.sleep(0.01)
         return TOKEN
 

@@ -7,6 +7,7 @@ import pytest
 from pop3proto import Pop3Error
 from pop3proto.compat import poplib
 from pop3proto.errors import ServerVerificationError
+from pop3proto.sasl import XOAuth2
 from tests.compat.conversations import Fragments, outcome, talk
 from tests.tracebacks import shown
 
@@ -252,9 +253,22 @@ def test_a_name_and_an_initial_response() -> None:
     # The server puts its reason into a challenge, which wants an empty answer.
     reason = b"+ " + b64(b'{"status":"400"}') + b"\r\n"
     with client_on(reason, b"-ERR no\r\n") as (client, server):
-        raised = outcome(lambda: client.auth("XOAUTH2", initial_response=b"token"))
+        how = {"initial_response": b"token", "initial_response_ok": True}
+        raised = outcome(lambda: client.auth("XOAUTH2", **how))
         assert raised == ("error_proto", (b"-ERR no",))
     assert server.received == [b"AUTH XOAUTH2 " + b64(b"token") + b"\r\n", b"\r\n"]
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_xoauth2_takes_two_steps(by_name: bool) -> None:
+    # Office 365 takes no token on the line of AUTH.
+    message = b64(b"user=user\1auth=Bearer token\1\1")
+    with client_on(b"+ \r\n", b"+OK in\r\n") as (client, server):
+        if by_name:
+            assert client.auth("XOAUTH2", user="user", password="token") == b"+OK in"
+        else:
+            assert client.auth(XOAuth2("user", "token")) == b"+OK in"
+    assert server.received == [b"AUTH XOAUTH2\r\n", message + b"\r\n"]
 
 
 @pytest.mark.parametrize(

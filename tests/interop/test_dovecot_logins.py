@@ -91,7 +91,7 @@ def test_tokens(
                 assert caught.value.details["status"] in ("invalid_token", "401", "400")
                 assert wrong not in str(caught.value)
             tokens = iter([token(expires=1_600_000_001), token()])
-            result = await client.oauth(USER, lambda: next(tokens), **how)
+            result = await client.oauth(USER, lambda refused: next(tokens), **how)
             assert result.mechanism == name
             assert (await client.stat()).count == len(dovecot_server.messages)
 

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from pop3proto import ClientConnection, Login, Signal, State
 from pop3proto.errors import LoginError, Pop3Error, ServerVerificationError
-from pop3proto.sasl import PASSWORD_MECHANISMS, ChannelBinding, External, Mechanism, by_name
+from pop3proto.sasl import (
+    PASSWORD_MECHANISMS,
+    ChannelBinding,
+    External,
+    Mechanism,
+    RefusedToken,
+    by_name,
+)
 from pop3proto.sasl.server import (
     Attempt,
     Passwords,
@@ -46,12 +53,16 @@ def named(name: str) -> Mechanism:
     return by_name(name, "user", SECRET, host=HOST, channel_binding=plus)
 
 
+def another_token() -> Callable[[RefusedToken | None], str]:
+    return lambda refused: SECRET if refused is None else "other"
+
+
 LOGINS: dict[str, Callable[[], Login]] = {
     "best": lambda: Login("user", SECRET, channel_binding=BINDING, host=HOST),
     "all": lambda: Login("user", SECRET, mechanisms=NAMES, channel_binding=BINDING, host=HOST),
     "late": lambda: Login("user", SECRET, initial_response=False),
     "oauth": lambda: Login.oauth("user", SECRET),
-    "oauth function": lambda: Login.oauth("user", iter([SECRET, "other"]).__next__),
+    "oauth function": lambda: Login.oauth("user", another_token()),
     "oauth from outside": lambda: Login.oauth("user"),
     "apop": lambda: Login.apop("user", SECRET),
     "rpop": lambda: Login.rpop("user", "remote"),

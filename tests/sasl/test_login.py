@@ -9,6 +9,7 @@ import pytest
 from pop3proto import (
     Auth,
     AuthenticationError,
+    AuthResponse,
     Capa,
     ClientConnection,
     Deviation,
@@ -29,7 +30,7 @@ from pop3proto.errors import (
     OAuthError,
     ServerVerificationError,
 )
-from pop3proto.sasl import ChannelBinding, Plain
+from pop3proto.sasl import ChannelBinding, Plain, RefusedToken
 from tests.sasl.logins import NO, OK, PLAIN, SECRET, b64, capa, connected, talk, told
 from tests.tracebacks import shown
 
@@ -209,9 +210,9 @@ def test_rpop() -> None:
     assert talk(Login.rpop("user", "remote"), *turns) == LoginResult("RPOP", False, "in")
 
 
-@pytest.mark.parametrize("token", [SECRET, Secret(SECRET), lambda: SECRET])
+@pytest.mark.parametrize("token", [SECRET, Secret(SECRET), lambda refused: SECRET])
 def test_a_token_or_a_function(token: Any) -> None:
-    login = Login.oauth("user", token, mechanism="XOAUTH2")
+    login = Login.oauth("user", token, mechanism="XOAUTH2", initial_response=True)
     assert talk(login, (b"AUTH XOAUTH2 " + XOAUTH2, OK)).mechanism == "XOAUTH2"
 
 
@@ -224,9 +225,16 @@ def test_what_is_no_token_and_gives_none(token: Any) -> None:
 
 def test_a_function_is_asked_once_more() -> None:
     left = iter([SECRET, "fresh"])
-    login = Login.oauth("user", lambda: next(left), mechanism="XOAUTH2")
+    told_of: list[RefusedToken | None] = []
+
+    def another(refused: RefusedToken | None) -> str:
+        told_of.append(refused)
+        return next(left)
+
+    login = Login.oauth("user", another, mechanism="XOAUTH2", initial_response=True)
     turns = (b"AUTH XOAUTH2 " + XOAUTH2, NO), (b"AUTH XOAUTH2 " + FRESH, OK)
     assert talk(login, *turns).mechanism == "XOAUTH2"
+    assert [refused and refused.token for refused in told_of] == [None, Secret(SECRET)]
 
 
 def test_tokens_from_outside() -> None:
@@ -242,17 +250,31 @@ def test_tokens_from_outside() -> None:
     assert not login.done
     with pytest.raises(LocalProtocolError, match="an access token is wanted first"):
         login.feed(None, engine)
-    assert login.token(SECRET) == Auth(
-        "XOAUTH2", b"user=user\1auth=Bearer %s\1\1" % SECRET.encode()
-    )
+    assert login.refused_token is None
+    assert login.token(SECRET) == Auth("XOAUTH2")
     assert not login.wants_token
+    engine.send(Auth("XOAUTH2"))
+    engine.receive_data(b"+ \r\n")
+    message = AuthResponse(b"user=user\1auth=Bearer %s\1\1" % SECRET.encode())
+    assert login.feed(told(engine), engine) == message
+    engine.send(message)
+    engine.receive_data(NO)
+    assert login.feed(told(engine), engine) is None
+    # Now it is said which one was refused, and why.
+    assert login.wants_token
+    assert login.refused_token is not None
+    assert login.refused_token.token == Secret(SECRET)
+    assert login.refused_token.error is login.failure
+    assert SECRET not in repr(login.refused_token)
+    assert login.token("fresh") == Auth("XOAUTH2")
+    assert login.refused_token is None
 
 
 def test_a_second_token_from_outside() -> None:
     turns = (b"AUTH XOAUTH2 " + XOAUTH2, NO), (b"AUTH XOAUTH2 " + FRESH, OK)
-    login = Login.oauth("user", mechanism="XOAUTH2")
+    login = Login.oauth("user", mechanism="XOAUTH2", initial_response=True)
     assert talk(login, *turns, tokens=(SECRET, "fresh")).mechanism == "XOAUTH2"
-    login = Login.oauth("user", mechanism="XOAUTH2")
+    login = Login.oauth("user", mechanism="XOAUTH2", initial_response=True)
     with pytest.raises(OAuthError):
         talk(login, turns[0], tokens=(SECRET, SECRET))
 

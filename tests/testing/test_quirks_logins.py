@@ -169,9 +169,10 @@ def test_an_access_token_on_a_line_of_its_own() -> None:
     with start({Quirk.TWO_STEP_XOAUTH2}, Leniency.none()) as client:
         assert client.capabilities is not None
         assert "XOAUTH2" in client.capabilities.sasl
-        with pytest.raises(AuthenticationError, match="no initial response"):
-            client.oauth("user", "secret", mechanism="XOAUTH2")
-        result = client.oauth("user", "secret", mechanism="XOAUTH2", initial_response=False)
+        with pytest.raises(AuthenticationError, match="no initial response") as caught:
+            client.oauth("user", "secret", mechanism="XOAUTH2", initial_response=True)
+        assert "initial_response=False" in caught.value.hint
+        result = client.oauth("user", "secret", mechanism="XOAUTH2")
         assert result.mechanism == "XOAUTH2"
     # The other mechanisms have theirs.
     with start({Quirk.TWO_STEP_XOAUTH2}, Leniency.none()) as client:

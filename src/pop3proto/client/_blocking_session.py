@@ -16,7 +16,7 @@ from ..model.replies import Greeting, Message
 from ..model.secret import Secret
 from ..model.states import State
 from ..sasl import Mechanism
-from ..sasl.login import LoginResult
+from ..sasl.login import LoginResult, RefusedToken
 from ._blocking_turns import Batch, MessageStream
 from .client import AsyncClient
 from .options import ClientOptions, QuitResult, Security, SecurityName
@@ -256,18 +256,22 @@ class BlockingSession:
     def oauth(
         self,
         user: str,
-        token: str | Secret | Callable[[], str],
+        token: str | Secret | Callable[[RefusedToken | None], str],
         *,
         mechanism: str | None = None,
-        initial_response: bool = True,
+        initial_response: bool | None = None,
     ) -> LoginResult:
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
         ``token`` is the token, or a function that returns it; with the async adapters the function
-        may be async. It is called once more if the server refuses the first token, which may have
-        expired, unless a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or
-        ``"XOAUTH2"``. By default it is OAUTHBEARER if the server announces that, and otherwise
-        XOAUTH2, announced or not. Office 365 needs ``initial_response=False``. Raises what
+        may be async. It is called with ``None``, and once more if the server refuses the first
+        token, which may have expired, unless a response code gives another reason. Then it is
+        passed a ``RefusedToken``, with that token and the reason.
+
+        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``. By default it is OAUTHBEARER if the
+        server announces that, and otherwise XOAUTH2, announced or not. With
+        ``initial_response=None``, OAUTHBEARER sends the token with AUTH if the line fits into 255
+        octets, and XOAUTH2 waits until the server asks, as Office 365 demands. Raises what
         ``login()`` raises; ``OAuthError`` holds the server's explanation in JSON.
         """
         token = at_once(token)
@@ -275,14 +279,18 @@ class BlockingSession:
             self._client.oauth(user, token, mechanism=mechanism, initial_response=initial_response)
         )
 
-    def authenticate(self, mechanism: Mechanism, *, initial_response: bool = True) -> LoginResult:
+    def authenticate(
+        self, mechanism: Mechanism, *, initial_response: bool | None = None
+    ) -> LoginResult:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
         Its initial response is sent with AUTH if the line has at most 255 octets and
-        ``initial_response`` allows it. An exception from the mechanism cancels the exchange, and
-        the session goes on, except after ``ServerVerificationError``. If it is a ``SaslError``, and
-        the server answers the cancellation with a response code, that code decides which exception
-        is raised, with the ``SaslError`` as its cause. Raises what ``login()`` raises.
+        ``initial_response`` allows it; ``None`` allows it except for XOAUTH2.
+
+        An exception from the mechanism cancels the exchange, and the session goes on, except after
+        ``ServerVerificationError``. If it is a ``SaslError``, and the server answers the
+        cancellation with a response code, that code decides which exception is raised, with the
+        ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         return run(self._client.authenticate(mechanism, initial_response=initial_response))

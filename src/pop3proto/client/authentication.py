@@ -10,7 +10,7 @@ from ..model.events import ClientEvent
 from ..model.login_commands import AuthCancel, AuthList
 from ..model.secret import Secret
 from ..sasl import ChannelBinding, Mechanism, channel_bindings
-from ..sasl.login import Login, LoginResult
+from ..sasl.login import Login, LoginResult, RefusedToken
 from .session import Session
 from .turn import Turn
 
@@ -18,7 +18,7 @@ __all__ = ["AuthenticatingSession"]
 
 P = ParamSpec("P")
 Next = TypeVar("Next")
-_GetToken: TypeAlias = Callable[[], str | Awaitable[str]]
+_GetToken: TypeAlias = Callable[[RefusedToken | None], str | Awaitable[str]]
 
 
 class AuthenticatingSession(Session):
@@ -92,15 +92,19 @@ class AuthenticatingSession(Session):
         token: str | Secret | _GetToken,
         *,
         mechanism: str | None = None,
-        initial_response: bool = True,
+        initial_response: bool | None = None,
     ) -> LoginResult:
         """Log in with an OAuth access token (RFC 7628), then ask the capabilities again.
 
         ``token`` is the token, or a function that returns it; with the async adapters the function
-        may be async. It is called once more if the server refuses the first token, which may have
-        expired, unless a response code gives another reason. ``mechanism`` is ``"OAUTHBEARER"`` or
-        ``"XOAUTH2"``. By default it is OAUTHBEARER if the server announces that, and otherwise
-        XOAUTH2, announced or not. Office 365 needs ``initial_response=False``. Raises what
+        may be async. It is called with ``None``, and once more if the server refuses the first
+        token, which may have expired, unless a response code gives another reason. Then it is
+        passed a ``RefusedToken``, with that token and the reason.
+
+        ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``. By default it is OAUTHBEARER if the
+        server announces that, and otherwise XOAUTH2, announced or not. With
+        ``initial_response=None``, OAUTHBEARER sends the token with AUTH if the line fits into 255
+        octets, and XOAUTH2 waits until the server asks, as Office 365 demands. Raises what
         ``login()`` raises; ``OAuthError`` holds the server's explanation in JSON.
         """
         get_token = None
@@ -120,16 +124,18 @@ class AuthenticatingSession(Session):
         return await self._log_in(login, user, get_token)
 
     async def authenticate(
-        self, mechanism: Mechanism, *, initial_response: bool = True
+        self, mechanism: Mechanism, *, initial_response: bool | None = None
     ) -> LoginResult:
         """Log in with ``mechanism``, announced or not, then ask the capabilities again (RFC 5034).
 
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
         Its initial response is sent with AUTH if the line has at most 255 octets and
-        ``initial_response`` allows it. An exception from the mechanism cancels the exchange, and
-        the session goes on, except after ``ServerVerificationError``. If it is a ``SaslError``, and
-        the server answers the cancellation with a response code, that code decides which exception
-        is raised, with the ``SaslError`` as its cause. Raises what ``login()`` raises.
+        ``initial_response`` allows it; ``None`` allows it except for XOAUTH2.
+
+        An exception from the mechanism cancels the exchange, and the session goes on, except after
+        ``ServerVerificationError``. If it is a ``SaslError``, and the server answers the
+        cancellation with a response code, that code decides which exception is raised, with the
+        ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
         login = Login.authenticate(
             mechanism,
@@ -157,7 +163,7 @@ class AuthenticatingSession(Session):
             else:
                 # A login that goes on without a command needs a token, which happens only in
                 # oauth().
-                token = await _resolved(cast(_GetToken, get_token))
+                token = await _resolved(cast(_GetToken, get_token), login.refused_token)
                 command = self._step(login, login.token, token)
         self._exchange.login_failure = None
         self._user = user.decode("utf-8", "replace") if isinstance(user, bytes) else user
@@ -185,7 +191,7 @@ class AuthenticatingSession(Session):
             return await exchange.ask(command, "login" if slow else "reply")
 
 
-async def _resolved(get_token: _GetToken) -> Secret:
-    token = get_token()
+async def _resolved(get_token: _GetToken, refused: RefusedToken | None) -> Secret:
+    token = get_token(refused)
     # This is the only place where the session awaits something other than its stream.
     return Secret(await token if isinstance(token, Awaitable) else token)

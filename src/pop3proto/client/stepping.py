@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ..errors import LocalProtocolError
 from ..model.secret import Secret
+from ..sasl.login_flows import RefusedToken, TokenSource
 
 __all__ = ["at_once", "run"]
 
@@ -29,7 +30,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     )
 
 
-def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], str]:
+def at_once(token: str | Secret | TokenSource) -> Secret | TokenSource:
     """Return an access token as a secret, or a function that returns one.
 
     An async function cannot run here: calling it raises ``LocalProtocolError``.
@@ -37,10 +38,10 @@ def at_once(token: str | Secret | Callable[[], str]) -> Secret | Callable[[], st
     if not callable(token):
         # Of whatever type: the wrong one is refused later, where no frame holds it.
         return Secret(token)
-    get_token: Callable[[], object] = token
+    get_token: Callable[[RefusedToken | None], object] = token
 
-    def checked() -> Any:
-        found = get_token()
+    def checked(refused: RefusedToken | None) -> Any:
+        found = get_token(refused)
         if isinstance(found, Coroutine):
             # Closed, because otherwise Python would warn that it was never awaited.
             found.close()

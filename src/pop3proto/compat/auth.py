@@ -122,7 +122,7 @@ def mechanism_of(
     raise InvalidArgumentError(problem)
 
 
-def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool) -> bytes:
+def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool | None) -> bytes:
     """Log in, and return the server's positive reply; see ``POP3.auth()``."""
     heard = _Heard(mechanism)
     # The caller decides if TLS is needed.

@@ -274,7 +274,7 @@ class POP3(Commands):
         user: str | bytes | None = None,
         password: str | bytes | Secret = "",
         initial_response: bytes | Secret | None = None,
-        initial_response_ok: bool = True,
+        initial_response_ok: bool | None = None,
     ) -> bytes:
         """Log in with AUTH and a SASL mechanism (RFC 5034); return the status line. Not in poplib.
 
@@ -283,7 +283,8 @@ class POP3(Commands):
         ``initial_response`` is the client's first message, if it has one, and ``authobject`` is
         called with each challenge and returns the answer. Neither is in base64. ``None`` as an
         answer cancels. An initial response waits for the first challenge if it does not fit the 255
-        octets of a line, or if ``initial_response_ok`` is false.
+        octets of a line, or if ``initial_response_ok`` is false; with ``None``, only that of
+        XOAUTH2 waits in any case, as Office 365 demands.
 
         An exception from a mechanism cancels the exchange and is raised here. The session can go
         on after a refusal, and after such an exception unless it is ``ServerVerificationError``.

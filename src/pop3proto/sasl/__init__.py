@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .channel_binding import channel_bindings
     from .cram_md5 import CramMd5
     from .digest_md5 import DigestMd5
-    from .login import Login, LoginResult
+    from .login import Login, LoginResult, RefusedToken
     from .mechanism import ChannelBinding, Mechanism, ReportsDetails, ShowsSecret
     from .oauth import OAuthBearer, XOAuth2
     from .plain import Anonymous, External, LoginMechanism, Plain
@@ -38,6 +38,7 @@ __all__ = [
     "Ntlm",
     "OAuthBearer",
     "Plain",
+    "RefusedToken",
     "ReportsDetails",
     "ScramSha1",
     "ScramSha256",
@@ -62,6 +63,7 @@ _HOMES = {
     "login": (
         "Login",
         "LoginResult",
+        "RefusedToken",
     ),
     "mechanism": (
         "ChannelBinding",

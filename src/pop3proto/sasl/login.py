@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Self, TypeVar, cast
 
 from ..engine.client import ClientConnection
@@ -14,11 +14,11 @@ from ..model.leniency import Deviation
 from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
-from .login_flows import Flows, LoginResult, Steps
+from .login_flows import Flows, LoginResult, RefusedToken, Steps, TokenSource
 from .mechanism import ChannelBinding, Mechanism
 from .refusals import refusal_message
 
-__all__ = ["Login", "LoginResult"]
+__all__ = ["Login", "LoginResult", "RefusedToken"]
 
 T = TypeVar("T")
 
@@ -84,24 +84,26 @@ class Login:
     def oauth(
         cls,
         user: str | bytes,
-        token: str | Secret | Callable[[], str] | None = None,
+        token: str | Secret | TokenSource | None = None,
         *,
         mechanism: str | None = None,
         host: str | None = None,
-        initial_response: bool = True,
+        initial_response: bool | None = None,
         allow_plaintext_auth: bool = False,
         ask: Iterable[Command[Any]] = _QUESTIONS,
     ) -> Self:
         """Return a login with an OAuth access token (RFC 7628).
 
-        ``token`` is the token, or a function that returns one. The function is called again if the
-        server refuses the first token, for example because it has expired, unless a response code
-        gives another reason. Without ``token``, ``wants_token`` becomes true when the login needs
-        one; get a token then, and pass it to the method ``token()``.
+        ``token`` is the token, or a function that returns one. The function is called with
+        ``None``, and once more if the server refuses the first token, for example because it has
+        expired, unless a response code gives another reason. Then it is passed a ``RefusedToken``.
+        Without ``token``, ``wants_token`` becomes true when the login needs one; get a token then,
+        and pass it to the method ``token()``.
 
         ``mechanism`` is ``"OAUTHBEARER"`` or ``"XOAUTH2"``. The default is OAUTHBEARER if the
-        server announces it, or else XOAUTH2, announced or not. Office 365 needs
-        ``initial_response=False``.
+        server announces it, or else XOAUTH2, announced or not. With ``initial_response=None``,
+        OAUTHBEARER sends the token with AUTH if the line fits into 255 octets, and XOAUTH2 waits
+        until the server asks, as Office 365 demands.
         """
         source = None
         if callable(token):
@@ -120,15 +122,15 @@ class Login:
         cls,
         mechanism: Mechanism,
         *,
-        initial_response: bool = True,
+        initial_response: bool | None = None,
         allow_plaintext_auth: bool = False,
     ) -> Self:
         """Return a login with ``mechanism``, announced or not (RFC 5034).
 
         ``mechanism`` is one of ``pop3proto.sasl``, or an object of your own with the same members.
         Its initial response is sent with AUTH if the line fits into 255 octets and
-        ``initial_response`` allows it. An exception from the mechanism cancels the exchange; after
-        that, ``feed()`` raises it.
+        ``initial_response`` allows it; ``None`` allows it except for XOAUTH2. An exception from the
+        mechanism cancels the exchange; after that, ``feed()`` raises it.
         """
         if not isinstance(getattr(mechanism, "name", None), str):
             # Not shown itself: it may be a password.
@@ -202,6 +204,11 @@ class Login:
         """True if an access token has to be passed to ``token()`` next."""
         return self._wants_token
 
+    @property
+    def refused_token(self) -> RefusedToken | None:
+        """The access token that the server has refused, if ``wants_token`` is true for that."""
+        return self._flows.refused_token
+
     def feed(self, event: ClientEvent | None, engine: ClientConnection) -> Command[Any] | None:
         """Take an event of ``engine``, and return the command to send, if there is one.
 
@@ -269,7 +276,9 @@ class Login:
         return command
 
 
-def _flows(host: object, initial_response: bool, allow_plaintext_auth: bool, ask: object) -> Flows:
+def _flows(
+    host: object, initial_response: bool | None, allow_plaintext_auth: bool, ask: object
+) -> Flows:
     if host is not None and not isinstance(host, str):
         raise LocalProtocolError(f"host is a str, not {_kind(host)}")
     return Flows(

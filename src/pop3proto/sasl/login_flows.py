@@ -34,7 +34,7 @@ from .refusals import login_refused, token_refused, with_stls
 from .registry import by_name
 from .saslprep import octets_of
 
-__all__ = ["Flows", "LoginResult", "Steps", "TokenSource"]
+__all__ = ["Flows", "LoginResult", "RefusedToken", "Steps", "TokenSource"]
 
 RPOP = "RPOP"
 # RFC 5034 sets no limit. No mechanism needs more than a few rounds.
@@ -44,7 +44,6 @@ T = TypeVar("T")
 Steps: TypeAlias = Generator[Command[Any] | None, Any, T]
 """A generator of commands, which is sent events. If it yields ``None``, it wants an access token,
 and is sent a ``Secret``."""
-TokenSource: TypeAlias = Callable[[], str]
 
 
 @value
@@ -57,6 +56,20 @@ class LoginResult:
     """True if the login is tied to the TLS connection (RFC 5056)."""
     text: str = ""
     """The server's text."""
+
+
+@value
+class RefusedToken:
+    """An access token that the server has refused, and why."""
+
+    token: Secret
+    """The token."""
+    error: AuthenticationError
+    """An ``OAuthError``, with the server's explanation, or a ``CredentialsError``."""
+
+
+TokenSource: TypeAlias = Callable[[RefusedToken | None], str]
+"""Returns an access token. It is passed the one that was refused, or ``None`` the first time."""
 
 
 class _Commands(NamedTuple):
@@ -78,6 +91,7 @@ class Flows:
         "_initial_response",
         "engine",
         "failure",
+        "refused_token",
         "session_usable",
     )
 
@@ -88,7 +102,7 @@ class Flows:
         self,
         *,
         host: str | None,
-        initial_response: bool,
+        initial_response: bool | None,
         allow_plaintext_auth: bool,
         ask: Iterable[Command[Any]],
     ) -> None:
@@ -98,6 +112,8 @@ class Flows:
         self._ask = tuple(ask)
         self.failure: CommandError | None = None
         """The server's last refusal."""
+        self.refused_token: RefusedToken | None = None
+        """The access token that was refused, while another one is wanted."""
         self.session_usable: bool = True
         """True if the connection may still be used."""
 
@@ -175,19 +191,26 @@ class Flows:
         # Before asking for a token that could not be used.
         refuse_plaintext(Auth(name), self.engine, allowed=self._allow_plaintext_auth)
         if token is None:
-            token = yield from self._next_token(source)
+            token = yield from self._next_token(source, None)
         try:
             return (yield from self.sasl(by_name(name, user, token, host=self._host)))
-        except (OAuthError, CredentialsError):
+        except (OAuthError, CredentialsError) as error:
             if given:
                 raise
-            refused, token = token, (yield from self._next_token(source))
+            refused = token
+            token = yield from self._next_token(source, RefusedToken(refused, error))
             if refused == token:
                 raise
         return (yield from self.sasl(by_name(name, user, token, host=self._host)))
 
-    def _next_token(self, source: TokenSource | None) -> Steps[Secret]:
-        return Secret((yield None) if source is None else source())
+    def _next_token(
+        self, source: TokenSource | None, refused: RefusedToken | None
+    ) -> Steps[Secret]:
+        self.refused_token = refused
+        try:
+            return Secret((yield None) if source is None else source(refused))
+        finally:
+            self.refused_token = None
 
     def sasl(self, mechanism: Mechanism) -> Steps[LoginResult]:
         """Log in with ``mechanism``, announced or not (RFC 5034)."""
@@ -201,7 +224,11 @@ class Flows:
             at_once = Auth(name, waiting, complete=mechanism.complete)
             # RFC 5034 section 4: if the line would exceed 255 octets, the message waits for a
             # challenge.
-            if self._initial_response and at_once.fits_line:
+            allowed = self._initial_response
+            if allowed is None:
+                # Office 365 wants it to wait, and no server is known that does not accept that.
+                allowed = at_once.mechanism != "XOAUTH2"
+            if allowed and at_once.fits_line:
                 command, waiting = at_once, None
         reply = yield from self._converse(mechanism, command, waiting)
         bound = getattr(mechanism, "channel_bound", False) is True
