@@ -89,7 +89,8 @@ from .model.states import Signal, State
 if TYPE_CHECKING:
     from .engine.server import ServerConnection
     from .model.url import PopUrl
-    from .sasl.login import Login, LoginResult
+    from .sasl.login import Login
+    from .sasl.outcomes import LoginResult
     from .transports.blocking import connect
 
 __all__ = [
@@ -170,7 +171,8 @@ __all__ = [
 _HOMES = {
     "engine.server": ("ServerConnection",),
     "model.url": ("PopUrl",),
-    "sasl.login": ("Login", "LoginResult"),
+    "sasl.login": ("Login",),
+    "sasl.outcomes": ("LoginResult",),
     "transports.blocking": ("connect",),
 }
 

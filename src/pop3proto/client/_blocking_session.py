@@ -16,7 +16,7 @@ from ..model.replies import Greeting, Message
 from ..model.secret import Secret
 from ..model.states import State
 from ..sasl import Mechanism
-from ..sasl.login import LoginResult, RefusedToken
+from ..sasl.outcomes import LoginResult, RefusedToken
 from ._blocking_turns import Batch, MessageStream
 from .client import AsyncClient
 from .options import ClientOptions, QuitResult, Security, SecurityName

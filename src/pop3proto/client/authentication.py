@@ -10,7 +10,8 @@ from ..model.events import ClientEvent
 from ..model.login_commands import AuthCancel, AuthList
 from ..model.secret import Secret
 from ..sasl import ChannelBinding, Mechanism, channel_bindings
-from ..sasl.login import Login, LoginResult, RefusedToken
+from ..sasl.login import Login
+from ..sasl.outcomes import LoginResult, RefusedToken
 from .session import Session
 from .turn import Turn
 

@@ -9,7 +9,7 @@ from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.value import field_names, options, value
-from ..sasl.login import LoginResult
+from ..sasl.outcomes import LoginResult
 
 if TYPE_CHECKING:
     from ..transcript.recorder import Recorder

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from ..errors import LocalProtocolError
 from ..model.secret import Secret
-from ..sasl.login_flows import RefusedToken, TokenSource
+from ..sasl.login_flows import TokenSource
+from ..sasl.outcomes import RefusedToken
 
 __all__ = ["at_once", "run"]
 

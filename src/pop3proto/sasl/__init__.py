@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from .channel_binding import channel_bindings
     from .cram_md5 import CramMd5
     from .digest_md5 import DigestMd5
-    from .login import Login, LoginResult, RefusedToken
+    from .login import Login
     from .mechanism import ChannelBinding, Mechanism, ReportsDetails, ShowsSecret
     from .oauth import OAuthBearer, XOAuth2
+    from .outcomes import LoginResult, RefusedToken
     from .plain import Anonymous, External, LoginMechanism, Plain
     from .registry import PASSWORD_MECHANISMS, SHOWS_SECRET, by_name, shows_secret
     from .scram import ScramSha1, ScramSha256, ScramSha512
@@ -60,11 +61,7 @@ _HOMES = {
     "channel_binding": ("channel_bindings",),
     "cram_md5": ("CramMd5",),
     "digest_md5": ("DigestMd5",),
-    "login": (
-        "Login",
-        "LoginResult",
-        "RefusedToken",
-    ),
+    "login": ("Login",),
     "mechanism": (
         "ChannelBinding",
         "Mechanism",
@@ -74,6 +71,10 @@ _HOMES = {
     "oauth": (
         "OAuthBearer",
         "XOAuth2",
+    ),
+    "outcomes": (
+        "LoginResult",
+        "RefusedToken",
     ),
     "plain": (
         "Anonymous",

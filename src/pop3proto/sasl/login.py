@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar, cast
 
 from ..engine.client import ClientConnection
@@ -14,11 +14,12 @@ from ..model.leniency import Deviation
 from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
-from .login_flows import Flows, LoginResult, RefusedToken, Steps, TokenSource
+from .login_flows import Flows, Steps
 from .mechanism import ChannelBinding, Mechanism
+from .outcomes import LoginResult, RefusedToken
 from .refusals import refusal_message
 
-__all__ = ["Login", "LoginResult", "RefusedToken"]
+__all__ = ["Login"]
 
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class Login:
     def oauth(
         cls,
         user: str | bytes,
-        token: str | Secret | TokenSource | None = None,
+        token: str | Secret | Callable[[RefusedToken | None], str] | None = None,
         *,
         mechanism: str | None = None,
         host: str | None = None,

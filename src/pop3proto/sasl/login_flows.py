@@ -26,15 +26,15 @@ from ..model.commands import Utf8
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
-from ..model.value import value
 from .choice import APOP, USER, Choice, needs_offer
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
+from .outcomes import LoginResult, RefusedToken
 from .plaintext_rule import may_show, refuse_plaintext
 from .refusals import login_refused, token_refused, with_stls
 from .registry import by_name
 from .saslprep import octets_of
 
-__all__ = ["Flows", "LoginResult", "RefusedToken", "Steps", "TokenSource"]
+__all__ = ["Flows", "Steps", "TokenSource"]
 
 RPOP = "RPOP"
 # RFC 5034 sets no limit. No mechanism needs more than a few rounds.
@@ -44,30 +44,6 @@ T = TypeVar("T")
 Steps: TypeAlias = Generator[Command[Any] | None, Any, T]
 """A generator of commands, which is sent events. If it yields ``None``, it wants an access token,
 and is sent a ``Secret``."""
-
-
-@value
-class LoginResult:
-    """How a login was done."""
-
-    mechanism: str
-    """The name of a SASL mechanism, ``APOP``, ``RPOP``, or ``USER`` for USER and PASS."""
-    channel_bound: bool
-    """True if the login is tied to the TLS connection (RFC 5056)."""
-    text: str = ""
-    """The server's text."""
-
-
-@value
-class RefusedToken:
-    """An access token that the server has refused, and why."""
-
-    token: Secret
-    """The token."""
-    error: AuthenticationError
-    """An ``OAuthError``, with the server's explanation, or a ``CredentialsError``."""
-
-
 TokenSource: TypeAlias = Callable[[RefusedToken | None], str]
 """Returns an access token. It is passed the one that was refused, or ``None`` the first time."""
 
