@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pytest
 
 import pop3proto
-from pop3proto.model.value import field, field_names, options, replace, slot_setter, value
+from pop3proto.model.value import field, field_names, options, replace, value
 
 T = TypeVar("T")
 
@@ -77,11 +77,8 @@ class Hot:
     text: str = ""
 
     def __init__(self, number: int, text: str = "") -> None:
-        set_number(self, number)
-        set_text(self, text)
-
-
-set_number, set_text = slot_setter(Hot, "number"), slot_setter(Hot, "text")
+        object.__setattr__(self, "number", int(number))
+        object.__setattr__(self, "text", text)
 
 
 @value
@@ -439,13 +436,23 @@ def test_signatures_for_help_and_completion() -> None:
     assert str(inspect.signature(Hotter)) == "(number: 'int', text: 'str' = '') -> 'None'"
 
 
-def test_a_setter_is_for_slots_of_the_class_itself() -> None:
-    with pytest.raises(KeyError):
-        slot_setter(Hotter, "number")
-    with pytest.raises(KeyError):
-        slot_setter(Hot, "nothing")
-    with pytest.raises(TypeError):
-        set_number(object(), 1)
+@pytest.mark.parametrize("count", range(1, 6))
+@pytest.mark.parametrize("decorator", [value, options])
+def test_a_constructor_of_any_number_of_fields(count: int, decorator: Any) -> None:
+    names = "abcde"[:count]
+    checked: list[Any] = []
+    namespace = {"__annotations__": dict.fromkeys(names, int), "__post_init__": checked.append}
+    made: Any = decorator(type("Made", (), {**namespace, names[-1]: 9}))
+    by_name = made(**dict(zip(names, range(count), strict=True)))
+    assert [getattr(by_name, name) for name in names] == [*range(count)]
+    others = dict(zip(names[:-1], range(count), strict=False))
+    assert getattr(made(**others), names[-1]) == 9
+    if decorator is value:
+        assert made(*range(count)) == by_name
+        assert made(*range(count - 1)) == made(**others)
+    assert checked[0] is by_name
+    with pytest.raises(TypeError, match=r"Made\(\) got an unexpected keyword argument 'other'"):
+        made(other=1)
 
 
 def test_nothing_costly_is_imported() -> None:

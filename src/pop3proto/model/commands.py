@@ -25,7 +25,7 @@ from .grammar import (
 from .replies import CapaReply, LangReply, LastReply, ListReply, Message, Ok, StatReply, UidlReply
 from .states import ReplyShape, State
 from .stuffing import BodyWriter
-from .value import field, slot_setter, value
+from .value import field, value
 
 
 @value
@@ -42,17 +42,13 @@ class _MessageCommand(Command[R_co]):
     message: int | str
     """The message number, from 1; text is sent as it is, for servers that take other names."""
 
-    def __init__(self, message: int | str) -> None:
-        check_message(message)
-        _set_message(self, message)
+    def __post_init__(self) -> None:
+        check_message(self.message)
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
         message = self.message
         return self._line_with_number % message if type(message) is int else super().to_bytes()
-
-
-_set_message = slot_setter(_MessageCommand, "message")
 
 
 @value
@@ -63,10 +59,9 @@ class _ListingCommand(Command[R_co]):
     """The message number, from 1, or ``None`` for every message; text is sent as it is, for
     servers that take other names."""
 
-    def __init__(self, message: int | str | None = None) -> None:
-        if message is not None:
-            check_message(message)
-        _set_listed(self, message)
+    def __post_init__(self) -> None:
+        if self.message is not None:
+            check_message(self.message)
 
     @property
     def multiline(self) -> bool:
@@ -77,9 +72,6 @@ class _ListingCommand(Command[R_co]):
         return (
             f"{type(self).__name__}({'' if self.message is None else f'message={self.message!r}'})"
         )
-
-
-_set_listed = slot_setter(_ListingCommand, "message")
 
 
 @value
@@ -146,15 +138,10 @@ class Top(Command[Message]):
     lines: int
     """How many lines of the body, from 0."""
 
-    def __init__(self, message: int | str, lines: int) -> None:
-        check_message(message)
-        if type(lines) is not int or not 0 <= lines <= MAX_MESSAGE_NUMBER:
+    def __post_init__(self) -> None:
+        check_message(self.message)
+        if type(self.lines) is not int or not 0 <= self.lines <= MAX_MESSAGE_NUMBER:
             raise LocalProtocolError(f"TOP takes 0 to {MAX_MESSAGE_NUMBER} lines")
-        _set_top_message(self, message)
-        _set_top_lines(self, lines)
-
-
-_set_top_message, _set_top_lines = slot_setter(Top, "message"), slot_setter(Top, "lines")
 
 
 @value

@@ -16,7 +16,7 @@ from ..errors import LocalProtocolError
 from .capabilities import Capabilities
 from .grammar import MAX_LINE, MAX_SIZE, encode_base64, has_control, is_unique_id
 from .listings import Listing, Listings
-from .value import field, slot_setter, value
+from .value import field, value
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -146,10 +146,6 @@ class Ok(_Answer):
     """``+OK`` to a command whose answer is only a status line (RFC 1939 section 3)."""
 
     text: str = ""
-
-    def __init__(self, command: Command[Any], text: str = "") -> None:
-        _set_command(self, command)
-        _set_ok_text(self, text)
 
 
 @value
@@ -303,19 +299,12 @@ class MessageStart(_Answer):
 
     text: str = ""
 
-    def __init__(self, command: Command[Any], text: str = "") -> None:
-        _set_command(self, command)
-        _set_start_text(self, text)
-
 
 @value
 class MessageData:
     """The next octets of the text, at least one, ending anywhere, with dot-stuffing undone."""
 
     data: bytes
-
-    def __init__(self, data: bytes) -> None:
-        _set_data(self, data)
 
 
 @value
@@ -325,10 +314,6 @@ class MessageEnd(_OfCommand):
     octets: int = field(default=0, compare=False)
     """The total number of octets in its ``MessageData`` events."""
 
-    def __init__(self, command: Command[Any], octets: int = 0) -> None:
-        _set_command(self, command)
-        _set_end_octets(self, octets)
-
 
 @value
 class Message(_OfCommand):
@@ -337,11 +322,6 @@ class Message(_OfCommand):
     content: bytes = field(repr=False)
     """The octets, with line ends as the server sent them (CRLF) and dot-stuffing undone."""
     text: str = ""
-
-    def __init__(self, command: Command[Any], content: bytes, text: str = "") -> None:
-        _set_command(self, command)
-        _set_content(self, content)
-        _set_message_text(self, text)
 
     @property
     def number(self) -> int | str:
@@ -388,11 +368,6 @@ ServerReply: TypeAlias = (
     | MessageEnd
 )
 """The replies that a server may send."""
-
-_set_command = slot_setter(_OfCommand, "command")
-_set_ok_text, _set_start_text = slot_setter(Ok, "text"), slot_setter(MessageStart, "text")
-_set_data, _set_end_octets = slot_setter(MessageData, "data"), slot_setter(MessageEnd, "octets")
-_set_content, _set_message_text = slot_setter(Message, "content"), slot_setter(Message, "text")
 
 
 def _number(number: int | None) -> int:

@@ -53,17 +53,6 @@ def options(cls: type[T]) -> type[T]:
     return _made(cls, kw_only=True)
 
 
-def slot_setter(cls: type, name: str) -> Callable[[object, object], None]:
-    """Return a function that sets the field ``name`` of a new object of ``cls``.
-
-    It is for the ``__init__()`` of a class whose objects are made by the thousand: there it takes a
-    third of the time that the general constructor takes. Raises ``KeyError`` for a field that
-    ``cls`` does not declare itself.
-    """
-    set_slot: Callable[[object, object], None] = cls.__dict__[name].__set__
-    return set_slot
-
-
 def field_names(of: object) -> tuple[str, ...]:
     """Return the names of the fields of a value, or of its class, in the order of its arguments."""
     return tuple(field.name for field in cast(Any, of).__fields__)
@@ -126,21 +115,81 @@ def _move_class_cell(old: type[Any], new: type[Any]) -> None:
 
 
 def _constructor(cls: type[Any], fields: list[Field]) -> Callable[..., None]:
-    """Return an ``__init__()`` for these fields, which is quick for calls by position."""
+    """Return an ``__init__()`` whose parameters are ``fields``."""
     setters = [getattr(cls, field.name).__set__ for field in fields]
     post_init = getattr(cls, "__post_init__", None)
-    bind = _binder(cls.__name__, fields)
-    defaults = tuple(field.default for field in fields if field.default is not _MISSING)
-    required, most = len(fields) - len(defaults), bind.__code__.co_argcount - 1
-    if any(field.default is _MISSING for field in fields[most:]):
-        most = -1
+    if len(fields) > len(_TEMPLATES):
+        bind = _with_parameters(_arguments, cls.__name__, fields)
+        return wraps(bind)(_set_many(setters, post_init, bind))
+    made: Callable[..., None] = _TEMPLATES[len(fields) - 1](*setters, post_init)
+    return _with_parameters(made, cls.__name__, fields)
 
-    @wraps(bind)
+
+def _with_parameters(template: T, name: str, fields: list[Field]) -> T:
+    """Return a copy of ``template`` whose parameters after ``self`` are ``fields``.
+
+    So Python itself arranges the arguments of a call, names those that are wrong, and shows the
+    signature. Compiling a function for each class would take far longer.
+    """
+    by_name = [field for field in fields if field.kw_only]
+    positional = fields[: len(fields) - len(by_name)]
+    names = ("self", *(field.name for field in fields))
+    function = cast(FunctionType, template)
+    code = function.__code__.replace(
+        co_argcount=1 + len(positional),
+        co_kwonlyargcount=len(by_name),
+        co_nlocals=len(names),
+        co_varnames=names,
+    )
+    made = FunctionType(code, globals(), "__init__", closure=function.__closure__)
+    made.__qualname__ = name
+    made.__defaults__ = tuple(f.default for f in positional if f.default is not _MISSING)
+    made.__kwdefaults__ = {f.name: f.default for f in by_name if f.default is not _MISSING}
+    made.__annotations__ = {field.name: field.annotation for field in fields}
+    return cast(T, made)
+
+
+# Most values have few fields, and are made by the thousand: without a loop, that takes a third of
+# the time.
+def _set_one(set_a: Any, post_init: Any) -> Callable[..., None]:
+    def __init__(self: Any, a: object) -> None:
+        set_a(self, a)
+        if post_init is not None:
+            post_init(self)
+
+    return __init__
+
+
+def _set_two(set_a: Any, set_b: Any, post_init: Any) -> Callable[..., None]:
+    def __init__(self: Any, a: object, b: object) -> None:
+        set_a(self, a)
+        set_b(self, b)
+        if post_init is not None:
+            post_init(self)
+
+    return __init__
+
+
+def _set_three(set_a: Any, set_b: Any, set_c: Any, post_init: Any) -> Callable[..., None]:
+    def __init__(self: Any, a: object, b: object, c: object) -> None:
+        set_a(self, a)
+        set_b(self, b)
+        set_c(self, c)
+        if post_init is not None:
+            post_init(self)
+
+    return __init__
+
+
+_TEMPLATES: list[Callable[..., Any]] = [_set_one, _set_two, _set_three]
+
+
+def _set_many(setters: list[Any], post_init: Any, bind: Any) -> Callable[..., None]:
+    by_position = -1 if bind.__code__.co_kwonlyargcount else len(setters)
+
     def __init__(self: Any, /, *given: object, **named: object) -> None:
-        if named or not required <= len(given) <= most:
-            given = tuple(bind(self, *given, **named).values())[1:]
-        else:
-            given += defaults[len(given) - required :]
+        if named or len(given) != by_position:
+            _, *given = bind(self, *given, **named).values()
         for set_field, content in zip(setters, given, strict=True):
             set_field(self, content)
         if post_init is not None:
@@ -151,29 +200,6 @@ def _constructor(cls: type[Any], fields: list[Field]) -> Callable[..., None]:
 
 def _arguments() -> dict[str, Any]:
     return locals()
-
-
-def _binder(name: str, fields: list[Field]) -> FunctionType:
-    """Return a function that has the fields as parameters, and returns its arguments.
-
-    Calling it arranges arguments, or raises ``TypeError``, as for any function; and
-    ``inspect.signature()`` finds it.
-    """
-    by_name = [field for field in fields if field.kw_only]
-    positional = fields[: len(fields) - len(by_name)]
-    names = ("self", *(field.name for field in fields))
-    code = _arguments.__code__.replace(
-        co_argcount=1 + len(positional),
-        co_kwonlyargcount=len(by_name),
-        co_nlocals=len(names),
-        co_varnames=names,
-    )
-    bind = FunctionType(code, globals(), "__init__")
-    bind.__qualname__ = name
-    bind.__defaults__ = tuple(f.default for f in positional if f.default is not _MISSING)
-    bind.__kwdefaults__ = {f.name: f.default for f in by_name if f.default is not _MISSING}
-    bind.__annotations__ = {field.name: field.annotation for field in fields}
-    return bind
 
 
 class _Methods:
