@@ -23,6 +23,7 @@ from pop3proto import (
     Stls,
     TlsError,
 )
+from pop3proto.client.exchange import check_command
 from pop3proto.client.stepping import run
 from pop3proto.client.tls import TlsStream
 from pop3proto.errors import GreetingError, TlsUnavailableError
@@ -441,3 +442,16 @@ def test_outcomes_that_are_at_hand() -> None:
     client = logged_in()
     outcomes = list(client.retr_many([1, 9, 1]).outcomes())
     assert [isinstance(outcome, CommandError) for outcome in outcomes] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [("PASS hidden", "str"), (5, "int"), (None, "NoneType"), (Noop, "class Noop")],
+)
+def test_what_is_not_a_command_is_not_shown(given: object, kind: str) -> None:
+    with pytest.raises(LocalProtocolError, match=rf"not (the )?{kind}$"):
+        check_command(given)
+
+
+def test_a_command_is_one() -> None:
+    check_command(Noop())

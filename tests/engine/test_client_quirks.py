@@ -313,3 +313,19 @@ def test_a_stream_that_ends_tells_what_became_of_the_deletions(asked: Any, fate:
     error = error_of(connection, b"")
     assert error.pending_deletions == 2
     assert f"marked as deleted, {fate}" in str(error)
+
+
+def test_a_challenge_that_is_not_base64_is_reported() -> None:
+    auth = Auth("CRAM-MD5")
+    for line, found in [
+        (b"+ \r\n", [Challenge(auth)]),
+        (b"+ AHRlc3Q=\r\n", [Challenge(auth, b"\0test")]),
+        (
+            b"+ Go on \xff\r\n",
+            [
+                Deviation(Fault.UNDECODABLE_CHALLENGE, auth, b"Go on \xff"),
+                Challenge(auth, b"", "Go on \udcff"),
+            ],
+        ),
+    ]:
+        assert events(client(auth, state=State.AUTHORIZATION), line) == found

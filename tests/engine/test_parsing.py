@@ -4,8 +4,6 @@ from typing import Any
 import pytest
 
 from pop3proto import (
-    Auth,
-    Challenge,
     Command,
     ErrorReply,
     Fault,
@@ -29,7 +27,6 @@ from pop3proto.engine.parsing import (
     Faults,
     explain_greeting,
     note,
-    parse_challenge,
     parse_error_reply,
     parse_scan_row,
     parse_single_line,
@@ -139,16 +136,6 @@ def test_an_error_reply_can_refuse_the_connection() -> None:
 )
 def test_greetings_of_other_protocols(line: bytes, explanation: str) -> None:
     assert explain_greeting(line) == explanation
-
-
-def test_challenges() -> None:
-    faults: Faults = {}
-    auth = Auth("CRAM-MD5")
-    assert parse_challenge(auth, b"", faults) == Challenge(auth)
-    assert parse_challenge(auth, b"AHRlc3Q=", faults) == Challenge(auth, b"\0test")
-    assert faults == {}
-    assert parse_challenge(auth, b"Go on \xff", faults) == Challenge(auth, b"", "Go on \udcff")
-    assert faults == {Fault.UNDECODABLE_CHALLENGE: (1, b"Go on \xff")}
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,12 @@ from typing import Any
 import pytest
 
 from pop3proto import Command, Dele, List, Noop, Pass, Retr, State, Top, User
-from pop3proto.errors import LocalProtocolError
 from pop3proto.model import ReplyShape
 from pop3proto.model.command import (
     AUTHENTICATING,
     AUTHORIZATION,
     AUTHORIZATION_OR_TRANSACTION,
     TRANSACTION,
-    check_command,
 )
 
 
@@ -68,16 +66,3 @@ def test_what_moves_something() -> None:
     assert not Noop.moves
     assert Pass.moves
     assert Dele.moves
-
-
-@pytest.mark.parametrize(
-    ("given", "kind"),
-    [("PASS hidden", "str"), (5, "int"), (None, "NoneType"), (Noop, "class Noop")],
-)
-def test_what_is_not_a_command_is_not_shown(given: object, kind: str) -> None:
-    with pytest.raises(LocalProtocolError, match=rf"not (the )?{kind}$"):
-        check_command(given)
-
-
-def test_a_command_is_one() -> None:
-    check_command(Noop())

@@ -16,7 +16,7 @@ from ..errors import (
     Pop3Error,
     printable,
 )
-from ..model.command import Command, check_command
+from ..model.command import Command
 from ..model.commands import Stls
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .tls import TlsStream
     from .turn import Turn
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "check_command"]
 
 # A body makes progress while this many octets arrive within the deadline: otherwise a server that
 # sends one octet at a time could keep a client waiting forever.
@@ -307,3 +307,11 @@ class Exchange:
             self.closed = True
             self._cause_of_death = cause
         self._stream.abort()
+
+
+def check_command(given: object) -> None:
+    """Raise ``LocalProtocolError`` unless ``given`` is a command."""
+    if not isinstance(given, Command):
+        # Not shown itself: it may be a line with a password.
+        kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise LocalProtocolError(f"a command is an object such as Stat(), not {kind}")

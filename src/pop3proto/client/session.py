@@ -22,7 +22,7 @@ from ..errors import (
     printable,
 )
 from ..model.capabilities import Capabilities
-from ..model.command import Command, check_command
+from ..model.command import Command
 from ..model.commands import Capa, Quit, Retr, Stls, Utf8
 from ..model.leniency import Deviation
 from ..model.listings import Listings
@@ -32,7 +32,7 @@ from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused
 from .advice import about_capabilities, about_greeting, about_stls
 from .batch import AsyncBatch
-from .exchange import Exchange
+from .exchange import Exchange, check_command
 from .message import AsyncMessageStream
 from .options import ClientOptions, QuitResult, Security, SecurityName, require
 from .stream import Stream

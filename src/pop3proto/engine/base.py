@@ -113,9 +113,8 @@ class Engine(Generic[EventT]):
         return error
 
     def _dead(self, command: Command[Any] | None) -> DeadConnectionError:
-        error = DeadConnectionError(
-            f"the connection is dead after: {self._failure}", command=command
-        )
+        what = f"the connection is dead after: {self._failure}"
+        error = DeadConnectionError(what, command=command)
         error.__cause__ = self._failure
         return error
 

@@ -10,7 +10,7 @@ from ..model.events import ClientEvent, ConnectionClosed
 from ..model.grammar import decode, decode_base64
 from ..model.leniency import Deviation, Fault
 from ..model.login_commands import Auth, AuthCancel, AuthResponse
-from ..model.replies import Greeting, MessageData, MessageEnd, MessageStart, Ok
+from ..model.replies import Challenge, Greeting, MessageData, MessageEnd, MessageStart, Ok
 from ..model.states import ReplyShape, Signal, State
 from .base import stls_injection
 from .client_state import USUAL_LINE, ClientState
@@ -18,7 +18,6 @@ from .collectors import COLLECTORS, Collector
 from .parsing import (
     Faults,
     explain_greeting,
-    parse_challenge,
     parse_error_reply,
     parse_single_line,
     split_status_line,
@@ -168,7 +167,8 @@ class ClientConnection(ClientState):
         if self.state is State.GREETING:
             return self._read_greeting(status, text, line)
         if command is None or self._unasked:
-            raise self._unsolicited(line)
+            hint = self._stuffing_hint()
+            raise RemoteProtocolError(f"a line that answers nothing: {printable(line)}{hint}")
         if status == b"+OK":
             return self._read_success(command, text)
         if status == b"-ERR":
@@ -225,10 +225,11 @@ class ClientConnection(ClientState):
         return Ok(self._answered(command), decode(text))
 
     def _read_challenge(self, command: Command[Any], text: bytes) -> ClientEvent:
-        faults: Faults = {}
-        challenge = parse_challenge(self._answered(command), text, faults)
-        self._forgive_all(faults)
-        return challenge
+        answered, data = self._answered(command), decode_base64(text)
+        if data is not None:
+            return Challenge(answered, data)
+        self._forgive_here(Fault.UNDECODABLE_CHALLENGE, text)
+        return Challenge(answered, text=decode(text))
 
     def _forgive_all(self, faults: Faults) -> None:
         for fault, (count, line) in faults.items():
@@ -273,11 +274,6 @@ class ClientConnection(ClientState):
             command=self._current,
             octets_received=octets,
             pending_deletions=self.pending_deletions,
-        )
-
-    def _unsolicited(self, line: bytes) -> RemoteProtocolError:
-        return RemoteProtocolError(
-            f"a line that answers nothing: {printable(line)}{self._stuffing_hint()}"
         )
 
     def _stuffing_hint(self) -> str:

@@ -30,11 +30,7 @@ class ClientState(Engine[ClientEvent]):
     state: State
 
     def __init__(
-        self,
-        *,
-        secure: bool = False,
-        limits: Limits = Limits(),
-        leniency: Leniency = Leniency(),
+        self, *, secure: bool = False, limits: Limits = Limits(), leniency: Leniency = Leniency()
     ) -> None:
         super().__init__(secure, limits, leniency)
         self.capabilities: Capabilities | None = None

@@ -13,25 +13,23 @@ from typing import Any, ClassVar, TypeAlias
 from ..errors import LimitError
 from ..model.capabilities import Capabilities
 from ..model.command import Command
-from ..model.grammar import decode
+from ..model.grammar import MAX_UNIQUE_ID, decode
 from ..model.leniency import Fault
 from ..model.limits import Limits
 from ..model.listings import NO_SIZE, Listings
 from ..model.replies import CapaReply, LangReply, Language, ListReply, MechanismsReply, UidlReply
 from ..model.states import ReplyShape
-from .parsing import (
-    LONGEST_USUAL_ROW,
-    USUAL_SCAN_ROW,
-    USUAL_UNIQUE_ID_ROW,
-    Faults,
-    note,
-    parse_scan_row,
-    parse_unique_id_row,
-)
+from .parsing import Faults, note, parse_scan_row, parse_unique_id_row
 from .wire import BodyReader
 
 CollectedReply: TypeAlias = ListReply | UidlReply | CapaReply | LangReply | MechanismsReply
 
+# Regular expressions for the form that nearly all rows of every server have. The parsers find
+# no fault in such rows, and would also split them at white space; their numbers have so few digits
+# that they are in range. The expressions never backtrack.
+_USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
+_USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % MAX_UNIQUE_ID
+_LONGEST_USUAL_ROW = len(b"123456789 ") + MAX_UNIQUE_ID
 # How many octets there have to be to parse rows many at once; fewer are faster one by one.
 _SEVERAL = 80
 # The most octets that are parsed at once, so that not all words of a long chunk exist at the same
@@ -150,7 +148,7 @@ class _NumberedRows(Collector):
 
     def _take_usual(self, octets: bytes) -> int:
         limits, taken = self._limits, 0
-        if limits.listing_line < LONGEST_USUAL_ROW or limits.listing_octets < self.body.octets:
+        if limits.listing_line < _LONGEST_USUAL_ROW or limits.listing_octets < self.body.octets:
             return 0
         usual = _rows_of(self.usual, self.body.newline)
         while found := usual.match(octets, taken, taken + _BLOCK):
@@ -159,22 +157,23 @@ class _NumberedRows(Collector):
             if rows > limits.listing_lines:
                 break
             self._rows, taken = rows, found.end()
-            self._take_columns(words[::2], words[1::2])
+            # Through a list, because arrays take lists more quickly than iterators.
+            self._numbers.fromlist(list(map(int, words[::2])))
+            self._take_words(words[1::2])
         return taken
 
     @abstractmethod
-    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
-        """Parse rows of the usual form, of which there is at least one."""
+    def _take_words(self, words: list[bytes]) -> None:
+        """Take what follows the numbers in rows of the usual form, of which there is at least
+        one."""
 
 
 class _ScanListings(_NumberedRows):
     """LIST without an argument (RFC 1939 section 5)."""
 
-    usual = USUAL_SCAN_ROW
+    usual = _USUAL_SCAN_ROW
 
-    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
-        # Through lists, because arrays take lists more quickly than iterators.
-        self._numbers.fromlist(list(map(int, numbers)))
+    def _take_words(self, words: list[bytes]) -> None:
         self._column.fromlist(list(map(int, words)))
 
     def take(self, rows: list[bytes]) -> None:
@@ -192,12 +191,11 @@ class _ScanListings(_NumberedRows):
 class _UniqueIdListings(_NumberedRows):
     """UIDL without an argument (RFC 1939 section 7)."""
 
-    usual = USUAL_UNIQUE_ID_ROW
+    usual = _USUAL_UNIQUE_ID_ROW
     # Whether each unique-id is greater than the one before, and the last of them.
     _ascending, _last = True, b""
 
-    def _take_columns(self, numbers: list[bytes], words: list[bytes]) -> None:
-        self._numbers.fromlist(list(map(int, numbers)))
+    def _take_words(self, words: list[bytes]) -> None:
         self._column.fromlist(list(accumulate(map(len, words), initial=len(self._ids)))[1:])
         self._ids += b"".join(words)
         if self._ascending:
@@ -262,9 +260,9 @@ class _Capabilities(_Lines):
     def reply(self) -> CapaReply:
         names: set[bytes] = set()
         for line in self.lines:
-            if not line.strip() or not line.isascii():
+            name = b"".join(line.upper().split(None, 1)[:1])
+            if not name or not line.isascii():
                 note(self.faults, Fault.MALFORMED_CAPABILITY, line)
-            name = line.split(None, 1)[0].upper() if line.strip() else b""
             if name in names:
                 note(self.faults, Fault.REPEATED_CAPABILITY, line)
             names.add(name)

@@ -12,9 +12,7 @@ from ..errors import RemoteProtocolError, printable
 from ..model.command import Command
 from ..model.grammar import (
     MAX_SIZE_DIGITS,
-    MAX_UNIQUE_ID,
     decode,
-    decode_base64,
     is_unique_id,
     parse_message_number,
     parse_number,
@@ -22,7 +20,6 @@ from ..model.grammar import (
 from ..model.leniency import Fault
 from ..model.listings import Listings, Row
 from ..model.replies import (
-    Challenge,
     ErrorReply,
     LangReply,
     LastReply,
@@ -35,13 +32,6 @@ from ..model.states import ReplyShape
 
 Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
 """For each fault, how often it was seen, and the first line with it."""
-
-# Regular expressions for the form that nearly all rows of every server have. The parsers below find
-# no fault in such rows, and would also split them at white space; their numbers have so few digits
-# that they are in range. The expressions never backtrack.
-USUAL_SCAN_ROW = rb"[1-9][0-9]{0,8}+ [0-9]{1,18}+"
-USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % MAX_UNIQUE_ID
-LONGEST_USUAL_ROW = len(b"123456789 ") + MAX_UNIQUE_ID
 
 
 def note(faults: Faults, fault: Fault, line: bytes) -> None:
@@ -87,15 +77,6 @@ def explain_greeting(line: bytes) -> str:
     """Return what kind of server may have sent ``line`` instead of a POP3 greeting."""
     found = (what for beginnings, what in _STRANGERS.items() if line.startswith(beginnings))
     return next(found, "this is not a POP3 server")
-
-
-def parse_challenge(command: Command[Any], text: bytes, faults: Faults) -> Challenge:
-    """Return a challenge; if it is not base64, its ``data`` is empty and its ``text`` is set."""
-    data = decode_base64(text)
-    if data is None:
-        note(faults, Fault.UNDECODABLE_CHALLENGE, text)
-        return Challenge(command, b"", decode(text))
-    return Challenge(command, data)
 
 
 def _checked(number: int | None, what: str, text: bytes, command: Command[Any]) -> int:

@@ -47,11 +47,7 @@ class ServerConnection(Engine[ServerEvent]):
     """
 
     def __init__(
-        self,
-        *,
-        secure: bool = False,
-        limits: Limits = Limits(),
-        leniency: Leniency = Leniency(),
+        self, *, secure: bool = False, limits: Limits = Limits(), leniency: Leniency = Leniency()
     ) -> None:
         super().__init__(secure, limits, leniency)
         self._awaiting: Command[Any] | InvalidCommand | None = None
@@ -87,26 +83,20 @@ class ServerConnection(Engine[ServerEvent]):
         awaiting = self._awaiting
         if awaiting is None:
             raise LocalProtocolError("there is no command to be answered")
-        if reply.command != self._answer_to(awaiting):
+        command = None if isinstance(awaiting, InvalidCommand) else awaiting
+        if reply.command != (self._auth or command):
             raise LocalProtocolError(f"the command to be answered is {awaiting!r}")
-        if isinstance(reply, ErrorReply):
-            data = reply.to_bytes()
-        elif isinstance(awaiting, InvalidCommand):
-            raise LocalProtocolError("an InvalidCommand is answered with an ErrorReply")
+        if not isinstance(reply, ErrorReply):
+            if command is None:
+                raise LocalProtocolError("an InvalidCommand is answered with an ErrorReply")
+            self._check_fit(reply, command)
+        data = reply.to_bytes()
+        if isinstance(reply, MessageStart):
+            self._upload_allowed = False
+            self._writer = BodyWriter()
         else:
-            self._check_fit(reply, awaiting)
-            data = reply.to_bytes()
-            if isinstance(reply, MessageStart):
-                self._upload_allowed = False
-                self._writer = BodyWriter()
-                return data
-        self._answered(reply, awaiting)
+            self._answered(reply, command)
         return data
-
-    def _answer_to(self, awaiting: Command[Any] | InvalidCommand) -> Command[Any] | None:
-        if self._auth is not None:
-            return self._auth
-        return None if isinstance(awaiting, InvalidCommand) else awaiting
 
     def _check_fit(self, reply: ServerReply, command: Command[Any]) -> None:
         if self.state not in command.legal_states:
@@ -133,12 +123,12 @@ class ServerConnection(Engine[ServerEvent]):
         self._writer = self._awaiting = None
         return writer.finish()
 
-    def _answered(self, reply: ServerReply, awaiting: Command[Any] | InvalidCommand) -> None:
+    def _answered(self, reply: ServerReply, command: Command[Any] | None) -> None:
         """Move the state: ``reply`` is complete, and about to be sent."""
         self._awaiting = None
-        self._upload_allowed = isinstance(awaiting, Extension) and isinstance(reply, Ok)
-        command = self._auth or awaiting
-        if isinstance(command, Command):
+        self._upload_allowed = isinstance(command, Extension) and isinstance(reply, Ok)
+        command = self._auth or command
+        if command is not None:
             self._move(command, reply)
         if not isinstance(reply, Challenge):
             self._auth = None
@@ -175,7 +165,9 @@ class ServerConnection(Engine[ServerEvent]):
         if self.state is State.TLS_NEGOTIATION and len(self._buffer):
             raise stls_injection()
         if self.state in _OVER:
-            return self._read_nothing()
+            if len(self._buffer):
+                raise RemoteProtocolError("data came after the end of the session")
+            return ConnectionClosed() if self._buffer.eof else Signal.NEED_DATA
         if self._awaiting is not None or self.state is State.GREETING:
             return Signal.PAUSED
         if self._upload is not None:
@@ -183,11 +175,6 @@ class ServerConnection(Engine[ServerEvent]):
         if self.state is State.TLS_NEGOTIATION:
             return self._end_of_stream() if self._buffer.eof else Signal.PAUSED
         return self._read_line()
-
-    def _read_nothing(self) -> ServerEvent | Signal:
-        if len(self._buffer):
-            raise RemoteProtocolError("data came after the end of the session")
-        return ConnectionClosed() if self._buffer.eof else Signal.NEED_DATA
 
     def _read_line(self) -> ServerEvent | Signal:
         # RFC 1939 section 3: lines end with CRLF. If LF is tolerated, both are.
@@ -202,14 +189,12 @@ class ServerConnection(Engine[ServerEvent]):
         if line is None:
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         size = len(line) + len(self._buffer.newline)
-        if size > self.limits.command_line and not self._is_auth_line(line):
+        in_auth = self.state is State.AUTHENTICATING or line[:5].upper() == b"AUTH "
+        if size > self.limits.command_line and not in_auth:
             return InvalidCommand(b"", "the line is too long")
         if self._buffer.newline == b"\n":
             self._forgive(Fault.BARE_LF, None, b"")
         return self._read_command(line)
-
-    def _is_auth_line(self, line: bytes) -> bool:
-        return self.state is State.AUTHENTICATING or line[:5].upper() == b"AUTH "
 
     def _discard(self, newline: bytes) -> ServerEvent | Signal:
         # A line gets one answer, however long it is. It is not kept.

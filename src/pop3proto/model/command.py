@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 
-from ..errors import LocalProtocolError
 from .grammar import encode
 from .states import ReplyShape, State
 
@@ -83,11 +82,3 @@ class Command(Generic[R_co]):
             if argument is not None
         ]
         return b" ".join((self._line[:-2], *words)) + b"\r\n" if words else self._line
-
-
-def check_command(given: object) -> None:
-    """Raise ``LocalProtocolError`` unless ``given`` is a command."""
-    if not isinstance(given, Command):
-        # Not shown itself: it may be a line with a password.
-        kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
-        raise LocalProtocolError(f"a command is an object such as Stat(), not {kind}")

@@ -116,13 +116,10 @@ class _OnTheWire:
 
 
 @value
-class _OfCommand:
-    command: Command[Any]
-
-
-@value
-class _Answer(_OfCommand, _OnTheWire):
+class _Answer(_OnTheWire):
     """A reply of the server to a command."""
+
+    command: Command[Any]
 
 
 @value
@@ -260,9 +257,8 @@ class LangReply(_Answer):
 
     def _rows(self) -> Iterable[bytes] | None:
         if self.command.multiline:
-            return (
-                _encoded(f"{each.tag} {each.description}".rstrip(" ")) for each in self.languages
-            )
+            lines = (f"{each.tag} {each.description}".rstrip(" ") for each in self.languages)
+            return map(_encoded, lines)
         if self.languages:
             raise LocalProtocolError("the answer to a command that sets a language lists none")
         return None
@@ -308,17 +304,19 @@ class MessageData:
 
 
 @value
-class MessageEnd(_OfCommand):
+class MessageEnd:
     """The text is complete."""
 
+    command: Command[Any]
     octets: int = field(default=0, compare=False)
     """The total number of octets in its ``MessageData`` events."""
 
 
 @value
-class Message(_OfCommand):
+class Message:
     """A whole dot-terminated text. Clients make it; engines do not."""
 
+    command: Command[Any]
     content: bytes = field(repr=False)
     """The octets, with line ends as the server sent them (CRLF) and dot-stuffing undone."""
     text: str = ""
