@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import anyio
@@ -197,3 +197,23 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, addresses: list[tuple[str, int]]
         return list(found)
 
     monkeypatch.setattr(uvloop.Loop, "getaddrinfo", getaddrinfo)
+
+
+@contextmanager
+def silent_address() -> Iterator[tuple[str, int]]:
+    """An address where nobody accepts, and the queue is full: Linux drops what comes then."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            sock = stack.enter_context(socket.socket())
+            # What the queue has a place for is connected at once.
+            sock.settimeout(0.02)
+            try:
+                sock.connect(listener.getsockname())
+            except TimeoutError:
+                break
+        else:
+            pytest.skip("this system takes connections beyond the queue")
+        yield listener.getsockname()

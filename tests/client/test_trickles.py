@@ -20,7 +20,7 @@ from tests.runtimes import RUNTIMES
 PLAIN, TLS, STLS = Security.PLAINTEXT, Security.TLS, Security.STLS
 # Long enough that it cannot be the one that passes, short enough that a failing test ends.
 PATIENT = Timeouts(**dict.fromkeys(field_names(Timeouts), 30.0))
-BRIEF = 0.25
+BRIEF = 0.1
 # Each octet comes well within the deadline. After ten seconds of them the server closes, so that
 # a client which would wait for ever fails.
 PAUSE, OCTETS = 0.02, 500
