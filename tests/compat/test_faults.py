@@ -99,8 +99,20 @@ def test_a_timestamp_that_is_none_or_more_than_one(module: Any) -> None:
 
 
 @both
-def test_a_timestamp_that_could_be_chosen_by_an_attacker(module: Any) -> None:
-    with talk(module, b"+OK <a\x01\xff@b> ready\r\n", b"+OK\r\n") as (client, server):
+@pytest.mark.parametrize(
+    "stamp", [b"<timestamp>", b"<@>", b"<1>", b"<a@b><c@d>", b"<<a@b>>", b"<1896.697@example.org>"]
+)
+def test_a_timestamp_that_poplib_takes(module: Any, stamp: bytes) -> None:
+    with talk(module, b"+OK POP3 %b ready\r\n" % stamp, b"+OK\r\n") as (client, server):
+        client.apop("user", "tanstaaf")
+        client.close()
+    assert server.received == [Apop.respond("user", stamp.decode(), "tanstaaf").to_bytes()]
+
+
+@both
+@pytest.mark.parametrize("inner", [b"a\x01\xff@b", b"\xc3\xa9", b"a b", b"\x7f", b"\t", b""])
+def test_a_timestamp_that_could_be_chosen_by_an_attacker(module: Any, inner: bytes) -> None:
+    with talk(module, b"+OK <%b> ready\r\n" % inner, b"+OK\r\n") as (client, server):
         raised = outcome(lambda: client.apop("user", "tanstaaf"))
         client.close()
     if module is STANDARD:
@@ -111,10 +123,23 @@ def test_a_timestamp_that_could_be_chosen_by_an_attacker(module: Any) -> None:
 
 
 @given(st.text(alphabet="<>@.a[]-\x01 \xe9+", max_size=30))
-def test_the_timestamp_is_that_of_the_native_greeting(text: str) -> None:
+def test_the_timestamp_is_that_of_poplib_or_of_the_native_greeting(text: str) -> None:
     found = poplib.POP3.timestamp.match(b"+OK " + text.encode())
-    stamp = Greeting(text).timestamp
-    assert (found and found[1]) == (stamp and stamp.encode())
+    theirs = STANDARD.POP3.timestamp.match(b"+OK " + text.encode())
+    if theirs and re.fullmatch(rb"<[!-~]+>", theirs[1]):
+        assert found
+        assert found[1] == theirs[1]
+    else:
+        stamp = Greeting(text).timestamp
+        assert (found is None) is (stamp is None)
+        assert found is None or found[1].startswith(str(stamp).encode())
+
+
+@pytest.mark.parametrize("piece", ["<", ">", "<a", "a@", "<a@b", "<a@b>", "<a>", " <a@b>", "< "])
+def test_the_timestamp_is_found_in_linear_time(piece: str) -> None:
+    # The steps of the pattern cannot be counted; a hundred times the length of a line must not take
+    # ten thousand times as long, which would be many minutes.
+    poplib.POP3.timestamp.match(b"+OK " + piece.encode() * 100_000)
 
 
 @both

@@ -100,7 +100,8 @@ class Commands:
     def apop(self, user: str, password: str | Secret) -> bytes:
         """Send APOP: a name, and a digest of the greeting's timestamp (RFC 1939 section 7).
 
-        Raises ``error_proto`` if the greeting has no timestamp that is a msg-id (CVE-2007-1558).
+        Raises ``error_proto`` if the greeting has no timestamp, or one with other characters than
+        printable ASCII (CVE-2007-1558).
         """
         from hashlib import md5  # here, because it takes as long to load as all the rest
 

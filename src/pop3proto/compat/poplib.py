@@ -56,8 +56,11 @@ _BLANK_LINES = 2
 
 _Path: TypeAlias = str | PathLike[str]
 _DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
-# The last of the timestamps that ``Greeting.timestamp`` would find.
-_STAMP = re.compile(rb"\+OK.*(%b)" % TIMESTAMP.encode("ascii"))
+# What poplib takes, from the first "<" to the last ">", if it is printable ASCII without blanks; if
+# not, what begins with the last msg-id. An attack on APOP needs other octets (CVE-2007-1558).
+_STAMP = re.compile(
+    rb"\+OK(?:.[^<]*(?=<[!-~]+>[^>]*\Z)|.*(?=%b))(<[!-~]+>)" % TIMESTAMP.encode("ascii")
+)
 
 
 def __dir__() -> list[str]:
