@@ -46,7 +46,19 @@ class Session:
 
     def send(self, command: pop3.Command[Any]) -> None:
         """Send a command. Its answer comes after those to earlier commands."""
+        if not self.engine.in_flight:
+            self._look()
         self.sock.sendall(self.engine.send(command))
+
+    def _look(self) -> None:
+        """Take what has arrived, without waiting: the next command must not be answered by it."""
+        self.sock.settimeout(0)
+        try:
+            self.engine.receive_data(self.sock.recv(65536))
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass  # Nothing has arrived.
+        finally:
+            self.sock.settimeout(TIMEOUT)
 
     def next_event(self) -> pop3.ClientEvent:
         """Return the next event that is not a ``Deviation``."""

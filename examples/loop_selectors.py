@@ -101,7 +101,18 @@ class Download:
                 self._login = login_by(*self._how, self._tls)
                 self._log_in(None)
             while not self.done:
-                self._feed(self._tls.read(65536))
+                self._feed(self._decrypted())
+
+    def _decrypted(self) -> bytes:
+        """Return all records that have arrived: what is read after a command would answer it."""
+        records: list[bytes] = []
+        try:
+            while record := self._tls.read(65536):
+                records.append(record)
+        except ssl.SSLWantReadError:
+            if not records:
+                raise
+        return b"".join(records)
 
     def _feed(self, data: bytes) -> None:
         """Give octets to the engine, none at all at the end of the stream; take all events."""

@@ -14,7 +14,7 @@ import socket
 import sys
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import pop3proto
@@ -97,6 +97,12 @@ class Tunnel:
             received, self._received = self._received, b""
             return received
         return await self._stream.receive(timeout)
+
+    async def receive_at_hand(self) -> bytes | None:
+        if self._received:
+            return await self.receive(None)
+        adapters: Any = self._stream  # One of pop3proto's own, which has this method.
+        return cast("bytes | None", await adapters.receive_at_hand())
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from pop3proto import (
     Capa,
     ClientConnection,
     Command,
+    ConnectionLostError,
     Dele,
     Deviation,
     ErrorReply,
@@ -28,6 +31,7 @@ from pop3proto import (
     Upload,
     User,
 )
+from pop3proto.errors import DeadConnectionError
 from tests.engine.sessions import client, error_of, events, refused
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
@@ -99,37 +103,54 @@ def test_what_is_sent_alone(command: Command[Any]) -> None:
     refused(connection, Capa(), "nothing may be sent after")
 
 
+def not_sent(connection: ClientConnection, command: Command[Any]) -> Any:
+    """The error of ``command``, before which something came; it is in flight nowhere."""
+    with pytest.raises((RemoteProtocolError, ConnectionLostError)) as caught:
+        connection.send(command)
+    assert caught.value.command == command
+    assert connection.state is State.DEAD
+    assert connection.in_flight == ()
+    with pytest.raises(DeadConnectionError):
+        connection.send(command)
+    return caught.value
+
+
 UNSOLICITED: dict[str, Callable[[ClientConnection], Any]] = {
     "a reply": lambda c: error_of(c, b"+OK what?\r\n"),
     "half of it before the command": lambda c: (
-        events(c, b"+O"),
-        c.send(Noop()),
-        error_of(c, b"K what?\r\n"),
-    )[2],
+        events(c, b"+OK w"),
+        not_sent(c, Noop()),
+    )[1],
     "all of it before the command": lambda c: (
-        c.receive_data(b"-ERR what?\r\n"),
-        c.send(Noop()),
-        error_of(c, b"+OK\r\n"),
-    )[2],
+        c.receive_data(b"whatever\r\n"),
+        not_sent(c, Noop()),
+    )[1],
+    "several of them": lambda c: (
+        c.receive_data(b"whatever\r\n-ERR no\r\n"),
+        not_sent(c, Noop()),
+    )[1],
     "a second one": lambda c: (c.send(Noop()), error_of(c, b"+OK\r\n+OK what?\r\n"))[1],
-    "behind a blank line": lambda c: (
-        c.receive_data(b"\r\n-ERR what?\r\n"),
-        c.send(Noop()),
-        error_of(c, b""),
-    )[2],
-    "in a chunk of its own, behind an answer": lambda c: (
+    "after a blank line": lambda c: (
+        c.receive_data(b"\r\n\n+OK what?\r\n"),
+        not_sent(c, Noop()),
+    )[1],
+    "in a chunk of its own, after an answer": lambda c: (
         c.send(Noop()),
         c.receive_data(b"+OK\r\n"),
-        c.receive_data(b"-ERR what?\r\n"),
+        c.receive_data(b"+OK what?\r\n"),
         c.next_event(),
-        c.send(Noop()),
-        error_of(c, b""),
-    )[5],
-    "behind half a blank line": lambda c: (
-        c.receive_data(b"\r"),
-        c.send(Noop()),
-        error_of(c, b"+OK what?\r\n"),
-    )[2],
+        not_sent(c, Noop()),
+    )[4],
+    "with a small letter and a bare LF": lambda c: error_of(c, b"+ok what?\n"),
+    "the same before a command": lambda c: (
+        c.receive_data(b"+ok what?\n"),
+        not_sent(c, Noop()),
+    )[1],
+    "before STLS": lambda c: (
+        c.receive_data(b"+OK what?"),
+        not_sent(c, Quit()),
+    )[1],
+    "with a NUL": lambda c: error_of(c, b"+OK w\0hat?\r\n"),
 }
 
 
@@ -137,8 +158,60 @@ UNSOLICITED: dict[str, Callable[[ClientConnection], Any]] = {
 def test_what_nobody_asked_for(fault: Callable[[ClientConnection], Any]) -> None:
     error = fault(client())
     assert isinstance(error, RemoteProtocolError)
-    assert "answers nothing" in str(error)
+    assert re.search(r"answers nothing: (\+OK w|\+ok w|whatever \()", str(error))
     assert "double dots" not in str(error)
+
+
+IDLE = b"-ERR [IN-USE] idle for too long\x1b\r\n"
+GOODBYES: dict[str, Callable[[ClientConnection], Any]] = {
+    "read": lambda c: error_of(c, IDLE),
+    "found before a command": lambda c: (c.receive_data(IDLE), not_sent(c, Noop()))[1],
+    "and the end of the stream": lambda c: (
+        c.receive_data(IDLE.lower()),
+        c.receive_data(b""),
+        not_sent(c, Quit()),
+    )[2],
+}
+
+
+@pytest.mark.parametrize("fault", GOODBYES.values(), ids=GOODBYES)
+def test_an_error_that_answers_nothing_says_why_the_session_is_over(
+    fault: Callable[[ClientConnection], Any],
+) -> None:
+    connection = client(Dele(1), Retr(2))
+    events(connection, b"+OK\r\n+OK\r\n.\r\n")
+    error = fault(connection)
+    assert isinstance(error, ConnectionLostError)
+    assert error.transient
+    assert error.pending_deletions == 1
+    assert "idle for too long\\x1b; marked as deleted, and kept: 1" in str(error).lower()
+    assert "double dots" not in str(error)
+
+
+def test_no_command_is_sent_after_the_end_of_the_stream() -> None:
+    connection = client(Dele(1))
+    events(connection, b"+OK\r\n\r\n")
+    connection.receive_data(b"")
+    error = not_sent(connection, Quit())
+    assert isinstance(error, ConnectionLostError)
+    assert error.pending_deletions == 1
+    assert "the stream ended before the command was sent; marked as deleted, and kept: 1" in str(
+        error
+    )
+
+
+def test_nothing_can_be_told_while_an_answer_is_outstanding() -> None:
+    connection = client(Noop())
+    connection.receive_data(b"+OK 1\r\n+OK 2\r\n")
+    connection.receive_data(b"")
+    connection.send(Dele(1))
+    assert list(drained_before_the_end(connection)) == [Ok(Noop(), "1"), Ok(Dele(1), "2")]
+
+
+def drained_before_the_end(connection: ClientConnection) -> Iterator[Any]:
+    with suppress(ConnectionLostError):
+        while True:
+            yield connection.next_event()
 
 
 @pytest.mark.parametrize("cut", range(1, 20))
@@ -148,9 +221,16 @@ def test_what_came_before_a_command_answers_it_at_no_chunking(cut: int) -> None:
     connection.receive_data(wire[:cut])
     connection.receive_data(wire[cut:])
     assert connection.next_event() == Ok(Noop(), "a")
-    connection.send(Dele(1))
-    assert connection.next_event() == Deviation(Fault.BLANK_LINE, Dele(1))
-    assert "answers nothing: +OK what?" in str(error_of(connection, b"+OK\r\n"))
+    assert "answers nothing: +OK what?" in str(not_sent(connection, Dele(1)))
+
+
+def test_half_a_blank_line_that_came_before_a_command_does_not_begin_its_answer() -> None:
+    connection = client()
+    connection.receive_data(b"\r")
+    connection.send(Noop())
+    error = error_of(connection, b"+OK what?\r\n")
+    assert isinstance(error, RemoteProtocolError)
+    assert "neither +OK nor -ERR" in str(error)
 
 
 @pytest.mark.parametrize("cut", [1, 2])
@@ -170,12 +250,11 @@ def test_lines_behind_a_message_point_to_dots_that_were_not_doubled(asked: Any) 
     assert "double dots" in str(error)
 
 
-def test_so_they_do_if_the_next_command_was_sent_before_they_were_read() -> None:
+def test_so_they_do_if_they_are_found_before_the_next_command() -> None:
     connection = client(Retr(1))
     connection.receive_data(b"+OK\r\na\r\n.\r\n+OK mail\r\n.\r\n")
     assert [type(connection.next_event()) for _ in range(3)][-1] is MessageEnd
-    connection.send(Noop())
-    assert "double dots" in str(error_of(connection, b""))
+    assert "double dots" in str(not_sent(connection, Noop()))
 
 
 def test_the_rest_of_a_message_is_no_longer_blamed_after_the_next_answer() -> None:

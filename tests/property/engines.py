@@ -21,6 +21,7 @@ from pop3proto import (
     Deviation,
     ErrorReply,
     Extension,
+    Fault,
     InvalidCommand,
     LangReply,
     LastReply,
@@ -235,13 +236,19 @@ def without_chance(events: Iterable[Any]) -> list[Any]:
     """The events less what depends on the moment at which octets are looked at.
 
     Those that answer nothing are laid to the command that was sent last, if there was one by
-    then. Those behind STLS are noticed before its answer is returned, if they came with it.
+    then. Those behind STLS are noticed before its answer is returned, if they came with it. Blank
+    lines before a line that answers nothing are passed over when a command finds it.
     """
     result: list[Any] = []
     for event in events:
         last = result[-1] if result else None
         injected = isinstance(event, tuple) and event[0] is StlsInjectionError
         if injected and isinstance(last, Ok) and isinstance(last.command, Stls):
+            result.pop()
+        stray = isinstance(event, tuple) and "answers nothing" in event[1]
+        while stray and result and isinstance(result[-1], Deviation):
+            if result[-1].fault is not Fault.BLANK_LINE:
+                break
             result.pop()
         forgiven = isinstance(event, Deviation)
         result.append(replace(event, command=None) if forgiven else event)

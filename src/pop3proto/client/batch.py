@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
-from ..errors import CommandError, ConnectionLostError
+from ..errors import CommandError, ConnectionLostError, Pop3Error
 from ..model.command import Command
 from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
@@ -187,9 +187,10 @@ class AsyncBatch(Generic[R_co]):
             raise self._broke
 
     @property
-    def _broke(self) -> ConnectionLostError | None:
-        """The error by which the connection broke while commands were sent."""
-        return self._error if isinstance(self._error, ConnectionLostError) else None
+    def _broke(self) -> Pop3Error | None:
+        """The error by which the connection ended while commands were sent."""
+        error = self._error
+        return error if isinstance(error, Pop3Error) and not error.session_usable else None
 
     def _end_after_answers(self) -> None:
         # A command that could not be sent is the caller's mistake, unless the connection broke.
@@ -205,6 +206,8 @@ class AsyncBatch(Generic[R_co]):
 
     async def _next(self) -> R_co | CommandError | None:
         if self._wants_more():
+            if not self._sent and self._waiting is not None:
+                await self._exchange.look(self._waiting)
             await self._refill()
         if not self._sent:
             return None

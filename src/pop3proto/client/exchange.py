@@ -27,6 +27,7 @@ from .options import Timeouts
 from .stream import RecordingStream, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from ssl import SSLContext
 
     from ..transcript.recorder import Recorder
@@ -53,6 +54,7 @@ class Exchange:
     # Thousands of sessions can be open in one process: see the benchmarks.
     __slots__ = (
         "_allow_plaintext_auth",
+        "_at_hand",
         "_cause_of_death",
         "_known_faults",
         "_octets",
@@ -140,9 +142,37 @@ class Exchange:
 
     async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
         """Send ``command``, and return the first event of its answer; ``phase`` is its deadline."""
+        await self.begin(command)
+        return await self.next_event(phase, command)
+
+    async def begin(self, command: Command[Any]) -> None:
+        """Send ``command``, unless something came that answers nothing: then raise, and send
+        nothing."""
+        if not self.engine.in_flight:
+            await self.look(command)
         self.put(command)
         await self.flush(command)
-        return await self.next_event(phase, command)
+
+    async def look(self, command: Command[Any]) -> None:
+        """Take what has arrived before ``command``, which nothing is outstanding before.
+
+        A reply answers a command that was sent before it came. Without this look, which does not
+        wait, a reply that nobody asked for would answer ``command``.
+        """
+        if self._at_hand is None:
+            return
+        try:
+            while (data := await self._at_hand()) is not None:
+                self.engine.receive_data(data)
+                if data.strip(b"\r\n") or not data:
+                    # The engine refuses to send after that.
+                    return
+                # A blank line is tolerated, and more can come after it.
+                self.event_at_hand()
+        except Pop3Error:
+            raise
+        except OSError as error:
+            raise self._failed(error, "reply", None, command) from error
 
     def put(self, command: Command[Any]) -> int:
         """Leave ``command`` to the next ``flush()``; return its length in octets.
@@ -151,7 +181,10 @@ class Exchange:
         variable, which a traceback would show. They pass from the engine to the stream through
         an attribute.
         """
-        self._outgoing.append(self.engine.send(command))
+        try:
+            self._outgoing.append(self.engine.send(command))
+        except ConnectionLostError as error:
+            raise error from self.login_failure
         return len(self._outgoing[-1])
 
     def _drained(self) -> bytes:
@@ -203,8 +236,6 @@ class Exchange:
         except ConnectionLostError as error:
             # If a server closes the connection after a failed login, the failed login is the
             # reason.
-            if self.login_failure is None:
-                raise
             raise error from self.login_failure
         if type(event) is MessageStart:
             # The deadlines of its body begin.
@@ -286,6 +317,8 @@ class Exchange:
         self._transport = self._stream = transport
         if self._recorder is not None:
             self._stream = RecordingStream(transport, self._recorder)
+        self._at_hand: Callable[[], Awaitable[bytes | None]] | None
+        self._at_hand = getattr(self._stream, "receive_at_hand", None)
 
     async def aclose(self) -> None:
         """Close the stream in an orderly way. Errors of the network are ignored."""

@@ -201,8 +201,7 @@ class Session:
         check_collecting(max_octets, progress)
         with Turn(self._exchange) as exchange:
             exchange.check(command)
-            exchange.put(command)
-            await exchange.flush(command)
+            await exchange.begin(command)
             phase = "login" if isinstance(command, _LOGINS) else "reply"
             event: Any = await exchange.next_event(phase, command)
             if isinstance(event, MessageStart):

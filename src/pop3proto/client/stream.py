@@ -1,4 +1,4 @@
-"""The four methods between the session and a runtime."""
+"""The methods between the session and a runtime."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ..transcript.recorder import Recorder
 
 
@@ -14,6 +16,7 @@ __all__ = [
     "SEND_BUFFER",
     "RecordingStream",
     "Stream",
+    "receive_at_hand",
     "stream_closed",
     "stream_in_use",
     "time_left",
@@ -33,6 +36,12 @@ class Stream(Protocol):
     task at a time, and not again after an error, a timeout or a cancellation; but after an error of
     ``send()``, ``receive()`` still returns the octets that have arrived. Any task may close it: a
     task that waits for it then gets an ``OSError``.
+
+    A stream should have a fifth method, ``async def receive_at_hand(self) -> bytes | None``. It
+    returns octets that have arrived without waiting for the peer: ``b""`` at the end of the stream,
+    ``None`` if nothing is there. The session calls it before it sends a command to which nothing
+    that came earlier can be the answer. Without it, the session finds such octets only if they came
+    together with the last answer.
     """
 
     async def send(self, data: bytes, timeout: float | None) -> None:
@@ -63,6 +72,12 @@ class Stream(Protocol):
         ...
 
 
+async def receive_at_hand(stream: Stream) -> bytes | None:
+    """Return what ``stream`` has received, without waiting; ``None`` if it cannot tell."""
+    look: Callable[[], Awaitable[bytes | None]] | None = getattr(stream, "receive_at_hand", None)
+    return None if look is None else await look()
+
+
 class RecordingStream:
     """A stream that shows everything that passes to a ``Recorder``."""
 
@@ -79,6 +94,13 @@ class RecordingStream:
         """Receive, recorded."""
         data = await self._stream.receive(timeout)
         self._recorder.received(data)
+        return data
+
+    async def receive_at_hand(self) -> bytes | None:
+        """Receive what is there, recorded."""
+        data = await receive_at_hand(self._stream)
+        if data is not None:
+            self._recorder.received(data)
         return data
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ from time import monotonic
 
 from ..errors import TlsError, printable
 from .advice import PORTS
-from .stream import Stream, time_left
+from .stream import Stream, receive_at_hand, time_left
 from .tls_advice import advice_about, is_tls
 
 __all__ = ["TlsPipe", "TlsStream"]
@@ -171,6 +171,11 @@ class TlsPipe:
             self._postponed.__cause__ = error
         return b"".join(records)
 
+    @property
+    def unread(self) -> bool:
+        """True if ``read()`` may return or raise something although nothing more has arrived."""
+        return bool(self._incoming.pending or self._postponed is not None)
+
     def close(self) -> bytes:
         """Return the octets that end TLS in an orderly way (close_notify), if still possible."""
         with suppress(ssl.SSLError, ValueError):
@@ -233,6 +238,15 @@ class TlsStream:
             await self._exchange(deadline)
             data = read()
         return data
+
+    async def receive_at_hand(self) -> bytes | None:
+        """Decrypt what is there, without waiting for more; see ``Stream``."""
+        if not self._pipe.unread:
+            arrived = await receive_at_hand(self._stream)
+            if arrived is None:
+                return None
+            self._pipe.receive_data(arrived)
+        return self._pipe.read()
 
     async def aclose(self) -> None:
         """Send close_notify if possible, and close the stream below."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..errors import ConnectionLostError, RemoteProtocolError, printable
+from ..errors import RemoteProtocolError, printable
 from ..model.command import Command
 from ..model.events import ClientEvent, ConnectionClosed
 from ..model.grammar import decode, decode_base64
@@ -56,8 +56,7 @@ class ClientConnection(ClientState):
         raises ``DeadConnectionError``.
         """
         command, body = self._current, self._body
-        # First, the events that come by the thousand are handled in as few steps as possible: see
-        # the benchmarks. The long way below handles them, too.
+        # First, the events that come by the thousand, in few steps. The long way handles them, too.
         if command is not None and not self._ready and self._failure is None:
             if body is None:
                 usual = self._read_usual(command)
@@ -95,7 +94,7 @@ class ClientConnection(ClientState):
         """
         shape, buffer = command.shape, self._buffer
         data, start = buffer.data, buffer.start
-        if self._unasked or self._short_lines:
+        if self._short_lines:
             return None
         if shape is _STATUS and data[start : start + 5] == b"+OK\r\n":
             end, text = start + 5, ""
@@ -129,18 +128,18 @@ class ClientConnection(ClientState):
             return self._end_of_stream() if buffer.eof else Signal.PAUSED
         command = self._current
         limit = self.limits.status_line
-        if command is not None and command.shape is _AUTHENTICATION and not self._unasked:
-            # Twice the challenge leaves room for base64, and lets the caller cancel one that is too
-            # long but complete.
+        if command is not None and command.shape is _AUTHENTICATION:
+            # Room for base64, and for cancelling a challenge that is too long but complete.
             limit = max(limit, 2 * self.limits.challenge)
         line = buffer.next_line(limit, "status_line")
         if line is None:
             return self._end_of_stream() if buffer.eof else _NEED_DATA
         if not line:
-            self._unasked = max(self._unasked - len(buffer.newline), 0)
             self._forgive_here(Fault.BLANK_LINE, line)
             # It is an event of its own, whatever follows it.
             return cast(Deviation, self._ready.pop())
+        if command is None and self.state is not State.GREETING:
+            raise self._unsolicited(line)
         if buffer.newline == b"\n":
             self._forgive_here(Fault.BARE_LF, line)
         return self._read_status(line)
@@ -159,16 +158,13 @@ class ClientConnection(ClientState):
             raise RemoteProtocolError(f"{what}: {printable(line)}")
         command = self._current
         indicator, text = split_status_line(line)
-        if indicator == b"+OK" and command is not None and not self._unasked:
+        if indicator == b"+OK" and command is not None:
             return self._read_success(command, text)
         status = indicator.upper()
         if status != indicator:
             self._forgive_here(Fault.STATUS_INDICATOR_CASE, line)
-        if self.state is State.GREETING:
+        if command is None:
             return self._read_greeting(status, text, line)
-        if command is None or self._unasked:
-            hint = self._stuffing_hint()
-            raise RemoteProtocolError(f"a line that answers nothing: {printable(line)}{hint}")
         if status == b"+OK":
             return self._read_success(command, text)
         if status == b"-ERR":
@@ -269,14 +265,4 @@ class ClientConnection(ClientState):
         elif self.state is State.GREETING and len(self._buffer):
             rest = self._buffer.rest()
             message += f": {explain_greeting(rest)}; it said: {printable(rest)}"
-        raise ConnectionLostError(
-            message + self.fate_of_deletions,
-            command=self._current,
-            octets_received=octets,
-            pending_deletions=self.pending_deletions,
-        )
-
-    def _stuffing_hint(self) -> str:
-        if not self._after_body:
-            return ""
-        return " (after a message: the server seems not to double dots at the start of lines)"
+        raise self._lost(message, octets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ..errors import LocalProtocolError
+from ..errors import ConnectionLostError, LocalProtocolError, RemoteProtocolError, printable
 from ..model.capabilities import Capabilities
 from ..model.command import Command, Effect
 from ..model.events import ClientEvent
@@ -16,6 +16,7 @@ from ..model.replies import CapaReply, Challenge, ErrorReply, Greeting, MessageE
 from ..model.states import Signal, State
 from .base import Engine
 from .collectors import Collector
+from .parsing import split_status_line
 from .wire import BodyReader
 
 # See client.py for the reason.
@@ -41,8 +42,7 @@ class ClientState(Engine[ClientEvent]):
         Forgotten when TLS begins."""
         self.pending_deletions: int = 0
         """How many messages are marked as deleted, but not gone yet."""
-        # The commands in flight after the oldest one. The oldest one has an attribute of its own,
-        # because most sessions never have more than one, and many empty queues would waste memory.
+        # The commands in flight after the oldest one. Most sessions never have more than one.
         self._ahead: deque[Command[Any]] | None = None
         self._reader = BodyReader(self._buffer)
         # The reader, while there is a body to read.
@@ -50,8 +50,6 @@ class ClientState(Engine[ClientEvent]):
         self._collector: Collector | None = None
         # The state of the session after all commands in flight have succeeded.
         self._projected = State.GREETING
-        # How many octets arrived before there was a command that they could answer.
-        self._unasked = 0
         # Whether the limit for status lines is below that of RFC 1939.
         self._short_lines = limits.status_line < USUAL_LINE
         # Whether the last answer was a dot-terminated text.
@@ -72,12 +70,10 @@ class ClientState(Engine[ClientEvent]):
         message, empty if none are marked."""
         if not self.pending_deletions:
             return ""
-        if self.in_flight and self.in_flight[-1].effect is Effect.END:
-            # RFC 1939 section 6: the server deletes, then it answers.
-            return (
-                f"; marked as deleted, and not known to be gone or kept: {self.pending_deletions}"
-            )
-        return f"; marked as deleted, and kept: {self.pending_deletions}"
+        # RFC 1939 section 6: the server deletes, then it answers.
+        ended = self.in_flight and self.in_flight[-1].effect is Effect.END
+        fate = "not known to be gone or kept" if ended else "kept"
+        return f"; marked as deleted, and {fate}: {self.pending_deletions}"
 
     @property
     def in_flight(self) -> tuple[Command[Any], ...]:
@@ -90,12 +86,11 @@ class ClientState(Engine[ClientEvent]):
         """Return the octets to send for ``command``, which is in flight from now on.
 
         Commands may be sent ahead of the answers to earlier ones. The caller has to know if the
-        server can handle that (PIPELINING, RFC 2449 section 6.6). If nothing else is in flight,
-        octets that were received before do not answer ``command``; a command that is sent ahead is
-        answered by the reply whose turn it is, whenever that was received. Raises
-        ``LocalProtocolError``, and changes nothing, if the command is not legal in the state that
-        the session will be in when everything in flight has succeeded, or if a barrier (AUTH, STLS,
-        QUIT) forbids it.
+        server can handle that (PIPELINING, RFC 2449 section 6.6). Raises ``LocalProtocolError``,
+        and changes nothing, if the command is not legal in the state that the session will be in
+        when everything in flight has succeeded, or if a barrier (AUTH, STLS, QUIT) forbids it.
+        If nothing is in flight, and a line or the end of the stream has been received that no event
+        has shown, it raises what ``next_event()`` would raise: nothing is sent any more.
         """
         if self._failure is not None:
             raise self._dead(command)
@@ -109,15 +104,16 @@ class ClientState(Engine[ClientEvent]):
             raise LocalProtocolError(
                 f"not possible in the state {self._projected.value!r}", command=command
             )
-        if command.next_state is _TLS_NEGOTIATION:
-            self._check_stls(command)
+        if command.next_state is _TLS_NEGOTIATION and (self.secure or self.utf8):
+            # RFC 6856 section 2.1.
+            why = "the connection is already under TLS" if self.secure else "UTF8 came before STLS"
+            raise LocalProtocolError(why, command=command)
         line = command.to_bytes()
         if current is None:
-            self._current = command
             buffer = self._buffer
-            if buffer.start != len(buffer.data) or buffer.pending:
-                # Octets that are already here cannot answer a command that is about to be sent.
-                self._unasked = len(buffer)
+            if buffer.start != len(buffer.data) or buffer.pending or buffer.eof:
+                self._refuse_strays(command)
+            self._current = command
         elif ahead is None:
             self._ahead = deque((command,))
         else:
@@ -140,14 +136,31 @@ class ClientState(Engine[ClientEvent]):
             why = f"{in_flight} commands are in flight already"
         return LocalProtocolError(why, command=command)
 
-    def _check_stls(self, command: Command[Any]) -> None:
-        if self.secure:
-            raise LocalProtocolError("the connection is already under TLS", command=command)
-        if self.utf8:
-            # RFC 6856 section 2.1.
-            raise LocalProtocolError("STLS is not possible after UTF8", command=command)
-        if len(self._buffer):
-            raise LocalProtocolError("unread data came before STLS", command=command)
+    def _refuse_strays(self, command: Command[Any]) -> None:
+        """Raise if more than blank lines came before ``command``, which is about to be sent."""
+        line = self._buffer.rest().lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+        if line or self._buffer.eof:
+            lost = "the stream ended before the command was sent"
+            error = self._unsolicited(line) if line else self._lost(lost)
+            error.command = command
+            raise self._killed_by(error)
+
+    def _unsolicited(self, line: bytes) -> ConnectionLostError | RemoteProtocolError:
+        """Return the error for a line while nothing is in flight."""
+        said = f"a line that answers nothing: {printable(line)}"
+        if split_status_line(line)[0].upper() == b"-ERR":
+            # Servers end idle sessions like this: the reader learns why, and connects again.
+            return self._lost(said)
+        return RemoteProtocolError(said + self._stuffing_hint())
+
+    def _lost(self, message: str, octets: int = 0) -> ConnectionLostError:
+        deletions = self.pending_deletions
+        message += self.fate_of_deletions
+        return ConnectionLostError(message, octets_received=octets, pending_deletions=deletions)
+
+    def _stuffing_hint(self) -> str:
+        hint = " (after a message: the server seems not to double dots at the start of lines)"
+        return hint if self._after_body else ""
 
     def tls_established(self) -> None:
         """Report that the TLS handshake after STLS has succeeded.

@@ -9,17 +9,21 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from socket import SOCK_STREAM, socket
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from ..client.client import AsyncClient
 from ..client.stream import CHUNK, SEND_BUFFER, Stream, stream_closed, stream_in_use
 from .connecting import Dialer
-from .sockets import HAPPY_EYEBALLS_DELAY, Address, closed_on_error, socket_for
+from .sockets import HAPPY_EYEBALLS_DELAY, Address, Readability, closed_on_error, socket_for
 
 __all__ = ["AsyncClient", "connect", "connect_unix"]
 
 T = TypeVar("T")
 
+# The event loops of Windows that do not wait until a socket can be read, but read ahead.
+_PROACTORS: Any = getattr(asyncio, "ProactorEventLoop", ())
+# Seconds that an event loop may take to read what a socket has received.
+_READING = 1.0
 # Seconds that closing waits for unsent data.
 _CLOSING = 1.0
 
@@ -47,12 +51,16 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_closed",
+        "_deadline",
         "_ended",
         "_error",
         "_loop",
         "_lost",
+        "_readable",
         "_reading_paused",
         "_received",
+        "_timer",
+        "_timer_at",
         "_transport",
         "_waiting",
         "_wakeup",
@@ -62,6 +70,11 @@ class AsyncioStream(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._readable: Readability | None = None
+        # One timer for wait after wait, the time at which it ends, and the deadline of this wait.
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._deadline: float | None = None
         self._received: list[bytes] = []
         self._waiting = 0
         self._reading_paused = False
@@ -78,6 +91,10 @@ class AsyncioStream(asyncio.BufferedProtocol):
         """Take the transport (called by asyncio)."""
         # uvloop's transports are not subclasses of asyncio's, but behave like them.
         self._transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        # A proactor has taken what has arrived out of the socket.
+        if sock is not None and not isinstance(self._loop, _PROACTORS):
+            self._readable = Readability(sock)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -114,27 +131,49 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._ended = self._lost = True
         self._error = exc
         self._wake()
+        self._cancel_timer()
 
     def _wake(self) -> None:
         wakeup, self._wakeup = self._wakeup, None
         if wakeup is not None and not wakeup.done():
             wakeup.set_result(None)
 
-    async def _sleep(self, timeout: float | None) -> None:
-        """Wait until asyncio has called one of the methods above."""
+    async def _sleep(self, deadline: float | None) -> None:
+        """Wait until asyncio has called one of the methods above, at most until ``deadline``."""
         if self._wakeup is not None:
             raise stream_in_use()
         wakeup = self._wakeup = self._loop.create_future()
-        # One timer on the future is much cheaper than asyncio.timeout() around it.
-        timer = None if timeout is None else self._loop.call_later(timeout, _expire, wakeup)
+        self._deadline = deadline
+        if deadline is not None and (self._timer is None or self._timer_at > deadline):
+            self._set_timer(deadline)
         try:
             await wakeup
         finally:
             # If aclose() has woken this task, the future belongs to another one.
             if self._wakeup is wakeup:
                 self._wakeup = None
-            if timer is not None:
-                timer.cancel()
+
+    def _set_timer(self, at: float) -> None:
+        self._cancel_timer()
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._expire)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        # The timer of an earlier wait is left to run, because making one for each wait takes as
+        # long as the rest of it. So it may find a later deadline, or nobody who waits.
+        self._timer = None
+        wakeup, deadline = self._wakeup, self._deadline
+        if wakeup is None or wakeup.done() or deadline is None:
+            return
+        if self._loop.time() < deadline:
+            self._set_timer(deadline)
+        else:
+            wakeup.set_exception(TimeoutError())
 
     async def send(self, data: bytes, timeout: float | None) -> None:
         """Pass ``data`` to the transport, and wait only while its buffer is too full."""
@@ -147,7 +186,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         while self._writing_paused and not self._lost:
             if self._closed:
                 raise stream_closed()
-            await self._sleep(None if deadline is None else deadline - self._loop.time())
+            await self._sleep(deadline)
 
     async def receive(self, timeout: float | None) -> bytes:
         """Return the next octets."""
@@ -159,7 +198,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
                 raise stream_closed()
             if self._ended:
                 return b""
-            await self._sleep(None if deadline is None else deadline - self._loop.time())
+            await self._sleep(deadline)
         data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
         self._received.clear()
         self._waiting = 0
@@ -167,6 +206,26 @@ class AsyncioStream(asyncio.BufferedProtocol):
             self._transport.resume_reading()
             self._reading_paused = False
         return data
+
+    async def receive_at_hand(self) -> bytes | None:
+        """Return octets that have arrived, or ``None``, without waiting for the peer.
+
+        The event loop may not have read yet what the socket holds; then it gets the time to do so.
+        """
+        if not self._settled:
+            if self._readable is None:
+                # In one pass this task goes on before the loop hands over what it has read.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            elif self._readable.within(0):
+                with suppress(TimeoutError):
+                    await self._sleep(self._loop.time() + _READING)
+        return await self.receive(None) if self._settled else None
+
+    @property
+    def _settled(self) -> bool:
+        """True if ``receive()`` needs not wait."""
+        return bool(self._received or self._ended or self._closed)
 
     async def aclose(self) -> None:
         """Close when everything is sent, or after a second, and let asyncio clean up."""
@@ -178,7 +237,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         deadline = self._loop.time() + _CLOSING
         try:
             while not self._lost:
-                await self._sleep(deadline - self._loop.time())
+                await self._sleep(deadline)
         except TimeoutError:
             self.abort()
 
@@ -196,11 +255,6 @@ class AsyncioStream(asyncio.BufferedProtocol):
             sock = getattr(self._transport.get_extra_info("socket"), "_sock", None)
             if sock is not None:
                 sock.close()
-
-
-def _expire(wakeup: asyncio.Future[None]) -> None:
-    if not wakeup.done():
-        wakeup.set_exception(TimeoutError())
 
 
 class _Dialer(Dialer):

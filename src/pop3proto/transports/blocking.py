@@ -31,8 +31,14 @@ class BlockingStream(SocketStream):
 
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Block until the socket can be read or written; return True if it can be read."""
+        if self._aborted:
+            # Its descriptor may belong to another file by now.
+            raise stream_closed()
         try:
-            readable, writable = _wait_for(self.sock, seconds, read, write)
+            if not write:
+                readable = writable = self.readable.within(seconds)
+            else:
+                readable, writable = _wait_for(self.sock, seconds, read, write)
         except ValueError:
             # A socket that was closed has no descriptor.
             raise stream_closed() from None

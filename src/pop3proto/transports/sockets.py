@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from math import ceil
 from time import monotonic
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -15,6 +17,7 @@ from ..errors import LocalProtocolError
 __all__ = [
     "HAPPY_EYEBALLS_DELAY",
     "Address",
+    "Readability",
     "SocketStream",
     "closed_on_error",
     "foremost",
@@ -40,6 +43,30 @@ class Closable(Protocol):
         ...
 
 
+class Readability:
+    """Tells if ``sock`` has something to read: octets, the end of the stream, or an error."""
+
+    # One object for the life of the socket: a new one each time would take longer than the look.
+    __slots__ = ("_poll", "_sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._poll: select.poll | None = None
+        # select() cannot wait for a descriptor of 1,024 or more; poll() can, if it exists.
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(sock, select.POLLIN)
+
+    def within(self, seconds: float | None) -> bool:
+        """Return True if there is something within ``seconds``; block until then.
+
+        Raises ``ValueError`` if the socket is closed, where that shows.
+        """
+        if self._poll is None:
+            return bool(select.select([self._sock], [], [], seconds)[0])
+        return bool(self._poll.poll(None if seconds is None else ceil(seconds * 1000)))
+
+
 class SocketStream(ABC):
     """A ``Stream`` on a connected socket, which it owns."""
 
@@ -50,6 +77,8 @@ class SocketStream(ABC):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         """The socket."""
+        self.readable = Readability(sock)
+        """Whether the socket can be read."""
         self._unsent = b""
         self._eager = 0
         self._aborted = False
@@ -65,6 +94,8 @@ class SocketStream(ABC):
         """Send ``data``; keep the part that the socket does not accept now for later."""
         self._unsent += data
         self._send_now()
+        if len(self._unsent) <= SEND_BUFFER:
+            return
         deadline = None if timeout is None else monotonic() + timeout
         while len(self._unsent) > SEND_BUFFER:
             await self.wait(time_left(deadline), read=False, write=True)
@@ -78,27 +109,42 @@ class SocketStream(ABC):
                 # A full chunk came before, so more of it is probably there. Other tasks still get
                 # their turn, and cancellations are noticed, because the next wait comes soon.
                 self._eager -= 1
-            elif not await self.wait(time_left(deadline), read=True, write=bool(self._unsent)):
+            elif not await self.wait(timeout, read=True, write=bool(self._unsent)):
                 self._send_if_possible()
+                timeout = time_left(deadline)
                 continue
             if self._unsent:
                 self._send_if_possible()
-            try:
-                data = self.sock.recv(CHUNK)
-            except BlockingIOError:
+            data = self._received()
+            if data is None:
                 # Readiness is a hint: the kernel may have dropped the segment since.
                 self._eager = 0
+                timeout = time_left(deadline)
                 continue
-            except OSError as error:
-                raise self._meant(error) from None
-            if not data and self._aborted:
-                # It was another thread that ended the stream, not the peer.
-                raise stream_closed()
             if len(data) < CHUNK:
                 self._eager = 0
             elif not self._eager:
                 self._eager = _EAGER
             return data
+
+    async def receive_at_hand(self) -> bytes | None:
+        """Return octets that have arrived, or ``None``, without waiting."""
+        if not (self._aborted or self.readable.within(0)):
+            return None
+        return self._received()
+
+    def _received(self) -> bytes | None:
+        """Return what the socket has, ``None`` if that is nothing."""
+        try:
+            data = self.sock.recv(CHUNK)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._meant(error) from None
+        if not data and self._aborted:
+            # It was another thread that ended the stream, not the peer.
+            raise stream_closed()
+        return data
 
     def _send_now(self) -> None:
         try:
