@@ -175,6 +175,7 @@ STEPS = [
     Step("wheel and sdist", WHEEL, after=("development",)),
     Step("fuzz client", f"{FUZZ} client", after=("development",)),
     Step("fuzz server", f"{FUZZ} server", after=("development",)),
+    Step("fuzz mail", f"{FUZZ} mail", after=("development",)),
     Step("README's demo", DEMO, after=("README's tests",)),
     Step("generated files", GENERATED, after=("development",)),
     Step(

@@ -21,6 +21,7 @@ PAGE = Path(__file__).with_name("reference.md")
 MODULES = {
     "pop3proto": "the engines for both ends, commands, replies, events, values",
     "pop3proto.errors": "all exceptions",
+    "pop3proto.mail": "reading messages that may be hostile",
     "pop3proto.model": "the less common values",
     "pop3proto.transports": "names that the clients of all runtimes share",
     "pop3proto.transports.blocking": "the client for blocking code",

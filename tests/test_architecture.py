@@ -22,7 +22,8 @@ TESTS = Path(__file__).parent
 # errors.py too: an error names the command at which it happened. "" is the package itself, which
 # gathers the public names, and which no folder imports.
 FOLDERS: dict[str, set[str]] = {
-    "model": set(),
+    "mail": set(),
+    "model": {"mail"},
     "engine": {"model"},
     "sasl": {"model", "engine"},
     "server": {"model", "engine", "sasl"},
@@ -37,7 +38,7 @@ FOLDERS["cli"] = {*FOLDERS, ""}
 STRANGERS = [("engine.client", "engine.server"), ("engine.server", "engine.client")]
 
 # They wait for nothing and open nothing. A maildrop may have files.
-SANS_IO = ("model", "engine", "sasl", "server", "transcript", "sync")
+SANS_IO = ("mail", "model", "engine", "sasl", "server", "transcript", "sync")
 WITH_FILES = {"server.maildir", "server.maildrop"}
 IO = {
     "anyio",
@@ -295,6 +296,7 @@ PUBLIC = (
     "compat",
     "compat.poplib",
     "errors",
+    "mail",
     "model",
     "sasl",
     "sasl.server",

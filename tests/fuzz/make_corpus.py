@@ -32,6 +32,7 @@ from pop3proto import (
 )
 from pop3proto.transcript import TlsEstablished
 from tests.fuzz.targets import LENIENCIES, LIMITS, ClientInput, ServerInput
+from tests.mail.samples import MAIL
 from tests.property.engines import FURTHER, REFUSE, Step
 from tests.property.test_chunking import ANSWERS, AUTHORIZATION, REQUESTS
 
@@ -94,7 +95,7 @@ HEARD: list[tuple[list[int], list[Step]]] = [
 
 
 def seeds() -> Iterator[tuple[str, bytes]]:
-    """All seeds, each with its role."""
+    """All seeds, each with the target that it is for."""
     whole = [ClientInput(state=State.GREETING, steps=steps) for steps in SESSIONS]
     heard = [ServerInput(choices=choices, steps=steps) for choices, steps in HEARD]
     answers = [ClientInput(steps=[*commands, wire]) for commands, wire in ANSWERS.values()]
@@ -112,6 +113,8 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         yield role, replace(plain, leniency=next(leniencies)).to_bytes()
         for tight in LIMITS[1:] if given in whole or given in heard else [next(limits)]:
             yield role, replace(plain, pulls=1, limits=tight).to_bytes()
+    for octets in MAIL:
+        yield "mail", octets
 
 
 def file_name(data: bytes) -> str:

@@ -1,7 +1,8 @@
-"""Fuzzes an engine with Atheris: ``python -m tests.fuzz.run --role client --seconds 60``.
+"""Fuzzes with Atheris: ``python -m tests.fuzz.run --role client --seconds 60``.
 
-It starts from the seed corpus, keeps what it finds in a temporary folder (or in ``--corpus``),
-and ends with an error, and the input that caused it, if an engine does what it may not do.
+The roles are those of the engines, and ``mail``, the reader of messages. It starts from the seed
+corpus, keeps what it finds in a temporary folder (or in ``--corpus``), and ends with an error, and
+the input that caused it, if something is done that may not be done.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _MAX_OCTETS = 20_000
 def main() -> None:
     """Fuzz for a while; does not return."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--role", choices=("client", "server"), required=True)
+    parser.add_argument("--role", choices=("client", "server", "mail"), required=True)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--corpus", help="a folder to keep new inputs in")
     options = parser.parse_args()

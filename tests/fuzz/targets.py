@@ -5,6 +5,8 @@ forgiven, where the session stands (the client's role) and what is answered (the
 rest are steps: octets that arrive, and, behind the octet 0xFE, commands to be sent, or TLS. Each
 input is run in one piece and in chunks, pulled at once and as late as can be: the events have to
 be the same, and the only exceptions are those that the documents name.
+
+For the reader of mail, the whole input is a message.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from pop3proto import (
     Utf8,
 )
 from pop3proto.transcript import TlsEstablished
+from tests.mail.reading import read_all
 from tests.property.engines import (
     Cut,
     Step,
@@ -243,4 +246,9 @@ def _same(given: ClientInput | ServerInput, expected: list[Any], other: list[Any
         raise AssertionError(f"{given}: the chunks change the events: {other} != {expected}")
 
 
-TARGETS = {"client": fuzz_client, "server": fuzz_server}
+def fuzz_mail(data: bytes) -> None:
+    """Read a message, whatever it is."""
+    read_all(data)
+
+
+TARGETS = {"client": fuzz_client, "server": fuzz_server, "mail": fuzz_mail}

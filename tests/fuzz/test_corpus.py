@@ -16,8 +16,8 @@ CORPUS = Path(__file__).parent / "corpus"
 SEEDS = sorted(CORPUS.glob("*/*"))
 
 
-def test_there_are_seeds_for_both_roles() -> None:
-    assert {seed.parent.name for seed in SEEDS} == {"client", "server"}
+def test_there_are_seeds_for_each_target() -> None:
+    assert {seed.parent.name for seed in SEEDS} == {*TARGETS}
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"{seed.parent.name}-{seed.name}")
@@ -40,7 +40,7 @@ def _reached(seed: Path) -> list[Any]:
 
 
 def test_they_reach_what_a_session_can_come_to() -> None:
-    found = [event for seed in SEEDS for event in _reached(seed)]
+    found = [event for seed in SEEDS if seed.parent.name != "mail" for event in _reached(seed)]
     names = {type(event).__name__ for event in found}
     assert names >= {
         *("Greeting", "ErrorReply", "Challenge", "ListReply", "UidlReply", "CapaReply"),

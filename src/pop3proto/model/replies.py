@@ -341,12 +341,11 @@ class Message:
         return self.content
 
     def as_email(self) -> EmailMessage:
-        """Return the message parsed by the standard library, with ``email.policy.default``."""
+        """Return the message parsed, for reading; see ``pop3proto.mail.parse()``."""
         # The email package takes longer to load than this whole package.
-        from email import message_from_bytes
-        from email.policy import default
+        from ..mail import parse
 
-        return message_from_bytes(self.content, policy=default)
+        return parse(self.content)
 
 
 ServerReply: TypeAlias = (
