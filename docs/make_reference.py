@@ -32,7 +32,7 @@ MODULES = {
     "pop3proto.sasl.server": "SASL mechanisms for servers",
     "pop3proto.transcript": "recording and replaying sessions",
     "pop3proto.server": "a session for the server's end, and maildrops",
-    "pop3proto.sync": "fetching mail: a planner without I/O",
+    "pop3proto.sync": "fetching mail: a planner without I/O, records, places for messages",
     "pop3proto.testing": "test servers, scripts, bad networks",
     "pop3proto.testing.strategies": "strategies for Hypothesis",
     "pop3proto.testing.plugin": "fixtures for pytest",

@@ -37,9 +37,17 @@ FOLDERS: dict[str, set[str]] = {
 FOLDERS["cli"] = {*FOLDERS, ""}
 STRANGERS = [("engine.client", "engine.server"), ("engine.server", "engine.client")]
 
-# They wait for nothing and open nothing. A maildrop may have files.
+# They wait for nothing and open nothing. A maildrop may have files, and so may a place for mail.
 SANS_IO = ("mail", "model", "engine", "sasl", "server", "transcript", "sync")
-WITH_FILES = {"server.maildir", "server.maildrop"}
+WITH_FILES = {
+    "server.maildir",
+    "server.maildrop",
+    "sync.delivery",
+    "sync.folder",
+    "sync.maildir",
+    "sync.mbox",
+    "sync.state",
+}
 IO = {
     "anyio",
     "asyncio",

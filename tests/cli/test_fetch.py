@@ -15,12 +15,13 @@ import trustme
 
 from pop3proto import PopUrl
 from pop3proto.cli.demo import difficult_messages
-from pop3proto.cli.fetch import claim, file_name
+from pop3proto.cli.fetch import maildrop_name
 from pop3proto.cli.inputs import PASSWORD_VARIABLE
 from pop3proto.cli.main import main
 from pop3proto.errors import LocalProtocolError
 from pop3proto.sasl.server import Passwords, ServerAnonymous, ServerExternal, password_mechanisms
 from pop3proto.server import MemoryMaildrops, ServerOptions
+from pop3proto.sync.folder import claim, file_name
 from pop3proto.testing import LoopbackServer, Turn, serve, serve_script
 from pop3proto.transcript import EndOfStream, Entry
 from pop3proto.transports import Security
@@ -152,12 +153,12 @@ def test_a_folder_is_for_one_maildrop(
     ],
 )
 def test_what_one_maildrop_is(tmp_path: Path, first: str, second: str, same: bool) -> None:
-    claim(tmp_path, PopUrl.parse(first))
+    name = claim(tmp_path, maildrop_name(PopUrl.parse(first)))
     if same:
-        claim(tmp_path, PopUrl.parse(second))
+        assert claim(tmp_path, maildrop_name(PopUrl.parse(second))) == name
     else:
         with pytest.raises(LocalProtocolError, match="holds the messages of"):
-            claim(tmp_path, PopUrl.parse(second))
+            claim(tmp_path, maildrop_name(PopUrl.parse(second)))
 
 
 @pytest.mark.parametrize("mechanism", ["*", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"])
@@ -291,6 +292,8 @@ def told(script: list[Turn | Entry], folder: Path, *arguments: str) -> int:
         return main(["fetch", url(server), str(folder), *plain, *arguments])
 
 
+# The status line after a message shows that the message was whole.
+NOOP = (b"NOOP", b"+OK\r\n")
 LISTED: list[Turn | Entry] = [
     (b"STAT", b"+OK 3 30\r\n"),
     (b"LIST", b"+OK\r\n1 10\r\n2 10\r\n3 2000000\r\n.\r\n"),
@@ -307,7 +310,9 @@ def test_messages_without_unique_ids_of_their_own(
         (b"UIDL", b"+OK\r\n1 same\r\n2 same\r\n.\r\n"),
         (b"RETR 1", b"+OK\r\none\r\n.\r\n"),
         (b"RETR 2", b"+OK\r\ntwo\r\n.\r\n"),
+        NOOP,
         (b"RETR 3", b"+OK\r\nthree\r\n.\r\n"),
+        NOOP,
         (b"QUIT", b"+OK\r\n"),
     ]
     assert told(script, tmp_path) == 0
@@ -315,12 +320,18 @@ def test_messages_without_unique_ids_of_their_own(
     assert {path.name[:7] for path in messages_in(tmp_path)} == {"sha256-"}
 
 
-@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+AUTH: dict[str, list[Turn | Entry]] = {
+    "XOAUTH2": [(b"AUTH XOAUTH2", b"+ \r\n"), (re.compile(b".+"), b"+OK\r\n")],
+    "OAUTHBEARER": [(re.compile(b"AUTH OAUTHBEARER .+"), b"+OK\r\n")],
+}
+
+
+@pytest.mark.parametrize("mechanism", AUTH)
 def test_an_access_token(mechanism: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "token")
     script: list[Turn | Entry] = [
         (b"CAPA", b"-ERR no\r\n"),
-        (re.compile(rf"AUTH {mechanism} .+".encode()), b"+OK\r\n"),
+        *AUTH[mechanism],
         (b"STAT", b"+OK 0 0\r\n"),
         (b"QUIT", b"+OK\r\n"),
     ]
@@ -337,12 +348,16 @@ def test_a_message_that_is_refused_stays(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, SECRET)
-    answers = {number: b"+OK\r\nx%d\r\n.\r\n" % number for number in (1, 2, 3)}
+    answers = {number: b"+OK\r\nmessage%d\r\n.\r\n" % number for number in (1, 2)}
+    answers[3] = b"+OK\r\n" + b"message\r\n" * 200_000 + b".\r\n"
     answers[refused] = b"-ERR broken\r\n"
     script: list[Turn | Entry] = [
         *LISTED,
         (b"UIDL", b"+OK\r\n1 a\r\n2 b\r\n3 c\r\n.\r\n"),
-        *((b"RETR %d" % number, answer) for number, answer in answers.items()),
+        *((b"RETR %d" % number, answers[number]) for number in (1, 2)),
+        NOOP,
+        (b"RETR 3", answers[3]),
+        NOOP,
         *((b"DELE %d" % number, b"+OK\r\n") for number in answers if number != refused),
         (b"QUIT", b"+OK\r\n"),
     ]
@@ -359,10 +374,11 @@ def test_deletions_that_are_not_confirmed(
 ) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, SECRET)
     script: list[Turn | Entry] = [
-        (b"STAT", b"+OK 1 10\r\n"),
-        (b"LIST", b"+OK\r\n1 10\r\n.\r\n"),
+        (b"STAT", b"+OK 1 5\r\n"),
+        (b"LIST", b"+OK\r\n1 5\r\n.\r\n"),
         (b"UIDL", b"+OK\r\n1 a\r\n.\r\n"),
         (b"RETR 1", b"+OK\r\none\r\n.\r\n"),
+        NOOP,
         (b"DELE 1", b"+OK\r\n"),
         (b"QUIT", b"-ERR not removed\r\n"),
     ]

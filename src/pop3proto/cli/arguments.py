@@ -18,17 +18,25 @@ __all__ = ["ADD"]
 def _fetch(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Put the messages of a maildrop into a folder, each into a file of its own, octet for"
-        " octet. Messages that are already there are not fetched again."
+        " octet; or into a Maildir or an mbox. Messages that were stored are not fetched again."
     )
     parser.add_argument(
         "url", metavar="URL", help="pop://user@host or pops://user@host, with ;AUTH=MECHANISM"
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the messages go")
     parser.add_argument(
-        "--delete",
-        action="store_true",
-        help="delete from the server the messages that are safely in the folder",
+        "--format",
+        choices=("files", "maildir", "mbox"),
+        default="files",
+        help="what FOLDER is: a folder of .eml files, a Maildir, or an mbox (default: files)",
     )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="where it is remembered which messages were stored (default: a file in your home)",
+    )
+    _add_policy(parser)
     parser.add_argument(
         "--password-file",
         type=Path,
@@ -68,6 +76,42 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for the server each time (default: from 10 to 120, for each of its"
         " answers another)",
+    )
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which messages are fetched, and which deleted."""
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--delete",
+        action="store_true",
+        help="delete from the server the messages that are safely stored",
+    )
+    when.add_argument(
+        "--delete-after",
+        type=_days,
+        metavar="DAYS",
+        help="delete them so many days after they were stored",
+    )
+    parser.add_argument(
+        "--keep-newest",
+        type=_number,
+        metavar="N",
+        help="delete them, except for the newest N on the server",
+    )
+    parser.add_argument(
+        "--max-octets",
+        type=_number,
+        metavar="N",
+        help="leave larger messages on the server",
+    )
+    parser.add_argument(
+        "--headers-only", action="store_true", help="fetch headers, and delete nothing"
+    )
+    parser.add_argument(
+        "--ignore-sizes",
+        action="store_true",
+        help="delete messages even if the server lists another size than it sends",
     )
 
 
@@ -178,6 +222,22 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError("expected a number of octets from 1")
     return int(text)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise argparse.ArgumentTypeError("expected a number from 0")
+    return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days < 100_000:
+        raise argparse.ArgumentTypeError("expected a number of days from 0")
+    return days
 
 
 def _port(text: str) -> int:

@@ -1,47 +1,49 @@
-"""``pop3proto fetch``: the messages of a maildrop, into a folder of files."""
+"""``pop3proto fetch``: the messages of a maildrop, into a folder, a Maildir or an mbox."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import os
 import ssl
-from collections import Counter
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..client.files import replacing
-from ..errors import CommandError, LocalProtocolError, printable
+from ..errors import LocalProtocolError, printable
 from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..sasl import by_name
+from ..sync import Fetching, FileFolder, Maildir, Mbox, Policy, State
+from ..sync.folder import claim
 from ..transports import ClientOptions, Security, Timeouts
 from ..transports.blocking import Client, connect
 from .inputs import PASSWORD_VARIABLE, client_context
 from .inputs import secret as given_secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
+
+    from ..sync import Account, Delivery
 
 __all__ = ["run"]
 
 # Mechanisms that take an access token, and those that take no secret at all.
 _TOKEN = ("XOAUTH2", "OAUTHBEARER")
 _NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
-# Messages of at most this many octets are requested ahead, and held in memory one at a time; larger
-# ones go straight from the network to the file.
-_SMALL = 1024 * 1024
-_LONGEST_NAME = 100
-# The file that says which maildrop a folder belongs to. In another maildrop the same unique-id can
-# be another message (RFC 1939 section 7), which would count as fetched, and might be deleted.
-_OWNER = ".pop3proto-maildrop"
-# Capitals are escaped, too: on a file system that treats "a" and "A" alike, a message would be
-# lost.
-_PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
+_DELIVERIES: dict[str, Callable[[Path, str], Delivery]] = {
+    "files": FileFolder,
+    "maildir": Maildir,
+    "mbox": Mbox,
+}
 
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
-    """Fetch the messages that are not in the folder yet; return the exit code.
+    """Fetch the messages that are not stored yet; return the exit code.
 
     Raises ``Pop3Error`` and ``OSError`` if it cannot go on.
     """
@@ -50,51 +52,112 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         raise LocalProtocolError("the URL names no user: pop://user@host")
     # What is wrong with files is found before anybody is asked for a password.
     context = _context(arguments, url)
-    folder: Path = arguments.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    security = Security.PLAINTEXT if arguments.no_tls else None
-    options = ClientOptions(
+    state = State(_default_state() if arguments.state is None else arguments.state)
+    with state:
+        secret = Secret("") if url.auth in _NO_SECRET else _secret(arguments, url)
+        security = Security.PLAINTEXT if arguments.no_tls else None
+        client = connect(url, security=security, ssl_context=context, options=_options(arguments))
+        with client:
+            _log_in(client, url, secret, arguments.initial_response)
+            # Not before the login: a mistyped user name would tie the folder to it, and keep out
+            # the right one.
+            place = _place(arguments, url)
+            with state.account(f"{maildrop_name(url)} {place}") as account:
+                delivery = _DELIVERIES[arguments.format](arguments.folder, account.tag)
+                return _fetch(console, client, delivery, account, _policy(arguments))
+
+
+def _options(arguments: argparse.Namespace) -> ClientOptions:
+    return ClientOptions(
         allow_plaintext_auth=arguments.allow_plaintext_auth,
         pipelining=not arguments.no_pipelining,
         capabilities=not arguments.no_capa,
         timeouts=Timeouts() if arguments.timeout is None else Timeouts.of(arguments.timeout),
+        # Without it, some servers send a text of their own in place of a message (RFC 6856).
+        utf8=True,
     )
-    secret = Secret("") if url.auth in _NO_SECRET else _secret(arguments, url)
-    client = connect(url, security=security, ssl_context=context, options=options)
-    with client:
-        _log_in(client, url, secret, arguments.initial_response)
-        # Not before the login: a mistyped user name would tie the folder to it, and keep out the
-        # right one.
-        claim(folder, url)
-        fetched, there, refused = _fetch(client, folder, console)
-        console.print(f"{len(fetched)} fetched, {len(there)} were already there", highlight=False)
-        here = sorted([*fetched, *there]) if arguments.delete else []
-        outcomes = list(client.dele_many(here).outcomes())
-        marked = sum(not isinstance(outcome, CommandError) for outcome in outcomes)
-        confirmed = client.quit().confirmed
-    if marked:
-        made = "deleted" if confirmed else "NOT deleted: the server has not confirmed it"
-        console.print(f"{marked} {made}", highlight=False)
-    return 1 if refused or marked != len(here) or (marked and not confirmed) else 0
 
 
-def claim(folder: Path, url: PopUrl) -> None:
-    """Tie the folder to one maildrop.
+def _policy(arguments: argparse.Namespace) -> Policy:
+    return Policy(
+        delete_after=0 if arguments.delete else arguments.delete_after,
+        keep_newest=arguments.keep_newest,
+        max_octets=arguments.max_octets,
+        headers_only=arguments.headers_only,
+        compare_sizes=not arguments.ignore_sizes,
+    )
 
-    Raises ``LocalProtocolError`` if it is tied to another one.
-    """
+
+def _fetch(
+    console: Console, client: Client, delivery: Delivery, account: Account, policy: Policy
+) -> int:
+    with _progress_bar(console) as progress:
+        fetching = Fetching(client, delivery, account, policy, now=time.time(), progress=progress)
+        try:
+            fetching.run()
+        except BaseException:
+            if fetching.new:
+                # This much is kept, whatever has happened.
+                _report(console, fetching)
+            raise
+    _report(console, fetching)
+    if fetching.deletions:
+        made = "deleted" if fetching.confirmed else "NOT deleted: the server has not confirmed it"
+        console.print(f"{fetching.deletions} {made}", highlight=False)
+    failed = fetching.refused or fetching.misfits
+    return 1 if failed or (fetching.deletions and not fetching.confirmed) else 0
+
+
+def _report(console: Console, fetching: Fetching) -> None:
+    for number, error in fetching.refused.items():
+        console.print(f"message {number}: {error}", markup=False, highlight=False)
+    for number, record in fetching.misfits.items():
+        console.print(
+            f"message {number}: not deleted, because the server lists {record.listed} octets, and"
+            f" {record.octets} came",
+            highlight=False,
+        )
+    console.print(f"{fetching.new} fetched, {fetching.there} were already there", highlight=False)
+
+
+@contextmanager
+def _progress_bar(console: Console) -> Generator[Callable[[int, int], None] | None]:
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console) as bar:
+        task = bar.add_task("Fetching")
+        yield lambda arrived, total: bar.update(task, completed=arrived, total=total)
+
+
+def maildrop_name(url: PopUrl) -> str:
+    """Return a name for the maildrop: the same for each way to it."""
     # The two registered ports lead to one maildrop, by TLS and by STLS.
     port = None if url.effective_port in (110, 995) else url.port
-    maildrop = str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
-    file = folder / _OWNER
-    if not file.exists():
-        with replacing(file, durable=True) as new:
-            new.write(f"{maildrop}\n".encode())
-    elif (owner := file.read_text("utf-8").rstrip("\n")) != maildrop:
-        raise LocalProtocolError(
-            f"{printable(str(folder))} holds the messages of {printable(owner)}",
-            hint="give every maildrop a folder of its own",
-        )
+    return str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
+
+
+def _place(arguments: argparse.Namespace, url: PopUrl) -> str:
+    """Return a name for the place where the messages go.
+
+    What was stored in one place is not there in another one.
+    """
+    if arguments.format == "files":
+        # It stays the same when the folder is renamed.
+        return claim(arguments.folder, maildrop_name(url))
+    return f"{arguments.format}:{os.path.realpath(arguments.folder)}"
+
+
+def _default_state() -> Path:
+    """Return where programs of this system keep what they remember."""
+    if sys.platform == "win32":
+        base, default = "LOCALAPPDATA", "~/AppData/Local"
+    else:
+        base, default = "XDG_STATE_HOME", "~/.local/state"
+    folder = Path(os.environ.get(base) or Path(default).expanduser())
+    return folder / "pop3proto" / "fetched.sqlite3"
 
 
 def _secret(arguments: argparse.Namespace, url: PopUrl) -> Secret:
@@ -122,89 +185,3 @@ def _log_in(client: Client, url: PopUrl, secret: Secret, initial_response: bool 
         client.authenticate(by_name(url.auth, user, host=url.host), **how)
     else:
         client.login(user, secret, mechanisms=url.mechanisms, **how)
-
-
-def file_name(unique_id: bytes) -> str:
-    """Return a file name for a unique-id: unambiguous, and harmless on every system."""
-    name = "".join(chr(o) if o in _PLAIN_OCTETS else f"%{o:02x}" for o in unique_id)
-    if len(name) > _LONGEST_NAME:
-        name = hashlib.sha256(unique_id).hexdigest()
-    return f"uid-{name}.eml"
-
-
-class _Waiting(NamedTuple):
-    """A message on the server."""
-
-    number: int
-    octets: int | None
-    name: str
-    """The name of the file; empty until the content is known, if the message has no unique-id of
-    its own."""
-
-    @property
-    def small(self) -> bool:
-        return not self.name or (self.octets is not None and self.octets <= _SMALL)
-
-
-def _waiting(client: Client) -> list[_Waiting]:
-    listings = client.messages()
-    often = Counter(row.unique_id for row in listings)
-    return [
-        _Waiting(number, octets, file_name(i) if i and often[i] == 1 else "")
-        for number, octets, i in listings
-    ]
-
-
-def _fetch(
-    client: Client, folder: Path, console: Console
-) -> tuple[list[int], list[int], list[int]]:
-    """Return the numbers of the messages fetched, present already, and refused."""
-    from rich.progress import track
-
-    messages = _waiting(client)
-    there: list[int] = []
-    wanted: list[_Waiting] = []
-    for message in messages:
-        if message.name and (folder / message.name).exists():
-            there.append(message.number)
-        else:
-            wanted.append(message)
-    fetched: list[int] = []
-    refused: list[int] = []
-    contents = _contents(client, folder, wanted)
-    hidden = not console.is_terminal
-    for number, error in track(contents, "Fetching", len(wanted), console=console, disable=hidden):
-        if error is None:
-            fetched.append(number)
-        else:
-            refused.append(number)
-            console.print(f"message {number}: {error}", markup=False, highlight=False)
-    return fetched, there, refused
-
-
-def _contents(
-    client: Client, folder: Path, wanted: list[_Waiting]
-) -> Iterator[tuple[int, CommandError | None]]:
-    """Put each message into its file; yield its number, and the error if it was refused."""
-    small = [message for message in wanted if message.small]
-    batch = client.retr_many([message.number for message in small])
-    for message, outcome in zip(small, batch.outcomes(), strict=True):
-        if isinstance(outcome, CommandError):
-            yield message.number, outcome
-            continue
-        name = message.name or f"sha256-{hashlib.sha256(outcome.content).hexdigest()}.eml"
-        with replacing(folder / name, durable=True, mode=0o600) as file:
-            file.write(outcome.content)
-        yield message.number, None
-    for message in wanted:
-        if not message.small:
-            yield message.number, _save(client, message, folder)
-
-
-def _save(client: Client, message: _Waiting, folder: Path) -> CommandError | None:
-    try:
-        with replacing(folder / message.name, durable=True, mode=0o600) as file:
-            client.save(message.number, file)
-    except CommandError as error:
-        return error
-    return None

@@ -119,6 +119,11 @@ class BlockingSession:
         return self._client.capabilities
 
     @property
+    def pipelining(self) -> bool:
+        """True if batches send ahead: the server announces it, and the options allow it."""
+        return self._client.pipelining
+
+    @property
     def deviations(self) -> tuple[Deviation, ...]:
         """The server's faults that were tolerated, oldest first; about a thousand are kept."""
         return self._client.deviations

@@ -175,6 +175,12 @@ class Session:
         return self._engine.capabilities
 
     @property
+    def pipelining(self) -> bool:
+        """True if batches send ahead: the server announces it, and the options allow it."""
+        offered = self.capabilities is not None and self.capabilities.pipelining
+        return offered and self._options.pipelining
+
+    @property
     def deviations(self) -> tuple[Deviation, ...]:
         """The server's faults that were tolerated, oldest first; about a thousand are kept."""
         return tuple(self._exchange.deviations)
@@ -312,11 +318,10 @@ class Session:
         Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
         as each of them arrives, with its octets so far and its octets expected.
         """
-        offered = self.capabilities is not None and self.capabilities.pipelining
         return AsyncBatch(
             self._exchange,
             commands,
-            pipelining=offered and self._options.pipelining,
+            pipelining=self.pipelining,
             max_octets=max_octets,
             expected=self._expected,
             progress=progress,

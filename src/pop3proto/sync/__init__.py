@@ -1,33 +1,57 @@
 """Fetching mail so that none is lost and none is stored twice.
 
 ``Planner`` decides, without I/O, what to retrieve, store, remember and delete, and in which order.
+``State`` remembers it, ``FileFolder``, ``Maildir`` and ``Mbox`` store messages, and ``Fetching``
+does all of it with the blocking client. Parts that a program does not use are not loaded.
 """
 
-from .planner import Planner
-from .values import (
-    Action,
-    Delete,
-    Discard,
-    Ended,
-    Outcome,
-    Policy,
-    Quit,
-    Record,
-    Refused,
-    Remember,
-    Retrieve,
-    Retrieved,
-    Standing,
-    Store,
-    Wanted,
-    seconds_to_next_poll,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import loads_when_asked
+
+if TYPE_CHECKING:
+    from .delivery import Delivery, Draft
+    from .fetching import Fetching
+    from .folder import FileFolder
+    from .maildir import Maildir
+    from .mbox import Mbox, MboxInUseError
+    from .planner import Planner
+    from .state import Account, AccountInUseError, State, StateError
+    from .values import (
+        Action,
+        Delete,
+        Discard,
+        Ended,
+        Outcome,
+        Policy,
+        Quit,
+        Record,
+        Refused,
+        Remember,
+        Retrieve,
+        Retrieved,
+        Standing,
+        Store,
+        Wanted,
+        seconds_to_next_poll,
+    )
 
 __all__ = [
+    "Account",
+    "AccountInUseError",
     "Action",
     "Delete",
+    "Delivery",
     "Discard",
+    "Draft",
     "Ended",
+    "Fetching",
+    "FileFolder",
+    "Maildir",
+    "Mbox",
+    "MboxInUseError",
     "Outcome",
     "Planner",
     "Policy",
@@ -38,7 +62,40 @@ __all__ = [
     "Retrieve",
     "Retrieved",
     "Standing",
+    "State",
+    "StateError",
     "Store",
     "Wanted",
     "seconds_to_next_poll",
 ]
+
+_HOMES = {
+    "delivery": ("Delivery", "Draft"),
+    "fetching": ("Fetching",),
+    "folder": ("FileFolder",),
+    "maildir": ("Maildir",),
+    "mbox": ("Mbox", "MboxInUseError"),
+    "planner": ("Planner",),
+    "state": ("Account", "AccountInUseError", "State", "StateError"),
+    "values": (
+        "Action",
+        "Delete",
+        "Discard",
+        "Ended",
+        "Outcome",
+        "Policy",
+        "Quit",
+        "Record",
+        "Refused",
+        "Remember",
+        "Retrieve",
+        "Retrieved",
+        "Standing",
+        "Store",
+        "Wanted",
+        "seconds_to_next_poll",
+    ),
+}
+
+if not TYPE_CHECKING:  # or every name would be there for a type checker
+    __getattr__, __dir__ = loads_when_asked(__name__, _HOMES)

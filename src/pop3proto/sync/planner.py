@@ -79,6 +79,8 @@ class Planner:
     ) -> None:
         self.new: int = 0
         """How many messages this session has stored."""
+        self.total: int = 0
+        """How many messages are to be retrieved, known after the first action that does so."""
         self.misfits: dict[int, Record] = {}
         """The messages that were not deleted because of their size, by number."""
         self._policy = policy
@@ -125,7 +127,13 @@ class Planner:
     def _plan(self) -> Iterator[Action]:
         yield from self._finish_storing()
         yield from self._compare()
-        for group in self._groups():
+        wanted = [
+            Wanted(number, listing.octets, self._policy.headers_only)
+            for number, listing in self._listings.items()
+            if number not in self._stored and self._policy.retrieves(listing)
+        ]
+        self.total = len(wanted)
+        for group in _groups(wanted):
             self._retrieved.clear()
             yield Retrieve(group)
             yield from self._keep(group)
@@ -190,28 +198,6 @@ class Planner:
         for number, record in [*self._stored.items()]:
             if _is_number(self._listings[number]) and (wrong or self._is_due(record, number)):
                 del self._stored[number]
-
-    def _groups(self) -> Iterator[tuple[Wanted, ...]]:
-        header = self._policy.headers_only
-        group: list[Wanted] = []
-        large: list[Wanted] = []
-        most, octets = _FIRST_GROUP, 0
-        for number, listing in self._listings.items():
-            if number in self._stored or not self._policy.retrieves(listing):
-                continue
-            wanted = Wanted(number, listing.octets, header)
-            if not header and (listing.octets is None or listing.octets > _SMALL):
-                large.append(wanted)
-                continue
-            if len(group) == most or octets > _GROUP_OCTETS:
-                yield tuple(group)
-                group.clear()
-                most, octets = min(most * _GROWTH, _LARGEST_GROUP), 0
-            group.append(wanted)
-            octets += listing.octets or 0
-        if group:
-            yield tuple(group)
-        yield from ((wanted,) for wanted in large)
 
     def _keep(self, group: tuple[Wanted, ...]) -> Iterator[Action]:
         """Store what is new of a group, and record all of it."""
@@ -330,6 +316,26 @@ def _identified(sizes: Listings, unique_ids: Listings | None) -> dict[int, Listi
         number: Listing(number, octets.get(number), _alone(ids.get(number), often))
         for number in sorted({*octets, *ids})
     }
+
+
+def _groups(messages: list[Wanted]) -> Iterator[tuple[Wanted, ...]]:
+    """Yield the messages that are retrieved together, small ones first."""
+    group: list[Wanted] = []
+    large: list[Wanted] = []
+    most, octets = _FIRST_GROUP, 0
+    for wanted in messages:
+        if not wanted.header and (wanted.octets is None or wanted.octets > _SMALL):
+            large.append(wanted)
+            continue
+        if len(group) == most or octets > _GROUP_OCTETS:
+            yield tuple(group)
+            group.clear()
+            most, octets = min(most * _GROWTH, _LARGEST_GROUP), 0
+        group.append(wanted)
+        octets += wanted.octets or 0
+    if group:
+        yield tuple(group)
+    yield from ((wanted,) for wanted in large)
 
 
 def _alone(unique_id: bytes | None, often: Counter[bytes | None]) -> bytes | None:

@@ -1,0 +1,172 @@
+"""Messages on the way to the disk: drafts, which become durable many at a time.
+
+A draft is a file with a whole message, in a place where nobody looks for messages. What is at risk
+when the power fails is a draft, never a message: a message gets its name when its octets are on the
+disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+from .values import Record
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+__all__ = ["Delivery", "Draft", "sync_folder", "write_whole"]
+
+# Waiting for the disk takes nearly all of the time, and file systems write what is waited for
+# together at once. More threads than these gain nothing.
+_THREADS = 8
+# Files that a thread brings to the disk one after the other.
+_SLICE = 16
+# Slices on the way. They bound the open files, of which some systems allow 256.
+_SLICES = 2 * _THREADS - 4
+# So few files are not worth a thread.
+_FEW = 2
+_CREATE: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+class Draft:
+    """A message that is being written."""
+
+    def __init__(self, folder: str, name: str, *, line_feeds: bool) -> None:
+        self.name: str = name
+        """The name of the draft."""
+        self.descriptor: int = os.open(os.path.join(folder, name), _CREATE, 0o600)
+        """The open file."""
+        self._line_feeds = line_feeds
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Write the next octets of the message, with CRLF line ends. Raises ``OSError``."""
+        if self._line_feeds:
+            data = self._held + data
+            # The next octets show if this one belongs to a line end.
+            self._held = data[-1:] if data.endswith(b"\r") else b""
+            data = data.removesuffix(self._held).replace(b"\r\n", b"\n")
+        write_whole(self.descriptor, data)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        write_whole(self.descriptor, self._held)
+
+    def close(self) -> None:
+        """Close a draft that will not be complete."""
+        os.close(self.descriptor)
+
+
+class Delivery:
+    """A place for messages. Its drafts are in ``drafts``, under names that contain ``tag``.
+
+    A tag belongs to one account, and one process at a time uses the account. Everything here raises
+    ``OSError``.
+    """
+
+    line_feeds = False
+    """True if lines end with LF there, and not with CRLF."""
+
+    def __init__(self, drafts: str, tag: str) -> None:
+        self._drafts = drafts
+        self._tag = tag
+        run = os.urandom(4).hex()
+        self._names: Iterator[str] = (f"{tag}-{run}-{serial}" for serial in count())
+        self._written: list[int] = []
+        self._syncing: deque[Future[None]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def begin(self, kept: Collection[str]) -> None:
+        """Remove the drafts that earlier runs have left, except for ``kept``."""
+        with suppress(FileNotFoundError):
+            names = os.listdir(self._drafts)
+            self.discard(name for name in names if self._tag in name and name not in kept)
+        os.makedirs(self._drafts, mode=0o700, exist_ok=True)
+
+    def draft(self) -> Draft:
+        """Return a new draft; pass it to ``written()`` when the whole message is in it."""
+        return Draft(self._drafts, next(self._names), line_feeds=self.line_feeds)
+
+    def written(self, draft: Draft) -> None:
+        """Take a draft that is complete, to bring it to the disk."""
+        self._written.append(draft.descriptor)
+        draft.finish()
+        if len(self._written) == _SLICE:
+            self._sync()
+
+    def settle(self) -> None:
+        """Wait until all drafts are on the disk."""
+        if self._pool is None and len(self._written) <= _FEW:
+            descriptors, self._written = self._written, []
+            _to_disk(descriptors)
+        self._sync()
+        while self._syncing:
+            self._syncing.popleft().result()
+        sync_folder(self._drafts)
+
+    def _sync(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        if not self._written:
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_THREADS, "pop3proto-fsync")
+        self._syncing.append(self._pool.submit(_to_disk, self._written))
+        self._written = []
+        if len(self._syncing) > _SLICES:
+            self._syncing.popleft().result()
+
+    def store(self, records: Iterable[Record]) -> None:
+        """Make messages of drafts; when this returns, they are on the disk under their names.
+
+        A draft that is not there has become a message before.
+        """
+        raise NotImplementedError
+
+    def discard(self, drafts: Iterable[str]) -> None:
+        """Remove drafts."""
+        for draft in drafts:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._drafts, draft))
+
+    def close(self) -> None:
+        """Close all files; drafts that are not settled stay, for ``begin()`` of the next run."""
+        written, self._written = self._written, []
+        for descriptor in written:
+            os.close(descriptor)
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``, which a system may take piece by piece."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def sync_folder(path: str) -> None:
+    """Wait until the names in a folder are on the disk."""
+    if os.name != "posix":
+        # Folders cannot be opened there; file systems write names in order.
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _to_disk(descriptors: list[int]) -> None:
+    """Wait until files are on the disk, and close them, whatever happens."""
+    try:
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)

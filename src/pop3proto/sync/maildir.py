@@ -1,0 +1,53 @@
+"""Delivery into a Maildir."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable
+from itertools import count
+
+from .delivery import Delivery, sync_folder
+from .values import Record
+
+__all__ = ["Maildir"]
+
+
+class Maildir(Delivery):
+    """A Maildir, whose messages have LF line ends. Drafts are in its ``tmp``.
+
+    Other programs can take messages out of it at any time.
+    """
+
+    line_feeds = True
+
+    def __init__(self, folder: os.PathLike[str] | str, tag: str) -> None:
+        self._folder = os.fspath(folder)
+        super().__init__(os.path.join(self._folder, "tmp"), tag)
+        self._names = (_unique_name(tag, serial) for serial in count())
+
+    def begin(self, kept: Collection[str]) -> None:
+        """Remove what earlier runs have left; make the folders."""
+        for name in ("", "cur", "new", "tmp"):
+            os.makedirs(os.path.join(self._folder, name), mode=0o700, exist_ok=True)
+        super().begin(kept)
+
+    def store(self, records: Iterable[Record]) -> None:
+        """Move the drafts to ``new``."""
+        new = os.path.join(self._folder, "new")
+        for record in records:
+            try:
+                os.rename(os.path.join(self._drafts, record.draft), os.path.join(new, record.draft))
+            except FileNotFoundError:
+                # It was stored before, unless the folder itself is gone.
+                os.stat(new)
+        sync_folder(new)
+        sync_folder(self._drafts)
+
+
+def _unique_name(tag: str, serial: int) -> str:
+    """Return a name that no other message has: time, process, tag and host."""
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    host = os.uname().nodename if hasattr(os, "uname") else "localhost"
+    host = host.replace("/", "\\057").replace(":", "\\072")
+    return f"{seconds}.M{microseconds}P{os.getpid()}Q{serial}_{tag}.{host}"

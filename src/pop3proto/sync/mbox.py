@@ -1,0 +1,189 @@
+"""Delivery into an mbox."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+
+from ..errors import Pop3Error, printable
+from .delivery import Delivery, sync_folder, write_whole
+from .values import Record
+
+__all__ = ["Mbox", "MboxInUseError"]
+
+# A line that would look like the beginning of a message, also if it was quoted before: the variant
+# of the format that is called mboxrd, which can be read back without loss.
+_FROM = re.compile(rb"^(>*From )", re.MULTILINE)
+_BLOCK = 1024 * 1024
+# How long to wait for another program that writes to the file, in seconds.
+_PATIENCE = 30.0
+_PAUSE = 0.2
+# A lock that is older than this was left by a program that is gone, in seconds.
+_STALE = 300.0
+
+
+class Part(Enum):
+    """How much of what was to be added is in the file."""
+
+    ALL = "all of it, and perhaps other messages after it"
+    BEGINNING = "its beginning, or nothing, and then the file ends"
+    NOTHING = "nothing, and something else is there"
+
+
+class MboxInUseError(Pop3Error):
+    """Another program has locked the mbox."""
+
+    transient = True
+
+
+class Mbox(Delivery):
+    """An mbox with LF line ends, locked by ``name.lock`` and ``lockf()`` while messages are added.
+
+    Drafts are in a folder beside it. The length of the file before messages are added is on the
+    disk first. So the next run can tell how much a run that was killed has added, unless another
+    program has altered the file in between.
+    """
+
+    line_feeds = True
+
+    def __init__(self, file: os.PathLike[str] | str, tag: str) -> None:
+        self._file = os.path.abspath(file)
+        folder, name = os.path.split(self._file)
+        super().__init__(os.path.join(folder, f".{name}.pop3proto-drafts"), tag)
+        self._length = f"length-{tag}"
+
+    def begin(self, kept: Collection[str]) -> None:
+        """Remove what earlier runs have left, except for what tells how far they came."""
+        super().begin({*kept, self._length})
+
+    def store(self, records: Iterable[Record]) -> None:
+        """Add the drafts to the file, all of them or none."""
+        records = [*records]
+        paths = [os.path.join(self._drafts, record.draft) for record in records]
+        # Drafts are removed after all are in the file, and on the disk there.
+        if all(map(os.path.exists, paths)):
+            with _locked(self._file) as mbox:
+                self._add(mbox, records)
+        self.discard([*(record.draft for record in records), self._length])
+        sync_folder(self._drafts)
+
+    def _add(self, mbox: int, records: list[Record]) -> None:
+        length = os.fstat(mbox).st_size
+        before = self._length_before(records[0])
+        if before is not None and before <= length:
+            os.lseek(mbox, before, os.SEEK_SET)
+            there = self._there(mbox, records)
+            if there is Part.ALL:
+                os.fsync(mbox)
+                return
+            if there is Part.BEGINNING:
+                os.ftruncate(mbox, before)
+                length = before
+        self._remember(length, records[0])
+        os.lseek(mbox, length, os.SEEK_SET)
+        for block in self._blocks(records):
+            write_whole(mbox, block)
+        os.fsync(mbox)
+        sync_folder(os.path.dirname(self._file))
+
+    def _length_before(self, first: Record) -> int | None:
+        """Return the length of the file before an earlier run added these messages, if one did."""
+        try:
+            with open(os.path.join(self._drafts, self._length), encoding="ascii") as file:
+                length, draft = file.read().split()
+        except FileNotFoundError:
+            return None
+        return int(length) if draft == first.draft else None
+
+    def _remember(self, length: int, first: Record) -> None:
+        from ..client.files import replacing
+
+        path = os.path.join(self._drafts, self._length)
+        with replacing(path, durable=True, mode=0o600) as file:
+            file.write(f"{length} {first.draft}".encode("ascii"))
+        sync_folder(self._drafts)
+
+    def _there(self, mbox: int, records: list[Record]) -> Part:
+        """Compare the rest of the file with what was to be added there."""
+        for block in self._blocks(records):
+            found = _read(mbox, len(block))
+            if found != block:
+                # It is shorter at the end of the file only.
+                ends = len(found) < len(block) and block.startswith(found)
+                return Part.BEGINNING if ends else Part.NOTHING
+        return Part.ALL
+
+    def _blocks(self, records: list[Record]) -> Iterator[bytes]:
+        """Yield what is added to the file; the same each time."""
+        for record in records:
+            date = time.asctime(time.gmtime(record.stored))
+            yield f"From MAILER-DAEMON {date}\n".encode("ascii")
+            last = b"\n"
+            with open(os.path.join(self._drafts, record.draft), "rb") as draft:
+                # In whole lines, so that none of them is taken for the beginning of another.
+                while lines := draft.readlines(_BLOCK):
+                    last = lines[-1]
+                    yield _FROM.sub(rb">\1", b"".join(lines))
+            yield b"\n" if last.endswith(b"\n") else b"\n\n"
+
+
+def _read(descriptor: int, octets: int) -> bytes:
+    data = b""
+    while len(data) < octets and (more := os.read(descriptor, octets - len(data))):
+        data += more
+    return data
+
+
+@contextmanager
+def _locked(path: str) -> Generator[int]:
+    """Open a file, with the locks that programs for mail use, both of them."""
+    deadline = time.monotonic() + _PATIENCE
+    lock = f"{path}.lock"
+    while not _made(lock):
+        if time.monotonic() > deadline:
+            raise MboxInUseError(f"{printable(path)} is locked by {printable(lock)}")
+        time.sleep(_PAUSE)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            _lock(descriptor, path, deadline)
+            yield descriptor
+        finally:
+            # This ends the lock, too.
+            os.close(descriptor)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(lock)
+
+
+def _made(lock: str) -> bool:
+    """Make a lock file; return ``False`` if there is one."""
+    try:
+        os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        with suppress(FileNotFoundError):
+            if time.time() - os.stat(lock).st_mtime > _STALE:
+                os.unlink(lock)
+        return False
+    return True
+
+
+def _lock(descriptor: int, path: str, deadline: float) -> None:
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, lockf
+    except ImportError:
+        # Only where there is fcntl do other programs use it.
+        return
+    while True:
+        try:
+            lockf(descriptor, LOCK_EX | LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise MboxInUseError(f"{printable(path)} is locked") from None
+            time.sleep(_PAUSE)
+        else:
+            return
