@@ -202,15 +202,14 @@ def test_data_behind_stls_that_nobody_has_seen_yet() -> None:
     with far:
         far.sendall(b"+OK\r\n")
         client = Slow("pop.example.org")
-        far.sendall(b"+OK\r\nSTLS\r\n.\r\n")
+        original = client._putline
+        answers = [b"+OK\r\nSTLS\r\n.\r\n", b"+OK go\r\n"]
 
-        original = client._shortcmd
+        def putline(line: str) -> None:
+            original(line)
+            far.sendall(answers.pop(0))
 
-        def shortcmd(line: str) -> bytes:
-            far.sendall(b"+OK go\r\n")
-            return original(line)
-
-        client._shortcmd = shortcmd  # type: ignore[method-assign]
+        client._putline = putline  # type: ignore[method-assign]
         with pytest.raises(StlsInjectionError):
             client.stls()
         client.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import math
+import select
 import socket
 from collections.abc import Callable
 from io import BufferedReader
@@ -36,16 +37,28 @@ def reader(sock: object) -> BinaryIO:
     return cast(BinaryIO, cast(socket.socket, sock).makefile("rb"))
 
 
-def pending(sock: socket.socket, file: BinaryIO) -> bool:
-    """Return True if there is anything to read now, in the buffer or on the wire."""
+def pending(sock: socket.socket, file: BinaryIO) -> bytes:
+    """Return what can be read now, in the buffer or on the wire, without reading it."""
     if not isinstance(file, BufferedReader):
-        return False
+        return b""
     timeout = sock.gettimeout()
     sock.setblocking(False)
     try:
-        return bool(file.peek(1))
+        return file.peek(1)
     finally:
         sock.settimeout(timeout)
+
+
+def _look_at(sock: object) -> Callable[[int], object]:
+    """Return a function that tells with one system call, given 0, if ``sock`` has something."""
+    if not isinstance(sock, socket.socket):
+        # Nobody knows what the object that replaces it can do.
+        return bool
+    if not hasattr(select, "poll"):
+        return lambda _: select.select([sock], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll.poll
 
 
 def shut_down(sock: socket.socket) -> None:
@@ -91,6 +104,8 @@ class Conversation:
         # Only a real peer can send too much: a file that a program has prepared holds all answers
         # from the start.
         self._peer = False
+        self._looked_at: socket.socket | None = None
+        self._arrived: Callable[[int], object] = bool
         self._surplus = b""
         # The octets that the file's buffer held at the last look, and how many of them are unread.
         self._ahead = b""
@@ -135,7 +150,7 @@ class Conversation:
         """Return the ``error_proto`` with ``message``, of the class that fits the connection."""
         return self._error(message) if self.fault else ServerError(message)
 
-    def ready(self) -> None:
+    def ready(self, sock: socket.socket, file: BinaryIO) -> None:
         """Get ready to send a command, or raise ``BrokenConnectionError``."""
         if self.finish is not None:
             self.finish()
@@ -143,7 +158,26 @@ class Conversation:
             # Before this, a program that expects a greeting of several lines can read them itself.
             self._owed = 0 if self._owed == _UNKNOWN else self._owed
             self.settle()
+        if self._owed == 0 and self._peer and not self.fault:
+            try:
+                if sock is not self._looked_at:
+                    self._looked_at, self._arrived = sock, _look_at(sock)
+                if self._arrived(0) or (hasattr(sock, "pending") and sock.pending()):
+                    self._look(sock, file)
+            except (OSError, ValueError):
+                # An error, or part of a TLS record: the next answer shows it.
+                pass
         self.check()
+
+    def _look(self, sock: socket.socket, file: BinaryIO) -> None:
+        """Give up the connection if anything but blank lines has come since the last answer."""
+        ahead = pending(sock, file)
+        if ahead and not ahead.strip(CRLF):
+            # They would hide what the socket has.
+            file.read(len(ahead))
+            ahead = pending(sock, file)
+        self._surplus = ahead.lstrip(CRLF)[:SAMPLE]
+        self.settle()
 
     def expect_status(self) -> None:
         """Treat the next line as a status line."""

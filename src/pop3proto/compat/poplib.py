@@ -130,7 +130,7 @@ class POP3(Commands):
     def _putline(self, line: Any) -> None:
         line = Secret(bytes(line + CRLF))
         conversation = self._conversation
-        conversation.ready()
+        conversation.ready(self.sock, self.file)
         shown, answer = conversation.redactor.read(line.octets()[:-2])
         if self._debugging > 1:
             print("*put*", repr(shown))
