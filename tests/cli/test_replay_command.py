@@ -102,7 +102,7 @@ def test_a_protocol_violation(session: Path, capsys: pytest.CaptureFixture[str])
     assert main(["replay", str(session)]) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[-1] == "9 events, 1 deviations; state: dead"
-    assert printed.err.startswith("RemoteProtocolError: a line that answers nothing: one")
+    assert printed.err.startswith("RemoteProtocolError: a line that answers no command: one")
     # There is no connection to open again: this is a file.
     assert "Hint" not in printed.err
 

@@ -177,7 +177,7 @@ def test_what_comes_with_the_end_of_a_text(behind: bytes, forgiven: bool, size: 
         if forgiven:
             assert args == (b"-ERR next",)
         else:
-            assert "answers nothing" in args[0]
+            assert "answers no command" in args[0]
             assert sock.sent == b"RETR 1\r\n"
 
 

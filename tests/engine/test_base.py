@@ -167,7 +167,7 @@ def test_an_error_is_raised_once_and_named_from_then_on(role: str) -> None:
     assert engine.state is State.DEAD
     for _ in range(2):
         for call in (lambda: next_event(engine), engine.tls_established):
-            with pytest.raises(DeadConnectionError, match="dead after: the stream ended") as caught:
+            with pytest.raises(DeadConnectionError, match="this error: the stream ended") as caught:
                 call()
             assert caught.value.__cause__ is first
             assert not caught.value.session_usable

@@ -278,7 +278,7 @@ def test_no_stls_behind_utf8() -> None:
 def test_no_stls_with_unread_data() -> None:
     connection = client(state=AUTHORIZATION)
     connection.receive_data(b"+OK")
-    with pytest.raises(RemoteProtocolError, match="answers nothing"):
+    with pytest.raises(RemoteProtocolError, match="answers no command"):
         connection.send(Stls())
 
 
@@ -368,7 +368,7 @@ def test_what_is_forgiven_comes_before_the_error_of_the_same_line() -> None:
         (Noop(), b"+ERR no", "neither \\+OK nor -ERR: \\+ERR no"),
         (Noop(), b"OK", "neither"),
         (Noop(), b"\x1b[2J", r"neither \+OK nor -ERR: \\x1b\[2J"),
-        (None, b"+OK", "answers nothing: \\+OK"),
+        (None, b"+OK", "answers no command: \\+OK"),
         (Stat(), b"+OK two", "not a drop listing: two"),
         (List(), b"+OK\r\n0 1", "not a scan listing: 0 1"),
     ],
@@ -426,7 +426,7 @@ def test_commands_can_be_sent_ahead() -> None:
     refused(connection, Noop(), "2 commands are in flight")
     events(connection, b"-ERR\r\n-ERR\r\n")
     connection.receive_data(b"+OK\r\n")
-    with pytest.raises(RemoteProtocolError, match=r"answers nothing: \+OK \(at Quit"):
+    with pytest.raises(RemoteProtocolError, match=r"answers no command: \+OK \(at Quit"):
         connection.send(Quit())
 
 

@@ -33,7 +33,7 @@ ENDS: dict[str, tuple[list[Command[Any]], bytes, str]] = {
     "before an answer": ([Noop()], b"", "in the state 'transaction'"),
     "within a line": ([Noop()], b"+OK fi", "in the state 'transaction'"),
     "before QUIT is answered": ([Quit()], b"", "in the state 'transaction'"),
-    "within a listing": ([List()], b"+OK\r\n1 1\r\n", "within an answer, 3 octets into it"),
+    "within a listing": ([List()], b"+OK\r\n1 1\r\n", "after 3 octets of an answer"),
     "behind the answer to QUIT": ([Quit()], b"+OK\r\n+O", "in the state 'update'"),
 }
 
@@ -74,8 +74,8 @@ def test_a_message_that_is_cut_short() -> None:
     assert error.command == Retr(1)
     assert error.octets_received == 3
     assert error.pending_deletions == 1
-    assert "3 octets into it" in str(error)
-    assert "marked as deleted, and kept: 1" in str(error)
+    assert "after 3 octets of an answer" in str(error)
+    assert "messages that were marked as deleted, and are kept: 1" in str(error)
 
 
 def test_an_early_end_counts_after_all_that_came_before_it() -> None:
@@ -132,7 +132,7 @@ def test_a_dead_connection_says_why(rest: bytes) -> None:
     first = error_of(connection, b"+OK\r\nwhat?\r\n" + rest)
     connection.receive_data(b"+OK\r\nmail\r\n.\r\n")
     for call in (connection.next_event, lambda: connection.send(Noop())):
-        with pytest.raises(DeadConnectionError, match=r"dead after: neither \+OK nor") as caught:
+        with pytest.raises(DeadConnectionError, match=r"this error: neither \+OK nor") as caught:
             call()
         assert caught.value.__cause__ is first
     assert connection.state is State.DEAD

@@ -298,11 +298,11 @@ def test_one_message_that_fails() -> None:
 @pytest.mark.parametrize(
     ("asked", "fate"),
     [
-        ([], "and kept: 2"),
-        ([Noop()], "and kept: 2"),
+        ([], "and are kept: 2"),
+        ([Noop()], "and are kept: 2"),
         # The server deletes before it answers.
-        ([Quit()], "and not known to be gone or kept: 2"),
-        ([Noop(), Quit()], "and not known to be gone or kept: 2"),
+        ([Quit()], "and may be gone: 2"),
+        ([Noop(), Quit()], "and may be gone: 2"),
     ],
 )
 def test_a_stream_that_ends_tells_what_became_of_the_deletions(asked: Any, fate: str) -> None:

@@ -41,7 +41,7 @@ def test_what_is_in_flight_is_bounded() -> None:
 def test_a_dead_connection_sends_nothing() -> None:
     connection = client(Noop())
     error_of(connection, b"?\r\n")
-    with pytest.raises(LocalProtocolError, match="dead"):
+    with pytest.raises(LocalProtocolError, match="cannot be used after this error"):
         connection.send(Noop())
 
 
@@ -63,7 +63,7 @@ def test_stls_comes_before_utf8_and_behind_no_data() -> None:
     refused(connection, Stls(), match="UTF8")
     connection = client(state=AUTHORIZATION)
     connection.receive_data(b"+O")
-    with pytest.raises(RemoteProtocolError, match="answers nothing"):
+    with pytest.raises(RemoteProtocolError, match="answers no command"):
         connection.send(Stls())
 
 
@@ -112,12 +112,12 @@ def test_what_becomes_of_marked_messages_if_the_session_ends_here() -> None:
     connection = client(Dele(1))
     assert connection.fate_of_deletions == ""
     events(connection, b"+OK\r\n")
-    assert connection.fate_of_deletions == "; marked as deleted, and kept: 1"
+    assert connection.fate_of_deletions == "; messages that were marked as deleted, and are kept: 1"
     connection.send(Noop())
-    assert connection.fate_of_deletions == "; marked as deleted, and kept: 1"
+    assert connection.fate_of_deletions == "; messages that were marked as deleted, and are kept: 1"
     connection.send(Quit())
     assert connection.fate_of_deletions == (
-        "; marked as deleted, and not known to be gone or kept: 1"
+        "; messages that were marked as deleted, and may be gone: 1"
     )
     events(connection, b"+OK\r\n+OK\r\n")
     assert connection.fate_of_deletions == ""

@@ -60,7 +60,7 @@ def test_a_greeting_comes_first() -> None:
     connection = ServerConnection()
     assert connection.next_event() is Signal.PAUSED
     assert connection.awaiting_reply is None
-    refused(connection, Ok(Noop()), "greeting comes first")
+    refused(connection, Ok(Noop()), "the greeting has to be sent first")
     refused(connection, Greeting("\n"), "control")
     assert connection.send(Greeting("ready")) == b"+OK ready\r\n"
     assert connection.state is State.AUTHORIZATION
@@ -83,10 +83,10 @@ def test_one_command_at_a_time() -> None:
     connection = server()
     asked(connection, Noop(), Stat())
     assert connection.next_event() is Signal.PAUSED
-    refused(connection, Ok(Stat()), "to be answered is Noop")
+    refused(connection, Ok(Stat()), "waits for an answer is Noop")
     assert connection.send(Ok(Noop())) == b"+OK\r\n"
     assert connection.awaiting_reply is None
-    refused(connection, Ok(Noop()), "no command to be answered")
+    refused(connection, Ok(Noop()), "no command is waiting for an answer")
     assert connection.next_event() == Stat()
     assert connection.send(StatReply(Stat(), 2, 320)) == b"+OK 2 320\r\n"
 
@@ -144,7 +144,7 @@ def test_an_auth_exchange() -> None:
     connection = server(State.AUTHENTICATING)
     assert connection.next_event() is Signal.NEED_DATA
     asked(connection, AuthResponse(b"\0user\0secret"))
-    refused(connection, Ok(AuthResponse(b"\0user\0secret")), r"to be answered is AuthResponse")
+    refused(connection, Ok(AuthResponse(b"\0user\0secret")), r"waits for an answer is AuthResponse")
     assert connection.send(Challenge(PLAIN, b"more")) == b"+ bW9yZQ==\r\n"
     asked(connection, AuthResponse(b""))
     connection.send(Ok(PLAIN))
@@ -187,7 +187,7 @@ def test_a_message() -> None:
     assert connection.send(MessageStart(Retr(1), "5 octets")) == b"+OK 5 octets\r\n"
     assert connection.next_event() is Signal.PAUSED
     for reply in (Ok(Retr(1)), ErrorReply(Retr(1)), MessageStart(Retr(1)), MessageEnd(Top(1, 0))):
-        refused(connection, reply, "has to be ended first")
+        refused(connection, reply, "has to be ended with MessageEnd first")
     parts = [connection.send(MessageData(data)) for data in (b"a\n.b\r", b"\n", b".")]
     assert b"".join(parts) == b"a\r\n..b\r\n.."
     assert connection.send(MessageEnd(Retr(1))) == b"\r\n.\r\n"

@@ -140,7 +140,7 @@ def test_what_is_no_command_cannot_succeed() -> None:
     connection.receive_data(b"RETR\r\n")
     event = connection.next_event()
     assert isinstance(event, InvalidCommand)
-    refused(connection, MessageStart(Retr(1)), "to be answered is InvalidCommand")
+    refused(connection, MessageStart(Retr(1)), "waits for an answer is InvalidCommand")
     connection.send(ErrorReply(None, event.reason))
 
 

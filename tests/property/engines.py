@@ -237,7 +237,7 @@ def without_chance(events: Iterable[Any]) -> list[Any]:
 
     Those that answer nothing are laid to the command that was sent last, if there was one by
     then. Those behind STLS are noticed before its answer is returned, if they came with it. Blank
-    lines before a line that answers nothing are passed over when a command finds it.
+    lines before a line that answers no command are passed over when a command finds it.
     """
     result: list[Any] = []
     for event in events:
@@ -245,7 +245,7 @@ def without_chance(events: Iterable[Any]) -> list[Any]:
         injected = isinstance(event, tuple) and event[0] is StlsInjectionError
         if injected and isinstance(last, Ok) and isinstance(last.command, Stls):
             result.pop()
-        stray = isinstance(event, tuple) and "answers nothing" in event[1]
+        stray = isinstance(event, tuple) and "answers no command" in event[1]
         while stray and result and isinstance(result[-1], Deviation):
             if result[-1].fault is not Fault.BLANK_LINE:
                 break

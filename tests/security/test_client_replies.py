@@ -288,7 +288,7 @@ def test_a_body_cut_short(on: On, mode: Security, rest: bytes, tmp_path: Path) -
 )
 def test_replies_that_nobody_asked_for_and_lines_that_are_none(on: On, answer: bytes) -> None:
     async def check(client: Any) -> None:
-        # An error that answers nothing ends the session, as servers do with idle ones.
+        # An error that answers no command ends the session, as servers do with idle ones.
         kind = ConnectionLostError if b"-ERR" in answer else RemoteProtocolError
         with pytest.raises(kind) as caught:  # noqa: PT012
             # What comes too much may be seen at the next command only.

@@ -202,7 +202,7 @@ def test_a_quit_without_an_answer_promises_nothing(
         assert (result.confirmed, result.deletions) == (False, 1)
         assert type(result.error) is error
         text = str(result.error)
-        assert "marked as deleted, and not known to be gone or kept: 1" in text
+        assert "messages that were marked as deleted, and may be gone: 1" in text
 
     timeouts = replace(PATIENT, quit=0.3)
     with hostile(Security.PLAINTEXT, {b"QUIT": answer}, timeouts=timeouts) as server:
@@ -215,7 +215,7 @@ def test_before_quit_they_are_kept(on: On) -> None:
         client = await connect(HOST, server.port, **server.how)
         await client.login("user", SECRET, mechanisms=["USER"])
         await client.dele(1)
-        with pytest.raises(ConnectionLostError, match="marked as deleted, and kept: 1"):
+        with pytest.raises(ConnectionLostError, match="deleted, and are kept: 1"):
             await client.noop()
 
     with hostile(Security.PLAINTEXT, {b"NOOP": None}) as server:

@@ -134,7 +134,9 @@ async def refused(call: Awaitable[Any], kind: type[Pop3Error], match: str) -> An
 @arrival
 def test_it_does_not_confirm_what_was_refused(on: On, mode: Security, how: str) -> None:
     async def check(client: Any) -> None:
-        error = await refused(client.dele(1), RemoteProtocolError, r"answers nothing: \+OK stray")
+        error = await refused(
+            client.dele(1), RemoteProtocolError, r"answers no command: \+OK stray"
+        )
         assert error.command == Dele(1)
         assert client.closed
         with pytest.raises(DeadConnectionError, match="stray"):
@@ -193,7 +195,9 @@ def test_the_end_of_an_idle_session_says_why(on: On, mode: Security, how: str) -
         assert not result.confirmed
         assert result.deletions == 1
         assert isinstance(result.error, ConnectionLostError)
-        assert "idle for too long; marked as deleted, and kept: 1" in str(result.error)
+        assert "idle for too long; messages that were marked as deleted, and are kept: 1" in str(
+            result.error
+        )
         assert client.closed
 
     with hostile(mode, {b"NOOP": late}) as server:
@@ -267,7 +271,7 @@ def test_it_does_not_answer_the_next_command_of_a_batch_without_pipelining(on: O
         async with client.batch([Dele(1), Dele(2)]) as results:
             await results.__anext__()
             answers.append(b"one")
-            await refused(results.__anext__(), RemoteProtocolError, "answers nothing")
+            await refused(results.__anext__(), RemoteProtocolError, "answers no command")
 
     async def flow(connect: Connect) -> None:
         client = await connect(HOST, server.port, **server.how)

@@ -138,8 +138,8 @@ ACCEPTED: dict[Quirk, Callable[[Seen], bool]] = {
 # What ends it: the error, and a word of its message that names the cause.
 FATAL: dict[Quirk, tuple[type[Pop3Error], str]] = {
     Quirk.NO_FINAL_NEWLINE: (DeadlineError, "body"),
-    Quirk.SECOND_REPLY: (RemoteProtocolError, r"answers nothing: \+OK once more"),
-    Quirk.SECOND_END: (RemoteProtocolError, r"answers nothing: \. .*double dots"),
+    Quirk.SECOND_REPLY: (RemoteProtocolError, r"answers no command: \+OK once more"),
+    Quirk.SECOND_END: (RemoteProtocolError, r"answers no command: \. .*double dots"),
     Quirk.NUL_STATUS: (RemoteProtocolError, "NUL"),
     Quirk.ERROR_GREETING: (CommandError, "too busy"),
     Quirk.IMAP_GREETING: (RemoteProtocolError, "an IMAP server"),
@@ -151,7 +151,7 @@ FATAL: dict[Quirk, tuple[type[Pop3Error], str]] = {
     Quirk.REFUSED_MESSAGE: (CommandError, "message=1"),
     Quirk.NOT_A_STATUS: (RemoteProtocolError, r"neither \+OK nor -ERR: done"),
     Quirk.CLOSES_WHEN_IDLE: (ConnectionLostError, "Noop"),
-    Quirk.CLOSES_BEFORE_QUIT: (ConnectionLostError, "marked as deleted, and kept: 1"),
+    Quirk.CLOSES_BEFORE_QUIT: (ConnectionLostError, "deleted, and are kept: 1"),
 }
 # Each of these has a test of its own, below or beside this module.
 OTHERS = {

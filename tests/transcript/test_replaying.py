@@ -306,9 +306,9 @@ def test_extensions() -> None:
     events = client_events(*session, multiline=names)[3:]
     assert [type(e) for e in events] == [MessageStart, MessageData, MessageEnd, Ok, StatReply]
     assert len(server_events(*session, multiline=names)) == 5
-    with pytest.raises(RemoteProtocolError, match="answers nothing"):
+    with pytest.raises(RemoteProtocolError, match="answers no command"):
         list(replay(transcript(*session), "client"))
-    with pytest.raises(TranscriptError, match="entry 8: a line that answers nothing: 1 x"):
+    with pytest.raises(TranscriptError, match="entry 8: a line that answers no command: 1 x"):
         list(replay(transcript(*session), "server"))
 
 
@@ -400,7 +400,7 @@ def test_a_transcript_can_end_anywhere() -> None:
 
 def test_a_conversation_that_does_not_fit() -> None:
     unasked = transcript("S +OK", "S +OK 2 320")
-    with pytest.raises(TranscriptError, match="entry 2: a line that answers nothing"):
+    with pytest.raises(TranscriptError, match="entry 2: a line that answers no command"):
         list(replay(unasked, "server"))
     behind = transcript("S -ERR", "-- end of stream from server", "S +OK")
     with pytest.raises(TranscriptError, match="entry 3: data was received after the end"):

@@ -90,7 +90,9 @@ class Turn:
             raise BusyError("another task waits for this answer", command=self._command)
         elif stage is _ENDED:
             # Part of a text must never look like all of it.
-            raise LocalProtocolError("the answer is not complete", command=self._command)
+            raise LocalProtocolError(
+                "the answer was broken off before its end", command=self._command
+            )
         self.stage = _WORKING
         return exchange
 

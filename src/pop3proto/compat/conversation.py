@@ -348,6 +348,6 @@ class Conversation:
         if self._owed == 0 and self._peer and self._surplus.strip(CRLF):
             sample = printable(self._surplus)
             self.fail(
-                "the server sent something that answers nothing (perhaps it does not "
+                "the server sent something that answers no command (perhaps it does not "
                 f"double dots at the start of lines): {sample}"
             )

@@ -113,7 +113,7 @@ class Engine(Generic[EventT]):
         return error
 
     def _dead(self, command: Command[Any] | None) -> DeadConnectionError:
-        what = f"the connection is dead after: {self._failure}"
+        what = f"the connection cannot be used after this error: {self._failure}"
         error = DeadConnectionError(what, command=command)
         error.__cause__ = self._failure
         return error

@@ -213,7 +213,7 @@ class ClientConnection(ClientState):
 
     def _read_auth_success(self, command: Command[Any], text: bytes) -> ClientEvent:
         if isinstance(command, AuthCancel):
-            raise RemoteProtocolError("the server accepts a login that was cancelled")
+            raise RemoteProtocolError("the server accepted a login that was cancelled")
         expects_more = isinstance(command, Auth | AuthResponse) and not command.complete
         if expects_more and text and decode_base64(text) is not None:
             self._forgive_here(Fault.OK_CHALLENGE, text)
@@ -261,7 +261,7 @@ class ClientConnection(ClientState):
         octets = self._body.octets if self._body is not None and self._collector is None else 0
         message = f"the stream ended in the state {self.state.value!r}"
         if self._body is not None:
-            message = f"the stream ended within an answer, {self._body.octets} octets into it"
+            message = f"the stream ended after {self._body.octets} octets of an answer"
         elif self.state is State.GREETING and len(self._buffer):
             rest = self._buffer.rest()
             message += f": {explain_greeting(rest)}; it said: {printable(rest)}"

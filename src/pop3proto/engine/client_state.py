@@ -72,8 +72,8 @@ class ClientState(Engine[ClientEvent]):
             return ""
         # RFC 1939 section 6: the server deletes, then it answers.
         ended = self.in_flight and self.in_flight[-1].effect is Effect.END
-        fate = "not known to be gone or kept" if ended else "kept"
-        return f"; marked as deleted, and {fate}: {self.pending_deletions}"
+        fate = "may be gone" if ended else "are kept"
+        return f"; messages that were marked as deleted, and {fate}: {self.pending_deletions}"
 
     @property
     def in_flight(self) -> tuple[Command[Any], ...]:
@@ -147,7 +147,7 @@ class ClientState(Engine[ClientEvent]):
 
     def _unsolicited(self, line: bytes) -> ConnectionLostError | RemoteProtocolError:
         """Return the error for a line while nothing is in flight."""
-        said = f"a line that answers nothing: {printable(line)}"
+        said = f"a line that answers no command: {printable(line)}"
         if split_status_line(line)[0].upper() == b"-ERR":
             # Servers end idle sessions like this: the reader learns why, and connects again.
             return self._lost(said)

@@ -82,10 +82,10 @@ class ServerConnection(Engine[ServerEvent]):
             raise LocalProtocolError(f"{type(reply).__name__} cannot be sent now")
         awaiting = self._awaiting
         if awaiting is None:
-            raise LocalProtocolError("there is no command to be answered")
+            raise LocalProtocolError("no command is waiting for an answer")
         command = None if isinstance(awaiting, InvalidCommand) else awaiting
         if reply.command != (self._auth or command):
-            raise LocalProtocolError(f"the command to be answered is {awaiting!r}")
+            raise LocalProtocolError(f"the command that waits for an answer is {awaiting!r}")
         if not isinstance(reply, ErrorReply):
             if command is None:
                 raise LocalProtocolError("an InvalidCommand is answered with an ErrorReply")
@@ -110,7 +110,7 @@ class ServerConnection(Engine[ServerEvent]):
 
     def _send_greeting(self, reply: ServerReply) -> bytes:
         if not isinstance(reply, Greeting | ErrorReply):
-            raise LocalProtocolError("a greeting comes first")
+            raise LocalProtocolError("the greeting has to be sent first")
         data = reply.to_bytes()
         self.state = State.AUTHORIZATION if isinstance(reply, Greeting) else State.CLOSED
         return data
@@ -119,7 +119,7 @@ class ServerConnection(Engine[ServerEvent]):
         if isinstance(reply, MessageData):
             return writer.write(reply.data)
         if not isinstance(reply, MessageEnd) or reply.command != self._awaiting:
-            raise LocalProtocolError("the text that was begun has to be ended first")
+            raise LocalProtocolError("the text has to be ended with MessageEnd first")
         self._writer = self._awaiting = None
         return writer.finish()
 

@@ -186,7 +186,7 @@ class _ListingReply(_Answer):
         if self.command.multiline:
             return self.text
         if len(self.listings) != 1 or self.text:
-            raise LocalProtocolError("the answer about one message is one row, without a text")
+            raise LocalProtocolError("a reply about one message has one row, and no text")
         return self._row(self.listings[0]).decode("ascii")
 
     def _rows(self) -> Iterable[bytes] | None:
@@ -260,7 +260,7 @@ class LangReply(_Answer):
             lines = (f"{each.tag} {each.description}".rstrip(" ") for each in self.languages)
             return map(_encoded, lines)
         if self.languages:
-            raise LocalProtocolError("the answer to a command that sets a language lists none")
+            raise LocalProtocolError("a reply to LANG with a tag lists no languages")
         return None
 
 

@@ -243,7 +243,7 @@ class Login:
         """
         token = Secret(token)
         if not self._wants_token:
-            raise LocalProtocolError("no access token is wanted")
+            raise LocalProtocolError("this login does not ask for an access token now")
         self._wants_token = False
         return self._step(token)
 
@@ -252,13 +252,14 @@ class Login:
         if self._over:
             raise LocalProtocolError("this login is over")
         if self._wants_token:
-            raise LocalProtocolError("an access token is wanted first")
+            raise LocalProtocolError("this login needs an access token first")
         if not self._begun and (event is None or isinstance(event, Greeting)):
             return
         # All answers within AUTH carry the command that opened it, and a refusal instead of a
         # greeting carries none. The answer to another command must not count as a login.
         if event is None or getattr(event, "command", self) != self._awaited:
-            raise LocalProtocolError(f"the answer to {self._awaited!r} is awaited")
+            expected = f"the answer to {self._awaited!r}" if self._awaited else "the greeting"
+            raise LocalProtocolError(f"this login waits for {expected}")
 
     def _step(self, event: ClientEvent | Secret | None) -> Command[Any] | None:
         try:

@@ -95,4 +95,4 @@ def _check(kind: object, data: object) -> None:
             "the type of a channel binding consists of ASCII letters, digits, dots and hyphens"
         )
     if not isinstance(data, bytes) or not data:
-        raise LocalProtocolError("the data of a channel binding are bytes, at least one")
+        raise LocalProtocolError("the data of a channel binding is bytes, and not empty")

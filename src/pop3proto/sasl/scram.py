@@ -169,7 +169,7 @@ class _Scram:
             self._step = 3
             return b""
         self._step = 4
-        raise SaslError("SCRAM has ended, but the server goes on")
+        raise SaslError("SCRAM is complete, but the server sent another challenge")
 
     def _prove(self, challenge: bytes) -> bytes:
         nonce, salt, iterations = self._server_first(challenge)

@@ -121,7 +121,7 @@ class Gssapi:
     def respond(self, challenge: bytes) -> bytes:
         """Return the next token, then the answer to the server's offer of security layers."""
         if self.complete:
-            raise SaslError("GSSAPI has ended, but the server goes on")
+            raise SaslError("GSSAPI is complete, but the server sent another challenge")
         if not self._context.complete:
             token = _asked(lambda: self._context.step(challenge), self.name)
             # RFC 4752 section 3.1: an empty answer where there is no token left to send.
@@ -172,5 +172,5 @@ class Ntlm:
     def respond(self, challenge: bytes) -> bytes:
         """Return the answer to the server's challenge."""
         if self.complete:
-            raise SaslError("NTLM has ended, but the server goes on")
+            raise SaslError("NTLM is complete, but the server sent another challenge")
         return _asked(lambda: self._context.step(challenge), self.name) or b""

@@ -23,5 +23,5 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass; raise ``ValueError`` if they are negative or infinite."""
         if not 0 <= seconds < inf:
-            raise ValueError(f"time does not pass by {seconds!r} s")
+            raise ValueError(f"seconds is a finite number, at least 0, not {seconds!r}")
         self._now += seconds

@@ -114,7 +114,7 @@ def _ascii(host: str) -> str:
         return host
     if _AMBIGUOUS.intersection(host):
         raise ConnectError(
-            f"the host name {printable(host)} stands for two names, an old and a new one",
+            f"the host name {printable(host)} means one name in IDNA 2003 and another in IDNA 2008",
             hint="write the name in A-labels (xn--...)",
         )
     try:
@@ -167,7 +167,7 @@ def unix_hostname(security: Security, server_hostname: str | None) -> str | None
     if server_hostname:
         return _without_root(_ascii(server_hostname))
     if security is not Security.PLAINTEXT:
-        raise LocalProtocolError("TLS over a UNIX socket needs server_hostname to verify")
+        raise LocalProtocolError("TLS over a UNIX socket needs server_hostname")
     return None
 
 
