@@ -60,6 +60,7 @@ def test_headers(
     ("body", "parts", "preamble", "epilogue", "expected"),
     [
         (b"--b\r\n\r\none\r\n--b--\r\n", ["one"], None, "", []),
+        (b"\r\n--b\r\n\r\none\r\n--b--\r\n", ["one"], "", "", []),
         (
             b"pre\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\nepi",
             ["one", "two"],

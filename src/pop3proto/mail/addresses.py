@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from email.headerregistry import Address, Group
 
-from .text import fit, with_words_decoded
+from .text import with_words_decoded
 
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _TOKEN = re.compile(
@@ -49,6 +49,7 @@ class AddressReader:
         self._group = ""
         self._words: list[str] = []
         self._angle: str | None = None
+        self._comment = ""
         self._read(line)
         self._end_mailbox()
         if self._members is not None:
@@ -81,6 +82,7 @@ class AddressReader:
         for found in _COMMENT.finditer(line, position):
             depth += {"(": 1, ")": -1}.get(found[0], 0)
             if not depth:
+                self._comment = line[position : found.start()]
                 return found.end()
         self.problems.append("a comment does not end")
         return len(line)
@@ -92,7 +94,7 @@ class AddressReader:
             self._end_mailbox()
             self._end_group()
         elif character == ":" and self._may_begin_group() and (name := self._phrase()):
-            self._members, self._group, self._words = [], name, []
+            self._members, self._group, self._words, self._comment = [], name, [], ""
         else:
             self.problems.append(f"an unexpected {character!r}")
             self._end_mailbox()
@@ -106,14 +108,19 @@ class AddressReader:
 
     def _phrase(self) -> str:
         """Return the words so far as a display name."""
-        text, problems = with_words_decoded("".join(map(unquoted, self._words)))
+        return self._decoded("".join(map(unquoted, self._words)))
+
+    def _decoded(self, words: str) -> str:
+        text, problems = with_words_decoded(words)
         self.problems += problems
-        return " ".join(fit(text).split())
+        return " ".join(text.split())
 
     def _end_mailbox(self) -> None:
         words, angle = "".join(self._words).strip(), self._angle
-        display = self._phrase() if angle is not None else ""
-        self._words, self._angle = [], None
+        # The old way to write a name: root@example.org (Cron Daemon).
+        comment = _ESCAPED.sub(r"\1", self._comment)
+        display = self._decoded(comment) if angle is None else self._phrase()
+        self._words, self._angle, self._comment = [], None, ""
         if not words and angle is None:
             return
         spec = words if angle is None else angle.strip()

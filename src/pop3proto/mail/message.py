@@ -121,7 +121,9 @@ class ReceivedMessage(EmailMessage):
         _, *pairs = self.get_params([("", "")], header, unquote)
         return dict(pairs).get(param.lower(), failobj)
 
-    def get_payload(self, i: int | None = None, decode: bool = False) -> Any:
+    def get_payload(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, i: int | None = None, decode: bool = False
+    ) -> Any:
         """Return the parts, or the content: as text, or, if ``decode`` is set, as octets."""
         payload = self._payload
         if not isinstance(payload, str) or i is not None:

@@ -47,7 +47,8 @@ def read_parameters(line: str) -> tuple[str, dict[str, str], list[str]]:
 def _pieces(line: str) -> list[str]:
     if '"' not in line:
         return line.split(";")
-    pieces, position = [], 0
+    pieces: list[str] = []
+    position = 0
     while True:
         # It matches everywhere.
         end = _PIECE.match(line, position).end()  # type: ignore[union-attr]
@@ -66,7 +67,8 @@ def _value(text: str) -> str:
 
 
 def _joined(sections: _Sections, problems: list[str]) -> str:
-    charset, octets = "utf-8", []
+    charset = "utf-8"
+    octets: list[bytes] = []
     for number in range(len(sections)):
         if number not in sections:
             problems.append("a section of a parameter is missing")

@@ -38,7 +38,7 @@ class LimitDefect(MessageDefect):
 
 class _Delimiter(NamedTuple):
     start: int
-    """Where the text before it ends."""
+    """Where the text before it ends; before where that text begins, if there is no text."""
     end: int
     """Where the line after it begins."""
     boundary: bytes
@@ -143,15 +143,14 @@ class _Parser:
             boundary, closes = _boundary(content[at + 1 : line_end], self._levels)
             if boundary:
                 start = at - 1 if content[at - 1 : at] == b"\r" else at
-                after = min(line_end + 1, end)
-                return _Delimiter(max(start, position), after, boundary, closes)
+                return _Delimiter(start, min(line_end + 1, end), boundary, closes)
             at = line_end
         return _Delimiter(end, end, b"", closes=False)
 
     def _set_text(self, part: ReceivedMessage, start: int, end: int) -> None:
         content = self._content[start:end]
         if self._opened and self._opened[-1].part is part:
-            part.preamble = _text(content) or None
+            part.preamble = None if end < start else _text(content)
         elif part.get_content_type() == "message/delivery-status":
             self._set_blocks(part, content)
         elif part.get_content_maintype() == "message" and not content.isascii():

@@ -23,15 +23,15 @@ _OTHER_NAMES = {
 # Only the encodings that are listed there are looked for. Python remembers each name that it has
 # not found, and it has decoders that take quadratic time (IDNA, Punycode), that raise even when
 # they are told to replace, or that do not make text.
-_CODECS = {name: name for name in (*aliases.values(), *_WITHOUT_ALIAS)} | aliases | _OTHER_NAMES
+_NAMES = {name: name for name in (*aliases.values(), *_WITHOUT_ALIAS)} | aliases | _OTHER_NAMES
 _NO_CHARSETS = {
     *("base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "uu_codec", "zlib_codec"),
     *("mbcs", "rot_13"),
 }
-# UTF-8 says the same for the octets of ASCII, and often what was meant for all others.
+# For the octets of ASCII, UTF-8 says the same; for all others, it is often what was meant.
 _CODECS = {
     name: "utf_8" if codec == "ascii" else codec
-    for name, codec in _CODECS.items()
+    for name, codec in _NAMES.items()
     if codec not in _NO_CHARSETS
 }
 _LONGEST_NAME = 40
