@@ -383,7 +383,7 @@ def test_deletions_that_are_not_confirmed(
         (b"QUIT", b"-ERR not removed\r\n"),
     ]
     assert told(script, tmp_path, "--delete") == 1
-    assert "1 NOT deleted" in capsys.readouterr().out
+    assert "1 perhaps NOT deleted" in capsys.readouterr().out
 
 
 def test_nothing_is_left_of_half_a_message(

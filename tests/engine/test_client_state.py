@@ -1,5 +1,6 @@
 """How a client's state moves; see test_client_state_ahead.py for commands sent ahead."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pop3proto import (
     AuthResponse,
     Capa,
     Command,
+    ConnectionLostError,
     Dele,
     Limits,
     LocalProtocolError,
@@ -116,11 +118,19 @@ def test_what_becomes_of_marked_messages_if_the_session_ends_here() -> None:
     connection.send(Noop())
     assert connection.fate_of_deletions == "; messages that were marked as deleted, and are kept: 1"
     connection.send(Quit())
-    assert connection.fate_of_deletions == (
-        "; messages that were marked as deleted, and may be gone: 1"
-    )
+    unknown = "; messages that were marked as deleted, and may be gone: 1"
+    assert connection.fate_of_deletions == unknown
     events(connection, b"+OK\r\n+OK\r\n")
     assert connection.fate_of_deletions == ""
+
+
+@pytest.mark.parametrize("answers", [b"", b"+OK\r\n", b"+OK\r\nbye\r\n", b"+OK\r\n-ERR some\r\n"])
+def test_after_quit_only_its_answer_tells(answers: bytes) -> None:
+    connection = client(Dele(1), Quit())
+    with suppress(RemoteProtocolError, ConnectionLostError):
+        events(connection, answers)
+    unknown = "; messages that were marked as deleted, and may be gone: 1"
+    assert connection.fate_of_deletions == unknown
 
 
 @pytest.mark.parametrize("command", [Retr(1), Capa()])

@@ -20,11 +20,13 @@ from pop3proto import (
     LocalProtocolError,
     Noop,
     Pass,
+    Pop3Error,
+    RemoteProtocolError,
     Stat,
     Stls,
     TlsError,
 )
-from pop3proto.errors import PlaintextAuthError
+from pop3proto.errors import DeadConnectionError, PlaintextAuthError
 from pop3proto.model.value import replace
 from pop3proto.transports import Security, ServerProfile
 from tests.runtimes import Flow, runtime
@@ -219,6 +221,94 @@ def test_before_quit_they_are_kept(on: On) -> None:
             await client.noop()
 
     with hostile(Security.PLAINTEXT, {b"NOOP": None}) as server:
+        on(flow)
+
+
+@runtime
+def test_after_quit_they_are_gone(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        for marked in (0, 1):
+            client = await connect(HOST, server.port, **server.how)
+            await client.login("user", SECRET, mechanisms=["USER"])
+            for number in range(marked):
+                await client.dele(number + 1)
+            result = await client.quit()
+            assert (result.confirmed, result.deletions) == (True, marked)
+            with pytest.raises(
+                DeadConnectionError, match="the session has ended with QUIT"
+            ) as info:
+                await client.noop()
+            assert ("gone" in info.value.hint) is bool(marked)
+            assert "kept" not in info.value.hint
+            assert "still there" not in info.value.hint
+            # It is over; the result is the same.
+            assert await client.quit() is result
+
+    with hostile(Security.PLAINTEXT) as server:
+        on(flow)
+    assert server.clear.count(b"QUIT") == 2
+
+
+@runtime
+def test_after_a_quit_that_is_refused_nobody_knows(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", SECRET, mechanisms=["USER"])
+        await client.dele(1)
+        result = await client.quit()
+        assert not result.confirmed
+        with pytest.raises(DeadConnectionError) as info:
+            await client.noop()
+        for hint in (result.error.hint, info.value.hint):
+            assert "marked as deleted, and may be gone: 1" in hint
+        assert await client.quit() is result
+
+    with hostile(Security.PLAINTEXT, {b"QUIT": b"-ERR some were not removed\r\n"}) as server:
+        on(flow)
+
+
+@runtime
+def test_after_a_quit_that_is_answered_by_nonsense_nobody_knows(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", SECRET, mechanisms=["USER"])
+        await client.dele(1)
+        with pytest.raises(RemoteProtocolError) as first:
+            await client.quit()
+        with pytest.raises(DeadConnectionError) as second:
+            await client.quit()
+        for error in (first.value, second.value):
+            assert "marked as deleted, and may be gone: 1" in error.hint
+
+    with hostile(Security.PLAINTEXT, {b"QUIT": b"bye\r\n"}) as server:
+        on(flow)
+
+
+@runtime
+def test_whatever_ends_a_session_says_that_they_are_kept(on: On) -> None:
+    async def flow(connect: Connect) -> None:
+        calls: list[Callable[[Any], Awaitable[Any]]] = [
+            lambda client: client.noop(),
+            lambda client: client.retr(1, max_octets=1),
+            lambda client: client.stat(),
+        ]
+        for call in calls:
+            client = await connect(HOST, server.port, **server.how)
+            await client.login("user", SECRET, mechanisms=["USER"])
+            await client.dele(1)
+            with pytest.raises(Pop3Error) as first:
+                await call(client)
+            with pytest.raises(DeadConnectionError) as second:
+                await client.noop()
+            for error in (first.value, second.value):
+                assert f"{error} {error.hint}".count("marked as deleted, and are kept: 1") == 1
+
+    answers: dict[bytes, Answer] = {
+        b"NOOP": b"bye\r\n",
+        b"RETR": b"+OK\r\nmail\r\n.\r\n",
+        b"STAT": None,
+    }
+    with hostile(Security.PLAINTEXT, answers) as server:
         on(flow)
 
 

@@ -102,7 +102,8 @@ def _fetch(
             raise
     _report(console, fetching)
     if fetching.deletions:
-        made = "deleted" if fetching.confirmed else "NOT deleted: the server has not confirmed it"
+        unknown = "perhaps NOT deleted: the server has not confirmed it"
+        made = "deleted" if fetching.confirmed else unknown
         console.print(f"{fetching.deletions} {made}", highlight=False)
     failed = fetching.refused or fetching.misfits
     return 1 if failed or (fetching.deletions and not fetching.confirmed) else 0

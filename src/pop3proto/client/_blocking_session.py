@@ -195,7 +195,8 @@ class BlockingSession:
 
         If the server refuses, or does not answer in time, no exception is raised, but the result
         says so: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of
-        a stream or batch that was left open is skipped first.
+        a stream or batch that was left open is skipped first. Called again, it returns the same
+        result.
         """
         return run(self._client.quit())
 

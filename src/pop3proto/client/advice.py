@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from ..errors import ConnectionLostError, DeadlineError, LimitError, RemoteProtocolError
+from ..errors import (
+    ConnectionLostError,
+    DeadlineError,
+    LimitError,
+    Pop3Error,
+    RemoteProtocolError,
+)
 from .options import Security
 
-__all__ = ["PORTS", "about_capabilities", "about_greeting", "about_sending_ahead", "about_stls"]
+__all__ = [
+    "PORTS",
+    "about_capabilities",
+    "about_deletions",
+    "about_greeting",
+    "about_sending_ahead",
+    "about_stls",
+]
 
 # What a server does that cannot cope: it hangs up, falls silent, or answers anything.
 _BROKEN = (ConnectionLostError, DeadlineError, RemoteProtocolError)
@@ -48,6 +61,15 @@ def about_sending_ahead(error: BaseException | None) -> None:
         "commands were sent ahead of the answers, which some servers announce and cannot do;"
         " pipelining=False in the ClientOptions sends one at a time",
     )
+
+
+def about_deletions(error: BaseException | None, fate: str) -> None:
+    """Add what is known of the deletions to the hint of an ``error`` that ended the session.
+
+    ``fate`` is the engine's ``fate_of_deletions``, which the message may have already.
+    """
+    if isinstance(error, Pop3Error) and fate not in f"{error} {error.hint}":
+        error.hint += fate if error.hint else fate.removeprefix("; ")
 
 
 def _advise(error: BaseException | None, advice: str) -> None:

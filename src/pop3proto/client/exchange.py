@@ -23,7 +23,8 @@ from ..model.leniency import Deviation, Fault
 from ..model.replies import MessageStart
 from ..model.states import Signal
 from ..sasl.plaintext_rule import refuse_plaintext
-from .options import Timeouts
+from .advice import about_deletions
+from .options import QuitResult, Timeouts
 from .stream import RecordingStream, Stream
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Exchange:
         "deviations",
         "engine",
         "login_failure",
+        "quit_result",
         "timeouts",
         "tls",
         "turn",
@@ -89,6 +91,8 @@ class Exchange:
         self.login_failure: CommandError | None = None
         # The octets of the commands that are sent next.
         self._outgoing: list[bytes] = []
+        self.quit_result: QuitResult | None = None
+        """How the session has ended, if ``quit()`` has ended it."""
         self.turn: Turn | None = None
         """The turn that has not ended, if there is one."""
         self.tls: TlsStream | None = None
@@ -106,12 +110,18 @@ class Exchange:
         """Return the reason why no turn can begin now."""
         if not self.closed:
             return BusyError("another call is still running, or a stream or batch was left open")
-        error = DeadConnectionError("the connection is closed")
-        if self._cause_of_death is not None:
+        cause, fate = self._cause_of_death, self.engine.fate_of_deletions
+        message, hint = "the connection is closed", None
+        if cause is not None:
             # A cancellation has no text.
-            cause = str(self._cause_of_death) or type(self._cause_of_death).__name__
-            error = DeadConnectionError(f"the connection was given up: {cause}")
-        error.__cause__ = self._cause_of_death
+            message = f"the connection was given up: {str(cause) or type(cause).__name__}"
+        elif self.quit_result is not None and self.quit_result.confirmed:
+            message, hint = "the session has ended with QUIT", "open a new connection"
+            if self.quit_result.deletions:
+                hint += "; the messages that were marked as deleted are gone"
+        error = DeadConnectionError(message, hint=hint)
+        about_deletions(error, fate)
+        error.__cause__ = cause
         return error
 
     def release(self, error: BaseException | None) -> None:
@@ -339,6 +349,7 @@ class Exchange:
         if not self.closed:
             self.closed = True
             self._cause_of_death = cause
+            about_deletions(cause, self.engine.fate_of_deletions)
         self._stream.abort()
 
 

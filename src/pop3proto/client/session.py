@@ -30,7 +30,7 @@ from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, R
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
 from ..sasl.refusals import login_refused
-from .advice import about_capabilities, about_greeting, about_stls
+from .advice import about_capabilities, about_deletions, about_greeting, about_stls
 from .batch import AsyncBatch
 from .exchange import Exchange, check_command
 from .message import AsyncMessageStream
@@ -332,8 +332,14 @@ class Session:
 
         If the server refuses, or does not answer in time, no exception is raised, but the result
         says so: the messages are gone only if it is ``confirmed`` (RFC 1939 section 6). The rest of
-        a stream or batch that was left open is skipped first.
+        a stream or batch that was left open is skipped first. Called again, it returns the same
+        result.
         """
+        if self._exchange.quit_result is None:
+            self._exchange.quit_result = await self._quit()
+        return self._exchange.quit_result
+
+    async def _quit(self) -> QuitResult:
         turn = self._exchange.turn
         if turn is not None and turn.skip is not None and not self.closed:
             try:
@@ -349,7 +355,9 @@ class Session:
                 return QuitResult(False, deletions, error=error)
             await exchange.aclose()
         if isinstance(event, ErrorReply):
-            return QuitResult(False, deletions, event.text, refused(event, command))
+            refusal = refused(event, command)
+            about_deletions(refusal, self._engine.fate_of_deletions)
+            return QuitResult(False, deletions, event.text, refusal)
         return QuitResult(True, deletions, cast(Ok, event).text)
 
     async def aclose(self) -> None:

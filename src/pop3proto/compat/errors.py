@@ -38,7 +38,7 @@ class BrokenConnectionError(ServerError):
     """``error_proto`` after which the connection must not be used again."""
 
     session_usable = False
-    hint = "close the connection and open a new one; deletions of this one were not made"
+    hint = "open a new connection, and see which messages are still there: only QUIT deletes"
 
 
 class LostConnectionError(BrokenConnectionError, OSError):

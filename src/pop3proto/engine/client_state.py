@@ -66,14 +66,15 @@ class ClientState(Engine[ClientEvent]):
 
     @property
     def fate_of_deletions(self) -> str:
-        """What happens to messages marked as deleted if the session ends here: a text for an error
-        message, empty if none are marked."""
-        if not self.pending_deletions:
-            return ""
-        # RFC 1939 section 6: the server deletes, then it answers.
-        ended = self.in_flight and self.in_flight[-1].effect is Effect.END
+        """What is known of the messages marked as deleted if the session ends here, as the end of
+        an error message; empty if none are marked, or QUIT was confirmed."""
+        marked, sent = self.pending_deletions, self.in_flight
+        # RFC 1939 section 6: the server deletes, then it answers, and -ERR can mean some of them.
+        ended = self._projected is State.UPDATE or (sent and sent[-1].effect is Effect.END)
+        if ended:
+            marked += sum(command.effect is Effect.MARK for command in sent)
         fate = "may be gone" if ended else "are kept"
-        return f"; messages that were marked as deleted, and {fate}: {self.pending_deletions}"
+        return f"; messages that were marked as deleted, and {fate}: {marked}" if marked else ""
 
     @property
     def in_flight(self) -> tuple[Command[Any], ...]:
