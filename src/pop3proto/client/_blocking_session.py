@@ -55,7 +55,7 @@ class BlockingSession:
         ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname`` is
         the name that the server's certificate has to be valid for. Without it TLS needs a context
         that does not check the name. Raises ``TlsError``, ``TlsUnavailableError``,
-        ``GreetingError``, and whatever ends a connection; the stream is closed then. Raises
+        ``GreetingError``, and any error that ends the connection; the stream is closed then. Raises
         ``LocalProtocolError`` for a wrong argument.
         """
         return cls(
@@ -81,7 +81,7 @@ class BlockingSession:
     ) -> None:
         """Send QUIT, or after an error close the connection, so that nothing is deleted.
 
-        Raises if messages were marked as deleted and the server did not confirm QUIT.
+        If messages were marked as deleted and the server did not confirm QUIT, raises the reason.
         """
         run(self._client.__aexit__(kind, error, traceback))
 
@@ -130,7 +130,7 @@ class BlockingSession:
 
     @property
     def pending_deletions(self) -> int:
-        """How many messages are marked as deleted, which ``quit()`` will delete."""
+        """The number of messages that are marked as deleted, and that ``quit()`` will delete."""
         return self._client.pending_deletions
 
     def call(
@@ -145,7 +145,7 @@ class BlockingSession:
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
         arrives, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
-        ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
+        ``PlaintextAuthError``, ``BusyError``, and any error that ends the connection.
         """
         return run(self._client.call(command, max_octets=max_octets, progress=progress))
 
@@ -158,8 +158,8 @@ class BlockingSession:
         announced before are forgotten, and CAPA is sent again unless ``ClientOptions.capabilities``
         is false. The certificate has to be valid for ``server_hostname``, or for the name given to
         ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
-        handshake fails, ``StlsInjectionError``, and whatever ends a connection: it is closed after
-        each of these.
+        handshake fails, ``StlsInjectionError``, and any error that ends the connection: it is
+        closed after each of these.
         """
         run(self._client.start_tls(ssl_context, server_hostname))
 

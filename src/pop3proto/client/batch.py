@@ -49,20 +49,22 @@ class AsyncBatch(Generic[R_co]):
             async for message in batch:
                 ...
 
-    A command that the server refuses fails alone: its ``CommandError`` is raised when its turn
-    comes, and iterating on goes on with the next one. ``outcomes()`` gives the errors among the
-    results instead. Commands go out as far ahead as the window allows: 32 KiB of them and 4,096
-    replies; if ``list()`` or ``messages()`` has told the sizes of the messages, also 16 MiB of
-    messages, and the one that exceeds this. Answers are read no faster than results are taken, so
-    that a slow caller holds back the server. Until the last result is taken the client can do
-    nothing else; the iterable is read one command ahead, so that the last one is known to be the
-    last.
+    If the server refuses a command, only that command fails: its ``CommandError`` is raised in
+    place of its result, and the next step of the loop gets the next result. ``outcomes()`` returns
+    such errors among the results instead.
+
+    Commands are sent ahead of the answers until 32 KiB of commands, or 4,096 of them, are
+    unanswered. If ``list()`` or ``messages()`` has told the sizes of the messages, sending also
+    stops when more than 16 MiB of messages are on their way. Answers are read no faster than
+    results are taken, so that a slow caller holds back the server. Until the last result has been
+    taken, the client can do nothing else. The iterable is read one command ahead, so that the batch
+    knows which command is the last.
 
     Leaving the ``async with`` earlier sends nothing more and skips the outstanding answers; the
-    server still executes the commands that were sent ahead. Leaving it by an exception closes the
-    connection, if there are such answers. A ``break`` out of a loop without ``async with`` leaves
-    the batch open: every call but ``quit()`` raises ``BusyError`` until it is closed or read to the
-    end.
+    server still executes the commands that were sent ahead. If an exception leaves it while answers
+    are outstanding, the connection is closed. A ``break`` out of a loop without ``async with``
+    leaves the batch open: every call but ``quit()`` raises ``BusyError`` until the batch is closed
+    or read to the end.
     """
 
     def __init__(
@@ -113,9 +115,9 @@ class AsyncBatch(Generic[R_co]):
     async def __anext__(self) -> R_co:
         """Return the next result.
 
-        Raises the ``CommandError`` of a command that the server refused; whatever ends a
-        connection; after the last result, also the error of a command that could not be sent;
-        ``BusyError`` while another task waits for a result.
+        Raises the ``CommandError`` of a command that the server refused; ``BusyError`` while
+        another task waits for a result; any error that ends the connection; and after the last
+        result, the error of a command that could not be sent.
         """
         item = self._item_at_hand()
         if item is None:
@@ -171,8 +173,8 @@ class AsyncBatch(Generic[R_co]):
     async def aclose(self) -> None:
         """Send nothing more and skip the outstanding answers, so that the client can go on.
 
-        They are not kept, counted or reported to ``progress``. Raises whatever ends a connection,
-        and ``BusyError`` while another task waits for a result.
+        They are not kept, counted or reported to ``progress``. Raises any error that ends the
+        connection, and ``BusyError`` while another task waits for a result.
         """
         begun = self._turn.begun
         if begun:

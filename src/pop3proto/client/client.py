@@ -30,10 +30,10 @@ class AsyncClient(AuthenticatingSession):
     raises ``BusyError``. A server's ``-ERR`` raises ``CommandError`` and the session goes on.
     Everything else that goes wrong (``ConnectionLostError``, ``DeadlineError``,
     ``RemoteProtocolError`` or a cancellation) closes the connection for good, and no message is
-    deleted: only ``quit()`` deletes. Leaving ``async with`` without an error calls it.
+    deleted: only ``quit()`` deletes. Leaving ``async with`` without an error calls ``quit()``.
 
-    Messages are numbered from 1 within a session. If the description of a method says "any", it
-    also accepts text instead of a number, for servers that know other names for messages.
+    Messages are numbered from 1 within a session. A message can also be given as text instead of a
+    number, for servers that know other names for messages.
     """
 
     __slots__ = ()
@@ -63,7 +63,7 @@ class AsyncClient(AuthenticatingSession):
     @overload
     async def list(self, message: int | str) -> Listing: ...
     async def list(self, message: int | str | None = None) -> Listings | Listing:
-        """Return number and size in octets of a message (any), or of each (RFC 1939 section 5)."""
+        """Return the number and size in octets of one message or all (RFC 1939 section 5)."""
         if message is None:
             self._listings = (await self.call(List())).listings
             return self._listings
@@ -74,15 +74,15 @@ class AsyncClient(AuthenticatingSession):
     @overload
     async def uidl(self, message: int | str) -> Listing: ...
     async def uidl(self, message: int | str | None = None) -> Listings | Listing:
-        """Return number and unique-id of a message (any), or of each (RFC 1939 section 7)."""
+        """Return the number and unique-id of one message or all (RFC 1939 section 7)."""
         if message is None:
             return (await self.call(Uidl())).listings
         return (await self.call(Uidl(message))).listings[0]
 
     async def numbers(self) -> Sequence[int]:
-        """Return the numbers of all messages: STAT and LIST. After ``dele()`` there can be gaps.
+        """Return the numbers of all messages, by STAT and LIST.
 
-        After this, ``progress`` and batches know the sizes.
+        There are gaps after ``dele()``. From this call on, ``progress`` and batches know the sizes.
         """
         if (await self.stat()).count == 0:
             # Some servers refuse LIST if there is nothing to list.
@@ -90,7 +90,7 @@ class AsyncClient(AuthenticatingSession):
         return (await self.list()).numbers
 
     async def messages(self) -> Listings:
-        """Return number, size and unique-id of every message: STAT, LIST and UIDL joined.
+        """Return the number, size and unique-id of every message: STAT, LIST and UIDL joined.
 
         On a server without UIDL every unique-id is ``None``. Raises ``CommandError`` if UIDL is
         refused although it is announced, or is refused with a response code: a temporary failure
@@ -114,7 +114,7 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> Message:
-        """Return a whole message (any), collected in memory (RFC 1939 section 5).
+        """Return a whole message, collected in memory (RFC 1939 section 5).
 
         Raises ``LimitError`` beyond ``max_octets``.
         """
@@ -141,7 +141,10 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> AsyncMessageStream:
-        """Return a message (any) as it arrives, in bounded memory, and of any length by default."""
+        """Return a message as it arrives, in bounded memory.
+
+        Its length is not limited, unless by ``max_octets``.
+        """
         return self.stream(Retr(message), max_octets=max_octets, progress=progress)
 
     def top_stream(
@@ -163,11 +166,11 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Write a message (any) to a file object or to a path; return how many octets it has.
+        """Write a message to a file object or to a path; return how many octets it has.
 
-        It is never in memory as a whole. A path gets the file only when it is complete: until then
-        the octets are in a file beside it, and an older file at the path stays. Also raises
-        ``OSError``.
+        The message is never in memory as a whole. If ``file`` is a path, the octets go into another
+        file in the same folder, which replaces the one at the path when the message is complete.
+        Also raises ``OSError``.
         """
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:
@@ -180,7 +183,7 @@ class AsyncClient(AuthenticatingSession):
                 return await stream.save(partial)
 
     async def dele(self, message: int | str) -> Ok:
-        """Mark a message (any) as deleted; ``quit()`` deletes it (RFC 1939 section 5)."""
+        """Mark a message as deleted; ``quit()`` deletes it (RFC 1939 section 5)."""
         return await self.call(Dele(message))
 
     async def rset(self) -> Ok:
@@ -202,9 +205,9 @@ class AsyncClient(AuthenticatingSession):
         max_octets: int = MAX_COLLECTED_OCTETS,
         progress: Progress | None = None,
     ) -> AsyncBatch[Message]:
-        """Get each of ``messages`` whole; ``progress`` is called as each arrives.
+        """Get each of ``messages`` as a whole; ``progress`` is called as each arrives.
 
-        Raises ``LocalProtocolError`` for a single message.
+        Raises ``LocalProtocolError`` if ``messages`` is a single message.
         """
         return self.batch(map(Retr, _several(messages)), max_octets=max_octets, progress=progress)
 

@@ -131,7 +131,7 @@ class Exchange:
             self.abort(error)
 
     def _in_step(self, error: BaseException) -> bool:
-        """Return True if client and server still agree on what comes next, in spite of ``error``.
+        """Return True if client and server still agree on what comes next after ``error``.
 
         The type of the error is not enough to decide: the caller's own code can raise a
         ``CommandError`` too, for example that of another command in the middle of a batch.
@@ -156,18 +156,17 @@ class Exchange:
         return await self.next_event(phase, command)
 
     async def begin(self, command: Command[Any]) -> None:
-        """Send ``command``, unless something came that answers nothing: then raise, and send
-        nothing."""
+        """Send ``command``; raise instead if something has arrived that answers no command."""
         if not self.engine.in_flight:
             await self.look(command)
         self.put(command)
         await self.flush(command)
 
     async def look(self, command: Command[Any]) -> None:
-        """Take what has arrived before ``command``, which nothing is outstanding before.
+        """Take what has arrived before ``command`` is sent, while no other command is unanswered.
 
-        A reply answers a command that was sent before it came. Without this look, which does not
-        wait, a reply that nobody asked for would answer ``command``.
+        A reply answers a command that was sent before it arrived. Without this look, which does not
+        wait, a reply that nobody asked for would be taken for the answer to ``command``.
         """
         if self._at_hand is None:
             return

@@ -37,7 +37,7 @@ class SupportsWrite(Protocol):
 
 
 class AsyncMessageStream:
-    """A dot-terminated text, as it arrives (RETR, TOP, and extensions with such an answer).
+    """A message, or another text that ends with a dot, as it arrives (RETR, TOP, extensions).
 
     Nothing is sent before the first octet is requested::
 
@@ -47,9 +47,9 @@ class AsyncMessageStream:
 
     The pieces are ``bytes`` of any length above 0, with CRLF line ends and dot-stuffing undone.
     Until the last of them has arrived, the client can do nothing else. Leaving the ``async with``
-    earlier skips the rest; leaving it by an exception closes the connection. A ``break`` out of a
+    earlier skips the rest; an exception that leaves it closes the connection. A ``break`` out of a
     loop without ``async with`` leaves the text open: every call but ``quit()`` raises ``BusyError``
-    until it is skipped or read to the end.
+    until the text is skipped or read to the end.
     """
 
     def __init__(

@@ -40,12 +40,12 @@ def require(name: str, given: object, kind: type | tuple[type, ...], description
 
 @unique
 class Security(Enum):
-    """How a connection is secured. None of them ever falls back to a weaker one."""
+    """How a connection is secured. No mode ever falls back to a weaker one."""
 
     TLS = "tls"
     """TLS from the first octet, port 995 (RFC 8314 section 3)."""
     STLS = "stls"
-    """Begin in the clear, port 110, and require STLS before anything else (RFC 2595 section 4)."""
+    """In the clear on port 110 until STLS, which has to come first (RFC 2595 section 4)."""
     PLAINTEXT = "plaintext"
     """No TLS. Logins that show the password need ``allow_plaintext_auth``."""
 
@@ -76,7 +76,7 @@ SecurityName: TypeAlias = Literal["tls", "stls", "plaintext"]
 
 @options
 class Timeouts:
-    """How many seconds each phase may take; ``None`` is no limit.
+    """How many seconds each phase may take; ``None`` means no limit.
 
     A phase that takes longer raises ``DeadlineError`` with the name of the phase, and the
     connection is closed. Raises ``LocalProtocolError`` for a number that is not positive.
@@ -93,8 +93,8 @@ class Timeouts:
     login: float | None = 120.0
     """The same for an answer to a login: servers delay the answer to a wrong password."""
     body: float | None = 60.0
-    """Within a body, until another 1,024 octets, or its end, have arrived. Under TLS nothing shows
-    before a record is complete, which holds at most 16 KiB."""
+    """Within a body, until another 1,024 octets, or its end, have arrived. Under TLS, octets count
+    only when their record, of at most 16 KiB, is complete."""
     quit: float | None = 10.0
     """Until QUIT is answered."""
 
@@ -160,7 +160,7 @@ class QuitResult:
     confirmed: bool
     """True if the server answered ``+OK``: the deletions were made."""
     deletions: int
-    """How many messages were marked as deleted when QUIT was sent."""
+    """The number of messages that were marked as deleted when QUIT was sent."""
     text: str = ""
     """The text of the server's answer."""
     error: Pop3Error | None = None

@@ -90,7 +90,7 @@ class Session:
         ``ssl_context`` is ``ssl.create_default_context()`` if none is given; ``server_hostname`` is
         the name that the server's certificate has to be valid for. Without it TLS needs a context
         that does not check the name. Raises ``TlsError``, ``TlsUnavailableError``,
-        ``GreetingError``, and whatever ends a connection; the stream is closed then. Raises
+        ``GreetingError``, and any error that ends the connection; the stream is closed then. Raises
         ``LocalProtocolError`` for a wrong argument.
         """
         options = ClientOptions() if options is None else options
@@ -125,7 +125,7 @@ class Session:
     ) -> None:
         """Send QUIT, or after an error close the connection, so that nothing is deleted.
 
-        Raises if messages were marked as deleted and the server did not confirm QUIT.
+        If messages were marked as deleted and the server did not confirm QUIT, raises the reason.
         """
         if error is not None:
             self.abort()
@@ -187,7 +187,7 @@ class Session:
 
     @property
     def pending_deletions(self) -> int:
-        """How many messages are marked as deleted, which ``quit()`` will delete."""
+        """The number of messages that are marked as deleted, and that ``quit()`` will delete."""
         return self._engine.pending_deletions
 
     async def call(
@@ -202,7 +202,7 @@ class Session:
         A message is collected in memory, ``max_octets`` at most; ``progress`` is called as it
         arrives, with the octets so far and the octets expected (a hint, or ``None``). Raises
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
-        ``PlaintextAuthError``, ``BusyError``, and whatever ends a connection.
+        ``PlaintextAuthError``, ``BusyError``, and any error that ends the connection.
         """
         check_collecting(max_octets, progress)
         with Turn(self._exchange) as exchange:
@@ -264,8 +264,8 @@ class Session:
         announced before are forgotten, and CAPA is sent again unless ``ClientOptions.capabilities``
         is false. The certificate has to be valid for ``server_hostname``, or for the name given to
         ``connect()``. Raises ``TlsUnavailableError`` if the server refuses, ``TlsError`` if the
-        handshake fails, ``StlsInjectionError``, and whatever ends a connection: it is closed after
-        each of these.
+        handshake fails, ``StlsInjectionError``, and any error that ends the connection: it is
+        closed after each of these.
         """
         command, hostname = Stls(), server_hostname or self._host
         with Turn(self._exchange) as exchange:

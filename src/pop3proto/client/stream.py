@@ -38,10 +38,10 @@ class Stream(Protocol):
     task that waits for it then gets an ``OSError``.
 
     A stream should have a fifth method, ``async def receive_at_hand(self) -> bytes | None``. It
-    returns octets that have arrived without waiting for the peer: ``b""`` at the end of the stream,
-    ``None`` if nothing is there. The session calls it before it sends a command to which nothing
-    that came earlier can be the answer. Without it, the session finds such octets only if they came
-    together with the last answer.
+    returns the octets that have arrived, without waiting for the peer: ``b""`` at the end of the
+    stream, ``None`` if there are no octets. The session calls it before it sends a command, to find
+    octets that cannot be the answer because they came too early. Without this method it finds them
+    only if they came together with the previous answer.
     """
 
     async def send(self, data: bytes, timeout: float | None) -> None:

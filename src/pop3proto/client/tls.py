@@ -32,7 +32,7 @@ class TlsPipe:
     By default it is the client's end, which verifies that the server is ``server_hostname``; with
     ``server_side=True`` it is the server's. It never waits: hand in what arrives with
     ``receive_data()``, and send what ``data_to_send()`` returns whenever ``handshake()`` or
-    ``read()`` needs more, and after every error, which may have an alert for the peer::
+    ``read()`` needs more, and after every error, because there may be an alert for the peer::
 
         pipe = TlsPipe(context, server_hostname="pop.example.org")
         while not pipe.handshake():

@@ -47,7 +47,7 @@ class Stage(Enum):
     """The stage of a turn."""
 
     NEW = "nothing has been sent"
-    OPEN = "answers are on their way, and nobody waits for them"
+    OPEN = "answers are on their way, but no task waits for them"
     WORKING = "a task sends, or waits for an answer"
     ENDED = "nothing more will be sent or read"
 

@@ -50,9 +50,9 @@ class ClientState(Engine[ClientEvent]):
         self._collector: Collector | None = None
         # The state of the session after all commands in flight have succeeded.
         self._projected = State.GREETING
-        # Whether the limit for status lines is below that of RFC 1939.
+        # True if the limit for status lines is below that of RFC 1939.
         self._short_lines = limits.status_line < USUAL_LINE
-        # Whether the last answer was a dot-terminated text.
+        # True if the last answer was a dot-terminated text.
         self._after_body = False
 
     def __repr__(self) -> str:

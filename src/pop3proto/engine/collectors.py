@@ -192,7 +192,7 @@ class _UniqueIdListings(_NumberedRows):
     """UIDL without an argument (RFC 1939 section 7)."""
 
     usual = _USUAL_UNIQUE_ID_ROW
-    # Whether each unique-id is greater than the one before, and the last of them.
+    # True if each unique-id is greater than the one before; and the last of them.
     _ascending, _last = True, b""
 
     def _take_words(self, words: list[bytes]) -> None:

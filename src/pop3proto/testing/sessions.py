@@ -183,7 +183,7 @@ def _check_users(users: object) -> None:
 class _Listening(Hooks):
     def __init__(self, commands: list[str]) -> None:
         self._commands = commands
-        # Whether the last line belonged to AUTH, for the client at least.
+        # True if the last line belonged to AUTH, at least in the eyes of the client.
         self._auth = False
 
     def received(self, session: ServerSession, event: Command[Any] | InvalidCommand) -> None:

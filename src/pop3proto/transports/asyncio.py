@@ -208,13 +208,13 @@ class AsyncioStream(asyncio.BufferedProtocol):
         return data
 
     async def receive_at_hand(self) -> bytes | None:
-        """Return octets that have arrived, or ``None``, without waiting for the peer.
+        """Return octets that have arrived, or ``None`` if there are none; do not wait for the peer.
 
-        The event loop may not have read yet what the socket holds; then it gets the time to do so.
+        If the event loop has not read yet what the socket holds, it gets the time to do so.
         """
         if not self._settled:
             if self._readable is None:
-                # In one pass this task goes on before the loop hands over what it has read.
+                # After one pass this task would go on before the loop hands over what it has read.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
             elif self._readable.within(0):
@@ -224,7 +224,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
     @property
     def _settled(self) -> bool:
-        """True if ``receive()`` needs not wait."""
+        """True if ``receive()`` does not have to wait."""
         return bool(self._received or self._ended or self._closed)
 
     async def aclose(self) -> None:

@@ -44,7 +44,7 @@ class Closable(Protocol):
 
 
 class Readability:
-    """Tells if ``sock`` has something to read: octets, the end of the stream, or an error."""
+    """Tells whether a socket has something to read: octets, the end of the stream, or an error."""
 
     # One object for the life of the socket: a new one each time would take longer than the look.
     __slots__ = ("_poll", "_sock")
@@ -58,9 +58,9 @@ class Readability:
             self._poll.register(sock, select.POLLIN)
 
     def within(self, seconds: float | None) -> bool:
-        """Return True if there is something within ``seconds``; block until then.
+        """Block until there is something to read, for ``seconds`` at most; return True if there is.
 
-        Raises ``ValueError`` if the socket is closed, where that shows.
+        Raises ``ValueError`` for a closed socket, on systems that notice it.
         """
         if self._poll is None:
             return bool(select.select([self._sock], [], [], seconds)[0])
@@ -78,7 +78,7 @@ class SocketStream(ABC):
         self.sock = sock
         """The socket."""
         self.readable = Readability(sock)
-        """Whether the socket can be read."""
+        """Tells whether the socket can be read."""
         self._unsent = b""
         self._eager = 0
         self._aborted = False
@@ -102,7 +102,7 @@ class SocketStream(ABC):
             self._send_now()
 
     async def receive(self, timeout: float | None) -> bytes:
-        """Return the next octets, while unsent ones go on being sent."""
+        """Return the next octets; continue to send unsent ones while waiting."""
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             if self._eager:
@@ -128,13 +128,13 @@ class SocketStream(ABC):
             return data
 
     async def receive_at_hand(self) -> bytes | None:
-        """Return octets that have arrived, or ``None``, without waiting."""
+        """Return octets that have arrived, or ``None`` if there are none; do not wait."""
         if not (self._aborted or self.readable.within(0)):
             return None
         return self._received()
 
     def _received(self) -> bytes | None:
-        """Return what the socket has, ``None`` if that is nothing."""
+        """Return the octets that the socket has, or ``None`` if there are none."""
         try:
             data = self.sock.recv(CHUNK)
         except BlockingIOError:
