@@ -39,7 +39,7 @@ def test_messages_are_taken_apart(message: bytes, wanted: str, values: list[byte
 
 def test_a_proof_is_proof_of_one_conversation() -> None:
     client_key, server_key = derive("sha1", Secret(b"pencil"), b"salt", 4096)
-    assert server_key == KEYS.server_key
+    assert server_key == Secret(KEYS.server_key)
     proof = client_proof("sha1", client_key, b"one")
     assert proves("sha1", KEYS.stored_key, b"one", proof)
     assert not proves("sha1", KEYS.stored_key, b"other", proof)

@@ -108,21 +108,17 @@ class AuthenticatingSession(Session):
         octets, and XOAUTH2 waits until the server asks, as Office 365 demands. Raises what
         ``login()`` raises; ``OAuthError`` holds the server's explanation in JSON.
         """
-        get_token = None
-        if callable(token):
-            get_token = token
-        else:
-            token = Secret(token)
+        token = token if callable(token) else Secret(token)
         login = Login.oauth(
             user,
-            None if callable(token) else token,
+            token if isinstance(token, Secret) else None,
             mechanism=mechanism,
             host=self._host,
             initial_response=initial_response,
             allow_plaintext_auth=self._options.allow_plaintext_auth,
             ask=self._questions,
         )
-        return await self._log_in(login, user, get_token)
+        return await self._log_in(login, user, None if isinstance(token, Secret) else token)
 
     async def authenticate(
         self, mechanism: Mechanism, *, initial_response: bool | None = None

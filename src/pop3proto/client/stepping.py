@@ -36,9 +36,10 @@ def at_once(token: str | Secret | TokenSource) -> Secret | TokenSource:
 
     An async function cannot run here: calling it raises ``LocalProtocolError``.
     """
-    if not callable(token):
-        # Of whatever type: the wrong one is refused later, where no frame holds it.
-        return Secret(token)
+    # Of whatever type: the wrong one is refused later, where no frame holds it.
+    token = token if callable(token) else Secret(token)
+    if isinstance(token, Secret):
+        return token
     get_token: Callable[[RefusedToken | None], object] = token
 
     def checked(refused: RefusedToken | None) -> Any:

@@ -103,9 +103,9 @@ class Commands:
         Raises ``error_proto`` if the greeting has no timestamp, or one with other characters than
         printable ASCII (CVE-2007-1558).
         """
+        password = Secret(password)
         from hashlib import md5  # here, because it takes as long to load as all the rest
 
-        password = Secret(password)
         secret = Secret(encoded(password, self.encoding))
         stamp = self.timestamp.match(self.welcome)
         if stamp is None:

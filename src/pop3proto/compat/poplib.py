@@ -296,10 +296,10 @@ class POP3(Commands):
         and ``ValueError`` if the arguments describe no mechanism, or one of them cannot be used;
         then nothing is sent.
         """
-        from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
-
         password = Secret(password)
         initial_response = None if initial_response is None else Secret(initial_response)
+        from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
+
         # An ssl.SSLSocket, as far as can be told where there may be no ssl.
         secure = hasattr(self.sock, "get_channel_binding")
         sasl = mechanism_of(

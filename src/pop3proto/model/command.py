@@ -76,9 +76,10 @@ class Command(Generic[R_co]):
         if not self.__fields__:
             return self._line
         arguments = [getattr(self, field.name) for field in self.__fields__]
-        words = [
+        # Not in a local variable, which a traceback would show: one of them can be a password.
+        words = (
             b"%d" % argument if isinstance(argument, int) else encode(argument)
             for argument in arguments
             if argument is not None
-        ]
-        return b" ".join((self._line[:-2], *words)) + b"\r\n" if words else self._line
+        )
+        return b" ".join((self._line[:-2], *words)) + b"\r\n"

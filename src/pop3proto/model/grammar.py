@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, b2a_base64
+from typing import cast
 
 from ..errors import LocalProtocolError
 from .secret import Secret
@@ -99,21 +100,21 @@ def check_text(what: str, text: object, room: int = _ROOM, *, empty: bool = Fals
 
 
 def _problem_with(text: object, room: int, empty: bool) -> str | None:
-    if isinstance(text, Secret) and issubclass(text.kind, str | bytes):
-        text = text.reveal()
-    if isinstance(text, str):
-        # Nearly every text is printable, and then no pattern is compiled.
-        if not text.isprintable() and re.search(_CONTROL_IN_TEXT, text):
-            return "holds a control character or a lone surrogate"
-        text = text.encode("utf-8")
-    elif not isinstance(text, bytes):
-        kind = text.kind if isinstance(text, Secret) else type(text)
-        return f"must be str or bytes, not {kind.__name__}"
-    elif has_control(text):
-        return "holds a control character"
-    if not text and not empty:
+    # A secret is never in a local variable, which a traceback would show.
+    secret = Secret(cast("str | bytes", text))
+    if not issubclass(secret.kind, str | bytes):
+        return f"must be str or bytes, not {secret.kind.__name__}"
+    if issubclass(secret.kind, bytes):
+        if has_control(secret.octets()):
+            return "holds a control character"
+    # Nearly every text is printable, and then no pattern is compiled.
+    elif not str(secret.reveal()).isprintable() and re.search(
+        _CONTROL_IN_TEXT, str(secret.reveal())
+    ):
+        return "holds a control character or a lone surrogate"
+    if not secret and not empty:
         return "is empty"
-    if len(text) > room:
+    if len(secret.octets()) > room:
         return f"is too long for a command line: more than {room} octets"
     return None
 

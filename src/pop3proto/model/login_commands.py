@@ -154,11 +154,11 @@ class Auth(Command[Ok | Challenge]):
         return len(self._whole_line()) <= self.max_line
 
     def _whole_line(self) -> bytes:
-        line = b"AUTH " + self.mechanism.encode("ascii")
-        if self.initial_response is not None:
-            # RFC 5034 section 4: an initial response of no octets is a single equals sign.
-            line += b" " + (encode_base64(self.initial_response.octets()) or b"=")
-        return line + b"\r\n"
+        name, first = self.mechanism.encode("ascii"), self.initial_response
+        if first is None:
+            return b"AUTH %b\r\n" % name
+        # RFC 5034 section 4: an initial response of no octets is a single equals sign.
+        return b"AUTH %b %b\r\n" % (name, encode_base64(first.octets()) or b"=")
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF.

@@ -44,14 +44,14 @@ class Secret:
         Raises ``LocalProtocolError`` for a lone surrogate, and for a value that is neither ``str``
         nor ``bytes``.
         """
-        value = self.reveal()
-        if isinstance(value, bytes):
-            return value
+        # Not in a local variable, which a traceback would show.
+        if isinstance(self._value, bytes):
+            return self._value
         try:
-            return value.encode("utf-8")
+            return str(self.reveal()).encode("utf-8")
         except UnicodeEncodeError:
-            # The codec's error would show the text, and so would this frame in a traceback.
-            del value
+            # Left before the next line, because the codec's error would show the text.
+            pass
         raise LocalProtocolError("a secret holds a lone surrogate")
 
     def __bool__(self) -> bool:

@@ -72,15 +72,15 @@ def _secret_hash(user: bytes, realm: bytes, password: Secret, charset: str) -> S
     Each of the three is in ``charset``, and hashed in ISO 8859-1 if all its characters belong
     to that.
     """
-    parts = user, realm, password.octets()
-    return Secret(_hash(b":".join(_for_hash(octets, charset) for octets in parts)))
+    forms = [_for_hash(part, charset) for part in (Secret(user), Secret(realm), password)]
+    return _hash(Secret(b":".join(form.octets() for form in forms)))
 
 
-def _for_hash(octets: bytes, charset: str) -> bytes:
+def _for_hash(text: Secret, charset: str) -> Secret:
     try:
-        return octets.decode(charset).encode("iso-8859-1")
+        return Secret(text.octets().decode(charset).encode("iso-8859-1"))
     except UnicodeError:
-        return octets
+        return text
 
 
 def _digests(
@@ -90,24 +90,28 @@ def _digests(
 
     ``secret`` comes from ``_secret_hash()``. The qop is ``auth``, and the nonce count 1.
     """
-    a1 = b"%b:%b:%b" % (secret.octets(), nonce, cnonce)
-    if authorization_id:
-        a1 += b":" + authorization_id
-    middle = b"%b:%b:00000001:%b:auth:" % (_hex(a1), nonce, cnonce)
+    identity = b":" + authorization_id if authorization_id else b""
+    a1 = _hex(Secret(b"%b:%b:%b%b" % (secret.octets(), nonce, cnonce, identity)))
+    # Whoever knows A1 can log in with it, so it is not in a local variable by itself.
+    middle = Secret(b"%b:%b:00000001:%b:auth:" % (a1.octets(), nonce, cnonce))
     return (
-        _hex(middle + _hex(b"AUTHENTICATE:" + digest_uri)),
-        _hex(middle + _hex(b":" + digest_uri)),
+        _digest(middle, b"AUTHENTICATE:" + digest_uri),
+        _digest(middle, b":" + digest_uri),
     )
 
 
-def _hash(octets: bytes) -> bytes:
+def _digest(middle: Secret, a2: bytes) -> bytes:
+    return _hex(Secret(middle.octets() + _hex(Secret(a2)).octets())).octets()
+
+
+def _hash(octets: Secret) -> Secret:
     from hashlib import md5
 
-    return md5(octets, usedforsecurity=False).digest()
+    return Secret(md5(octets.octets(), usedforsecurity=False).digest())
 
 
-def _hex(octets: bytes) -> bytes:
-    return _hash(octets).hex().encode("ascii")
+def _hex(octets: Secret) -> Secret:
+    return Secret(_hash(octets).octets().hex().encode("ascii"))
 
 
 class DigestMd5:
@@ -273,14 +277,13 @@ def _checked(challenge: bytes) -> dict[str, list[bytes]]:
 
 def _in_charset(text: Secret, charset: str) -> Secret:
     """Return ``text`` as octets of ``charset``; octets as they are."""
-    value = text.reveal()
-    if isinstance(value, bytes):
+    if issubclass(text.kind, bytes):
         return text
     try:
-        return Secret(value.encode(charset))
+        return Secret(str(text.reveal()).encode(charset))
     except UnicodeEncodeError:
-        # Its text would show a character of the password, and this frame all of it.
-        del value
+        # Left before the next line, because the codec's error would show the text.
+        pass
     raise ValueError("allows only ISO 8859-1, and a name or the password is not")
 
 

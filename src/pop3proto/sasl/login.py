@@ -106,14 +106,12 @@ class Login:
         OAUTHBEARER sends the token with AUTH if the line fits into 255 octets, and XOAUTH2 waits
         until the server asks, as Office 365 demands.
         """
+        token = token if token is None or callable(token) else Secret(token)
         source = None
         if callable(token):
             source, token = token, None
-        elif token is not None:
-            token = Secret(token)
-            if not issubclass(token.kind, str):
-                problem = f"a token is a str or a function, not {token.kind.__name__}"
-                raise LocalProtocolError(problem)
+        elif token is not None and not issubclass(token.kind, str):
+            raise LocalProtocolError(f"a token is a str or a function, not {token.kind.__name__}")
         _check_name(mechanism)
         flows = _flows(host, initial_response, allow_plaintext_auth, ask)
         return cls._of(flows, flows.oauth(user, token, source, mechanism))

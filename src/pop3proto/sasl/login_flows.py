@@ -419,10 +419,10 @@ class Flows:
 
 def _first_of(mechanism: Mechanism) -> Secret | None:
     """Return the mechanism's first message, if it has one."""
-    first: bytes | Secret | None = mechanism.initial()
-    if first is None:
+    # At once, so that no local variable holds the message.
+    first = Secret(cast(bytes, mechanism.initial()))
+    if first.kind is type(None):
         return None
-    first = Secret(first)
     if not issubclass(first.kind, bytes):
         raise LocalProtocolError(f"a mechanism's message is bytes, not {first.kind.__name__}")
     return first
@@ -430,8 +430,8 @@ def _first_of(mechanism: Mechanism) -> Secret | None:
 
 def _is_odd(text: str | bytes | Secret) -> bool:
     """Return whether UTF8 has to come first for ``text``. Octets are left to the caller."""
-    value = text.reveal() if isinstance(text, Secret) else text
-    return isinstance(value, str) and not value.isascii()
+    text = Secret(text)
+    return issubclass(text.kind, str) and not str(text.reveal()).isascii()
 
 
 def _prepared(what: str, text: Secret) -> Secret:

@@ -17,16 +17,17 @@ _MAX_PORT = 65535
 # An explanation of a refusal has a few short strings; anything larger is not read.
 _MAX_DETAILS = 8192
 _MAX_BRACKETS = 32
+_TOKEN_OCTETS = bytes(range(0x20, 0x7F))
 
 
-def _is_token(octets: bytes) -> bool:
+def _is_token(token: Secret) -> bool:
     # RFC 6749 appendix A.12.
-    return bool(octets) and all(0x20 <= octet <= 0x7E for octet in octets)
+    return bool(token) and not token.octets().translate(None, _TOKEN_OCTETS)
 
 
 def _token_of(token: Secret) -> Secret:
     octets = Secret(octets_of("the access token", token))
-    if not _is_token(octets.octets()):
+    if not _is_token(octets):
         raise LocalProtocolError("an access token is printable ASCII")
     return octets
 
@@ -213,7 +214,7 @@ class _ServerOAuth:
         user = as_text(parts[0])
         scheme, _, token = parts[1].partition(b" ")
         # A client without a token asks for the explanation (RFC 7628 section 4.3).
-        bears = scheme.lower() == b"bearer" and _is_token(token)
+        bears = scheme.lower() == b"bearer" and _is_token(Secret(token))
         if bears and self._tokens.check_token(user, token.decode("ascii")):
             return LoggedIn(user)
         return self._explanation

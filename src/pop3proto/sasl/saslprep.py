@@ -8,6 +8,8 @@ from ..model.secret import Secret
 
 __all__ = ["is_controlling", "octets_of", "prepared", "saslprep"]
 
+_HOLDS_CONTROL = " holds a control character"
+
 
 def saslprep(text: str, *, stored: bool = False) -> str:
     """Return ``text`` in the form in which it is compared (RFC 4013 section 2).
@@ -16,17 +18,27 @@ def saslprep(text: str, *, stored: bool = False) -> str:
     refused; a client's text may hold them (RFC 3454 section 7). Raises ``LocalProtocolError`` for
     text that is not allowed; the message shows no part of it, because it can be a password.
     """
-    if text.isascii() and text.isprintable():
-        return text
+    secret = Secret(text)
+    del text
+    return _text_of(_prepared(secret, stored=stored))
+
+
+def _prepared(secret: Secret, *, stored: bool = False) -> Secret:
+    # Neither this function nor those that it calls have the text in a local variable, where a
+    # traceback would show it.
+    if _text_of(secret).isascii() and _text_of(secret).isprintable():
+        return secret
     # Here, because few names need these tables, and they take long to load.
     from unicodedata import ucd_3_2_0
 
-    secret = Secret(ucd_3_2_0.normalize("NFKC", "".join(map(_mapped, text))))
-    # A traceback shows the locals of this frame.
-    del text
+    secret = Secret(ucd_3_2_0.normalize("NFKC", "".join(map(_mapped, _text_of(secret)))))
     problem = _problem(secret, stored=stored)
     if problem is not None:
         raise LocalProtocolError(problem)
+    return secret
+
+
+def _text_of(secret: Secret) -> str:
     return str(secret.reveal())
 
 
@@ -51,10 +63,12 @@ def octets_of(
     that is neither text nor octets, for a control character, and, unless ``empty`` is allowed, for
     an empty text. The traceback shows ``text`` itself, unless it is a ``Secret``.
     """
-    problem = _problem_with(text, prepare=prepare, empty=empty)
+    problem, octets = _octets(Secret(text), prepare=prepare)
+    if problem is None and not octets and not empty:
+        problem = " is empty"
     if problem is not None:
         raise LocalProtocolError(f"{what}{problem}")
-    return _encoded(text, prepare=prepare)
+    return octets.octets()
 
 
 def is_controlling(character: str) -> bool:
@@ -62,35 +76,27 @@ def is_controlling(character: str) -> bool:
     return character < " " or "\x7f" <= character <= "\x9f"
 
 
-def _problem_with(text: str | bytes | Secret, *, prepare: bool, empty: bool) -> str | None:
-    # No exception leaves this function, because a traceback would show the octets in its frame.
-    kind = text.kind if isinstance(text, Secret) else type(text)
-    if not issubclass(kind, str | bytes):
-        return f" must be str or bytes, not {kind.__name__}"
-    try:
-        octets = _encoded(text, prepare=prepare)
-    except LocalProtocolError as error:
-        return f": {error}"
-    except UnicodeEncodeError:
-        return " holds a lone surrogate"
+def _octets(secret: Secret, *, prepare: bool) -> tuple[str | None, Secret]:
+    """Return the problem with a text, if there is one, and its octets."""
+    # No exception leaves this function, because the codec's would show the text.
+    if not issubclass(secret.kind, str | bytes):
+        return f" must be str or bytes, not {secret.kind.__name__}", secret
     # No mechanism may carry what a command line cannot: such a password was never set on purpose,
     # and a program that puts one into a line of its own would send a second command.
-    if has_control(octets) or _holds_c1(text):
-        return " holds a control character"
-    return None if octets or empty else " is empty"
-
-
-def _holds_c1(text: str | bytes | Secret) -> bool:
-    # In octets these are letters of ISO 8859-1 or parts of a character in UTF-8.
-    value = text.reveal() if isinstance(text, Secret) else text
-    return isinstance(value, str) and any(map(is_controlling, value))
-
-
-def _encoded(text: str | bytes | Secret, *, prepare: bool) -> bytes:
-    value = text.reveal() if isinstance(text, Secret) else text
-    if isinstance(value, bytes):
-        return value
-    return (saslprep(value) if prepare else value).encode("utf-8")
+    if issubclass(secret.kind, bytes):
+        # From 0x80 on, these are letters of ISO 8859-1 or parts of a character in UTF-8.
+        return _HOLDS_CONTROL if has_control(secret.octets()) else None, secret
+    try:
+        if prepare:
+            secret = _prepared(secret)
+        return (
+            _HOLDS_CONTROL if any(map(is_controlling, _text_of(secret))) else None,
+            Secret(_text_of(secret).encode("utf-8")),
+        )
+    except LocalProtocolError as error:
+        return f": {error}", secret
+    except UnicodeEncodeError:
+        return " holds a lone surrogate", secret
 
 
 def _mapped(character: str) -> str:
@@ -104,7 +110,6 @@ def _mapped(character: str) -> str:
 def _problem(secret: Secret, *, stored: bool) -> str | None:
     import stringprep
 
-    text = str(secret.reveal())
     prohibited = (
         stringprep.in_table_c12,
         stringprep.in_table_c21_c22,
@@ -116,13 +121,15 @@ def _problem(secret: Secret, *, stored: bool) -> str | None:
         stringprep.in_table_c8,
         stringprep.in_table_c9,
     )
-    if any(table(character) for character in text for table in prohibited):
+    if any(table(character) for character in _text_of(secret) for table in prohibited):
         return "it holds a character that SASLprep prohibits (RFC 4013 section 2.3)"
-    if stored and any(map(stringprep.in_table_a1, text)):
+    if stored and any(map(stringprep.in_table_a1, _text_of(secret))):
         return "it holds a character that SASLprep does not know (RFC 4013 section 2.5)"
-    if any(map(stringprep.in_table_d1, text)):
+    if any(map(stringprep.in_table_d1, _text_of(secret))):
         # RFC 3454 section 6.
-        ends = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
-        if not ends or any(map(stringprep.in_table_d2, text)):
+        ends = _text_of(secret)[:1] + _text_of(secret)[-1:]
+        if not all(map(stringprep.in_table_d1, ends)) or any(
+            map(stringprep.in_table_d2, _text_of(secret))
+        ):
             return "it mixes directions of writing (RFC 4013 section 2.4)"
     return None

@@ -75,34 +75,38 @@ def unescaped(name: bytes) -> bytes | None:
     return name.replace(b"=2C", b",").replace(b"=3D", b"=")
 
 
-def derive(hash_name: str, password: Secret, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
+def derive(hash_name: str, password: Secret, salt: bytes, iterations: int) -> tuple[Secret, Secret]:
     """Return the client's key and the server's (RFC 5802 section 3)."""
     from hashlib import pbkdf2_hmac
     from hmac import digest
 
-    salted = pbkdf2_hmac(hash_name, password.octets(), salt, iterations)
-    return digest(salted, b"Client Key", hash_name), digest(salted, b"Server Key", hash_name)
+    salted = Secret(pbkdf2_hmac(hash_name, password.octets(), salt, iterations))
+    client_key, server_key = (
+        Secret(digest(salted.octets(), name, hash_name)) for name in (b"Client Key", b"Server Key")
+    )
+    return client_key, server_key
 
 
-def _stored(hash_name: str, client_key: bytes) -> bytes:
+def _stored(hash_name: str, client_key: Secret) -> bytes:
     """Return StoredKey, the hash of the client's key."""
     from hashlib import new
 
-    return new(hash_name, client_key).digest()
+    return new(hash_name, client_key.octets()).digest()
 
 
 def keys_for(hash_name: str, password: Secret, salt: bytes, iterations: int) -> ScramKeys:
     """Return the keys that a server stores instead of ``password``."""
     client_key, server_key = derive(hash_name, password, salt, iterations)
-    return ScramKeys(salt, iterations, _stored(hash_name, client_key), server_key)
+    return ScramKeys(salt, iterations, _stored(hash_name, client_key), server_key.octets())
 
 
-def client_proof(hash_name: str, client_key: bytes, auth_message: bytes) -> bytes:
+def client_proof(hash_name: str, client_key: Secret, auth_message: bytes) -> bytes:
     """Return ClientProof, in base64."""
     from hmac import digest
 
-    mask = digest(_stored(hash_name, client_key), auth_message, hash_name)
-    return b64encode(_xor(client_key, mask))
+    # With the proof, the mask gives the key.
+    mask = Secret(digest(_stored(hash_name, client_key), auth_message, hash_name))
+    return b64encode(_xor(client_key, mask).octets())
 
 
 def proves(hash_name: str, stored_key: bytes, auth_message: bytes, proof: bytes) -> bool:
@@ -113,18 +117,19 @@ def proves(hash_name: str, stored_key: bytes, auth_message: bytes, proof: bytes)
     mask = digest(stored_key, auth_message, hash_name)
     if decoded is None or len(decoded) != len(mask):
         return False
-    return compare_digest(_stored(hash_name, _xor(decoded, mask)), stored_key)
+    client_key = _xor(Secret(decoded), Secret(mask))
+    return compare_digest(_stored(hash_name, client_key), stored_key)
 
 
-def signature(hash_name: str, server_key: bytes, auth_message: bytes) -> bytes:
+def signature(hash_name: str, server_key: Secret, auth_message: bytes) -> bytes:
     """Return ServerSignature, in base64."""
     from hmac import digest
 
-    return b64encode(digest(server_key, auth_message, hash_name))
+    return b64encode(digest(server_key.octets(), auth_message, hash_name))
 
 
-def _xor(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+def _xor(one: Secret, other: Secret) -> Secret:
+    return Secret(bytes(a ^ b for a, b in zip(one.octets(), other.octets(), strict=True)))
 
 
 def attributes(message: bytes, wanted: str) -> list[bytes] | None:

@@ -215,7 +215,7 @@ class _ScramAttempt:
         self._proved = right and self._known
         if not self._proved:
             return None
-        return b"v=" + signature(hash_name, self._keys.server_key, auth_message)
+        return b"v=" + signature(hash_name, Secret(self._keys.server_key), auth_message)
 
 
 class ServerScramSha1(_ServerScram):
