@@ -364,7 +364,8 @@ def as_blocking(asynchronous: str) -> str:
     for theirs, ours in OTHER_TYPES.items():
         asynchronous = re.sub(rf"\b{theirs}\b", ours, asynchronous)
     # What has to be awaited cannot be given to blocking code.
-    return asynchronous.replace("_GetToken", "Callable[[], str]").replace(" | Awaitable[str]", "")
+    asynchronous = asynchronous.replace("_GetToken", "Callable[[RefusedToken | None], str]")
+    return asynchronous.replace(" | Awaitable[str]", "")
 
 
 @pytest.mark.parametrize(("facade", "original"), FACADES)
