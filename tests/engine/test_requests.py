@@ -163,6 +163,7 @@ def test_a_plain_message_number_becomes_an_int(line: bytes) -> None:
         b"AUTH PLAIN AAA",
         b"AUTH \xff",
         b"AUTH BAD.NAME",
+        b"AUTH \t",
         b"AUTH ABCDEFGHIJKLMNOPQRSTU",
         b"LANG \xff",
         b"LANG a\x00",

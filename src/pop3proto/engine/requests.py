@@ -79,7 +79,7 @@ def _apop(argument: bytes) -> login.Apop:
 
 def _auth(argument: bytes) -> login.Auth:
     words = argument.split()
-    if len(words) > 2 or not words[0].isascii():
+    if not 1 <= len(words) <= 2 or not words[0].isascii():
         raise LocalProtocolError("AUTH takes a mechanism and an initial response")
     mechanism = words[0].decode("ascii")
     if len(words) == 1:

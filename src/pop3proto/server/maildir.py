@@ -51,6 +51,8 @@ def folder_name(user: str) -> str:
         octets = user.encode("utf-8")
     except UnicodeEncodeError:
         raise MaildropError("a user name that is not text has no maildrop") from None
+    if not 1 <= len(octets) <= _MAX_NAME:
+        raise MaildropError("a user name that is empty or too long has no maildrop")
     last = len(octets) - 1
     name = "".join(
         chr(octet)
@@ -58,8 +60,8 @@ def folder_name(user: str) -> str:
         else f"%{octet:02x}"
         for i, octet in enumerate(octets)
     )
-    if not 1 <= len(name) <= _MAX_NAME:
-        raise MaildropError("a user name that is empty or too long has no maildrop")
+    if len(name) > _MAX_NAME:
+        raise MaildropError("a user name that is too long has no maildrop")
     return name
 
 
