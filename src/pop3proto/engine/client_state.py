@@ -177,19 +177,13 @@ class ClientState(Engine[ClientEvent]):
 
     def _advance(self, event: ClientEvent | Signal) -> None:
         """Move the state: ``event`` is about to be returned."""
-        command = self._current
-        if command is None:
-            self._advance_alone(event)
-            return
-        self._current = self._ahead.popleft() if self._ahead else None
-        kind = type(event)
-        self._after_body = kind is MessageEnd
-        if kind is ErrorReply or kind is Challenge or command.moves:
-            self._advance_with(command, event)
-
-    def _advance_alone(self, event: ClientEvent | Signal) -> None:
-        """Move the state for an event that answers no command."""
-        if isinstance(event, Greeting):
+        command, kind = self._current, type(event)
+        if command is not None:
+            self._current = self._ahead.popleft() if self._ahead else None
+            self._after_body = kind is MessageEnd
+            if kind is ErrorReply or kind is Challenge or command.moves:
+                self._advance_with(command, event)
+        elif isinstance(event, Greeting):
             self.state = self._projected = State.AUTHORIZATION
             self.timestamp = event.timestamp
         else:

@@ -261,16 +261,18 @@ class BodyReader:
                 return found
 
     def _read_to(self, data: bytes, start: int, found: int) -> bytes:
-        """Return content up to a line that opens with a dot and is not the usual terminator."""
+        """Return content up to a line that opens with a dot which no CRLF follows."""
         after = found + len(self._opening)
-        ending = _ending(data, after, self.newline)
-        if ending > 0:
+        following = data[after : after + 2]
+        if following.startswith(self.newline):
             self.complete = True
-            return self._take(start, after - 1, after + ending)
-        if ending < 0:
-            self._block, self._dense = _FIRST_BLOCK, False
-            return self._take(start, found, found) or self._read_block()
-        return self._take(start, found, found)
+            return self._take(start, after - 1, after + 1)
+        content = self._take(start, found, found)
+        if following in (b"", b"\r"):
+            # More octets have to show if the line is the terminator.
+            return content
+        self._block, self._dense = _FIRST_BLOCK, False
+        return content or self._read_block()
 
     def _take(self, start: int, end: int, resume: int) -> bytes:
         """Return the octets from ``start`` to ``end``, and go on at ``resume``."""
@@ -335,18 +337,6 @@ class BodyReader:
         self._buffer.start = resume
         skip, self._skip = self._skip, 0
         return content[skip:]
-
-
-def _ending(data: bytes, position: int, newline: bytes) -> int:
-    """Return what follows the dot that opens a line, at ``position``, if that is not CRLF.
-
-    Returns the size of the line end if the line is the terminator, 0 if that is not decided yet,
-    and -1 if the line goes on.
-    """
-    after = data[position : position + 2]
-    if after.startswith(newline):
-        return 1
-    return 0 if after in (b"", b"\r") else -1
 
 
 def _held_back(data: bytes, start: int, pattern: bytes) -> int:

@@ -75,11 +75,7 @@ class Command(Generic[R_co]):
         """Return the command line with its CRLF."""
         if not self.__fields__:
             return self._line
-        arguments = [getattr(self, field.name) for field in self.__fields__]
+        arguments = (getattr(self, field.name) for field in self.__fields__)
         # Not in a local variable, which a traceback would show: one of them can be a password.
-        words = (
-            b"%d" % argument if isinstance(argument, int) else encode(argument)
-            for argument in arguments
-            if argument is not None
-        )
+        words = (encode(argument) for argument in arguments if argument is not None)
         return b" ".join((self._line[:-2], *words)) + b"\r\n"

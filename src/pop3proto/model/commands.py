@@ -68,11 +68,6 @@ class _ListingCommand(Command[R_co]):
         """True if the answer has a row for each message, on lines of their own."""
         return self.message is None
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({'' if self.message is None else f'message={self.message!r}'})"
-        )
-
 
 @value
 class List(_ListingCommand[ListReply]):
@@ -195,9 +190,6 @@ class Lang(Command[LangReply]):
     def multiline(self) -> bool:
         """True if the answer is a list of languages."""
         return self.tag is None
-
-    def __repr__(self) -> str:
-        return f"Lang({'' if self.tag is None else f'tag={self.tag!r}'})"
 
 
 @value

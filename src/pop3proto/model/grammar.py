@@ -77,11 +77,11 @@ def decode(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
-def encode(text: str | bytes | Secret) -> bytes:
+def encode(argument: str | bytes | int | Secret) -> bytes:
     """Return an argument as octets: text as UTF-8 (RFC 6856), octets unchanged."""
-    if isinstance(text, Secret):
-        return text.octets()
-    return text if isinstance(text, bytes) else text.encode("utf-8")
+    if isinstance(argument, Secret):
+        return argument.octets()
+    return argument if isinstance(argument, bytes) else str(argument).encode("utf-8")
 
 
 def has_control(octets: bytes) -> bool:

@@ -41,8 +41,9 @@ def value(cls: type[T]) -> type[T]:
     """Return the class as one of immutable values, with a slot for each annotated name.
 
     Values are compared and hashed by class and content, matched by position, pickled, copied with
-    changes by ``copy.replace()``, and shown as a call that makes them. A method that the class
-    defines itself is kept; ``__post_init__()`` runs after its fields are set.
+    changes by ``copy.replace()``, and shown as a call that makes them, without the fields that are
+    ``None`` by default and in fact. A method that the class defines itself is kept;
+    ``__post_init__()`` runs after its fields are set.
     """
     return _made(cls, kw_only=False)
 
@@ -210,7 +211,8 @@ class _Methods:
 
     def __repr__(self) -> str:
         # A debugger can ask for the repr before all fields are set.
-        shown = (f"{f.name}={getattr(self, f.name, ...)!r}" for f in self.__fields__ if f.repr)
+        contents = [(f, getattr(self, f.name, ...)) for f in self.__fields__ if f.repr]
+        shown = [f"{f.name}={c!r}" for f, c in contents if c is not None or f.default is not None]
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def __eq__(self, other: Any) -> Any:
