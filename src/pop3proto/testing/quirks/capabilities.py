@@ -58,7 +58,7 @@ HIDDEN_STLS = Row(
 )
 HIDDEN_MECHANISMS = Row(
     "knows mechanisms of AUTH, but does not advertise them",
-    "several, XOAUTH2",
+    "several, for XOAUTH2",
     capabilities=_without(b"SASL"),
     mechanisms=lambda lines: [],
 )

@@ -17,14 +17,14 @@ def _refused_if_empty(octets: bytes, reply: ServerReply) -> bytes:
 
 
 WRONG_COUNT = Row(
-    "counts one message more in STAT than LIST has",
+    "counts one message more in STAT than it lists in LIST",
     "servers where mail arrives between the two",
     "stat",
     count=lambda count: count + 1,
 )
 SKIPPED_NUMBERS = Row(
     "leaves message 1 out of its listings",
-    "after DELE",
+    "any server, after DELE",
     "numbers",
     listed=lambda lines, _: [line for line in lines if not line.startswith(b"1 ")],
 )

@@ -195,31 +195,31 @@ LOCKED_IN_PROSE = Row(
 )
 LOGIN_IN_USE = Row(
     "refuses a login with the code IN-USE",
-    "RFC 2449",
+    "servers that follow RFC 2449",
     "refusal",
     login=_refusal("not now", ResponseCode.IN_USE),
 )
 LOGIN_DELAY = Row(
     "refuses a login with the code LOGIN-DELAY",
-    "RFC 2449",
+    "servers that follow RFC 2449",
     "refusal",
     login=_refusal("not now", ResponseCode.LOGIN_DELAY),
 )
 LOGIN_SYS_TEMP = Row(
     "refuses a login with the code SYS/TEMP",
-    "RFC 3206",
+    "servers that follow RFC 3206",
     "refusal",
     login=_refusal("not now", ResponseCode.SYS_TEMP),
 )
 LOGIN_SYS_PERM = Row(
     "refuses a login with the code SYS/PERM",
-    "RFC 3206",
+    "servers that follow RFC 3206",
     "refusal",
     login=_refusal("not here", ResponseCode.SYS_PERM),
 )
 LOGIN_AUTH = Row(
     "refuses every login with the code AUTH",
-    "RFC 3206",
+    "servers that follow RFC 3206",
     "refusal",
     login=_refusal("no", ResponseCode.AUTH),
 )
