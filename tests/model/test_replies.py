@@ -373,7 +373,7 @@ def test_a_reply_does_not_show_the_secret_of_its_command() -> None:
     ],
 )
 def test_the_answer_to_one_has_the_form_of_one(reply: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="^a reply"):
+    with pytest.raises(LocalProtocolError, match=r"^a reply"):
         reply.to_bytes()
 
 
