@@ -17,6 +17,7 @@ from pop3proto import (
     ErrorReply,
     Fault,
     Greeting,
+    Limits,
     List,
     Listing,
     Listings,
@@ -38,6 +39,7 @@ from pop3proto import (
     UidlReply,
     User,
 )
+from pop3proto.errors import LimitError
 from tests.engine.sessions import client, error_of, events
 
 MAX_SIZE = 2**63 - 1
@@ -107,6 +109,22 @@ def test_stuffing_is_undone_where_two_dots_stand_and_nowhere_else() -> None:
     found = events(client(Retr(1)), b"+OK\r\n.x\r\n..y\r\n...\r\n. \r\n.\r\n")
     assert content(found) == b".x\r\n.y\r\n..\r\n. \r\n"
     assert found[-2] == Deviation(Fault.UNSTUFFED_DOT, Retr(1), b"", 2)
+
+
+def test_blank_lines_before_a_status_line_are_bounded_like_the_line() -> None:
+    connection = client(Noop(), Noop(), Retr(1), Noop(), limits=Limits(status_line=600))
+    blank = b"\r\n" * 300
+    answers = b"+OK\r\n", b"-ERR\r\n", b"+OK\r\nmail\r\n.\r\n", b"+OK text\r\n"
+    for answer in answers:
+        assert faults(events(connection, blank + answer)) == [Fault.BLANK_LINE] * 300
+    assert faults(events(connection, blank)) == [Fault.BLANK_LINE] * 300
+    for excess in (b"\r\n", b"\n"):
+        connection = client(Noop(), limits=Limits(status_line=600))
+        events(connection, blank)
+        error = error_of(connection, excess)
+        assert isinstance(error, LimitError)
+        assert (error.limit, error.value) == ("status_line", 600)
+        assert "blank lines" in str(error)
 
 
 def test_blank_lines_between_replies() -> None:

@@ -26,7 +26,7 @@ from pop3proto import (
     Stls,
     TlsError,
 )
-from pop3proto.errors import DeadConnectionError, PlaintextAuthError
+from pop3proto.errors import DeadConnectionError, LimitError, PlaintextAuthError
 from pop3proto.model.value import replace
 from pop3proto.transports import Security, ServerProfile
 from tests.runtimes import Flow, runtime
@@ -160,10 +160,11 @@ def test_every_way_to_send_a_command_is_guarded(on: On) -> None:
 
 
 def blank_lines(peer: Peer) -> None:
-    # Many octets, and never a status line. It ends by itself, should the client not.
+    # Many octets, but within the limit, and never a status line. It ends by itself, should the
+    # client not.
     with suppress(OSError):
         for _ in range(200):
-            peer.say(b"\r\n" * 300)
+            peer.say(b"\r\n" * 50)
             time.sleep(0.02)
 
 
@@ -177,6 +178,33 @@ def test_blank_lines_are_no_beginning_of_an_answer(on: On) -> None:
         assert caught.value.phase == "reply"
 
     with hostile(Security.PLAINTEXT, {b"CAPA": blank_lines}, timeouts=timeouts) as server:
+        on(flow)
+
+
+def blank_lines_without_end(peer: Peer) -> None:
+    peer.flood(b"\r\n" * 30000)
+
+
+@runtime
+@pytest.mark.parametrize("mode", list(Security), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("place", ["greeting", "reply", "before a command"])
+def test_blank_lines_have_an_end(on: On, mode: Security, place: str) -> None:
+    async def flow(connect: Connect) -> None:
+        with pytest.raises(LimitError, match="blank lines") as caught:  # noqa: PT012
+            client = await connect(HOST, server.port, **server.how)
+            await client.login("user", SECRET)
+            await client.noop()
+            await client.noop()
+        assert caught.value.limit == "status_line"
+
+    def noop(peer: Peer) -> None:
+        if place == "before a command":
+            peer.say(b"+OK\r\n")
+        blank_lines_without_end(peer)
+
+    answers = {b"NOOP": noop}
+    greeting = blank_lines_without_end if place == "greeting" else b"+OK ready\r\n"
+    with hostile(mode, answers, greeting=greeting) as server:
         on(flow)
 
 

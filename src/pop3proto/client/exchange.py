@@ -57,6 +57,7 @@ class Exchange:
         "_allow_plaintext_auth",
         "_at_hand",
         "_cause_of_death",
+        "_deadline",
         "_known_faults",
         "_octets",
         "_outgoing",
@@ -101,8 +102,11 @@ class Exchange:
         self._use(stream)
         self._cause_of_death: BaseException | None = None
         self.closed: bool = False
-        # The seconds of waiting for the peer since the last progress, and the octets that have
-        # arrived since then. The caller's own time between two receives does not count.
+        # The time on the clock until which the line has to arrive that is awaited; ``None`` before
+        # the first wait for it.
+        self._deadline: float | None = None
+        # Within a body, the seconds of waiting for the peer since the last progress, and the octets
+        # that have arrived since then. The caller's own time between two receives does not count.
         self._waited = 0.0
         self._octets = 0
 
@@ -224,8 +228,7 @@ class Exchange:
         if engine.in_body:
             phase = "body"
         else:
-            self._waited = 0.0
-            self._octets = 0
+            self._deadline = None
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
             if phase != "body" and engine.in_body:
                 # The status line is complete. The rest may take longer, but has to make progress.
@@ -267,18 +270,26 @@ class Exchange:
         self._octets = 0
 
     async def _receive(self, phase: str, command: Command[Any] | None) -> None:
-        seconds: float | None = getattr(self.timeouts, phase)
-        left = None if seconds is None else max(seconds - self._waited, 0.0)
+        seconds = left = cast("float | None", getattr(self.timeouts, phase))
         started = monotonic()
+        if seconds is None:
+            pass
+        elif phase == "body":
+            left = max(seconds - self._waited, 0.0)
+        elif self._deadline is None:
+            # A line has one deadline on the clock, however it arrives.
+            self._deadline = started + seconds
+        else:
+            left = max(self._deadline - started, 0.0)
         try:
             data = await self._stream.receive(left)
         except Pop3Error:
             raise
         except OSError as error:
             raise self._failed(error, phase, seconds, command) from error
-        self._waited += monotonic() - started
         self.engine.receive_data(data)
         if phase == "body":
+            self._waited += monotonic() - started
             self._octets += len(data)
             if self._octets >= _PROGRESS:
                 self._restart()

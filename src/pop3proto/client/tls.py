@@ -215,6 +215,10 @@ class TlsStream:
             await self._stream.send(data, timeout)
 
     async def _exchange(self, deadline: float | None) -> None:
+        # A peer whose records hold no data, one after the other, would keep this call for ever: a
+        # stream that has something receives it after the deadline, too.
+        if deadline is not None and monotonic() > deadline:
+            raise TimeoutError
         # TLS 1.3 can have something to send while it reads, too (key updates).
         await self._flush(time_left(deadline))
         self._pipe.receive_data(await self._stream.receive(time_left(deadline)))

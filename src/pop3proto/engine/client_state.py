@@ -52,6 +52,8 @@ class ClientState(Engine[ClientEvent]):
         self._projected = State.GREETING
         # True if the limit for status lines is below that of RFC 1939.
         self._short_lines = limits.status_line < USUAL_LINE
+        # How many octets of blank lines came before the status line that is awaited.
+        self._blank = 0
         # True if the last answer was a dot-terminated text.
         self._after_body = False
 
@@ -90,8 +92,7 @@ class ClientState(Engine[ClientEvent]):
         server can handle that (PIPELINING, RFC 2449 section 6.6). Raises ``LocalProtocolError``,
         and changes nothing, if the command is not legal in the state that the session will be in
         when everything in flight has succeeded, or if a barrier (AUTH, STLS, QUIT) forbids it.
-        If nothing is in flight, and a line or the end of the stream has been received that no event
-        has shown, it raises what ``next_event()`` would raise: nothing is sent any more.
+        With nothing in flight, raises what ``next_event()`` would for octets that came before it.
         """
         if self._failure is not None:
             raise self._dead(command)
@@ -166,9 +167,8 @@ class ClientState(Engine[ClientEvent]):
     def tls_established(self) -> None:
         """Report that the TLS handshake after STLS has succeeded.
 
-        Capabilities and timestamp, which were learned in the clear, are forgotten. Raises
-        ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if octets
-        came in the clear after it (RFC 2595 section 4).
+        Capabilities and timestamp are forgotten. Raises ``LocalProtocolError`` if STLS was not
+        accepted before, and ``StlsInjectionError`` if octets came in the clear after it.
         """
         super().tls_established()
         self._projected = State.AUTHORIZATION
@@ -187,8 +187,7 @@ class ClientState(Engine[ClientEvent]):
             self.state = self._projected = State.AUTHORIZATION
             self.timestamp = event.timestamp
         else:
-            # The end of the stream, or an -ERR in place of a greeting: RFC 1939 section 4 does not
-            # have a refusal there, but some servers send one, and close.
+            # The end of the stream, or an -ERR instead of a greeting, which is in no RFC.
             self.state = self._projected = State.CLOSED
 
     def _advance_with(self, command: Command[Any], event: ClientEvent | Signal) -> None:
@@ -196,8 +195,7 @@ class ClientState(Engine[ClientEvent]):
         before, refused = self.state, isinstance(event, ErrorReply)
         self._move(command, event)
         if command.next_state is not None or self.state is not before:
-            # Commands that were sent ahead assumed that earlier ones would succeed: work out again
-            # to which state those that remain in flight lead.
+            # Commands that were sent ahead assumed that the earlier ones would succeed.
             ahead = (queued.next_state for queued in self.in_flight)
             self._projected = next((state for state in ahead if state), self.state)
         match command.effect:

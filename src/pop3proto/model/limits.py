@@ -25,8 +25,8 @@ class Limits:
     """
 
     status_line: int = 8 * _KIB
-    """Octets of a status line with its line end. RFC 1939 section 3 allows 512; servers send
-    more."""
+    """Octets of a status line with its line end, or of blank lines before it. RFC 1939 section 3
+    allows 512 for the line; servers send more."""
     listing_line: int = 8 * _KIB
     """Octets of one line of a collected listing (LIST, UIDL, CAPA, LANG, AUTH)."""
     listing_lines: int = 1_000_000

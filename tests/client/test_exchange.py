@@ -1,0 +1,277 @@
+"""What an exchange does with its stream and its clock, counted instead of waited for."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+import pytest
+
+from pop3proto import (
+    ClientConnection,
+    ConnectionLostError,
+    Dele,
+    Noop,
+    Ok,
+    Pass,
+    Pop3Error,
+    RemoteProtocolError,
+    Retr,
+    User,
+)
+from pop3proto.client.exchange import Exchange
+from pop3proto.client.stepping import run
+from pop3proto.client.stream import Stream
+from pop3proto.client.tls import TlsStream
+from pop3proto.client.turn import Turn
+from pop3proto.errors import DeadConnectionError, PlaintextAuthError
+from pop3proto.transcript import Recorder
+from pop3proto.transports import Timeouts
+from tests.engine.sessions import client
+
+
+class Clock:
+    """Time that passes only when a test lets it pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        for module in ("exchange", "tls", "stream"):
+            monkeypatch.setattr(f"pop3proto.client.{module}.monotonic", lambda: self.now)
+
+
+class Scripted:
+    """A stream with chunks to receive, each of which takes some seconds."""
+
+    def __init__(
+        self, chunks: Iterable[bytes], clock: Clock | None = None, seconds: float = 0.0
+    ) -> None:
+        self.sent: list[bytes] = []
+        self.timeouts: list[float | None] = []
+        self.aborted = False
+        self._chunks = iter(chunks)
+        self._clock = clock
+        self._seconds = seconds
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        self.sent.append(data)
+
+    async def receive(self, timeout: float | None) -> bytes:
+        self.timeouts.append(timeout)
+        if timeout is not None and timeout <= 0:
+            raise TimeoutError
+        if self._clock is not None:
+            self._clock.now += self._seconds
+        return next(self._chunks)
+
+    async def aclose(self) -> None:
+        self.aborted = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Looking(Scripted):
+    """One that tells what is there: the next of ``there``."""
+
+    def __init__(self, there: Iterable[bytes | OSError | None]) -> None:
+        super().__init__([])
+        self._there = iter(there)
+        self.looks = 0
+
+    async def receive_at_hand(self) -> bytes | None:
+        self.looks += 1
+        found = next(self._there)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+
+def exchange(stream: Stream, engine: ClientConnection | None = None, **options: Any) -> Exchange:
+    timeouts = options.pop("timeouts", Timeouts.of(60))
+    return Exchange(stream, engine or client(), timeouts, **options)
+
+
+def events_of(it: Exchange, phase: str = "reply") -> Iterator[Any]:
+    while True:
+        yield run(it.next_event(phase, None))
+
+
+# The deadline of a line, and of a body
+
+
+def test_a_line_has_one_deadline_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    stream = Scripted([b"+", b"O", b"K", b"\r\n"], clock, 10.0)
+    it = exchange(stream)
+
+    def receive_data(data: bytes) -> None:
+        # This takes time as well, and it counts.
+        clock.now += 5.0
+        ClientConnection.receive_data(it.engine, data)
+
+    monkeypatch.setattr(it.engine, "receive_data", receive_data)
+    assert run(it.ask(Noop())) == Ok(Noop())
+    assert stream.timeouts == [60, 45, 30, 15]
+    # The next line has a deadline of its own.
+    stream.timeouts.clear()
+    it = exchange(Scripted(repeat(b"\r"), clock, 20.0))
+    with pytest.raises(Pop3Error, match=r"nothing arrived for 60 s \(reply\)"):
+        run(it.ask(Noop()))
+
+
+def test_each_line_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    stream = Scripted([b"+OK\r", b"\n"] * 3, clock, 10.0)
+    it = exchange(stream)
+    for _ in range(3):
+        run(it.ask(Noop()))
+        clock.now += 1000.0
+    assert stream.timeouts == [60, 50] * 3
+
+
+def test_no_deadline_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    stream = Scripted([b"+OK\r", b"\n"], clock, 1e9)
+    it = exchange(stream, timeouts=Timeouts(reply=None))
+    assert run(it.ask(Noop())) == Ok(Noop())
+    assert stream.timeouts == [None, None]
+
+
+def test_a_body_makes_progress_by_1024_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    piece = b"x" * 400 + b"\r\n"
+    stream = Scripted(chain([b"+OK\r\n"], repeat(piece)), clock, 10.0)
+    it = exchange(stream, timeouts=Timeouts(reply=30.0, body=40.0))
+    run(it.ask(Retr(1)))
+    for _, _ in zip(range(7), events_of(it), strict=False):
+        # The caller's own time does not count.
+        clock.now += 1000.0
+    # After three pieces, which are 1,206 octets, it begins again.
+    assert stream.timeouts[1:] == [40, 30, 20, 40, 30, 20, 40]
+
+
+def test_the_body_of_a_listing_has_the_deadline_of_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pop3proto import List
+
+    clock = Clock(monkeypatch)
+    stream = Scripted([b"+OK\r\n", b"1 1\r\n", b"2 2\r\n", b".\r\n"], clock, 10.0)
+    it = exchange(stream, timeouts=Timeouts(reply=30.0, body=40.0))
+    run(it.ask(List()))
+    assert stream.timeouts == [30, 40, 30, 20]
+
+
+def test_records_without_data_do_not_move_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    class Ready(Scripted):
+        async def receive(self, timeout: float | None) -> bytes:
+            # It has something, whatever the deadline says.
+            clock.now += 1.0
+            return next(self._chunks)
+
+    # The beginning of a record, octet by octet; 16 KiB of them would be one record.
+    stream = Ready(chain([b"\x16\x03\x03\x40\x00"], repeat(b"\x02")))
+    tls = TlsStream(stream, ssl.create_default_context(), "example.org")
+    with pytest.raises(TimeoutError):
+        run(tls.handshake(20.0))
+    assert clock.now < 1030.0
+
+
+# Before a command is sent
+
+
+def test_a_look_before_each_command_and_none_while_answers_are_outstanding() -> None:
+    stream = Looking([None, None])
+    it = exchange(stream)
+    run(it.begin(Noop()))
+    assert stream.looks == 1
+    run(it.begin(Noop()))
+    assert stream.looks == 1
+    it.engine.receive_data(b"+OK\r\n+OK\r\n")
+    assert [next(events_of(it)) for _ in range(2)] == [Ok(Noop())] * 2
+    run(it.begin(Noop()))
+    assert stream.looks == 2
+    assert stream.sent == [b"NOOP\r\n"] * 3
+
+
+def test_blank_lines_are_taken_before_a_command() -> None:
+    stream = Looking([b"\r\n", b"\n", None])
+    it = exchange(stream)
+    run(it.begin(Noop()))
+    assert stream.looks == 3
+    assert len(it.deviations) == 2
+    assert stream.sent == [b"NOOP\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("there", "error"),
+    [
+        ([b"+OK"], RemoteProtocolError),
+        ([b"\r\n", b"+OK stray\r\n"], RemoteProtocolError),
+        ([b"-ERR idle\r\n"], ConnectionLostError),
+        ([b""], ConnectionLostError),
+        ([b"\r\n", b""], ConnectionLostError),
+        ([ConnectionResetError("reset")], ConnectionLostError),
+        ([ConnectionLostError("ours")], ConnectionLostError),
+    ],
+)
+def test_nothing_is_sent_after_what_answers_nothing(there: Any, error: type[Exception]) -> None:
+    stream = Looking(there)
+    it = exchange(stream)
+    with pytest.raises(error), Turn(it):
+        run(it.begin(Dele(1)))
+    assert stream.sent == []
+    assert stream.aborted
+
+
+# What an exchange is made with
+
+
+def test_a_password_is_not_shown_unless_that_is_allowed() -> None:
+    engine = ClientConnection()
+    engine.receive_data(b"+OK\r\n+OK\r\n")
+    engine.next_event()
+    it = exchange(Scripted([]), engine)
+    with pytest.raises(PlaintextAuthError):
+        it.check(Pass("secret"))
+    exchange(Scripted([]), ClientConnection(), allow_plaintext_auth=True).check(User("user"))
+
+
+def test_a_recorder_hears_both_sides() -> None:
+    recorder = Recorder()
+    it = exchange(Scripted([b"+OK one\r\n"]), recorder=recorder)
+    run(it.ask(Noop()))
+    it.abort()
+    recorded = recorder.transcript.dumps()
+    assert "NOOP" in recorded
+    assert "+OK one" in recorded
+    assert "end of stream from client" in recorded
+
+
+def test_the_first_cause_of_death_is_kept() -> None:
+    it = exchange(Scripted([]))
+    first, second = ConnectionLostError("first"), ConnectionLostError("second")
+    it.abort(first)
+    it.abort(second)
+    error = it.refusal()
+    assert isinstance(error, DeadConnectionError)
+    assert error.__cause__ is first
+    assert "the connection was given up: first" in str(error)
+
+
+def test_a_cause_without_a_text_has_a_name() -> None:
+    it = exchange(Scripted([]))
+    it.abort(KeyboardInterrupt())
+    assert "given up: KeyboardInterrupt" in str(it.refusal())
+
+
+def test_a_connection_that_was_closed_has_no_cause() -> None:
+    it = exchange(Scripted([]))
+    run(it.aclose())
+    error = it.refusal()
+    assert str(error) == "the connection is closed"
+    assert error.__cause__ is None
+    it.abort(ConnectionLostError("late"))
+    assert it.refusal().__cause__ is None
