@@ -34,13 +34,15 @@ _CREATE: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Draft:
-    """A message that is being written."""
+    """A message that is being written to an open file."""
 
-    def __init__(self, folder: str, name: str, *, line_feeds: bool) -> None:
+    def __init__(self, name: str, descriptor: int, *, line_feeds: bool) -> None:
         self.name: str = name
-        """The name of the draft."""
-        self.descriptor: int = os.open(os.path.join(folder, name), _CREATE, 0o600)
+        """The name of the draft, final when the draft was ``written()``."""
+        self.descriptor: int = descriptor
         """The open file."""
+        self.octets: int = 0
+        """How many octets were written."""
         self._line_feeds = line_feeds
         self._held = b""
 
@@ -51,15 +53,13 @@ class Draft:
             # The next octets show if this one belongs to a line end.
             self._held = data[-1:] if data.endswith(b"\r") else b""
             data = data.removesuffix(self._held).replace(b"\r\n", b"\n")
+        self.octets += len(data)
         write_whole(self.descriptor, data)
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write what is left, after the whole message."""
+        self.octets += len(self._held)
         write_whole(self.descriptor, self._held)
-
-    def close(self) -> None:
-        """Close a draft that will not be complete."""
-        os.close(self.descriptor)
 
 
 class Delivery:
@@ -89,15 +89,21 @@ class Delivery:
         os.makedirs(self._drafts, mode=0o700, exist_ok=True)
 
     def draft(self) -> Draft:
-        """Return a new draft; pass it to ``written()`` when the whole message is in it."""
-        return Draft(self._drafts, next(self._names), line_feeds=self.line_feeds)
+        """Return a new draft; pass it to ``written()`` when it is finished, or to ``drop()``."""
+        name = next(self._names)
+        descriptor = os.open(os.path.join(self._drafts, name), _CREATE, 0o600)
+        return Draft(name, descriptor, line_feeds=self.line_feeds)
 
     def written(self, draft: Draft) -> None:
-        """Take a draft that is complete, to bring it to the disk."""
+        """Take a draft that is finished, to bring it to the disk."""
         self._written.append(draft.descriptor)
-        draft.finish()
         if len(self._written) == _SLICE:
             self._sync()
+
+    def drop(self, draft: Draft) -> None:
+        """Remove a draft that is not complete."""
+        os.close(draft.descriptor)
+        self.discard([draft.name])
 
     def settle(self) -> None:
         """Wait until all drafts are on the disk."""

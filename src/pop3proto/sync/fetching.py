@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -183,30 +183,35 @@ class Fetching:
             pass
 
     def _written(self, number: int, content: bytes) -> Retrieved:
-        draft = self._delivery.draft()
-        with _closed_if_it_fails(self._delivery, draft):
+        with self._draft() as draft:
             draft.write(content)
-            self._delivery.written(draft)
         lines, digest = content.count(b"\n"), sha256(content).digest()
         return Retrieved(number, len(content), lines, digest, draft.name)
 
     def _streamed(self, wanted: Wanted) -> Retrieved | Refused:
         number, octets, lines, digest = wanted.number, 0, 0, sha256()
-        draft = self._delivery.draft()
-        with _closed_if_it_fails(self._delivery, draft):
-            try:
-                with self._client.retr_stream(number) as message:
-                    for chunk in message:
-                        draft.write(chunk)
-                        digest.update(chunk)
-                        octets += len(chunk)
-                        lines += chunk.count(b"\n")
-            except CommandError as error:
-                draft.close()
-                self._delivery.discard([draft.name])
-                return self._refused(number, error)
-            self._delivery.written(draft)
+        try:
+            with self._client.retr_stream(number) as message, self._draft() as draft:
+                for chunk in message:
+                    draft.write(chunk)
+                    digest.update(chunk)
+                    octets += len(chunk)
+                    lines += chunk.count(b"\n")
+        except CommandError as error:
+            return self._refused(number, error)
         return Retrieved(number, octets, lines, digest.digest(), draft.name)
+
+    @contextmanager
+    def _draft(self) -> Generator[Draft]:
+        """Open a draft that is complete at the end of the block, or removed after an error."""
+        draft = self._delivery.draft()
+        try:
+            yield draft
+            draft.finish()
+        except BaseException:
+            self._delivery.drop(draft)
+            raise
+        self._delivery.written(draft)
 
     def _refused(self, number: int, error: CommandError) -> Refused:
         self.refused[number] = error
@@ -219,18 +224,6 @@ class Fetching:
                 planner.report(self._refused(number, outcome))
             else:
                 self.deletions += 1
-
-
-@contextmanager
-def _closed_if_it_fails(delivery: Delivery, draft: Draft) -> Generator[None]:
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            # It is closed already if it is on its way to the disk.
-            draft.close()
-        delivery.discard([draft.name])
-        raise
 
 
 def _drafts(outcomes: list[Retrieved | Refused]) -> list[str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 
 from ..errors import Pop3Error, printable
-from .delivery import Delivery, sync_folder, write_whole
+from .delivery import Delivery, Draft, sync_folder, write_whole
 from .values import Record
 
 __all__ = ["Mbox", "MboxInUseError"]
@@ -43,9 +43,9 @@ class MboxInUseError(Pop3Error):
 class Mbox(Delivery):
     """An mbox with LF line ends, locked by ``name.lock`` and ``lockf()`` while messages are added.
 
-    Drafts are in a folder beside it. The length of the file before messages are added is on the
-    disk first. So the next run can tell how much a run that was killed has added, unless another
-    program has altered the file in between.
+    Drafts are in a folder beside it, those of a group in one file. The length of the mbox is on the
+    disk before messages are added. So the next run can tell how much a run that was killed has
+    added, unless another program has altered the mbox in between.
     """
 
     line_feeds = True
@@ -55,21 +55,69 @@ class Mbox(Delivery):
         folder, name = os.path.split(self._file)
         super().__init__(os.path.join(folder, f".{name}.pop3proto-drafts"), tag)
         self._length = f"length-{tag}"
+        self._group: Draft | None = None
+        # The drafts in each file that are neither stored nor discarded.
+        self._open: dict[str, set[str]] = {}
 
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left, except for what tells how far they came."""
-        super().begin({*kept, self._length})
+        super().begin({*map(_file_of, kept), self._length})
+
+    def draft(self) -> Draft:
+        """Return a new draft, at the end of the file that the group has."""
+        if self._group is None:
+            self._group = super().draft()
+        start = os.fstat(self._group.descriptor).st_size
+        name = f"{self._group.name}:{start}"
+        return Draft(name, self._group.descriptor, line_feeds=True)
+
+    def written(self, draft: Draft) -> None:
+        """Take a draft that is finished."""
+        start = int(draft.name.partition(":")[2])
+        draft.name += f"-{start + draft.octets}"
+        self._open.setdefault(_file_of(draft.name), set()).add(draft.name)
+
+    def drop(self, draft: Draft) -> None:
+        """Leave a draft that is not complete: nothing refers to it."""
+
+    def settle(self) -> None:
+        """Wait until all drafts are on the disk."""
+        self._end_group()
+        super().settle()
+
+    def _end_group(self) -> None:
+        if self._group is not None:
+            super().written(self._group)
+            self._group = None
+
+    def close(self) -> None:
+        """Close all files."""
+        self._end_group()
+        self._open.clear()
+        super().close()
+
+    def discard(self, drafts: Iterable[str]) -> None:
+        """Remove the files of these drafts, unless other drafts are in them."""
+        for draft in drafts:
+            file = _file_of(draft)
+            others = self._open.get(file, set())
+            others.discard(draft)
+            if not others:
+                self._open.pop(file, None)
+                super().discard([file])
 
     def store(self, records: Iterable[Record]) -> None:
         """Add the drafts to the file, all of them or none."""
         records = [*records]
-        paths = [os.path.join(self._drafts, record.draft) for record in records]
-        # Drafts are removed after all are in the file, and on the disk there.
-        if all(map(os.path.exists, paths)):
+        # It is removed after all its drafts are in the mbox, and on the disk there.
+        if records and os.path.exists(self._path_of(records[0])):
             with _locked(self._file) as mbox:
                 self._add(mbox, records)
         self.discard([*(record.draft for record in records), self._length])
         sync_folder(self._drafts)
+
+    def _path_of(self, record: Record) -> str:
+        return os.path.join(self._drafts, _file_of(record.draft))
 
     def _add(self, mbox: int, records: list[Record]) -> None:
         length = os.fstat(mbox).st_size
@@ -119,16 +167,23 @@ class Mbox(Delivery):
 
     def _blocks(self, records: list[Record]) -> Iterator[bytes]:
         """Yield what is added to the file; the same each time."""
-        for record in records:
-            date = time.asctime(time.gmtime(record.stored))
-            yield f"From MAILER-DAEMON {date}\n".encode("ascii")
-            last = b"\n"
-            with open(os.path.join(self._drafts, record.draft), "rb") as draft:
+        with open(self._path_of(records[0]), "rb") as drafts:
+            for record in records:
+                date = time.asctime(time.gmtime(record.stored))
+                yield f"From MAILER-DAEMON {date}\n".encode("ascii")
+                start, end = map(int, record.draft.partition(":")[2].split("-"))
+                drafts.seek(start)
+                last = b"\n"
                 # In whole lines, so that none of them is taken for the beginning of another.
-                while lines := draft.readlines(_BLOCK):
-                    last = lines[-1]
-                    yield _FROM.sub(rb">\1", b"".join(lines))
-            yield b"\n" if last.endswith(b"\n") else b"\n\n"
+                while start < end and (lines := drafts.readlines(min(_BLOCK, end - start))):
+                    block = b"".join(lines)[: end - start]
+                    start, last = start + len(block), block[-1:]
+                    yield _FROM.sub(rb">\1", block)
+                yield b"\n" if last == b"\n" else b"\n\n"
+
+
+def _file_of(draft: str) -> str:
+    return draft.partition(":")[0]
 
 
 def _read(descriptor: int, octets: int) -> bytes:
