@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import mailbox
+from copy import copy
 from email.errors import HeaderParseError
 from email.generator import BytesGenerator, Generator
 from email.message import EmailMessage
 from email.policy import SMTP
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pop3proto.mail import parse
 from tests.mail.reading import read_all
+from tests.mail.samples import DIGEST, MAIL, ORDINARY, REPORT
 
 CHARSET = "the text does not fit its charset, or it is not known"
 
@@ -157,6 +161,25 @@ def test_a_generator_of_text() -> None:
     out = StringIO()
     Generator(out).flatten(email)
     assert out.getvalue() == "Subject: é\nX: \n a\nTo: a@example.org\n\ntext"
+
+
+@pytest.mark.parametrize("octets", MAIL)
+def test_other_programs_of_the_standard_library_can_write_it(octets: bytes, tmp_path: Path) -> None:
+    email: Any = parse(octets)
+    crlf = email.as_bytes(policy=email.policy.clone(linesep="\r\n"))
+    assert crlf.count(b"\n") == crlf.count(b"\r\n")
+    mailbox.Maildir(tmp_path / "maildir").add(email)
+    # As smtplib does.
+    sent = copy(email)
+    del sent["Bcc"]
+    for policy in (email.policy, email.policy.clone(utf8=True)):
+        BytesGenerator(BytesIO(), policy=policy).flatten(sent, linesep="\r\n")
+
+
+@pytest.mark.parametrize("octets", [ORDINARY, REPORT, DIGEST])
+def test_a_message_that_is_right_is_written_octet_for_octet(octets: bytes) -> None:
+    email = parse(octets)
+    assert email.as_bytes(policy=email.policy.clone(linesep="\r\n")) == octets
 
 
 def test_a_mailbox_line() -> None:

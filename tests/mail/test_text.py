@@ -100,6 +100,8 @@ def test_a_field_is_unfolded() -> None:
     assert unfolded("caf\udcc3\udca9 \udcff") == "café \ufffd"
     assert unfolded("a\rb\0\x0b\x85") == "a\ufffdb\ufffd\ufffd\ufffd"
     assert fit("a\u2028b\ud800\tc") == "a\ufffdb\ufffd\tc"
+    # A terminal takes U+009B for the beginning of a command.
+    assert fit("\x1b[2J\x9b2J") == "\ufffd[2J\ufffd2J"
 
 
 @pytest.mark.parametrize(

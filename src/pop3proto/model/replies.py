@@ -341,7 +341,7 @@ class Message:
         return self.content
 
     def as_email(self) -> EmailMessage:
-        """Return the message parsed, for reading; see ``pop3proto.mail.parse()``."""
+        """Return the message for reading, and raise nothing; see ``pop3proto.mail.parse()``."""
         # The email package takes longer to load than this whole package.
         from ..mail import parse
 
