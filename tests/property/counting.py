@@ -97,7 +97,6 @@ class Counting:
 
     def __init__(self, pattern: re.Pattern[Any], work: Work) -> None:
         self._pattern = pattern
-        self._code = program(pattern)
         self._work = work
 
     def __getattr__(self, name: str) -> Any:
@@ -145,7 +144,7 @@ class Counting:
     def _run(self, text: Text, start: int, *, full: bool) -> int | None:
         """Return the end of the match at ``start``, as a backtracking matcher finds it."""
         characters = text if isinstance(text, bytes) else _characters(text)
-        code, size = self._code, len(text)
+        code, size = program(self._pattern), len(text)
         # Where to go on, and the first and the last position to do so from: the last one first.
         stack = [(0, start, start)]
         steps = 1

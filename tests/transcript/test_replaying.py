@@ -41,6 +41,7 @@ from pop3proto import (
     Uidl,
     Upload,
     User,
+    Utf8,
 )
 from pop3proto.errors import LimitError, StlsInjectionError, TranscriptError
 from pop3proto.transcript import RecordedLine, Replay, Transcript, replay
@@ -159,6 +160,11 @@ def test_tls_from_the_start() -> None:
     session = ("-- TLS established", "S +OK", "C STLS", "S -ERR", *LOGIN[1:])
     assert answered(*session) == [Stls(), USER, PASS]
     assert server_events(*session) == [Stls(), USER, PASS]
+
+
+def test_stls_after_utf8() -> None:
+    session = ("S +OK", "C UTF8", "S +OK", "C STLS", "S -ERR", *LOGIN[1:])
+    assert answered(*session) == [Utf8(), Stls(), USER, PASS]
 
 
 def test_tls_out_of_the_blue() -> None:

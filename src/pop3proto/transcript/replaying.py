@@ -75,7 +75,12 @@ class _RecordedClient(ClientConnection):
         forbidden = before in _TALKING and before not in command.legal_states
         if forbidden:
             self._projected = next(iter(command.legal_states))
+        secured = self.secure, self.utf8
+        if command.next_state is State.TLS_NEGOTIATION:
+            # Some clients ask for STLS under TLS, or after UTF8, and are refused.
+            self.secure = self.utf8 = False
         self.send(command)
+        self.secure, self.utf8 = secured
         if forbidden and command.next_state is None:
             self._projected = before
 
@@ -84,9 +89,6 @@ class _RecordedClient(ClientConnection):
         if self.state is State.AUTHENTICATING:
             return auth_line(line)
         return recorded_command(line, multiline)
-
-    def _check_stls(self, command: Command[Any]) -> None:
-        """Do nothing: some clients ask for STLS under TLS, and are refused."""
 
 
 def _as_sent(command: Auth, following: bytes | None) -> Auth:
