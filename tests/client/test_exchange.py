@@ -1,11 +1,12 @@
-"""What an exchange does with its stream and its clock, counted instead of waited for."""
+"""What an exchange and a batch do with a stream and a clock, counted instead of waited for."""
 
 from __future__ import annotations
 
 import ssl
+from asyncio import CancelledError
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from pop3proto import (
     ClientConnection,
     ConnectionLostError,
     Dele,
+    LocalProtocolError,
     Noop,
     Ok,
     Pass,
@@ -21,12 +23,13 @@ from pop3proto import (
     Retr,
     User,
 )
+from pop3proto.client.batch import AsyncBatch
 from pop3proto.client.exchange import Exchange
 from pop3proto.client.stepping import run
 from pop3proto.client.stream import Stream
 from pop3proto.client.tls import TlsStream
 from pop3proto.client.turn import Turn
-from pop3proto.errors import DeadConnectionError, PlaintextAuthError
+from pop3proto.errors import BusyError, DeadConnectionError, PlaintextAuthError
 from pop3proto.transcript import Recorder
 from pop3proto.transports import Timeouts
 from tests.engine.sessions import client
@@ -275,3 +278,101 @@ def test_a_connection_that_was_closed_has_no_cause() -> None:
     assert error.__cause__ is None
     it.abort(ConnectionLostError("late"))
     assert it.refusal().__cause__ is None
+
+
+# Batches and their end
+
+
+def batch(it: Exchange, *commands: Any, **options: Any) -> AsyncBatch[Any]:
+    options.setdefault("max_octets", 1000)
+    return AsyncBatch(
+        it,
+        commands,
+        pipelining=options.pop("pipelining", False),
+        expected=lambda _: None,
+        progress=None,
+        **options,
+    )
+
+
+async def cancelled() -> None:
+    raise CancelledError
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_batch_that_has_died_says_so_again(pipelining: bool) -> None:
+    results = batch(exchange(Scripted([b"+OK\r\n", b""])), Noop(), Noop(), pipelining=pipelining)
+    assert run(results.__anext__()) == Ok(Noop())
+    with pytest.raises(ConnectionLostError) as first:
+        run(results.__anext__())
+    for iterator in (results, results.outcomes()):
+        with pytest.raises(ConnectionLostError) as again:
+            run(cast(Any, iterator.__anext__()))
+        assert again.value is first.value
+
+
+def test_one_that_was_cancelled_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Scripted([])
+    results = batch(exchange(stream), Noop())
+    monkeypatch.setattr(stream, "receive", lambda timeout: cancelled())
+    with pytest.raises(CancelledError):
+        run(results.__anext__())
+    with pytest.raises(DeadConnectionError, match="CancelledError"):
+        run(results.__anext__())
+
+
+def test_one_that_has_ended_ends_again_whatever_happens_then() -> None:
+    it = exchange(Scripted([b"+OK\r\n"]))
+    results = batch(it, Noop())
+    assert run(results.__anext__()) == Ok(Noop())
+    it.abort(ConnectionLostError("later"))
+    for _ in range(2):
+        with pytest.raises(StopAsyncIteration):
+            run(results.__anext__())
+    run(results.__aexit__(ValueError, ValueError(), None))
+    with pytest.raises(StopAsyncIteration):
+        run(results.__anext__())
+
+
+def test_a_command_that_could_not_be_sent_ends_a_batch_and_nothing_else() -> None:
+    it = exchange(Scripted([b"+OK\r\n"]))
+    results = batch(it, User("user"))
+    with pytest.raises(LocalProtocolError, match="not possible"):
+        run(results.__anext__())
+    with pytest.raises(StopAsyncIteration):
+        run(results.__anext__())
+    assert run(it.ask(Noop())) == Ok(Noop())
+
+
+@pytest.mark.parametrize("end", ["aclose", "__aexit__", "error"])
+def test_to_close_one_that_never_began_disturbs_no_other_call(end: str) -> None:
+    it = exchange(Scripted([b"+OK\r\n"]))
+    never = batch(it, Noop())
+    with Turn(it) as used:
+        if end == "aclose":
+            run(never.aclose())
+        else:
+            error = ValueError() if end == "error" else None
+            run(never.__aexit__(None if error is None else ValueError, error, None))
+        assert it.turn is not None
+        assert not it.closed
+        with pytest.raises(BusyError):
+            run(batch(it, Noop()).__anext__())
+        assert run(used.ask(Noop())) == Ok(Noop())
+    assert it.turn is None
+
+
+def test_what_a_batch_cannot_run() -> None:
+    it = exchange(Scripted([]))
+    with pytest.raises(LocalProtocolError, match="commands is an iterable of commands, not int"):
+        AsyncBatch[Any](
+            it,
+            cast(Any, 5),
+            pipelining=False,
+            max_octets=1,
+            expected=lambda _: None,
+            progress=None,
+        )
+    for octets in (0, -1):
+        with pytest.raises(LocalProtocolError, match=f"max_octets is at least 1, not {octets}"):
+            batch(it, Noop(), max_octets=octets)

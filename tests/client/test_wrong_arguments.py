@@ -94,6 +94,13 @@ def test_what_has_not_connected_yet_says_where_to(module: Any, host: Any, shown:
     connecting.close()
 
 
+@pytest.mark.parametrize("module", [pop3_asyncio, trio, anyio])
+def test_what_is_never_awaited_says_what_to_write(module: Any) -> None:
+    # Not "coroutine 'connected' was never awaited", which names nothing that the caller knows.
+    with pytest.warns(RuntimeWarning, match=r"<Connecting: example.org> was never .*'await conn"):
+        module.connect("example.org")
+
+
 @pytest.mark.parametrize("path", ["/run/pop3", b"/run/pop3", Path("/run/pop3")])
 def test_what_has_not_connected_to_a_unix_socket_yet(path: Any) -> None:
     connecting = pop3_asyncio.connect_unix(path)

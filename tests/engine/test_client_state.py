@@ -171,3 +171,12 @@ def test_a_message_moves_nothing(command: Command[Any]) -> None:
     error = error_of(connection, b"x\r\n")
     assert isinstance(error, RemoteProtocolError)
     assert "double dots" in str(error)
+
+
+@pytest.mark.parametrize("ahead", [(), (Noop(),)])
+@pytest.mark.parametrize("wrong", ["NOOP", b"NOOP", None, Noop])
+def test_only_commands_can_be_sent(ahead: tuple[Command[Any], ...], wrong: Any) -> None:
+    connection = client(*ahead)
+    with pytest.raises(LocalProtocolError, match="a command is needed, not"):
+        connection.send(wrong)
+    assert connection.in_flight == ahead

@@ -266,3 +266,9 @@ def test_a_million_unique_id_listings_are_small() -> None:
     rows = ((number, None, b"whqtswO00WBw418f9t%06d" % number) for number in range(1, 1_000_001))
     # 24 octets of unique-id, 12 beside it, and an eighth of both that columns grow ahead.
     assert held(lambda: Listings(rows)) < 1_000_000 * 36 * 9 // 8
+
+
+@pytest.mark.parametrize("number", ["1", b"1", None])
+def test_a_number_is_an_int(number: Any) -> None:
+    with pytest.raises(TypeError, match=f"number is an int, not {type(number).__name__}"):
+        Listings([(1, 120)]).get(number)

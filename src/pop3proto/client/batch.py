@@ -13,6 +13,7 @@ from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
 from .advice import about_sending_ahead
 from .exchange import Exchange
+from .options import require
 from .turn import Progress, Stage, Text, Turn, check_collecting, refused, skip_answer
 
 __all__ = ["AsyncBatch"]
@@ -78,6 +79,7 @@ class AsyncBatch(Generic[R_co]):
         progress: Progress | None,
     ) -> None:
         check_collecting(max_octets, progress)
+        require("commands", commands, Iterable, "an iterable of commands")
         self._exchange = exchange
         self._turn = _BatchTurn(exchange, self.aclose)
         self._commands = iter(commands)
@@ -140,7 +142,7 @@ class AsyncBatch(Generic[R_co]):
             return item
         turn = self._turn
         if turn.stage is Stage.ENDED:
-            raise StopAsyncIteration
+            raise turn.death or StopAsyncIteration()
         first = turn.stage is Stage.NEW
         with turn:
             if first:
@@ -184,6 +186,8 @@ class AsyncBatch(Generic[R_co]):
                     await skip_answer(exchange, self._sent[0][0])
                     self._sent.popleft()
         self._end_after_answers()
+        # A batch that was closed ends like one that was read to its end.
+        self._turn.death = None
         if begun and self._broke is not None:
             # All that was sent is answered, but the connection takes nothing more.
             raise self._broke
@@ -281,17 +285,23 @@ class AsyncBatch(Generic[R_co]):
 class _BatchTurn(Turn):
     """The turn of a batch, whose end may be due to commands that were sent ahead."""
 
-    __slots__ = ("sent_ahead",)
+    __slots__ = ("death", "sent_ahead")
 
     def __init__(self, exchange: Exchange, skip: Callable[[], Awaitable[None]]) -> None:
         super().__init__(exchange, skip)
         self.sent_ahead = False
+        self.death: Exception | None = None
+        """The error that ended the batch and the connection before the last result."""
 
     def end(self, error: BaseException | None = None) -> None:
         """Release the exchange, unless ``error``, which gets a hint, has made it unusable."""
         if self.sent_ahead:
             about_sending_ahead(error)
+        ended = self.stage is Stage.ENDED
         super().end(error)
+        if error is not None and not ended and self._exchange.closed:
+            # A cancellation is not raised twice.
+            self.death = error if isinstance(error, Exception) else self._exchange.refusal()
 
 
 class _Outcomes(Generic[R_co]):

@@ -173,6 +173,8 @@ def check_collecting(max_octets: object, progress: object) -> None:
     """Raise ``LocalProtocolError`` for arguments that would fail only when the text arrives."""
     if max_octets is not None:
         require("max_octets", max_octets, int, "an int")
+        if cast(int, max_octets) < 1:
+            raise LocalProtocolError(f"max_octets is at least 1, not {max_octets}")
     if progress is not None and not callable(progress):
         raise LocalProtocolError(f"progress is a function, not {type(progress).__name__}")
 

@@ -86,8 +86,7 @@ class ClientConnection(ClientState):
         return self._read_line() if self._body is None else self._read_body(self._body)
 
     def _read_usual(self, command: Command[Any]) -> Ok | MessageStart | None:
-        """Read ``+OK`` and a text in a complete line, as the answer to a command that changes no
-        state.
+        """Read ``+OK`` and a text as the complete answer to a command that changes no state.
 
         Returns ``None`` for anything else, which ``_read_line()`` handles.
         """

@@ -96,16 +96,17 @@ class ClientState(Engine[ClientEvent]):
         """
         if self._failure is not None:
             raise self._dead(command)
+        if not isinstance(command, Command):
+            raise LocalProtocolError(f"a command is needed, not {type(command).__name__}")
         current, ahead = self._current, self._ahead
         if current is not None:
             last = ahead[-1] if ahead else current
             in_flight = len(ahead) + 1 if ahead else 1
             if last.barrier or command.alone or in_flight >= self.limits.commands_in_flight:
-                raise self._not_behind(last, in_flight, command)
-        if self._projected not in command.legal_states:
-            raise LocalProtocolError(
-                f"not possible in the state {self._projected.value!r}", command=command
-            )
+                raise self._not_after(last, in_flight, command)
+        state = self._projected
+        if state not in command.legal_states:
+            raise LocalProtocolError(f"not possible in the state {state.value!r}", command=command)
         if command.next_state is _TLS_NEGOTIATION and (self.secure or self.utf8):
             # RFC 6856 section 2.1.
             why = "the connection is already under TLS" if self.secure else "UTF8 came before STLS"
@@ -126,16 +127,14 @@ class ClientState(Engine[ClientEvent]):
             self._auth = command
         return line
 
-    def _not_behind(
-        self, last: Command[Any], in_flight: int, command: Command[Any]
-    ) -> LocalProtocolError:
+    def _not_after(self, last: Command[Any], n: int, command: Command[Any]) -> LocalProtocolError:
         """Return why ``command`` may not be sent after ``last``, the latest one in flight."""
         if last.barrier:
             why = f"nothing may be sent after {last!r} before it is answered"
         elif command.alone:
             why = "other commands are still in flight"
         else:
-            why = f"{in_flight} commands are in flight already"
+            why = f"{n} commands are in flight already"
         return LocalProtocolError(why, command=command)
 
     def _refuse_strays(self, command: Command[Any]) -> None:

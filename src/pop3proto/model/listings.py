@@ -99,14 +99,15 @@ class Listings(Sequence[Listing]):
 
     def get(self, number: int) -> Listing | None:
         """Return the row of message ``number``, the first if it has several, or ``None``."""
-        # In nearly every listing the numbers are 1, 2, 3 and so on, so a number is found without a
-        # search.
-        if 0 < number <= len(self) and self._numbers[number - 1] == number:
-            return self[number - 1]
         try:
+            # In nearly every listing the numbers are 1, 2, 3 and so on.
+            if 0 < number <= len(self) and self._numbers[number - 1] == number:
+                return self[number - 1]
             return self[self._numbers.index(number)]
         except (ValueError, OverflowError):
             return None
+        except TypeError:
+            raise TypeError(f"number is an int, not {type(number).__name__}") from None
 
     def joined(self, other: Listings) -> Listings:
         """Return these rows with the sizes or unique-ids that ``other`` has for them.

@@ -221,36 +221,55 @@ class Connecting(Coroutine[Any, Any, AsyncClient]):
     It is a coroutine too, because functions such as ``asyncio.create_task()`` need one.
     """
 
-    __slots__ = ("_client", "_coroutine", "_to", "_unix")
+    __slots__ = ("_client", "_connect", "_coroutine", "_to", "_unix")
 
     def __init__(
-        self, to: object, coroutine: Coroutine[Any, Any, AsyncClient], *, unix: bool = False
+        self,
+        to: object,
+        connect: Callable[[], Coroutine[Any, Any, AsyncClient]],
+        *,
+        unix: bool = False,
     ) -> None:
         self._to = to
-        self._coroutine = coroutine
         self._unix = unix
+        self._connect = connect
+        # Made when it is needed, because a coroutine that is dropped warns with a name that no
+        # caller knows.
+        self._coroutine: Coroutine[Any, Any, AsyncClient] | None = None
         self._client: AsyncClient
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {_shown(self._to, unix=self._unix)}>"
 
+    def __del__(self) -> None:
+        if self._coroutine is None:
+            from warnings import warn
+
+            how = "write 'await connect(...)' or 'async with connect(...)'"
+            warn(f"{self!r} was never awaited: {how}", RuntimeWarning, 2, self)
+
+    def _begun(self) -> Coroutine[Any, Any, AsyncClient]:
+        if self._coroutine is None:
+            self._coroutine = self._connect()
+        return self._coroutine
+
     def __await__(self) -> Generator[Any, Any, AsyncClient]:
-        return self._coroutine.__await__()
+        return self._begun().__await__()
 
     def send(self, value: Any) -> Any:
         """Go on, as a coroutine does."""
-        return self._coroutine.send(value)
+        return self._begun().send(value)
 
     def throw(self, *error: Any) -> Any:
         """Raise an exception where the coroutine waits."""
-        return self._coroutine.throw(*error)
+        return self._begun().throw(*error)
 
     def close(self) -> None:
         """End the coroutine."""
-        self._coroutine.close()
+        self._begun().close()
 
     async def __aenter__(self) -> AsyncClient:
-        self._client = await self._coroutine
+        self._client = await self._begun()
         return self._client
 
     async def __aexit__(
@@ -338,7 +357,7 @@ class Dialer(Protocol):
                 options=chosen,
             )
 
-        return Connecting(host, connected())
+        return Connecting(host, connected)
 
     def connect_unix(
         self,
@@ -376,7 +395,7 @@ class Dialer(Protocol):
                 options=chosen,
             )
 
-        return Connecting(path, connected(), unix=True)
+        return Connecting(path, connected, unix=True)
 
 
 def _options(options: ClientOptions | None, timeout: float | Timeouts | None) -> ClientOptions:
