@@ -17,7 +17,7 @@ from pop3proto.errors import (
     TemporaryServerError,
 )
 from pop3proto.sasl import ChannelBinding
-from pop3proto.sasl.choice import Choice, is_final
+from pop3proto.sasl.choice import Choice, is_final, needs_offer
 
 BINDING = ChannelBinding("tls-server-end-point", b"x")
 UNIQUE = ChannelBinding("tls-unique", b"x")
@@ -104,6 +104,24 @@ def test_a_binding_is_needed_for_plus() -> None:
 def test_where_there_is_nothing_to_bind_to(named: list[str]) -> None:
     with pytest.raises(MechanismError, match=r"SCRAM-SHA-1-PLUS .* nothing to bind to"):
         choice("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", named=named)
+
+
+@pytest.mark.parametrize(
+    ("named", "bound", "needed"),
+    [
+        (["USER"], True, False),
+        (["APOP", "USER"], True, False),
+        (["PLAIN"], True, False),
+        (["SCRAM-SHA-1"], False, False),
+        (["SCRAM-SHA-1-PLUS"], True, False),
+        # It says that there could have been a binding, if none is offered.
+        (["SCRAM-SHA-1"], True, True),
+        (["PLAIN", "USER"], False, True),
+        ([], False, False),
+    ],
+)
+def test_whether_the_offer_matters(named: list[str], bound: bool, needed: bool) -> None:
+    assert needs_offer(named, [BINDING] if bound else []) is needed
 
 
 Tried = list[tuple[str, str | None]]

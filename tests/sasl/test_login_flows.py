@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Auth, AuthList, Capa, Limits, LocalProtocolError, Login
+from pop3proto import Apop, Auth, AuthList, Capa, Limits, LocalProtocolError, Login
 from pop3proto.errors import (
     AuthenticationError,
     CredentialsError,
@@ -153,6 +153,48 @@ def test_one_binding_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
             channel_binding=bindings,
             mechanisms=["SCRAM-SHA-1-PLUS"],
         )
+
+
+FIRST = b"r=nonce%s,s=QSXCR+Q6sek8bf92,i=4096"
+
+
+@pytest.mark.parametrize("reason", [b"", b"e=other-error"])
+def test_what_follows_a_bound_login_that_leaves_it_open(
+    reason: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pop3proto.sasl.scram.fresh_nonce", lambda: b"nonce")
+    login = Login("user", SECRET, channel_binding=ChannelBinding("tls-server-end-point", b"x"))
+    engine = connected()
+    sent: list[bytes] = []
+    refusal = b"-ERR [AUTH] authenticating: bad protocol / cancel\r\n"
+    answers = [
+        capa("SASL SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN")[1],
+        b"+ " + b64(FIRST % b"1") + b"\r\n",
+        *([b"+ " + b64(reason) + b"\r\n"] if reason else []),
+        refusal,
+        refusal,
+    ]
+
+    def run() -> None:
+        while (command := login.feed(told(engine), engine)) is not None:
+            sent.append(engine.send(command))
+            engine.receive_data(answers.pop(0))
+
+    with pytest.raises(CredentialsError) as caught:
+        run()
+    assert (
+        sent[1]
+        == b"AUTH SCRAM-SHA-1-PLUS " + b64(b"p=tls-server-end-point,,n=user,r=nonce") + b"\r\n"
+    )
+    # Never "n,,": that would let it be passed on by whoever is in between.
+    assert sent[-1] == b"AUTH SCRAM-SHA-1 " + b64(b"y,,n=user,r=nonce") + b"\r\n"
+    assert "bad protocol / cancel (channel bindings tried: tls-server-end-point)" in str(
+        caught.value
+    )
+    assert 'mechanisms=["SCRAM-SHA-1"]' in caught.value.hint
+    assert login.failure is caught.value
+    assert login.session_usable
+    assert SECRET not in shown(caught.value)
 
 
 # In the clear
@@ -306,6 +348,14 @@ def test_apop_in_ascii_needs_no_preparing() -> None:
     login = Login("user", SECRET.encode(), mechanisms=["APOP"])
     with pytest.raises(AuthenticationError):
         talk(login, (b"APOP user " + digest, NO))
+    # Even if it is known that UTF-8 is accepted.
+    engine = connected()
+    told(engine)
+    engine.send(Capa())
+    engine.receive_data(capa("UTF8 USER")[1])
+    told(engine)
+    again = Login("user", SECRET.encode(), mechanisms=["APOP"])
+    assert again.feed(None, engine) == Apop("user", digest.decode())
 
 
 def test_apop_and_nothing_else() -> None:

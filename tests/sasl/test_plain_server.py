@@ -18,7 +18,9 @@ from pop3proto.sasl.server import (
 )
 from tests.property.effort import effort
 
-USERS = Passwords({"user": "secret", "us\u00e9r": "p\u00e4ssword"})
+USERS = Passwords(
+    {"tab\t": "secret", "tab": "secret\r\n", "user": "secret", "us\u00e9r": "p\u00e4ssword"}
+)
 
 
 def outcomes(
@@ -26,6 +28,12 @@ def outcomes(
 ) -> list[Verdict]:
     exchange = mechanism.begin()
     return [exchange.respond(response) for response in responses]
+
+
+@pytest.mark.parametrize(("user", "password"), [(b"tab\t", b"secret"), (b"tab", b"secret\r\n")])
+def test_what_no_client_of_this_library_sends(user: bytes, password: bytes) -> None:
+    assert ServerPlain(USERS).begin().respond(b"\0%b\0%b" % (user, password)) is None
+    assert outcomes(ServerLogin(USERS), None, user, password)[-1] is None
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,45 @@ def test_a_refusal_before_any_challenge_is_due_to_the_binding() -> None:
     assert not unbound.binding_refused
 
 
+@pytest.mark.parametrize("bound", [True, False])
+def test_when_a_refusal_leaves_it_open_what_was_wrong(bound: bool) -> None:
+    def client() -> Any:
+        binding = BINDING if bound else None
+        return ScramSha1("user", PASSWORD, nonce=NONCE, channel_binding=binding)
+
+    fresh = client()
+    assert not fresh.binding_doubted
+    # The challenge made no sense, so that there was no proof.
+    with pytest.raises(SaslError):
+        fresh.respond(b"?")
+    assert not fresh.binding_doubted
+    proved = client()
+    proved.respond(FIRST)
+    assert proved.binding_doubted is bound
+    for reason, doubted in (
+        (b"other-error", True),
+        (b"invalid-proof", False),
+        (b"unknown-user", False),
+        (b"channel-bindings-dont-match", False),
+        (b"unsupported-channel-binding-type", False),
+    ):
+        proved = client()
+        proved.respond(FIRST)
+        with pytest.raises((SaslError, CredentialsError)):
+            proved.respond(b"e=" + reason)
+        assert proved.binding_doubted is (bound and doubted)
+
+
+def test_a_server_that_has_proved_itself_has_taken_the_binding() -> None:
+    client = ScramSha1("user", PASSWORD, nonce=NONCE)
+    client.respond(FIRST)
+    client.channel_bound = True
+    assert client.binding_doubted
+    client.respond(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")
+    assert client.complete
+    assert not client.binding_doubted
+
+
 def test_a_server_that_refuses_in_the_last_message() -> None:
     client = ScramSha1("user", PASSWORD, nonce=NONCE)
     client.respond(FIRST)

@@ -100,8 +100,9 @@ def check_text(what: str, text: object, room: int = _ROOM, *, empty: bool = Fals
 
 
 def _problem_with(text: object, room: int, empty: bool) -> str | None:
-    # A secret is never in a local variable, which a traceback would show.
-    secret = Secret(cast("str | bytes", text))
+    secret = Secret(
+        cast("str | bytes", text)
+    )  # No local variable holds it, as tracebacks show them.
     if not issubclass(secret.kind, str | bytes):
         return f"must be str or bytes, not {secret.kind.__name__}"
     if issubclass(secret.kind, bytes):

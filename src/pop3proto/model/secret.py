@@ -50,8 +50,7 @@ class Secret:
         try:
             return str(self.reveal()).encode("utf-8")
         except UnicodeEncodeError:
-            # Left before the next line, because the codec's error would show the text.
-            pass
+            pass  # Left before the next line, because the codec's error would show the text.
         raise LocalProtocolError("a secret holds a lone surrogate")
 
     def __bool__(self) -> bool:
