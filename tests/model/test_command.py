@@ -23,6 +23,7 @@ def test_what_a_command_is_unless_it_says_otherwise() -> None:
     command = Plain()
     assert command.to_bytes() == b"XPLAIN\r\n"
     assert command.shape is ReplyShape.STATUS
+    assert not command.multiline
     assert command.next_state is None
     assert command.effect is None
     assert not command.barrier

@@ -190,7 +190,7 @@ def _set_many(setters: list[Any], post_init: Any, bind: Any) -> Callable[..., No
 
     def __init__(self: Any, /, *given: object, **named: object) -> None:
         if named or len(given) != by_position:
-            _, *given = bind(self, *given, **named).values()
+            given = tuple(bind(self, *given, **named).values())[1:]
         for set_field, content in zip(setters, given, strict=True):
             set_field(self, content)
         if post_init is not None:
