@@ -218,6 +218,8 @@ class Failing:
     [
         (UpdateError(deleted=[1], failed=[2]), {1}, {2}),
         (UpdateError(deleted=[], failed=[1, 2]), set(), {1, 2}),
+        # Of message 2 it says nothing, and message 7 was not to be deleted.
+        (UpdateError(deleted=[1, 7], failed=[]), {1}, {2}),
         (MaildropError("no"), set(), {1, 2}),
         (OSError(5, "no"), set(), {1, 2}),
     ],
@@ -243,6 +245,13 @@ def test_a_commit_with_a_fault_of_its_own_releases_the_maildrop() -> None:
     session.close()
     assert session.next_action() == Close()
     assert not maildrops.inner.in_use("user")
+
+
+def test_where_nothing_was_to_be_deleted_nothing_is_left() -> None:
+    maildrops = Failing(MaildropError("no"))
+    session = session_of(maildrops)
+    assert sent(act(session, LOGIN + b"DELE 1\r\nRSET\r\nQUIT\r\n")).endswith(b"+OK goodbye\r\n")
+    assert (session.deleted, session.failed, session.error) == (frozenset(), frozenset(), None)
 
 
 def test_rset_takes_back_all_deletions(maildrops: MemoryMaildrops) -> None:

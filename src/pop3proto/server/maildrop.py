@@ -88,8 +88,9 @@ class Maildrop(Protocol):
     def commit(self, deleted: Collection[int]) -> None:
         """Remove the messages with these numbers for good (UPDATE, RFC 1939 section 6).
 
-        Called once at most, before ``close()``. If some of them cannot be removed, raises
-        ``UpdateError``, which names the messages that were removed and those that were not.
+        Called once at most, before ``close()``, and with one number at least. If some of them
+        cannot be removed, raises ``UpdateError``, which names the messages that were removed and
+        those that were not.
         """
         ...
 

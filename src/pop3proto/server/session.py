@@ -312,12 +312,16 @@ class ServerSession:
         if self._maildrop is not None and self._opened is not None:
             marked = self.hooks.deleting(self, frozenset(self._opened.marked))
             try:
-                self._maildrop.commit(sorted(marked))
+                # Where nothing is to be deleted, nothing can fail.
+                if marked:
+                    self._maildrop.commit(sorted(marked))
                 self.deleted = marked
             except (MaildropError, OSError) as error:
-                self.error, self.failed = error, marked
+                self.error = error
                 if isinstance(error, UpdateError):
-                    self.deleted, self.failed = error.deleted, error.failed
+                    self.deleted = error.deleted & marked
+                # What is not said to be gone is taken for still there.
+                self.failed = marked - self.deleted
                 # The words of RFC 1939 section 6.
                 reason = "some deleted messages not removed"
                 reply = ErrorReply(command, reason, ResponseCode.SYS_TEMP)
