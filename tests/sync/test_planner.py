@@ -151,7 +151,21 @@ def test_the_order_of_everything() -> None:
 
 
 def test_a_caller_without_drafts_stores_before_anything_is_recorded() -> None:
-    assert kinds(plan(drafts=False)) == ["Retrieve", "Store", "Remember", "Quit"]
+    # One by one, because some of it may be left out.
+    assert kinds(plan(drafts=False)) == ["Retrieve", *["Store", "Remember"] * 3, "Quit"]
+
+
+def test_what_the_caller_leaves_out_is_neither_recorded_nor_deleted() -> None:
+    planner = Planner(DELETE, [], SIZES, IDS, now=NOW)
+    assert isinstance(planner.next_action(), Retrieve)
+    planner.report(retrieved(1))
+    planner.report(retrieved(2))
+    assert isinstance(planner.next_action(), Store)
+    planner.leave_out()
+    rest = carried_out(planner)
+    assert kinds(rest) == ["Store", "Remember", "Remember", "Delete", "Quit", "Remember"]
+    assert deleted(rest) == [2]
+    assert planner.new == 1
 
 
 def test_what_is_known_is_not_retrieved() -> None:

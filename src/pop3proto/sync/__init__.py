@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
+    from .confirming import AsyncNewMessages, NewMessage, NewMessages, Records, fetch_new
     from .delivery import Delivery, Draft
     from .fetching import Fetching
     from .folder import FileFolder
@@ -42,6 +43,7 @@ __all__ = [
     "Account",
     "AccountInUseError",
     "Action",
+    "AsyncNewMessages",
     "Delete",
     "Delivery",
     "Discard",
@@ -52,11 +54,14 @@ __all__ = [
     "Maildir",
     "Mbox",
     "MboxInUseError",
+    "NewMessage",
+    "NewMessages",
     "Outcome",
     "Planner",
     "Policy",
     "Quit",
     "Record",
+    "Records",
     "Refused",
     "Remember",
     "Retrieve",
@@ -66,10 +71,12 @@ __all__ = [
     "StateError",
     "Store",
     "Wanted",
+    "fetch_new",
     "seconds_to_next_poll",
 ]
 
 _HOMES = {
+    "confirming": ("AsyncNewMessages", "NewMessage", "NewMessages", "Records", "fetch_new"),
     "delivery": ("Delivery", "Draft"),
     "fetching": ("Fetching",),
     "folder": ("FileFolder",),

@@ -1,20 +1,19 @@
-"""A session that carries out a plan, with the blocking client."""
+"""A session that fetches messages to a place on the disk, with the blocking client."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+from ..client.stepping import run
 from ..errors import CommandError, Pop3Error
-from ..model.commands import Noop, Retr, Top
-from ..model.listings import Listings
+from .conversation import Conversation, async_client
 from .planner import Planner
 from .values import (
     Delete,
     Discard,
-    Ended,
     Policy,
     Quit,
     Record,
@@ -28,7 +27,6 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from ..model.command import Command
     from ..transports.blocking import Client
     from .delivery import Delivery, Draft
     from .state import Account
@@ -57,13 +55,7 @@ class Fetching:
         now: float,
         progress: Callable[[int, int], object] | None = None,
     ) -> None:
-        self.refused: dict[int, CommandError] = {}
-        """The messages that the server refused to send or to delete, by number."""
-        self.deletions: int = 0
-        """How many messages were marked as deleted."""
-        self.confirmed: bool = False
-        """True if the server has confirmed QUIT, so that the deletions are made."""
-        self._client = client
+        self._session = Conversation(async_client(client))
         self._delivery = delivery
         self._account = account
         self._policy = policy
@@ -83,9 +75,24 @@ class Fetching:
         return 0 if self._planner is None else self._planner.there
 
     @property
+    def refused(self) -> dict[int, CommandError]:
+        """The messages that the server refused to send or to delete, by number."""
+        return self._session.refused
+
+    @property
     def misfits(self) -> dict[int, Record]:
         """The messages that were not deleted because of their size, by number."""
         return {} if self._planner is None else self._planner.misfits
+
+    @property
+    def deletions(self) -> int:
+        """How many messages were marked as deleted."""
+        return self._session.deletions
+
+    @property
+    def confirmed(self) -> bool:
+        """True if the server has confirmed QUIT, so that the deletions are made."""
+        return self._session.confirmed
 
     def run(self) -> None:
         """Do all of it.
@@ -93,23 +100,26 @@ class Fetching:
         Raises what the client raises; ``OSError`` and ``StateError`` if messages cannot be stored
         or recorded. Each message is then stored, or still on the server, or both.
         """
+        run(self._run())
+
+    async def _run(self) -> None:
         records = self._account.records()
         storing = {r.draft for r in records if r.standing is Standing.STORING}
         try:
             self._delivery.begin(storing)
-            sizes, unique_ids = _listings(self._client)
+            sizes, unique_ids = await self._session.listings()
             planner = Planner(self._policy, records, sizes, unique_ids, now=self._now)
             self._planner = planner
-            self._carry_out(planner)
+            await self._carry_out(planner)
         finally:
             self._delivery.close()
 
-    def _carry_out(self, planner: Planner) -> None:
+    async def _carry_out(self, planner: Planner) -> None:
         failed: Pop3Error | None = None
         while (action := planner.next_action()) is not None:
             match action:
                 case Retrieve(messages):
-                    failed = self._retrieve(planner, messages)
+                    failed = await self._retrieve(planner, messages)
                 case Remember():
                     self._account.remember(action)
                 case Store(records):
@@ -117,23 +127,25 @@ class Fetching:
                 case Discard(drafts):
                     self._delivery.discard(drafts)
                 case Delete(numbers):
-                    self._delete(planner, numbers)
+                    await self._session.delete(planner, numbers)
                 case Quit():
-                    self.confirmed = self._client.quit().confirmed
-                    planner.report(Ended(self.confirmed))
+                    await self._session.quit(planner)
         if failed is not None:
             raise failed
 
-    def _retrieve(self, planner: Planner, messages: tuple[Wanted, ...]) -> Pop3Error | None:
+    async def _retrieve(self, planner: Planner, messages: tuple[Wanted, ...]) -> Pop3Error | None:
         """Retrieve a group; return what ended the session, if something is kept nevertheless."""
         arrived: list[Retrieved | Refused] = []
         failed: Pop3Error | None = None
+
+        def arrives(outcome: Retrieved | Refused) -> None:
+            arrived.append(outcome)
+            self._arrived += 1
+            if self._progress is not None:
+                self._progress(self._arrived, planner.total)
+
         try:
-            for outcome in self._outcomes(messages):
-                arrived.append(outcome)
-                self._arrived += 1
-                if self._progress is not None:
-                    self._progress(self._arrived, planner.total)
+            await self._receive(messages, arrives)
         except BaseException as error:
             kept = self._trusted(arrived, error)
             if not kept:
@@ -156,31 +168,23 @@ class Fetching:
         One after the other, the status line of a message shows that the one before it was whole.
         If they were requested ahead, nobody knows which line belongs to which message.
         """
-        if isinstance(error, Pop3Error) and not self._client.pipelining:
+        if isinstance(error, Pop3Error) and not self._session.client.pipelining:
             return arrived[:-1]
         return []
 
-    def _outcomes(self, messages: tuple[Wanted, ...]) -> Iterator[Retrieved | Refused]:
-        """Yield what becomes of each message; at the end, another status line has been read."""
-        first = messages[0]
-        if not first.header and (first.octets is None or first.octets > _SMALL):
-            for wanted in messages:
-                yield self._streamed(wanted)
-            self._client.noop()
-            return
-        commands: list[Command[Any]] = [
-            Top(wanted.number, 0) if wanted.header else Retr(wanted.number) for wanted in messages
-        ]
-        commands.append(Noop())
-        outcomes = self._client.batch(commands).outcomes()
-        for wanted, outcome in zip(messages, outcomes, strict=False):
-            if isinstance(outcome, CommandError):
-                yield self._refused(wanted.number, outcome)
-            else:
-                yield self._written(wanted.number, outcome.content)
-        for _ in outcomes:
-            # The answer to NOOP: even a refusal shows that the last message was whole.
-            pass
+    async def _receive(
+        self, messages: tuple[Wanted, ...], arrives: Callable[[Retrieved | Refused], None]
+    ) -> None:
+        session, first = self._session, messages[0]
+        if len(messages) > 1 or first.header or (first.octets or _SMALL + 1) <= _SMALL:
+            await session.retrieve(
+                messages,
+                lambda number, content: arrives(self._written(number, content)),
+                lambda number, error: arrives(session.refuse(number, error)),
+            )
+        else:
+            arrives(await self._streamed(first.number))
+            await session.client.noop()
 
     def _written(self, number: int, content: bytes) -> Retrieved:
         with self._draft() as draft:
@@ -188,17 +192,18 @@ class Fetching:
         lines, digest = content.count(b"\n"), sha256(content).digest()
         return Retrieved(number, len(content), lines, digest, draft.name)
 
-    def _streamed(self, wanted: Wanted) -> Retrieved | Refused:
-        number, octets, lines, digest = wanted.number, 0, 0, sha256()
+    async def _streamed(self, number: int) -> Retrieved | Refused:
+        octets, lines, digest = 0, 0, sha256()
         try:
-            with self._client.retr_stream(number) as message, self._draft() as draft:
-                for chunk in message:
-                    draft.write(chunk)
-                    digest.update(chunk)
-                    octets += len(chunk)
-                    lines += chunk.count(b"\n")
+            async with self._session.client.retr_stream(number) as message:
+                with self._draft() as draft:
+                    async for chunk in message:
+                        draft.write(chunk)
+                        digest.update(chunk)
+                        octets += len(chunk)
+                        lines += chunk.count(b"\n")
         except CommandError as error:
-            return self._refused(number, error)
+            return self._session.refuse(number, error)
         return Retrieved(number, octets, lines, digest.digest(), draft.name)
 
     @contextmanager
@@ -213,36 +218,6 @@ class Fetching:
             raise
         self._delivery.written(draft)
 
-    def _refused(self, number: int, error: CommandError) -> Refused:
-        self.refused[number] = error
-        return Refused(number)
-
-    def _delete(self, planner: Planner, numbers: tuple[int, ...]) -> None:
-        outcomes = self._client.dele_many(numbers).outcomes()
-        for number, outcome in zip(numbers, outcomes, strict=True):
-            if isinstance(outcome, CommandError):
-                planner.report(self._refused(number, outcome))
-            else:
-                self.deletions += 1
-
 
 def _drafts(outcomes: list[Retrieved | Refused]) -> list[str]:
     return [outcome.draft for outcome in outcomes if isinstance(outcome, Retrieved)]
-
-
-def _listings(client: Client) -> tuple[Listings, Listings | None]:
-    """Return the answers to LIST and to UIDL; the latter is ``None`` on a server without UIDL.
-
-    Raises ``CommandError`` if UIDL is refused although it is announced, or with a response code.
-    """
-    if client.stat().count == 0:
-        # Some servers refuse LIST and UIDL if there is nothing to list.
-        return Listings(), Listings()
-    sizes = client.list()
-    try:
-        return sizes, client.uidl()
-    except CommandError as error:
-        announced = client.capabilities is not None and client.capabilities.uidl
-        if announced or error.code is not None:
-            raise
-        return sizes, None

@@ -12,7 +12,7 @@ The rules that it keeps:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import count
 
 from ..model.listings import Listing, Listings
@@ -96,6 +96,7 @@ class Planner:
         self._refused: set[int] = set()
         self._confirmed = False
         self._given_up = False
+        self._left_out = False
         self._actions = self._plan()
 
     @property
@@ -116,6 +117,10 @@ class Planner:
                 self._refused.add(number)
             case Ended(confirmed):
                 self._confirmed = confirmed
+
+    def leave_out(self) -> None:
+        """Take note that the message of the last ``Store``, which had no draft, was not stored."""
+        self._left_out = True
 
     def give_up(self) -> None:
         """Take note that the session is over: only what needs no server is still planned.
@@ -212,14 +217,29 @@ class Planner:
             yield self._remember([*there.values()])
             if any(drafts):
                 yield Discard(drafts)
-        if new:
-            if any(record.draft for record in new.values()):
-                yield self._remember([*new.values()])
+        if any(record.draft for record in new.values()):
+            yield self._remember([*new.values()])
             yield from self._store([*new.values()])
-            self.new += len(new)
+        else:
+            new = yield from self._store_one_by_one(new)
+        self.new += len(new)
         for number in (*there, *new):
             key = (there.get(number) or new[number]).key
             self._stored[number] = self._records[key]
+
+    def _store_one_by_one(
+        self, new: dict[int, Record]
+    ) -> Generator[Action, None, dict[int, Record]]:
+        """Have the caller store messages without drafts; return those that were stored."""
+        stored: dict[int, Record] = {}
+        for number, record in new.items():
+            self._left_out = False
+            storing = self._store([record])
+            yield next(storing)
+            if not self._left_out:
+                yield from storing
+                stored[number] = record
+        return stored
 
     def _claim(self, arrived: Retrieved, wanted: Wanted) -> Record:
         """Return the record of a message that has arrived: an old one if the content is stored."""

@@ -1,0 +1,235 @@
+"""New messages one by one, for programs that store them themselves."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol, overload
+
+from ..client.stepping import run
+from ..errors import CommandError, LocalProtocolError
+from .conversation import Conversation, async_client
+from .planner import Planner
+from .values import (
+    Delete,
+    Policy,
+    Quit,
+    Record,
+    Refused,
+    Remember,
+    Retrieve,
+    Retrieved,
+    Store,
+    Wanted,
+)
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ..client.client import AsyncClient
+    from ..transports.blocking import Client
+
+__all__ = ["AsyncNewMessages", "NewMessage", "NewMessages", "Records", "fetch_new"]
+
+
+class Records(Protocol):
+    """Whatever keeps the records of one account, such as an ``Account`` of a ``State``.
+
+    A program can keep them in its own database, beside the messages.
+    """
+
+    def records(self) -> list[Record]:
+        """Return all records."""
+        ...
+
+    def remember(self, action: Remember, /) -> None:
+        """Carry out ``action``; when this returns, it must be on the disk, all of it."""
+        ...
+
+
+class NewMessage:
+    """A message that is not stored yet."""
+
+    def __init__(self, record: Record, content: bytes, source: AsyncNewMessages) -> None:
+        self.content: bytes = content
+        """The message, octet for octet."""
+        self.unique_id: bytes | None = record.unique_id
+        """The unique-id; ``None`` if it has none of its own."""
+        self.digest: bytes = record.digest
+        """The SHA-256 of the message."""
+        self.header: bool = record.header
+        """True if this is only the header."""
+        self._source = source
+
+    def __repr__(self) -> str:
+        return f"<NewMessage: {len(self.content)} octets, unique_id={self.unique_id!r}>"
+
+    def confirm(self) -> None:
+        """Take note that the message is stored: from now on it is not new, and may be deleted.
+
+        Call it after the commit of your own database, and before the next message. If the program
+        ends between the two, the message comes once more, with the same ``digest``. Raises what
+        ``remember()`` of the records raises, and ``LocalProtocolError`` if it is too late.
+        """
+        self._source.confirm(self)
+
+
+class AsyncNewMessages:
+    """The new messages of a maildrop, one by one; ``fetch_new()`` makes it.
+
+    After the last one, messages are deleted as the policy says, and the session ends with QUIT.
+    Leaving the loop earlier deletes nothing. A message that is not confirmed stays on the server,
+    and comes again in the next session. A group of messages is held in memory: of up to 32 MiB, or
+    one that is larger.
+    """
+
+    def __init__(self, client: AsyncClient, records: Records, policy: Policy, now: float) -> None:
+        self._session = Conversation(client)
+        self._records = records
+        self._policy = policy
+        self._now = now
+        self._planner: Planner | None = None
+        self._contents: dict[bytes, bytes] = {}
+        # The message that was returned last, until it is confirmed.
+        self._waiting: NewMessage | None = None
+
+    @property
+    def refused(self) -> dict[int, CommandError]:
+        """The messages that the server refused to send or to delete, by number."""
+        return self._session.refused
+
+    @property
+    def misfits(self) -> dict[int, Record]:
+        """The messages that were not deleted because of their size, by number."""
+        return {} if self._planner is None else self._planner.misfits
+
+    @property
+    def deletions(self) -> int:
+        """How many messages were marked as deleted."""
+        return self._session.deletions
+
+    @property
+    def confirmed(self) -> bool:
+        """True if the server has confirmed QUIT, so that the deletions are made."""
+        return self._session.confirmed
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> NewMessage:
+        """Return the next new message.
+
+        Raises what the client raises, and what the records raise.
+        """
+        planner = await self._begun()
+        if self._waiting is not None:
+            self._waiting = None
+            planner.leave_out()
+        while (action := planner.next_action()) is not None:
+            match action:
+                case Retrieve(messages):
+                    await self._retrieve(planner, messages)
+                case Store((record,)) if not record.draft:
+                    content = self._contents[record.digest]
+                    self._waiting = NewMessage(record, content, self)
+                    return self._waiting
+                case Delete(numbers):
+                    await self._session.delete(planner, numbers)
+                case Quit():
+                    await self._session.quit(planner)
+                case Remember():
+                    self._records.remember(action)
+                case _:
+                    raise LocalProtocolError("these records belong to another way to fetch")
+        raise StopAsyncIteration
+
+    def confirm(self, message: NewMessage) -> None:
+        """Confirm the message that was returned last; see ``NewMessage.confirm()``."""
+        if self._planner is None or message is not self._waiting:
+            raise LocalProtocolError("only the last message can be confirmed, and only once")
+        action = self._planner.next_action()
+        if isinstance(action, Remember):
+            self._records.remember(action)
+        self._waiting = None
+
+    async def _begun(self) -> Planner:
+        if self._planner is None:
+            sizes, unique_ids = await self._session.listings()
+            records = self._records.records()
+            self._planner = Planner(self._policy, records, sizes, unique_ids, now=self._now)
+        return self._planner
+
+    async def _retrieve(self, planner: Planner, messages: tuple[Wanted, ...]) -> None:
+        arrived: list[Retrieved | Refused] = []
+        self._contents.clear()
+
+        def take(number: int, content: bytes) -> None:
+            digest = sha256(content).digest()
+            self._contents[digest] = content
+            arrived.append(Retrieved(number, len(content), content.count(b"\n"), digest))
+
+        await self._session.retrieve(messages, take, self._session.refuse)
+        for outcome in arrived:
+            planner.report(outcome)
+
+
+class NewMessages:
+    """The new messages of a maildrop, for blocking code; see ``AsyncNewMessages``."""
+
+    def __init__(self, inner: AsyncNewMessages) -> None:
+        self._inner = inner
+
+    @property
+    def refused(self) -> dict[int, CommandError]:
+        """The messages that the server refused to send or to delete, by number."""
+        return self._inner.refused
+
+    @property
+    def misfits(self) -> dict[int, Record]:
+        """The messages that were not deleted because of their size, by number."""
+        return self._inner.misfits
+
+    @property
+    def deletions(self) -> int:
+        """How many messages were marked as deleted."""
+        return self._inner.deletions
+
+    @property
+    def confirmed(self) -> bool:
+        """True if the server has confirmed QUIT, so that the deletions are made."""
+        return self._inner.confirmed
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> NewMessage:
+        """Return the next new message.
+
+        Raises what the client raises, and what the records raise.
+        """
+        try:
+            return run(self._inner.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
+@overload
+def fetch_new(
+    client: Client, records: Records, policy: Policy = ..., *, now: float
+) -> NewMessages: ...
+@overload
+def fetch_new(
+    client: AsyncClient, records: Records, policy: Policy = ..., *, now: float
+) -> AsyncNewMessages: ...
+def fetch_new(
+    client: Client | AsyncClient, records: Records, policy: Policy = Policy(), *, now: float
+) -> NewMessages | AsyncNewMessages:
+    """Return the new messages of a maildrop, to be confirmed one by one.
+
+    ``client`` has logged in, and can be of any runtime; ``now`` is the time in seconds since the
+    epoch. The records are read and written between messages, without waiting for an event loop.
+    """
+    from ..client.client import AsyncClient
+
+    if isinstance(client, AsyncClient):
+        return AsyncNewMessages(client, records, policy, now)
+    return NewMessages(AsyncNewMessages(async_client(client), records, policy, now))

@@ -1,0 +1,98 @@
+"""The commands that a plan needs, written once for all runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CommandError
+from ..model.commands import Noop, Retr, Top
+from ..model.listings import Listings
+from .planner import Planner
+from .values import Ended, Refused, Wanted
+
+if TYPE_CHECKING:
+    from ..client.client import AsyncClient
+    from ..model.command import Command
+    from ..transports.blocking import Client
+
+__all__ = ["Conversation", "async_client"]
+
+
+class Conversation:
+    """What a session says, and what came of it."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+        self.refused: dict[int, CommandError] = {}
+        self.deletions = 0
+        self.confirmed = False
+
+    def refuse(self, number: int, error: CommandError) -> Refused:
+        """Take note that a message was refused; return it as an outcome."""
+        self.refused[number] = error
+        return Refused(number)
+
+    async def listings(self) -> tuple[Listings, Listings | None]:
+        """Return the answers to LIST and to UIDL; the latter is ``None`` on a server without UIDL.
+
+        Raises ``CommandError`` if UIDL is refused although it is announced, or with a response
+        code.
+        """
+        client = self.client
+        if (await client.stat()).count == 0:
+            # Some servers refuse LIST and UIDL if there is nothing to list.
+            return Listings(), Listings()
+        sizes = await client.list()
+        try:
+            return sizes, await client.uidl()
+        except CommandError as error:
+            announced = client.capabilities is not None and client.capabilities.uidl
+            if announced or error.code is not None:
+                raise
+            return sizes, None
+
+    async def retrieve(
+        self,
+        messages: tuple[Wanted, ...],
+        take: Callable[[int, bytes], object],
+        refuse: Callable[[int, CommandError], object],
+    ) -> None:
+        """Retrieve messages into memory, one after the other, and read one more status line.
+
+        ``take`` is called with number and content of each, ``refuse`` with number and error.
+        """
+        commands: list[Command[Any]] = [
+            Top(wanted.number, 0) if wanted.header else Retr(wanted.number) for wanted in messages
+        ]
+        numbers = [wanted.number for wanted in messages]
+        commands.append(Noop())
+        answers = self.client.batch(commands).outcomes()
+        for number in numbers:
+            answer = await anext(answers)
+            if isinstance(answer, CommandError):
+                refuse(number, answer)
+            else:
+                take(number, answer.content)
+        # The answer to NOOP: even a refusal shows that the last message was whole.
+        await anext(answers)
+
+    async def delete(self, planner: Planner, numbers: tuple[int, ...]) -> None:
+        """Send DELE for messages."""
+        answers = self.client.dele_many(numbers).outcomes()
+        for number in numbers:
+            answer = await anext(answers)
+            if isinstance(answer, CommandError):
+                planner.report(self.refuse(number, answer))
+            else:
+                self.deletions += 1
+
+    async def quit(self, planner: Planner) -> None:
+        """Send QUIT."""
+        self.confirmed = (await self.client.quit()).confirmed
+        planner.report(Ended(self.confirmed))
+
+
+def async_client(client: Client) -> AsyncClient:
+    """Return the client that a blocking one drives; its coroutines never suspend."""
+    return client._client  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,194 @@
+"""New messages one by one, on every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pop3proto.errors import ConnectionLostError, LocalProtocolError
+from pop3proto.server import MemoryMaildrops, ServerOptions
+from pop3proto.sync import (
+    AsyncNewMessages,
+    NewMessages,
+    Policy,
+    Record,
+    Remember,
+    Standing,
+    State,
+    fetch_new,
+)
+from pop3proto.testing import ChaosStream, Quirk, memory_stream
+from pop3proto.transports import ClientOptions, Security
+from pop3proto.transports.blocking import Client
+from tests.runtimes import SMALL, Flow, runtime, serving
+
+DELETE = Policy(delete_after=0)
+
+
+class Memory:
+    """Records of an account, in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Record] = {}
+
+    def records(self) -> list[Record]:
+        return list(self.kept.values())
+
+    def remember(self, action: Remember) -> None:
+        self.kept.update((record.key, record) for record in action.records)
+        for key in action.forgotten:
+            del self.kept[key]
+
+
+def client(maildrops: MemoryMaildrops, *quirks: Quirk, reset_after: int | None = None) -> Client:
+    stream: Any = memory_stream(
+        maildrops,
+        password="secret",
+        options=ServerOptions(allow_plaintext_auth=True),
+        quirks=quirks,
+    )
+    if reset_after is not None:
+        stream = ChaosStream(stream, chunks=100, reset_after=reset_after)
+    options = ClientOptions(allow_plaintext_auth=True)
+    made = Client.start(stream, security=Security.PLAINTEXT, options=options)
+    made.login("user", "secret")
+    return made
+
+
+@pytest.fixture
+def maildrops() -> MemoryMaildrops:
+    return MemoryMaildrops({"user": SMALL})
+
+
+@runtime
+def test_every_message_once(on: Callable[[Flow], Any], tmp_path: Path) -> None:
+    stored: list[bytes] = []
+
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        with State(tmp_path / "state") as state, state.account("user") as account:
+            for policy in Policy(), DELETE:
+                async with await connect(server.host, server.port, **how) as session:
+                    await session.login("user", "secret")
+                    inner = getattr(session, "_inner", session)
+                    messages = fetch_new(inner, account, policy, now=0.0)
+                    if isinstance(messages, NewMessages):
+                        for message in messages:
+                            stored.append(message.content)
+                            message.confirm()
+                    else:
+                        assert isinstance(messages, AsyncNewMessages)
+                        async for message in messages:
+                            stored.append(message.content)
+                            message.confirm()
+                assert messages.confirmed
+                assert messages.refused == messages.misfits == {}
+
+    with serving(Security.PLAINTEXT) as (server, maildrops, how):
+        on(flow)
+        assert maildrops.contents("user") == []
+    assert sorted(stored) == sorted(SMALL)
+
+
+def test_a_message(maildrops: MemoryMaildrops) -> None:
+    message = next(fetch_new(client(maildrops), Memory(), now=0.0))
+    assert message.content == SMALL[0]
+    assert message.unique_id == maildrops.unique_ids("user")[0]
+    assert message.digest == sha256(SMALL[0]).digest()
+    assert not message.header
+    assert repr(message).startswith(f"<NewMessage: {len(SMALL[0])} octets, unique_id=b'message-")
+
+
+def test_what_is_not_confirmed_stays_and_comes_again(maildrops: MemoryMaildrops) -> None:
+    memory = Memory()
+    messages = fetch_new(client(maildrops), memory, DELETE, now=0.0)
+    for message in messages:
+        if message.content == SMALL[1]:
+            message.confirm()
+    assert messages.deletions == 1
+    assert maildrops.contents("user") == [SMALL[0], *SMALL[2:]]
+    again = [m.content for m in fetch_new(client(maildrops), memory, now=0.0)]
+    assert again == [SMALL[0], *SMALL[2:]]
+
+
+def test_a_loop_that_is_left_deletes_nothing(maildrops: MemoryMaildrops) -> None:
+    memory = Memory()
+    with client(maildrops) as session:
+        for message in fetch_new(session, memory, DELETE, now=0.0):
+            message.confirm()
+            break
+    assert maildrops.contents("user") == SMALL
+    assert [r.standing for r in memory.records()] == [Standing.KNOWN]
+    new = fetch_new(client(maildrops), memory, DELETE, now=0.0)
+    for message in new:
+        assert message.content != SMALL[0]
+        message.confirm()
+    assert maildrops.contents("user") == []
+    assert [*new] == []
+
+
+def test_a_message_is_confirmed_once_and_in_time(maildrops: MemoryMaildrops) -> None:
+    messages = fetch_new(client(maildrops), Memory(), now=0.0)
+    first, second = next(messages), next(messages)
+    with pytest.raises(LocalProtocolError, match="only the last"):
+        first.confirm()
+    second.confirm()
+    with pytest.raises(LocalProtocolError, match="only once"):
+        second.confirm()
+
+
+def test_the_program_ends_between_its_commit_and_the_confirmation(
+    maildrops: MemoryMaildrops,
+) -> None:
+    memory = Memory()
+    session = client(maildrops)
+    first = next(fetch_new(session, memory, DELETE, now=0.0))
+    session.abort()
+    assert maildrops.contents("user") == SMALL
+    assert next(fetch_new(client(maildrops), memory, DELETE, now=0.0)).digest == first.digest
+
+
+def test_a_connection_that_is_lost_at_any_octet(maildrops: MemoryMaildrops) -> None:
+    memory, stored, lost = Memory(), list[bytes](), 0
+    maildrops = MemoryMaildrops({"user": [b"Subject: %d\r\n\r\n" % n for n in range(9)]})
+    for octets in range(200, 1600, 40):
+        try:
+            for message in fetch_new(
+                client(maildrops, reset_after=octets), memory, DELETE, now=0.0
+            ):
+                stored.append(message.content)
+                message.confirm()
+        except ConnectionLostError:
+            lost += 1
+    assert lost > 5
+    assert sorted(stored) == [b"Subject: %d\r\n\r\n" % n for n in range(9)]
+    assert maildrops.contents("user") == []
+
+
+def test_messages_that_the_server_refuses(maildrops: MemoryMaildrops) -> None:
+    messages = fetch_new(client(maildrops, Quirk.REFUSED_MESSAGE), Memory(), now=0.0)
+    assert len([*messages]) == len(SMALL) - 1
+    assert [*messages.refused] == [1]
+
+
+def test_a_server_without_uidl(maildrops: MemoryMaildrops) -> None:
+    memory = Memory()
+    for count in len(SMALL), 0:
+        messages = fetch_new(client(maildrops, Quirk.NO_UIDL), memory, now=0.0)
+        assert sum(message.confirm() is None for message in messages) == count
+
+
+def test_headers(maildrops: MemoryMaildrops) -> None:
+    messages = fetch_new(client(maildrops), Memory(), Policy(headers_only=True), now=0.0)
+    assert {message.header for message in messages} == {True}
+
+
+def test_records_of_another_way_to_fetch(maildrops: MemoryMaildrops) -> None:
+    memory = Memory()
+    record = Record(1, 1, b"", None, None, 0.0, 0.0, Standing.STORING, draft="draft")
+    memory.remember(Remember((record,)))
+    with pytest.raises(LocalProtocolError, match="another way"):
+        next(fetch_new(client(maildrops), memory, now=0.0))
