@@ -26,8 +26,7 @@ def printable(text: str | bytes, limit: int = 200) -> str:
     change the direction of writing become backslash escapes.
     """
     if isinstance(text, bytes):
-        # A character of output needs at most one octet of input, so this cut loses nothing that is
-        # shown.
+        # Each character that is shown comes from at least one octet.
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
     if len(text) > limit:
         text = text[:limit] + "..."
@@ -55,9 +54,8 @@ class Pop3Error(Exception):
         """The command at which the error happened, or ``None`` if there was none."""
         for name, content in details.items():
             if not hasattr(type(self), name):
-                raise TypeError(
-                    f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
-                )
+                kind = type(self).__name__
+                raise TypeError(f"{kind}() got an unexpected keyword argument {name!r}")
             if content is not None:
                 setattr(self, name, content)
 
@@ -103,10 +101,7 @@ class LimitError(RemoteProtocolError):
 
 
 class StlsInjectionError(RemoteProtocolError):
-    """Octets came in the clear after STLS: somebody has injected them (RFC 2595).
-
-    They are never parsed. The connection is dead.
-    """
+    """Octets came in the clear after STLS; they are never parsed (RFC 2595)."""
 
     hint = "do not retry on this network; use implicit TLS"
 
@@ -272,10 +267,7 @@ class SaslError(LoginError):
 
 
 class ServerVerificationError(LoginError):
-    """The server did not prove that it knows the password; the connection is closed.
-
-    It may be an impostor, so nothing that it says can be trusted.
-    """
+    """The server did not prove that it knows the password, and may be an impostor."""
 
     session_usable = False
     hint = "do not retry on this network; the server may be an impostor"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pop3proto import LocalProtocolError, PopUrl, Stat
+from pop3proto import LocalProtocolError, PopUrl, Stat, TlsError
 from pop3proto.sasl import Login
 from pop3proto.testing import memory_stream
-from pop3proto.transports import Security, anyio, trio
+from pop3proto.transports import Security, TlsPipe, anyio, trio
 from pop3proto.transports import asyncio as pop3_asyncio
 from pop3proto.transports.blocking import Client, connect
 
@@ -26,6 +27,8 @@ CALLS: list[tuple[Wrong, str]] = [
     (lambda client: client.call(Stat), "a command is an object such as Stat(), not the class Stat"),
     (lambda client: list(client.batch([Stat])), "such as Stat(), not the class Stat"),
     (lambda client: list(client.batch([1])), "such as Stat(), not int"),
+    (lambda client: client.batch(5), "commands are a list of commands, not int"),
+    (lambda client: client.batch("STAT"), "commands are a list of commands, not str"),
     (lambda client: client.stream("RETR 1"), "such as Stat(), not str"),
     (lambda client: client.save(1, None), "file is a path or a binary file, not NoneType"),
     (lambda client: client.save(1, StringIO()), "file is a path or a binary file, not StringIO"),
@@ -114,3 +117,15 @@ def test_what_connects_is_a_coroutine_all_the_same() -> None:
             await asyncio.create_task(pop3_asyncio.connect("localhost", "995"))  # type: ignore[arg-type]
 
     asyncio.run(opened())
+
+
+@pytest.mark.parametrize("wrong", [5, None, "stream"])
+def test_what_is_no_stream(wrong: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="stream is a Stream, not"):
+        Client.start(wrong, security="plaintext")
+
+
+def test_a_context_for_the_other_side() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with pytest.raises(TlsError, match="TLS cannot be started"):
+        TlsPipe(context, server_hostname="pop.example.org")

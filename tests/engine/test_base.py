@@ -227,3 +227,17 @@ def test_utf8_is_allowed_once_it_was_granted(role: str, granted: bool) -> None:
         assert events(engine, b"UTF8\r\n") == [Utf8()]
         engine.send(Ok(Utf8()) if granted else ErrorReply(Utf8()))
     assert engine.utf8 is granted
+
+
+@pytest.mark.parametrize("wrong", [{"limits": None}, {"leniency": True}])
+@pytest.mark.parametrize("engine", [ClientConnection, ServerConnection])
+def test_limits_and_leniency_of_another_type(engine: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(LocalProtocolError, match="limits is a Limits, and leniency is a Leniency"):
+        engine(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [5, "+OK", [43]])
+def test_a_number_is_no_octets(wrong: Any) -> None:
+    # bytes(5) would be five NULs.
+    with pytest.raises(TypeError, match="bytes-like"):
+        ClientConnection().receive_data(wrong)

@@ -272,3 +272,11 @@ def test_a_million_unique_id_listings_are_small() -> None:
 def test_a_number_is_an_int(number: Any) -> None:
     with pytest.raises(TypeError, match=f"number is an int, not {type(number).__name__}"):
         Listings([(1, 120)]).get(number)
+
+
+def test_rows_and_other_listings_are_what_they_are_called() -> None:
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="rows are a list of tuples, not int"):
+        Listings(wrong)
+    with pytest.raises(TypeError, match="other is a Listings, not int"):
+        Listings([(1, 2)]).joined(wrong)

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pop3proto.errors import LocalProtocolError
 from pop3proto.sasl import ChannelBinding, channel_bindings
 from pop3proto.sasl.server import end_point
 
@@ -155,3 +156,9 @@ def test_a_connection_before_its_handshake_has_none() -> None:
             return tls.get_channel_binding(cb_type)
 
     assert channel_bindings(Unconnected("TLSv1.2")) == []
+
+
+def test_what_is_no_connection_under_tls() -> None:
+    wrong: Any = None
+    with pytest.raises(LocalProtocolError, match="tls is an SSLSocket or an SSLObject, not None"):
+        channel_bindings(wrong)

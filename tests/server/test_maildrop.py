@@ -496,3 +496,10 @@ def test_a_maildir_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "user").chmod(0o750)
     MaildirMaildrops(tmp_path).open("user").close()
     assert S_IMODE((tmp_path / "user").stat().st_mode) == 0o750
+
+
+@pytest.mark.parametrize("wrong", [b"octets", "text", 5])
+def test_chunks_of_another_type(wrong: Any) -> None:
+    for call in (wire_octets, lambda chunks: list(first_lines(chunks, 1))):
+        with pytest.raises(TypeError, match="chunks are a list of bytes"):
+            call(wrong)

@@ -100,3 +100,10 @@ def test_the_name_of_a_command_is_text() -> None:
     wrong: Any = ["XTND", 5]
     with pytest.raises(TypeError, match=r"^the name of a command is a str, not int$"):
         verbs(wrong)
+
+
+def test_names_of_another_type() -> None:
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="multiline is a list of str, not int"):
+        verbs(wrong)
+    assert verbs(["x\udcff"]) == ((b"X\xed\xb3\xbf",),)

@@ -1,8 +1,8 @@
 import io
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -393,3 +393,20 @@ def test_nobody_else_sends() -> None:
     who: Any = "clinet"
     with pytest.raises(ValueError, match=r"^who is 'client' or 'server', not 'clinet'$"):
         Transcript().sent_by(who)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: Transcript(cast(Any, 5)), "entries are a list, not int"),
+        (lambda: Transcript(cast(Any, ["S: +OK"])), "entries are lines and marks, not str"),
+        (lambda: Transcript.loads(cast(Any, b"x")), "text is a str, not bytes"),
+        (lambda: Transcript.load(cast(Any, 5)), "file is open for text, unlike int"),
+        (lambda: Transcript.load(cast(Any, [b"x"])), "file is open for text, and has no bytes"),
+        (lambda: Transcript().save(cast(Any, 5)), "file is open for text, unlike int"),
+        (lambda: Recorder(multiline=cast(Any, 5)), "multiline is a list of str, not int"),
+    ],
+)
+def test_arguments_of_another_type(call: Callable[[], object], told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        call()

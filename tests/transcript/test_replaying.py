@@ -426,3 +426,15 @@ def test_uidl_is_replayed() -> None:
 def test_a_chunk_has_an_octet_at_least() -> None:
     with pytest.raises(ValueError, match="chunk_size is a number of octets from 1, not 0"):
         replay(Transcript(), "client", chunk_size=0)
+
+
+def test_arguments_of_another_type() -> None:
+    wrong: Any = [5]
+    with pytest.raises(TypeError, match="transcript is a Transcript, not list"):
+        replay(wrong, "client")
+    wrong = "klient"
+    with pytest.raises(ValueError, match="role is 'client' or 'server', not 'klient'"):
+        replay(Transcript(), wrong)
+    wrong = "3"
+    with pytest.raises(ValueError, match="chunk_size is a number of octets"):
+        replay(Transcript(), "client", chunk_size=wrong)

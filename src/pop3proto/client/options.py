@@ -9,6 +9,7 @@ from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.value import field_names, options, value
+from ..sasl.arguments import require
 from ..sasl.outcomes import LoginResult
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ __all__ = [
 
 _POP3_PORT = 110
 _POP3S_PORT = 995
-
-
-def require(name: str, given: object, kind: type | tuple[type, ...], description: str) -> None:
-    """Raise ``LocalProtocolError``, which names the argument, if ``given`` is not a ``kind``.
-
-    The message shows only the type of ``given``, because it may be a password in the wrong place.
-    """
-    # A bool is an int, but never an intended number.
-    if not isinstance(given, kind) or (kind is not bool and isinstance(given, bool)):
-        raise LocalProtocolError(f"{name} is {description}, not {type(given).__name__}")
 
 
 @unique

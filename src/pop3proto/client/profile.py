@@ -7,6 +7,7 @@ from typing import Any
 
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.value import value
+from ..sasl.arguments import listed, require
 
 
 @value
@@ -27,7 +28,8 @@ class ServerProfile:
         Pass ``client.deviations``: it does not keep every deviation of a long session, but always
         the first one of each fault.
         """
-        return cls(frozenset(deviation.fault for deviation in deviations))
+        found = listed("deviations are a list", deviations, Deviation)
+        return cls(frozenset(deviation.fault for deviation in found))
 
     @classmethod
     def from_json(cls, text: str) -> ServerProfile:
@@ -37,6 +39,7 @@ class ServerProfile:
         """
         import json  # here, because few programs keep profiles
 
+        require("text", text, str, "a str")
         content: Any = json.loads(text)
         match content:
             case {"faults": [*names]} if all(isinstance(name, str) for name in names):

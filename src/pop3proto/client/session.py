@@ -29,12 +29,13 @@ from ..model.listings import Listings
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
+from ..sasl.arguments import require
 from ..sasl.refusals import login_refused
 from .advice import about_capabilities, about_deletions, about_greeting, about_stls
 from .batch import AsyncBatch
 from .exchange import Exchange, check_command
 from .message import AsyncMessageStream
-from .options import ClientOptions, QuitResult, Security, SecurityName, require
+from .options import ClientOptions, QuitResult, Security, SecurityName
 from .stream import Stream
 from .turn import MAX_COLLECTED_OCTETS, Progress, Turn, check_collecting, collect, refused
 
@@ -95,6 +96,8 @@ class Session:
         """
         options = ClientOptions() if options is None else options
         require("options", options, ClientOptions, "a ClientOptions")
+        if not (hasattr(stream, "send") and hasattr(stream, "receive")):
+            raise LocalProtocolError(f"stream is a Stream, not {type(stream).__name__}")
         security = Security.of(security)
         secure = security is Security.TLS
         client = cls(stream, secure=secure, options=options, host=server_hostname)
@@ -318,6 +321,9 @@ class Session:
         Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
         as each of them arrives, with its octets so far and its octets expected.
         """
+        given: object = commands
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise LocalProtocolError(f"commands are a list of commands, not {type(given).__name__}")
         return AsyncBatch(
             self._exchange,
             commands,

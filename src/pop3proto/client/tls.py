@@ -12,6 +12,7 @@ from contextlib import suppress
 from time import monotonic
 
 from ..errors import TlsError, printable
+from ..sasl.arguments import require
 from .advice import PORTS
 from .stream import Stream, receive_at_hand, time_left
 from .tls_advice import advice_about, is_tls
@@ -52,6 +53,10 @@ class TlsPipe:
         server_hostname: str | None = None,
         server_side: bool = False,
     ) -> None:
+        require("context", context, ssl.SSLContext, "an ssl.SSLContext")
+        require("server_side", server_side, bool, "True or False")
+        if server_hostname is not None:
+            require("server_hostname", server_hostname, str, "a str")
         if not server_side and context.check_hostname and not server_hostname:
             # SSLSocket refuses this; SSLObject would verify the certificate, and accept any name.
             raise TlsError(
@@ -76,8 +81,9 @@ class TlsPipe:
                 server_hostname=server_hostname,
             )
             """The ``SSLObject``: protocol version, cipher, certificates, channel binding."""
-        except ValueError as error:
-            # An empty or overlong host name, or one that begins with a dot.
+        except (ValueError, ssl.SSLError) as error:
+            # An empty or overlong host name, one that begins with a dot, or a context that is for
+            # the other side.
             raise TlsError(f"TLS cannot be started: {error}") from error
 
     def receive_data(self, data: bytes) -> None:

@@ -13,9 +13,9 @@ from ..errors import BusyError, CommandError, LimitError, LocalProtocolError
 from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
 from ..model.states import Signal
+from ..sasl.arguments import require
 from ..sasl.refusals import refusal_message
 from .exchange import Exchange
-from .options import require
 
 __all__ = [
     "MAX_COLLECTED_OCTETS",

@@ -30,6 +30,8 @@ class Engine(Generic[EventT]):
     """The state, the receive buffer and the failure of one end of a session."""
 
     def __init__(self, secure: bool, limits: Limits, leniency: Leniency) -> None:
+        if (type(limits), type(leniency)) != (Limits, Leniency):
+            raise LocalProtocolError("limits is a Limits, and leniency is a Leniency")
         self.state: State = State.GREETING
         """The state of the session after the events that were returned."""
         self.secure: bool = secure

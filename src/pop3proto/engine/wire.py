@@ -50,7 +50,7 @@ class ReceiveBuffer:
             raise LocalProtocolError("data was received after the end of the stream")
         # A whole chunk is kept and handed on without a copy, unless the caller may write into it
         # again.
-        octets = data if type(data) is bytes else bytes(data)
+        octets = data if type(data) is bytes else bytes(memoryview(data))
         if not octets:
             self.eof = True
         elif self.start == len(self.data) and not self.pending:

@@ -60,6 +60,9 @@ def parse(octets: bytes | bytearray | memoryview) -> EmailMessage:
     part or of the field. The methods that read take time in proportion to the length. They raise
     nothing, but that ``get_content()`` raises ``KeyError`` for a multipart, as always.
     """
+    given: object = octets
+    if not isinstance(given, bytes | bytearray | memoryview):
+        raise TypeError(f"octets are bytes, not {type(given).__name__}")
     return _Parser(bytes(octets)).run()
 
 

@@ -59,7 +59,7 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
             yield Capability(name, tuple(arguments))
 
     def __getitem__(self, name: str) -> tuple[Capability, ...]:
-        wanted = name.upper()
+        wanted = str(name).upper()
         found = tuple(c for c in self._parsed() if c.name.upper() == wanted)
         if not found:
             raise KeyError(name)

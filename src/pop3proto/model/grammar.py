@@ -120,11 +120,11 @@ def _problem_with(text: object, room: int, empty: bool) -> str | None:
     return None
 
 
-def check_word(what: str, text: str) -> None:
+def check_word(what: str, text: object) -> None:
     """Raise ``LocalProtocolError`` unless ``text`` can be an argument that is not blank."""
     check_text(what, text)
-    if not text.strip(" "):
-        raise LocalProtocolError(f"{what} is blank")
+    if not isinstance(text, str) or not text.strip(" "):
+        raise LocalProtocolError(f"{what} is not a str, or is blank")
 
 
 def check_message(message: object) -> None:

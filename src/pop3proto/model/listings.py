@@ -49,6 +49,8 @@ class Listings(Sequence[Listing]):
     __slots__ = ("_ends", "_ids", "_numbers", "_sizes")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
+        if not isinstance(rows, Iterable):
+            raise TypeError(f"rows are a list of tuples, not {type(rows).__name__}")
         numbers, sizes, ends, ids = array("i"), array("q"), array("q"), bytearray()
         for number, octets, unique_id in starmap(Listing, rows):
             if type(number) is not int or not 1 <= number <= MAX_MESSAGE_NUMBER:
@@ -116,6 +118,8 @@ class Listings(Sequence[Listing]):
         arrive or disappear between the two commands: the numbers and their order are those of these
         listings.
         """
+        if not isinstance(other, Listings):
+            raise TypeError(f"other is a Listings, not {type(other).__name__}")
         if self._numbers != other._numbers:
             known = {row.number: row for row in reversed(other)}
             other = Listings(known.get(number, Listing(number)) for number in self._numbers)

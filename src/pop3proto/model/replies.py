@@ -55,8 +55,8 @@ class ResponseCode:
     name: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(_CODE, self.name):
-            raise LocalProtocolError("not a response code (RFC 2449 section 3)")
+        if not (isinstance(cast(Any, self.name), str) and re.fullmatch(_CODE, self.name)):
+            raise LocalProtocolError("the name is not a response code (RFC 2449 section 3)")
         object.__setattr__(self, "name", self.name.upper())
 
     IN_USE: ClassVar[ResponseCode]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from ..errors import LocalProtocolError
+from .arguments import require
 from .mechanism import ChannelBinding
 
 __all__ = ["channel_bindings", "end_point"]
@@ -54,6 +56,8 @@ def channel_bindings(tls: TlsConnection) -> list[ChannelBinding]:
     no connection of the ``ssl`` module up to Python 3.13 does; if you get it from another library,
     make a ``ChannelBinding`` of it.
     """
+    if not callable(getattr(tls, "get_channel_binding", None)):
+        raise LocalProtocolError(f"tls is an SSLSocket or an SSLObject, not {type(tls).__name__}")
     found: list[ChannelBinding] = []
     # tls-unique was attacked through resumed sessions (RFC 7627 section 1); this client never
     # resumes one.
@@ -81,6 +85,7 @@ def end_point(certificate: bytes) -> ChannelBinding | None:
     Returns ``None`` if the certificate's signature has no hash of its own, as with Ed25519, or has
     an unknown one.
     """
+    require("certificate", certificate, bytes, "bytes in DER")
     try:
         name = _hash_of_signature(certificate)
     except ValueError:

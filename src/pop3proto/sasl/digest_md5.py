@@ -7,6 +7,7 @@ from os import urandom
 
 from ..errors import LocalProtocolError, SaslError, ServerVerificationError
 from ..model.secret import Secret
+from .arguments import require
 from .cram_md5 import is_host
 from .saslprep import is_controlling, octets_of
 from .users import NOBODYS, Attempt, LoggedIn, PasswordSource, Verdict, as_octets
@@ -315,6 +316,7 @@ class ServerDigestMd5:
     ) -> None:
         realm = host if realm is None else realm
         self._digest_uri = b"%b/%b" % (_ascii("the service", service), _ascii("the host", host))
+        require("realm", realm, str, "a str")
         if any(map(is_controlling, realm)):
             raise LocalProtocolError("a realm holds no control characters")
         self._passwords = passwords

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from ..engine.client import ClientConnection
 from ..errors import CommandError, GreetingError, LocalProtocolError
@@ -14,6 +14,7 @@ from ..model.leniency import Deviation
 from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
+from .arguments import listed
 from .login_flows import Flows, Steps
 from .mechanism import ChannelBinding, Mechanism
 from .outcomes import LoginResult, RefusedToken
@@ -74,10 +75,10 @@ class Login:
         self._over, self._result = True, None
         names = None
         if mechanisms is not None:
-            names = _listed("mechanisms are a list of names", mechanisms, str)
+            names = listed("mechanisms are a list of names", mechanisms, str)
         if channel_binding is None or isinstance(channel_binding, ChannelBinding):
             channel_binding = [] if channel_binding is None else [channel_binding]
-        bindings = _listed("channel_binding is one or several", channel_binding, ChannelBinding)
+        bindings = listed("channel_binding is one or several", channel_binding, ChannelBinding)
         flows = _flows(host, initial_response, allow_plaintext_auth, ask)
         self._begin(flows, flows.password(user, secret, names, bindings))
 
@@ -285,22 +286,8 @@ def _flows(
         host=host,
         initial_response=initial_response,
         allow_plaintext_auth=allow_plaintext_auth,
-        ask=_listed("ask is a list of commands", ask, Command),
+        ask=listed("ask is a list of commands", ask, Command),
     )
-
-
-def _listed(what: str, given: object, kind: type[T]) -> list[T]:
-    """Return ``given`` as a list; raise ``LocalProtocolError``, which says only types, unless all
-    of it are of the ``kind``."""
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        # The letters of a text would be taken for names.
-        raise LocalProtocolError(f"{what}, not a single {_kind(given)}")
-    found: list[T] = []
-    for each in cast("Iterable[object]", given):
-        if not isinstance(each, kind):
-            raise LocalProtocolError(f"{what}, and {_kind(each)} is not one")
-        found.append(each)
-    return found
 
 
 def _check_name(mechanism: object) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from ..errors import LocalProtocolError, SaslError
 from ..model.grammar import has_control
 from ..model.secret import Secret
+from .arguments import require
 from .saslprep import octets_of
 from .users import Attempt, LoggedIn, Verdict, as_text
 
@@ -194,6 +195,8 @@ class _ServerOAuth:
     _read: Callable[[bytes], tuple[bytes, bytes] | None]
 
     def __init__(self, tokens: TokenSource, *, scope: str = "", schemes: str = "") -> None:
+        require("scope", scope, str, "a str")
+        require("schemes", schemes, str, "a str")
         # Loaded here, because most servers have no OAuth mechanism.
         import json
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import MechanismError
 from ..model.secret import Secret
+from .arguments import require
 from .mechanism import ChannelBinding, Mechanism, ShowsSecret
 from .users import as_text
 
@@ -30,6 +31,8 @@ def shows_secret(mechanism: Mechanism | str) -> bool:
     if not isinstance(mechanism, str):
         if isinstance(mechanism, ShowsSecret):
             return mechanism.shows_secret is not False
+        name = getattr(mechanism, "name", None)
+        require("the name of mechanism", name, str, "a str")
         mechanism = mechanism.name
     return mechanism.upper() not in _HIDES_SECRET
 
@@ -55,6 +58,7 @@ def by_name(
     user, a secret or a host that the mechanism cannot carry.
     """
     secret = Secret(secret)
+    require("name", name, str, "a str")
     upper = name.upper()
     base = upper.removesuffix(_PLUS)
     if upper.endswith(_PLUS) != (channel_binding is not None) or (

@@ -14,6 +14,7 @@ from ..errors import (
 )
 from ..model.grammar import decode_base64
 from ..model.secret import Secret
+from .arguments import require
 from .mechanism import ChannelBinding
 from .saslprep import octets_of
 from .scram_messages import (
@@ -93,6 +94,10 @@ class _Scram:
         self._password = Secret(octets_of("the password", password, prepare=True, empty=True))
         what = "the authorization identity"
         authorization = octets_of(what, authorization_id, prepare=True, empty=True)
+        require("min_iterations", min_iterations, int, "an int")
+        require("max_iterations", max_iterations, int, "an int")
+        if channel_binding is not None:
+            require("channel_binding", channel_binding, ChannelBinding, "a ChannelBinding")
         if not 1 <= min_iterations <= max_iterations:
             raise LocalProtocolError("min_iterations has to be from 1 to max_iterations")
         self._nonce = fresh_nonce() if nonce is None else octets_of("the nonce", nonce)

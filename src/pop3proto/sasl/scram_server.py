@@ -10,6 +10,7 @@ from typing import ClassVar
 from ..errors import LocalProtocolError
 from ..model.grammar import decode_base64, has_control
 from ..model.secret import Secret
+from .arguments import listed, require
 from .mechanism import ChannelBinding
 from .saslprep import prepared
 from .scram_messages import (
@@ -71,12 +72,17 @@ class _ServerScram:
         salt_octets: int = _SALT_OCTETS,
         secret: bytes | None = None,
     ) -> None:
+        require("iterations", iterations, int, "an int")
+        require("salt_octets", salt_octets, int, "an int")
+        if secret is not None:
+            require("secret", secret, bytes, "bytes")
+        bindings = listed("channel_bindings are a list", channel_bindings, ChannelBinding)
         if iterations < 1 or not 1 <= salt_octets <= _MAX_SALT_OCTETS or secret == b"":
             raise LocalProtocolError(
                 f"SCRAM needs an iteration, 1 to {_MAX_SALT_OCTETS} octets of salt, and a secret"
             )
         self._users = users
-        self._bindings = {binding.type: binding.data for binding in channel_bindings}
+        self._bindings = {binding.type: binding.data for binding in bindings}
         self._offers_plus = offers_plus or bool(self._bindings)
         self._iterations = iterations
         self._salt_octets = salt_octets

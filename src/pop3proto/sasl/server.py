@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .arguments import listed
 from .channel_binding import end_point
 from .cram_md5 import ServerCramMd5
 from .digest_md5 import ServerDigestMd5
@@ -64,7 +65,7 @@ def password_mechanisms(
     the ``-PLUS`` forms of SCRAM come first. On a server, ``end_point()`` makes a binding from the
     server's own certificate.
     """
-    bindings = tuple(channel_bindings)
+    bindings = listed("channel_bindings are a list", channel_bindings, ChannelBinding)
     scram = (ServerScramSha512, ServerScramSha256, ServerScramSha1)
     bound = [each(passwords, channel_bindings=bindings) for each in scram] if bindings else []
     return (

@@ -117,6 +117,7 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
     A bare LF counts as CRLF, and so does a missing line end after the last line (RFC 1939 section
     3); a bare CR is an octet like any other.
     """
+    _check_chunks(chunks)
     octets = 0
     last = b"\n"
     for chunk in filter(None, chunks):
@@ -127,12 +128,19 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
     return octets if last == b"\n" else octets + 2
 
 
+def _check_chunks(chunks: object) -> None:
+    # The items of octets are numbers.
+    if isinstance(chunks, str | bytes) or not isinstance(chunks, Iterable):
+        raise TypeError(f"chunks are a list of bytes, not {type(chunks).__name__}")
+
+
 def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
     """Yield a message's header, the blank line, and the first ``lines`` lines of its body.
 
     This is the part that TOP shows (RFC 1939 section 7), as it is stored, with line ends of either
     kind. No more of ``chunks`` is read than is needed.
     """
+    _check_chunks(chunks)
     in_header = True
     beginning = b""
     for chunk in chunks:
@@ -202,9 +210,10 @@ class MemoryMaildrops:
 
     def _of(self, user: str) -> dict[bytes, _Entry]:
         # A mistyped name must not look like an empty maildrop, or receive a message.
+        require("user", user, str, "a str")
         if user not in self._entries:
             known = ", ".join(map(repr, self._entries)) or "nobody"
-            raise ValueError(f"{user!r} has no maildrop here; there is one of {known}")
+            raise ValueError(f"the user {user!r} has no maildrop here; there is one of {known}")
         return self._entries[user]
 
     def add(self, user: str, content: bytes, *, unique_id: bytes | None = None) -> bytes:
@@ -224,7 +233,7 @@ class MemoryMaildrops:
                 numbered = (b"message-%d" % serial for serial in self._serial)
                 unique_id = next(candidate for candidate in numbered if candidate not in entries)
             elif not is_unique_id(unique_id):
-                raise ValueError(f"no unique-id: {unique_id!r}")
+                raise ValueError(f"unique_id is no unique-id: {unique_id!r}")
             elif unique_id in entries:
                 raise ValueError(f"another message has the unique-id {unique_id!r}")
             entries[unique_id] = _Entry(StoredMessage(octets, unique_id), content)
@@ -248,11 +257,13 @@ class MemoryMaildrops:
 
     def in_use(self, user: str) -> bool:
         """Return ``True`` while a session has the maildrop open."""
+        require("user", user, str, "a str")
         with self._lock:
             return user in self._in_use
 
     def open(self, user: str) -> Maildrop:
         """Open the maildrop of ``user``; see ``MaildropProvider``."""
+        require("user", user, str, "a str")
         with self._lock:
             if user in self._in_use:
                 raise MaildropLockedError("another session holds the maildrop")
@@ -323,6 +334,7 @@ class MaildirMaildrops:
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:
+        require("root", root, (str, PathLike), "a path")
         self._root = Path(root)
         # By user and unique name. Kept, because a size is known only after reading the message, and
         # content never changes.

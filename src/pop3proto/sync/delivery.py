@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
+from ..client.options import require
 from .values import Record
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Draft:
     """A message that is being written to an open file."""
 
     def __init__(self, name: str, descriptor: int, *, line_feeds: bool) -> None:
+        require("name", name, str, "a str")
+        require("descriptor", descriptor, int, "an int")
+        require("line_feeds", line_feeds, bool, "True or False")
         self.name: str = name
         """The name of the draft, final when the draft was ``written()``."""
         self.descriptor: int = descriptor

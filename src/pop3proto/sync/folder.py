@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from stat import S_ISREG
 
+from ..client.options import require
 from ..errors import LocalProtocolError, printable
 from .delivery import Delivery, sync_folder, write_whole
 from .values import Record
@@ -36,6 +37,8 @@ class FileFolder(Delivery):
     """
 
     def __init__(self, folder: os.PathLike[str] | str, tag: str) -> None:
+        require("folder", folder, (str, os.PathLike), "a path")
+        require("tag", tag, str, "a str")
         self._folder = os.fspath(folder)
         super().__init__(os.path.join(self._folder, _DRAFTS), tag)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterable
 from itertools import count
 
+from ..client.options import require
 from .delivery import Delivery, sync_folder
 from .values import Record
 
@@ -22,6 +23,8 @@ class Maildir(Delivery):
     line_feeds = True
 
     def __init__(self, folder: os.PathLike[str] | str, tag: str) -> None:
+        require("folder", folder, (str, os.PathLike), "a path")
+        require("tag", tag, str, "a str")
         self._folder = os.fspath(folder)
         super().__init__(os.path.join(self._folder, "tmp"), tag)
         self._names = (_unique_name(tag, serial) for serial in count())

@@ -9,6 +9,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 
+from ..client.options import require
 from ..errors import Pop3Error, printable
 from .delivery import Delivery, Draft, sync_folder, write_whole
 from .values import Record
@@ -51,6 +52,8 @@ class Mbox(Delivery):
     line_feeds = True
 
     def __init__(self, file: os.PathLike[str] | str, tag: str) -> None:
+        require("file", file, (str, os.PathLike), "a path")
+        require("tag", tag, str, "a str")
         self._file = os.path.abspath(file)
         folder, name = os.path.split(self._file)
         super().__init__(os.path.join(folder, f".{name}.pop3proto-drafts"), tag)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from itertools import count
 
+from ..client.options import require
 from ..model.listings import Listing, Listings
 from .values import (
     DAY,
@@ -77,6 +78,12 @@ class Planner:
         *,
         now: float,
     ) -> None:
+        require("policy", policy, Policy, "a Policy")
+        require("records", records, Iterable, "a list of Record")
+        require("sizes", sizes, Listings, "a Listings")
+        if unique_ids is not None:
+            require("unique_ids", unique_ids, Listings, "a Listings")
+        require("now", now, (int, float), "a time in seconds")
         self.new: int = 0
         """How many messages this session has stored."""
         self.total: int = 0
@@ -85,7 +92,10 @@ class Planner:
         """The messages that were not deleted because of their size, by number."""
         self._policy = policy
         self._now = now
-        self._records = {record.key: record for record in records}
+        self._records: dict[int, Record] = {}
+        for record in records:
+            require("each of records", record, Record, "a Record")
+            self._records[record.key] = record
         self._keys = count(max(self._records, default=0) + 1)
         self._listings = _identified(sizes, unique_ids)
         self._newer = {n: i for i, n in enumerate(sorted(self._listings, reverse=True))}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+from ..client.options import require
 from ..errors import LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.listings import Listing
@@ -104,8 +105,11 @@ class Policy:
     def __post_init__(self) -> None:
         for name in ("delete_after", "keep_newest", "max_octets"):
             number = getattr(self, name)
+            if number is None:
+                continue
+            require(name, number, (int, float) if name == "delete_after" else int, "a number")
             # Written like this to refuse NaN, too.
-            if number is not None and not number >= 0:
+            if not number >= 0:
                 raise LocalProtocolError(f"{name} is a number from 0, not {number!r}")
 
     def deletes(self, stored: float, newer: int, now: float) -> bool:
@@ -247,8 +251,10 @@ def seconds_to_next_poll(capabilities: Capabilities | None, every: float) -> flo
     It is later if the server announces a LOGIN-DELAY (RFC 2449 section 6.5), and earlier if the
     server announces that it removes messages sooner (EXPIRE, RFC 2449 section 6.7).
     """
+    require("every", every, (int, float), "a number of seconds")
     if capabilities is None:
         return every
+    require("capabilities", capabilities, Capabilities, "a Capabilities")
     expire, delay = capabilities.expire, capabilities.login_delay
     if expire is not None and expire.days:
         # Twice in that time, so that one session may fail.

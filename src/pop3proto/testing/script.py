@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
+from ..client.options import require
 from ..errors import printable
 from ..model.value import value
 from ..server import ServerSession
@@ -112,6 +113,10 @@ def _shown(entry: Entry) -> str:
 
 
 def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
+    given: object = script
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"script is a list of turns, or a Transcript, not {type(given).__name__}")
+    require("greeting", greeting, bytes, "bytes")
     # A transcript contains the greeting, unless it is empty.
     opening = not isinstance(script, Transcript)
     for item in script:
@@ -121,6 +126,8 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
         if isinstance(item, tuple):
             yield from _turn(*item)
         else:
+            if not isinstance(item, Line | TlsEstablished | EndOfStream):
+                raise TypeError(f"script is a list of turns, not of {type(item).__name__}")
             yield _Line.of(item.data) if isinstance(item, Line) and item.who == "client" else item
     if opening:
         yield Line("server", greeting)

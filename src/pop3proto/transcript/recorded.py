@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
@@ -104,10 +104,12 @@ class RecordedLine(Command[Any]):
 def verbs(names: Collection[str]) -> Verbs:
     """Return ``names`` of commands, such as ``XTND XLST``, in a form to compare lines with."""
     several = [names] if isinstance(names, str) else names
+    if not isinstance(several, Iterable):
+        raise TypeError(f"multiline is a list of str, not {type(several).__name__}")
     for name in several:
         if not isinstance(name, str):
             raise TypeError(f"the name of a command is a str, not {type(name).__name__}")
-    return tuple(tuple(name.upper().encode("utf-8").split()) for name in several)
+    return tuple(tuple(name.upper().encode("utf-8", "surrogatepass").split()) for name in several)
 
 
 def _begins(line: bytes, names: Verbs) -> bool:

@@ -33,7 +33,7 @@ from ..errors import TranscriptError, printable
 from .recorded import EndOfStream, Entry, Line, Role, TlsEstablished, verbs
 from .redact import Redactor
 
-__all__ = ["Recorder", "Transcript"]
+__all__ = ["Recorder", "Transcript", "check_role"]
 
 _TITLE = "pop3proto transcript"
 _VERSION = 1
@@ -66,7 +66,12 @@ class Transcript(Sequence[Entry]):
     __slots__ = ("_entries",)
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        if not isinstance(entries, Iterable):
+            raise TypeError(f"entries are a list, not {type(entries).__name__}")
         self._entries = tuple(_by_line(entries))
+        for entry in self._entries:
+            if not isinstance(entry, Line | TlsEstablished | EndOfStream):
+                raise TypeError(f"entries are lines and marks, not {type(entry).__name__}")
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -91,8 +96,7 @@ class Transcript(Sequence[Entry]):
 
     def sent_by(self, who: Role) -> bytes:
         """Return all octets that ``who`` sent, joined; raise ``ValueError`` for an unknown side."""
-        if who not in _PREFIXES:
-            raise ValueError(f"who is 'client' or 'server', not {who!r}")
+        check_role("who", who)
         return b"".join(e.data for e in self if isinstance(e, Line) and e.who == who)
 
     def dumps(self) -> str:
@@ -101,6 +105,8 @@ class Transcript(Sequence[Entry]):
 
     def save(self, file: TextIO) -> None:
         """Write the text form to ``file``, which is open for text."""
+        if not hasattr(file, "writelines"):
+            raise TypeError(f"file is open for text, unlike {type(file).__name__}")
         file.writelines(self._text())
 
     def _text(self) -> Iterator[str]:
@@ -117,6 +123,8 @@ class Transcript(Sequence[Entry]):
 
         Raises ``TranscriptError``, with the number of the line, if ``text`` is malformed.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"text is a str, not {type(text).__name__}")
         return cls.load(text.split("\n"))
 
     @classmethod
@@ -125,7 +133,16 @@ class Transcript(Sequence[Entry]):
 
         Raises ``TranscriptError``, with the number of the line, if it is malformed.
         """
+        if not isinstance(file, Iterable):
+            raise TypeError(f"file is open for text, unlike {type(file).__name__}")
         return cls(_parsed(file))
+
+
+def check_role(name: str, role: object) -> None:
+    """Raise ``ValueError``, which names the argument, unless ``role`` is one of the two ends."""
+    # Not a dictionary: what is of another type may have no hash.
+    if role not in tuple(_PREFIXES):
+        raise ValueError(f"{name} is 'client' or 'server', not {role!r}")
 
 
 def _by_line(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -154,6 +171,8 @@ def _parsed(lines: Iterable[str]) -> Iterator[Entry]:
     number = 0
     try:
         for number, line in enumerate(lines, 1):
+            if not isinstance(line, str):
+                raise TypeError(f"file is open for text, and has no {type(line).__name__}")
             content = line.rstrip("\r\n")
             if number == 1:
                 _check_title(content)
@@ -222,8 +241,7 @@ class Recorder:
     def __init__(
         self, role: Role = "client", *, bodies: bool = True, multiline: Collection[str] = ()
     ) -> None:
-        if role not in _PREFIXES:
-            raise ValueError(f"role is 'client' or 'server', not {role!r}")
+        check_role("role", role)
         if not isinstance(bodies, bool):
             raise TypeError(f"bodies is True or False, not {type(bodies).__name__}")
         self.role: Role = role

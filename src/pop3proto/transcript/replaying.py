@@ -43,14 +43,13 @@ from .recorded import (
     recorded_command,
     verbs,
 )
-from .recorder import Transcript
+from .recorder import Transcript, check_role
 
 __all__ = ["REPLAY_LIMITS", "Replay", "replay"]
 
 EventT = TypeVar("EventT")
 Run: TypeAlias = list[tuple[int, Entry]]
-"""Entries with their numbers, from 1: adjacent lines of one side, or a single entry of another
-kind."""
+"""Entries with their numbers, from 1: adjacent lines of one side, or a single other entry."""
 
 _MIB = 1024 * 1024
 # A recorded line can have any length.
@@ -387,9 +386,12 @@ def replay(
     ``LimitError``, ``ConnectionLostError``) and ``TranscriptError``, with the number of the entry,
     where the conversation does not fit: an answer to nothing, or a command that may not be sent
     after another one. A command that was sent in a state in which it is not legal, for instance to
-    probe a server, is replayed. Raises ``ValueError`` for a ``chunk_size`` below 1.
+    probe a server, is replayed. Raises ``ValueError`` for a wrong ``role`` or ``chunk_size``.
     """
-    if chunk_size is not None and chunk_size < 1:
+    if not isinstance(transcript, Transcript):
+        raise TypeError(f"transcript is a Transcript, not {type(transcript).__name__}")
+    check_role("role", role)
+    if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
         raise ValueError(f"chunk_size is a number of octets from 1, not {chunk_size!r}")
     secure = _begins_secure(transcript)
     if role == "client":

@@ -1,0 +1,242 @@
+"""Every argument of every public function, class and method, given what it is not.
+
+Whatever comes of it is the caller's mistake, so the error names the argument: no error of the
+inside, such as ``'<=' not supported`` or ``has no attribute 'limits'``, comes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from enum import Enum
+from importlib import import_module
+from json import JSONDecodeError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pop3proto
+from pop3proto import (
+    Capabilities,
+    ClientConnection,
+    Greeting,
+    Listings,
+    Noop,
+    Pop3Error,
+    ServerConnection,
+)
+from pop3proto.server import MemoryMaildrops
+from pop3proto.testing import ScriptError, memory_stream
+from pop3proto.transcript import Recorder, Transcript
+from pop3proto.transports.blocking import Client
+from tests.test_architecture import PUBLIC
+
+WRONG: list[Any] = [
+    5,
+    -1,
+    1.5,
+    float("nan"),
+    True,
+    None,
+    "x\udcff",
+    b"\xff",
+    object(),
+    [object()],
+    {},
+    Exception,
+]
+# pytest's own, Hypothesis's, and what behaves like the standard library, mistakes included.
+ELSEWHERE = {"testing.plugin", "testing.strategies", "compat", "compat.poplib", "errors"}
+# Made by what returns them, and by nothing else.
+NOT_MADE = {
+    "AsyncBatch",
+    "AsyncClient",
+    "AsyncMessageStream",
+    "Batch",
+    "Client",
+    "MessageStream",
+    "Replay",
+}
+GIVEN: dict[str, Callable[[], Any]] = {
+    "stream": lambda: memory_stream({"u": [b"x"]}, password="p"),
+    "transcript": Transcript,
+    "maildrops": lambda: MemoryMaildrops({"u": [b"x"]}),
+    "user": lambda: "u",
+    "users": lambda: {"u": "p"},
+    "context": ssl.create_default_context,
+    "server_hostname": lambda: "x",
+    "script": lambda: [(b"QUIT", b"+OK\r\n")],
+    "role": lambda: "client",
+    "command": Noop,
+    "mechanism": lambda: "PLAIN",
+    "name": lambda: "PLAIN",
+    "sizes": Listings,
+    "capabilities": Capabilities,
+}
+BY_ANNOTATION: list[tuple[str, Any]] = [
+    ("Mapping", {}),
+    ("Iterable|Sequence|tuple|Collection", []),
+    ("^int", 1),
+    ("^float", 1.0),
+    ("^bytes", b"x"),
+    ("^bool", True),
+    ("Path", "nowhere"),
+    ("Callable", lambda *_: None),
+    ("^str", "x"),
+]
+# The errors of what was right, but led nowhere: no such file, no server, nobody who logs in.
+LED_NOWHERE = (Pop3Error, OSError, ScriptError)
+
+
+def right(parameter: inspect.Parameter) -> Any:
+    if parameter.name in GIVEN and parameter.annotation != "bytes":
+        return GIVEN[parameter.name]()
+    for pattern, given in BY_ANNOTATION:
+        if re.search(pattern, str(parameter.annotation)):
+            return given
+    return None
+
+
+def call(function: Callable[..., Any], arguments: dict[str, Any], positional: list[str]) -> None:
+    first = [arguments.pop(name) for name in positional if name in arguments]
+    result = function(*first, **arguments)
+
+    async def awaited() -> None:
+        await result
+
+    if inspect.isawaitable(result):
+        asyncio.run(awaited())
+    elif isinstance(result, AbstractContextManager) and inspect.isgeneratorfunction(
+        inspect.unwrap(function)
+    ):
+        with result:
+            pass
+    elif hasattr(result, "__next__"):
+        list(result)
+
+
+def named(error: BaseException, parameter: str) -> bool:
+    words = [parameter, parameter.rstrip("s"), parameter.replace("_", " ")]
+    words += {"content": ["message"], "multiline": ["the name of a command"]}.get(parameter, [])
+    return any(word.lower() in str(error).lower() for word in words)
+
+
+def accepted(error: BaseException, parameter: str, wrong: Any) -> bool:
+    if isinstance(error, LED_NOWHERE):
+        return True
+    if isinstance(error, TypeError | ValueError) and named(error, parameter):
+        return True
+    # What the caller's own function, or the items of a list, do; text that is no JSON.
+    if wrong is Exception or (parameter in ("chunks", "rows") and isinstance(wrong, list | bytes)):
+        return True
+    if parameter == "text" and isinstance(error, JSONDecodeError):
+        return True
+    # Octets of any type that holds some; and trio, without its event loop.
+    return "a bytes-like object is required" in str(error) or "async context" in str(error)
+
+
+def mistakes(function: Callable[..., Any]) -> list[str]:
+    """What comes through that tells the caller nothing."""
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except ValueError:
+        return []
+    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    names = {p.name for p in parameters}
+    needed = {
+        "users": {"maildrops"} <= names,
+        "server_hostname": "context" in names,
+    }
+    found: list[str] = []
+    for parameter in parameters:
+        for wrong in WRONG:
+            arguments = {p.name: right(p) for p in parameters if p.default is p.empty}
+            for name, also in needed.items():
+                if also and name in names:
+                    arguments[name] = GIVEN[name]()
+            arguments[parameter.name] = wrong
+            try:
+                call(function, arguments, positional)
+            except Exception as error:  # noqa: BLE001 - which ones may come is the question
+                if not accepted(error, parameter.name, wrong):
+                    found.append(f"{parameter.name}={wrong!r}: {type(error).__name__}: {error}")
+    return found
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for place in PUBLIC:
+        if place in ELSEWHERE:
+            continue
+        module = import_module("pop3proto" if place == "(package)" else f"pop3proto.{place}")
+        for name in module.__all__:
+            shown = getattr(module, name)
+            elsewhere = place != "(package)" and name in pop3proto.__all__
+            if elsewhere or name in NOT_MADE or not callable(shown):
+                continue
+            if not isinstance(shown, type):
+                yield f"{place}.{name}", shown
+            elif not (issubclass(shown, BaseException | Enum) or vars(shown).get("_is_protocol")):
+                yield f"{place}.{name}", shown
+                for method, held in vars(shown).items():
+                    if isinstance(held, classmethod | staticmethod) and method[0] != "_":
+                        yield f"{place}.{name}.{method}", getattr(shown, method)
+
+
+FUNCTIONS = dict(functions())
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_there_are_as_many_as_the_reference_has() -> None:
+    assert len(FUNCTIONS) > 150
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_wrong_argument_is_named(name: str) -> None:
+    assert mistakes(FUNCTIONS[name]) == []
+
+
+def client() -> Client:
+    return Client.start(memory_stream({"u": [b"x\r\n"]}, password="p"), security="plaintext")
+
+
+OBJECTS: dict[str, Callable[[], Any]] = {
+    "Client": client,
+    "ClientConnection": ClientConnection,
+    "ServerConnection": ServerConnection,
+    "MemoryMaildrops": lambda: MemoryMaildrops({"u": [b"x"]}),
+    "Recorder": Recorder,
+    "Transcript": Transcript,
+    "Capabilities": lambda: Capabilities.of("TOP"),
+    "Listings": lambda: Listings([(1, 2)]),
+    "Greeting": lambda: Greeting("x"),
+}
+
+
+def methods() -> Iterator[tuple[str, str]]:
+    for kind, make in OBJECTS.items():
+        made = make()
+        for name in dir(made):
+            method = getattr(made, name, None)
+            # Not those of Sequence and Mapping.
+            if name[0] != "_" and inspect.ismethod(method) and "pop3proto" in method.__module__:
+                yield kind, name
+
+
+@pytest.mark.parametrize(("kind", "name"), list(methods()))
+def test_a_wrong_argument_of_a_method_is_named(kind: str, name: str) -> None:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return getattr(OBJECTS[kind](), name)(*args, **kwargs)
+
+    made = OBJECTS[kind]()
+    function.__signature__ = inspect.signature(getattr(made, name))  # type: ignore[attr-defined]
+    assert mistakes(function) == []
