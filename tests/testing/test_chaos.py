@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 
 from pop3proto import ConnectionLostError, DeadlineError, Pop3Error
+from pop3proto.client.stepping import run
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import ChaosStream, VirtualClock, memory_stream, scripted
 from pop3proto.testing.strategies import disturbances
@@ -246,3 +247,29 @@ def test_one_disturbance_of_another_type(how: Any) -> None:
     chaos = ChaosStream(memory_stream(MemoryMaildrops(), users={}), **how)
     with pytest.raises(TypeError, match=r"^each of (chunks|delays) is a number, not str$"):
         chunks_of(chaos)
+
+
+def test_what_is_there_already() -> None:
+    """A reply that nobody asked for is found however the network cuts it, as on a real one."""
+
+    class There:
+        clock = VirtualClock()
+
+        def __init__(self, *there: bytes | None) -> None:
+            self._there = list(there)
+
+        async def receive_at_hand(self) -> bytes | None:
+            return self._there.pop(0)
+
+    def at_hand(stream: ChaosStream) -> bytes | None:
+        return run(stream.receive_at_hand())
+
+    inner: Any = There(b"abc", None, b"")
+    stream = ChaosStream(inner, chunks=2, delays=5.0)
+    assert [at_hand(stream) for _ in range(3)] == [b"abc", None, b""]
+    assert stream.now() == 0.0
+    dropped = ChaosStream(There(b"abc"), drop_after=2)  # type: ignore[arg-type]
+    assert [at_hand(dropped), at_hand(dropped)] == [b"ab", b""]
+    reset = ChaosStream(There(b"abc"), reset_after=0)  # type: ignore[arg-type]
+    with pytest.raises(ConnectionResetError):
+        at_hand(reset)

@@ -19,6 +19,7 @@ from pop3proto import (
     DeadlineError,
     TlsError,
 )
+from pop3proto.client.stepping import run
 from pop3proto.errors import DeadConnectionError, StlsInjectionError
 from pop3proto.server import Maildrop, MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, memory_stream, serve
@@ -340,3 +341,15 @@ def test_a_context_is_needed_where_tls_is_asked_for(maildrops: MemoryMaildrops) 
     )
     with pytest.raises(ValueError, match="without a certificate"):
         client.start_tls()
+
+
+def test_what_the_server_has_sent_by_now() -> None:
+    stream = memory_stream({"user": []}, password="secret")
+    assert (run(stream.receive_at_hand()) or b"").startswith(b"+OK ")
+    assert run(stream.receive_at_hand()) is None
+    run(stream.send(b"QUIT\r\n", None))
+    assert (run(stream.receive_at_hand()) or b"").startswith(b"+OK")
+    assert run(stream.receive_at_hand()) == b""
+    stream.abort()
+    with pytest.raises(ConnectionAbortedError):
+        run(stream.receive_at_hand())

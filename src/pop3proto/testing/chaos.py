@@ -9,6 +9,7 @@ from random import Random
 from types import NoneType
 from typing import TypedDict, TypeVar, cast
 
+from ..client.stream import receive_at_hand
 from ..server.arguments import require, require_count
 from ..transports import Stream
 from .clock import VirtualClock
@@ -110,6 +111,16 @@ class ChaosStream:
         if size < 1:
             raise ValueError(f"a chunk has at least one octet, not {size!r}")
         return self._take(size)
+
+    async def receive_at_hand(self) -> bytes | None:
+        """Return what has arrived, without waiting and without a delay; see ``Stream``."""
+        if self._waiting or self._at(self._reset_after) or self._at(self._drop_after):
+            return await self.receive(None)
+        arrived = await receive_at_hand(self._stream)
+        if not arrived:
+            return arrived
+        self._waiting = arrived
+        return self._take(len(arrived))
 
     def _at(self, position: int | None) -> bool:
         return position is not None and self.octets >= position

@@ -130,6 +130,18 @@ class MemoryStream(Generic[S_co]):
             if self._over:
                 return b""
             left = self._wait(left)
+        return self._next()
+
+    async def receive_at_hand(self) -> bytes | None:
+        """Return what the server has sent by now, without waiting; see ``Stream``."""
+        if self.closed:
+            raise ConnectionAbortedError("the stream is closed")
+        self._advance()
+        if self._outbound:
+            return self._next()
+        return b"" if self._over else None
+
+    def _next(self) -> bytes:
         data = b"".join(self._outbound.popleft())
         self._outbound_octets -= len(data)
         return data
