@@ -232,7 +232,7 @@ def test_a_refusal_in_the_clear_where_tls_is_announced(announced: str, secure: b
     with pytest.raises(AuthenticationError) as caught:
         by_password(capa(announced), (b"USER user", NO), engine=engine, allow_plaintext_auth=True)
     hinted = announced == "STLS" and not secure
-    assert ('security="stls"' in caught.value.hint) is hinted
+    assert ("security=STLS" in caught.value.hint) is hinted
 
 
 @pytest.mark.parametrize("announced", ["STLS", "TOP"])
@@ -241,7 +241,7 @@ def test_nothing_is_offered_in_the_clear(announced: str) -> None:
     turns = capa(announced, "SASL X-OWN")
     with pytest.raises(MechanismError) as caught:
         by_password(turns, engine=engine, mechanisms=["CRAM-MD5", "SCRAM-SHA-1"])
-    assert ('security="stls"' in caught.value.hint) is (announced == "STLS")
+    assert ("security=STLS" in caught.value.hint) is (announced == "STLS")
 
 
 def test_the_way_out_after_cram_md5() -> None:
@@ -251,7 +251,6 @@ def test_the_way_out_after_cram_md5() -> None:
             (b"AUTH CRAM-MD5", b"-ERR Invalid user name or password.\r\n"),
         )
     assert 'mechanisms=["PLAIN"]' in caught.value.hint
-    assert ";AUTH=PLAIN" in caught.value.hint
 
 
 IN_TWO_STEPS = "initial_response=False"

@@ -50,7 +50,7 @@ def test_tls_may_be_the_way_out(secure: bool, announced: str | None, code: str |
     capabilities = None if announced is None else Capabilities((announced,))
     error = login_refused(reply, COMMAND, capabilities, secure=secure)
     hinted = not secure and announced == "STLS" and code in (None, "AUTH")
-    assert ('security="stls"' in error.hint) is hinted
+    assert ("security=STLS" in error.hint) is hinted
     assert error.hint.startswith(type(error).hint)
 
 
@@ -106,7 +106,7 @@ def test_the_hint_at_tls_stays() -> None:
     refusal = login_refused(ErrorReply(COMMAND), COMMAND, Capabilities(("STLS",)), secure=False)
     hint = token_refused(refusal, {"scope": "mail"}).hint
     assert hint.startswith(OAuthError.hint)
-    assert 'security="stls"' in hint
+    assert "security=STLS" in hint
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _REPLACED = {
     r"security=TLS or STLS": "TLS, without --no-tls",
     r"security=TLS": "a pops:// URL",
     r"security=STLS": "a pop:// URL",
+    r'mechanisms=\["(USER|APOP)"\]': r";AUTH=+\1 after the user in the URL",
     r'mechanisms=\["([\w+-]+)"\]': r";AUTH=\1 after the user in the URL",
     r"name the mechanisms to use": "name one with ;AUTH= after the user in the URL",
     r"cafile= of the SSLContext": "--ca",

@@ -17,6 +17,7 @@ from ..errors import (
     TemporaryServerError,
     printable,
 )
+from . import advice
 from .mechanism import ChannelBinding
 from .registry import PASSWORD_MECHANISMS, shows_secret
 
@@ -134,7 +135,8 @@ class Choice:
             allowed = [name for name in allowed if name not in unbound[1:]]
         self._left = _ways(allowed, bindings, could_bind=stripped)
         self._current = _Way("")
-        self._instead = _instead(offered or (), self._named, show_password=show_password)
+        self._offered = tuple(offered or ())
+        self._show_password = show_password
         # The types of the bindings that were refused, or may have been; the error that says so; and
         # whether the server had seen the proof of the password by then.
         self._refused: dict[str, None] = {}
@@ -234,14 +236,14 @@ class Choice:
             error = self._reason
             types = ", ".join(self._refused)
             error.args = (f"{error.args[0]} (channel bindings tried: {types})", *error.args[1:])
-            error.hint = (
-                f"{error.hint}; if the server knows no such channel binding, "
-                f'mechanisms=["{current.base}"], or ;AUTH={current.base} in a URL, logs in '
-                "without one"
-            )
-        elif type(error) in (AuthenticationError, CredentialsError) and _strength(current.name):
-            hint = self._instead.replace("*", current.name)
-            error.hint = f"{error.hint}; {hint}" if hint else error.hint
+            error.hint = advice.joined(error.hint, advice.unbound(current.base))
+        elif (
+            type(error) in (AuthenticationError, CredentialsError)
+            and _strength(current.name)
+            and self._show_password
+        ):
+            more = advice.instead_of_proof(current.name, self._offered, self._named)
+            error.hint = advice.joined(error.hint, more)
         return error
 
 
@@ -259,26 +261,6 @@ def _ways(
         else:
             ways.append(_Way(name, None, could_bind and name.startswith(_SCRAM)))
     return ways
-
-
-def _instead(offered: Sequence[str], named: list[str] | None, *, show_password: bool) -> str:
-    """Return a hint at a login that works where the mechanism ``*`` cannot.
-
-    Many servers announce CRAM-MD5 and store only hashes of passwords, with which they can check no
-    proof, but only the password itself.
-    """
-    if not show_password:
-        return ""
-    simple = next((name for name in ("PLAIN", "LOGIN") if name in offered), USER)
-    if named is None:
-        url = f";AUTH={'+' * (simple == USER)}{simple}"
-        return (
-            "a server may announce * and lack the stored passwords that it needs: "
-            f'mechanisms=["{simple}"], or {url} in a URL, sends the password itself'
-        )
-    if simple in offered and simple not in named:
-        return f"the server also offers {simple}, which was not allowed here"
-    return ""
 
 
 def _unavailable(

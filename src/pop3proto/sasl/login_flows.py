@@ -26,6 +26,7 @@ from ..model.commands import Utf8
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
+from .advice import TWO_STEPS, joined
 from .choice import APOP, USER, Choice, needs_offer
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
 from .outcomes import LoginResult, RefusedToken
@@ -410,10 +411,7 @@ class Flows:
             if explained or type(error) is AuthenticationError:
                 self.failure = error = token_refused(error, details)
         if reply.code is None and command.initial_response is not None and not asked:
-            error.hint += (
-                "; some servers, such as Office 365, do not take the first message on the line of "
-                "AUTH: initial_response=False"
-            )
+            error.hint = joined(error.hint, TWO_STEPS)
         return error
 
 

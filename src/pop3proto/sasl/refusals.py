@@ -18,6 +18,7 @@ from ..errors import (
 from ..model.capabilities import Capabilities
 from ..model.command import Command
 from ..model.replies import ErrorReply, ResponseCode
+from .advice import STLS, joined
 
 __all__ = ["login_refused", "refusal_message", "token_refused", "with_stls"]
 
@@ -95,4 +96,4 @@ def with_stls(hint: str, capabilities: Capabilities | None, *, secure: bool) -> 
     """Return ``hint``, and that TLS may be the way out if the server announces STLS."""
     if secure or capabilities is None or not capabilities.stls:
         return hint
-    return f'{hint}; the server announces STLS, and may take logins only under TLS: security="stls"'
+    return joined(hint, STLS)
