@@ -1,6 +1,7 @@
 """Change the code of modules in many small ways, and see whether their tests notice each change.
 
     python tools/mutate.py server/session.py engine
+    python tools/mutate.py --most 100 engine
 
 The arguments are modules, or folders of modules, below src/pop3proto. mutmut makes the changes
 ("mutants") in a copy of the project, and runs the tests of the module's folder. A mutant is noticed
@@ -19,7 +20,9 @@ words of a message, and those of the type that a ``cast()`` names.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -76,8 +79,8 @@ def tests_of(module: str) -> list[str]:
     return [f"tests/{folder}" if "/" in module else f"tests/test_{folder}"]
 
 
-def survivors(module: str, jobs: int) -> Iterator[Survivor]:
-    """Make all mutants of a module, and yield those that its tests do not notice."""
+def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
+    """Make the mutants of a module, and yield those that its tests do not notice."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
@@ -90,16 +93,33 @@ def survivors(module: str, jobs: int) -> Iterator[Survivor]:
             module=module, tests=tests_of(module), mypy=[*mypy, f"src/pop3proto/{module}"]
         )
         (scratch / "pyproject.toml").write_text(settings, "utf-8")
-        run = mutmut(scratch, "run", "--max-children", str(jobs))
+        names = sample(scratch, module, most)
+        run = mutmut(scratch, "run", "--max-children", str(jobs), *names)
         if run.returncode:
-            raise SystemExit(f"{run.stdout[-5000:]}\nmutmut failed")
-        told = re.findall(
-            r"^ *(\S+): (.+)$", mutmut(scratch, "results", "--all", "true").stdout, re.M
-        )
-        print(f"{module}: {len(told)} mutants", flush=True)
-        for mutant, status in told:
+            # Without the lines that only show that something goes on.
+            told = re.sub(r"^[\u2800-\u28ff].*\n", "", run.stdout, flags=re.M)
+            raise SystemExit(f"{told[-5000:]}\nmutmut failed")
+        results = mutmut(scratch, "results", "--all", "true").stdout
+        tried = {
+            mutant: status
+            for mutant, status in re.findall(r"^ *(\S+): (.+)$", results, re.M)
+            if not names or mutant in names
+        }
+        print(f"{module}: {len(tried)} mutants", flush=True)
+        for mutant, status in tried.items():
             if status not in NOTICED:
                 yield survivor(module, mutant, mutmut(scratch, "show", mutant).stdout)
+
+
+def sample(scratch: Path, module: str, most: int) -> list[str]:
+    """Return the names of ``most`` mutants, the same ones each time; none stand for all of them."""
+    if not most:
+        return []
+    # The name fits none of them, so it makes them, and tries none.
+    mutmut(scratch, "run", "--max-children", "1", "nothing")
+    made = json.loads((scratch / "mutants/src/pop3proto" / f"{module}.meta").read_text("utf-8"))
+    names = sorted(made["exit_code_by_key"])
+    return names if most >= len(names) else random.Random(module).sample(names, most)
 
 
 def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -176,14 +196,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("modules", nargs="+", help="for example engine, or server/session.py")
     parser.add_argument("--jobs", type=int, default=1, help="how many mutants to try at a time")
+    parser.add_argument("--most", type=int, default=0, help="how many mutants of each module")
     parser.add_argument("--write", action="store_true", help="print survivors as TOML")
     asked = parser.parse_args(arguments)
     known = reasons()
     faults = 0
     for module in chosen(asked.modules):
-        found = [each for each in survivors(module, asked.jobs) if matters(each)]
+        found = [each for each in survivors(module, asked.jobs, asked.most) if matters(each)]
         new = [each for each in found if each not in known]
-        idle = [each for each in known if each.module == module and each not in found]
+        # A sample says nothing about the others.
+        idle = [k for k in known if k.module == module and k not in found and not asked.most]
         if asked.write:
             print(written(module, new), flush=True)
         else:
