@@ -103,7 +103,7 @@ class LimitError(RemoteProtocolError):
 class StlsInjectionError(RemoteProtocolError):
     """Octets came in the clear after STLS; they are never parsed (RFC 2595)."""
 
-    hint = "do not retry on this network; use implicit TLS"
+    hint = "do not retry on this network; use security=TLS, which is usual on port 995"
 
 
 class ConnectionLostError(Pop3Error, ConnectionError):
@@ -137,7 +137,7 @@ class TlsError(Pop3Error, ConnectionError):
 class TlsUnavailableError(TlsError):
     """STLS was required, and the server does not offer it, or refused it (RFC 8314)."""
 
-    hint = "use implicit TLS; a missing STLS can also be the work of an attacker"
+    hint = "use security=TLS, usual on port 995; an attacker may have taken STLS out of the offer"
 
 
 class DeadlineError(Pop3Error, TimeoutError):

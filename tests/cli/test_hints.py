@@ -97,7 +97,9 @@ def test_a_hint_names_nothing_that_only_python_has(hint: str) -> None:
 
 
 def test_what_is_left_out_leaves_a_sentence() -> None:
-    told = {hint_for_the_command_line(hint) for hint in HINTS if hint not in FOR_PROGRAMS}
+    # Some are added to the end of another.
+    whole = [hint for hint in HINTS if hint not in FOR_PROGRAMS and not hint.startswith(";")]
+    told = {hint_for_the_command_line(hint) for hint in whole}
     assert not [hint for hint in told if re.search(r"[,;:] ?$|^[,;:]|  |, ;(?!AUTH)| ,", hint)]
 
 

@@ -199,7 +199,10 @@ def test_commands_that_were_sent_ahead(act: Act, said: bytes | None) -> None:
     "said", [b"+OK\r\nx\r\n.\r\nfrom another\r\n", b"+OK\r\nx\r\n", b"nothing of POP3\r\n"]
 )
 def test_answers_that_are_mixed(said: bytes) -> None:
-    assert AHEAD in batch(fetch, said, b"").hint
+    error = batch(fetch, said, b"")
+    assert AHEAD in error.hint
+    # Undoubled dots are not the only cause.
+    assert "double dots" not in str(error) or "mixes its answers" in str(error)
 
 
 @pytest.mark.parametrize(

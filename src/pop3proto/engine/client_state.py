@@ -160,7 +160,7 @@ class ClientState(Engine[ClientEvent]):
         return ConnectionLostError(message, octets_received=octets, pending_deletions=deletions)
 
     def _stuffing_hint(self) -> str:
-        hint = " (after a message: the server seems not to double dots at the start of lines)"
+        hint = " (after a message: the server seems not to double dots, or mixes its answers)"
         return hint if self._after_body else ""
 
     def tls_established(self) -> None:
