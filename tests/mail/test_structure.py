@@ -72,6 +72,7 @@ def test_headers(
         (b"--b\r\n\r\n--b--", [""], None, "", []),
         (b"--b\r\n--b--", [""], None, "", []),
         (b"--b\r\nA: b\r\n--b--", [""], None, "", []),
+        (b"--b\r\nA: b\r\n--b\r\n\r\none\r\n--b--", ["", "one"], None, "", []),
         (b"--b\r\n\r\n--c\r\n--b--x\r\n x--b\r\n--b--", ["--c\r\n--b--x\r\n x--b"], None, "", []),
         (b"--b\r\n\r\none", ["one"], None, None, ["CloseBoundaryNotFoundDefect"]),
         (b"--b", [""], None, None, ["CloseBoundaryNotFoundDefect"]),
@@ -118,6 +119,12 @@ def test_a_part_ends_where_the_multipart_around_it_ends() -> None:
     email = read_all(MULTIPART + b"--b\r\n" + inner + b"pre\r\n--b--")
     assert shape(email) == ("multipart/mixed", [("text/plain", b"pre")])
     assert defects(email) == ["StartBoundaryNotFoundDefect"]
+
+
+def test_a_boundary_ends_with_its_multipart() -> None:
+    inner = MULTIPART.replace(b"=b", b"=c")
+    email = read_all(MULTIPART + b"--b\r\n" + inner + b"--c\r\n\r\n1\r\n--b\r\n\r\n2\r\n--c\r\n")
+    assert shape(email)[1][1] == ("text/plain", b"2\r\n--c\r\n")
 
 
 def test_a_boundary_belongs_to_the_outer_multipart() -> None:
@@ -205,6 +212,7 @@ def test_the_number_of_parts_by_default() -> None:
     email = parse(MULTIPART + b"--b\r\n" * (MAX_PARTS + 10))
     assert len([*email.walk()]) == MAX_PARTS
     assert [*email.walk()][-1].get_payload() == "--b\r\n" * 11
+    assert [type(defect) for defect in email.defects[:1]] == [LimitDefect]
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])

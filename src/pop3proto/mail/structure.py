@@ -1,4 +1,4 @@
-"""The parts of a message: each octet is looked at once, and nothing recurs."""
+"""The parts of a message, found in one pass over it and without recursion."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .message import ReceivedMessage
 MAX_PARTS = 10_000
 """How many parts of a message are told apart. The last one holds all that follows."""
 
-# The standard library recurs to write a message, four calls to a level, and Python allows 1,000
-# calls by default, the caller's among them.
+# The standard library writes a message by recursion, with four calls for each level. By default,
+# Python allows 1,000 calls within each other, the caller's among them.
 MAX_DEPTH = 50
 """How many multiparts and messages within each other are opened; further ones stay closed."""
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*")
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[ \t]*+")
 _BLANK_LINE = re.compile(rb"(?<=\n)\r?\n")
 _ENCODED = frozenset({"base64", "quoted-printable"})
 
@@ -57,8 +57,8 @@ def parse(octets: bytes | bytearray | memoryview) -> EmailMessage:
     """Return a message for reading, whatever the octets are.
 
     It is an ``EmailMessage``. Nothing is refused: what is wrong is noted in the ``defects`` of the
-    part or of the field. The methods that read take time in proportion to the length. They raise
-    nothing, but that ``get_content()`` raises ``KeyError`` for a multipart, as always.
+    part or of the field. The methods that read take time in proportion to the length. The only
+    exception that they raise is ``KeyError``, from ``get_content()`` of a multipart.
     """
     given: object = octets
     if not isinstance(given, bytes | bytearray | memoryview):
@@ -88,12 +88,13 @@ class _Parser:
             delimiter = self._delimiter(position)
             self._set_text(part, position, delimiter.start)
             while delimiter.closes:
-                closed = self._close(self._levels[delimiter.boundary], complete=True)
+                level = self._levels[delimiter.boundary]
+                closed = self._opened[level].part
+                self._close(level, complete=True)
                 position, delimiter = delimiter.end, self._delimiter(delimiter.end)
                 closed.epilogue = _text(self._content[position : delimiter.start])
             part, position = self._next(delimiter), delimiter.end
-        if self._opened:
-            self._close(0)
+        self._close(0)
         return self._root
 
     def _open(self, part: ReceivedMessage) -> ReceivedMessage | None:
@@ -179,8 +180,8 @@ class _Parser:
         self._close(level + 1)
         return self._new(self._opened[level].part, self._opened[level].default_type)
 
-    def _close(self, level: int, *, complete: bool = False) -> ReceivedMessage:
-        """Close what is open from ``level`` on, and return the part above it or at it."""
+    def _close(self, level: int, *, complete: bool = False) -> None:
+        """Close what is open from ``level`` on; ``complete`` says if that one has an end."""
         for opened in reversed(self._opened[level:]):
             self._levels.pop(opened.boundary or b"", None)
             part = opened.part
@@ -191,9 +192,7 @@ class _Parser:
                 part.set_payload(text)
             elif opened.boundary and not (complete and part is self._opened[level].part):
                 part.defects.append(CloseBoundaryNotFoundDefect("the last part does not end"))
-        closed = self._opened[min(level, len(self._opened) - 1)].part
         del self._opened[level:]
-        return closed
 
 
 def _read_header(

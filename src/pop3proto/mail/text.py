@@ -69,13 +69,18 @@ def without_base64(octets: bytes) -> tuple[bytes, bool]:
     """Return what base64 stands for, and whether it is valid.
 
     Foreign characters are skipped, the padding is supplied, and an odd last character is dropped.
+    After padding, another piece of base64 may follow.
     """
     foreign = _NOT_BASE64.search(octets) is not None
     digits = b"".join(_NOT_BASE64.sub(b"", octets).split())
-    bare = digits.replace(b"=", b"")
-    valid = not foreign and len(digits) % 4 == 0 and digits.rstrip(b"=") == bare
-    usable = bare[: len(bare) - 1] if len(bare) % 4 == 1 else bare
-    return a2b_base64(usable + b"=" * (-len(usable) % 4)), valid
+    pieces = [piece for piece in digits.split(b"=") if piece]
+    valid = not foreign and len(digits) % 4 == 0 and b"=" not in digits.rstrip(b"=")
+    return b"".join(map(_from_digits, pieces)), valid
+
+
+def _from_digits(digits: bytes) -> bytes:
+    usable = digits[:-1] if len(digits) % 4 == 1 else digits
+    return a2b_base64(usable + b"=" * (-len(usable) % 4))
 
 
 def unfolded(raw: str) -> str:
