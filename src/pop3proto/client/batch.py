@@ -220,7 +220,7 @@ class AsyncBatch(Generic[R_co]):
         exchange, command = self._exchange, self._sent[0][0]
         item = self._take(exchange.event_at_hand())
         while item is None:
-            item = self._take(await exchange.next_event("reply", command))
+            item = self._take(await exchange.next_event("reply", command, missing=True))
         return item
 
     def _take(self, event: Any) -> R_co | CommandError | None:

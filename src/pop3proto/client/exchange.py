@@ -157,7 +157,7 @@ class Exchange:
     async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
         """Send ``command``, and return the first event of its answer; ``phase`` is its deadline."""
         await self.begin(command)
-        return await self.next_event(phase, command)
+        return await self.next_event(phase, command, missing=True)
 
     async def begin(self, command: Command[Any]) -> None:
         """Send ``command``; raise instead if something has arrived that answers no command."""
@@ -218,17 +218,22 @@ class Exchange:
                 raise self._failed(error, "reply", seconds, command) from error
             raise
 
-    async def next_event(self, phase: str, command: Command[Any] | None) -> ClientEvent:
+    async def next_event(
+        self, phase: str, command: Command[Any] | None, *, missing: bool = False
+    ) -> ClientEvent:
         """Return the next event that is not a deviation.
 
         ``phase`` names the timeout for completing the event. Within a body, the timeout is that of
-        the body, during which 1,024 octets have to arrive.
+        the body, during which 1,024 octets have to arrive. With ``missing=True`` more octets are
+        needed in any case, so that asking the engine first would be in vain.
         """
         engine = self.engine
         if engine.in_body:
             phase = "body"
         else:
             self._deadline = None
+        if missing:
+            await self._receive(phase, command)
         while (event := self.event_at_hand()) is Signal.NEED_DATA:
             if phase != "body" and engine.in_body:
                 # The status line is complete. The rest may take longer, but has to make progress.
@@ -270,7 +275,8 @@ class Exchange:
         self._octets = 0
 
     async def _receive(self, phase: str, command: Command[Any] | None) -> None:
-        seconds = left = cast("float | None", getattr(self.timeouts, phase))
+        seconds: float | None = getattr(self.timeouts, phase)
+        left = seconds
         started = monotonic()
         if seconds is None:
             pass

@@ -96,9 +96,9 @@ class Session:
         """
         options = ClientOptions() if options is None else options
         require("options", options, ClientOptions, "a ClientOptions")
+        security = Security.of(security)
         if not (hasattr(stream, "send") and hasattr(stream, "receive")):
             raise LocalProtocolError(f"stream is a Stream, not {type(stream).__name__}")
-        security = Security.of(security)
         secure = security is Security.TLS
         client = cls(stream, secure=secure, options=options, host=server_hostname)
         try:
@@ -212,7 +212,7 @@ class Session:
             exchange.check(command)
             await exchange.begin(command)
             phase = "login" if isinstance(command, _LOGINS) else "reply"
-            event: Any = await exchange.next_event(phase, command)
+            event: Any = await exchange.next_event(phase, command, missing=True)
             if isinstance(event, MessageStart):
                 expected = self._expected(command)
                 event = await collect(

@@ -133,7 +133,7 @@ async def skip_answer(exchange: Exchange, command: Command[Any]) -> None:
     while True:
         event = exchange.event_at_hand()
         if event is Signal.NEED_DATA:
-            event = await exchange.next_event("reply", command)
+            event = await exchange.next_event("reply", command, missing=True)
         if not isinstance(event, MessageStart | MessageData):
             return
 
@@ -152,7 +152,7 @@ async def collect(
     while True:
         event = exchange.event_at_hand()
         if event is Signal.NEED_DATA:
-            event = await exchange.next_event("body", start.command)
+            event = await exchange.next_event("body", start.command, missing=True)
         if not isinstance(event, MessageData):
             return text.message()
         text.add(event.data)
