@@ -7,7 +7,7 @@ import pytest
 from pop3proto import Pop3Error
 from pop3proto.compat import poplib
 from pop3proto.errors import ServerVerificationError
-from pop3proto.sasl import XOAuth2
+from pop3proto.sasl import ChannelBinding, ScramSha1, XOAuth2
 from tests.compat.conversations import Fragments, outcome, talk
 from tests.tracebacks import shown
 
@@ -257,6 +257,24 @@ def test_a_name_and_an_initial_response() -> None:
         raised = outcome(lambda: client.auth("XOAUTH2", **how))
         assert raised == ("error_proto", (b"-ERR no",))
     assert server.received == [b"AUTH XOAUTH2 " + b64(b"token") + b"\r\n", b"\r\n"]
+
+
+NONCE = "rOprNGfwEbeRWgbNEkqO"
+FIRST = b"+ " + b64(f"r={NONCE}x,s=QSXCR+Q6sek8bf92,i=4096".encode()) + b"\r\n"
+
+
+@pytest.mark.parametrize("bound", [True, False])
+@pytest.mark.parametrize("challenges", [[], [FIRST]])
+def test_a_refusal_that_may_be_due_to_the_channel_binding(
+    bound: bool, challenges: list[bytes]
+) -> None:
+    binding = ChannelBinding("tls-server-end-point", b"x") if bound else None
+    mechanism = ScramSha1("user", "secret", nonce=NONCE, channel_binding=binding)
+    with client_on(*challenges, b"-ERR [AUTH] bad protocol\r\n") as (client, _):
+        with pytest.raises(poplib.error_proto) as caught:
+            client.auth(mechanism)
+        assert caught.value.args == (b"-ERR [AUTH] bad protocol",)
+        assert ("channel binding" in caught.value.hint) is bound  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("by_name", [True, False])

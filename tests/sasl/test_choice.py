@@ -228,6 +228,49 @@ def test_a_refusal_that_leaves_it_open(
     assert bound_twice(*errors) == expected
 
 
+BARE = [(name, None) for name in LISTED[1:]]
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        # With [AUTH], one more is all, whatever is listed, and whatever that one says.
+        ([(WRONG, True), (WRONG, True)], [*TWICE, END]),
+        ([(WRONG, True), (NOT_THIS, False)], [*TWICE, END]),
+        ([(WRONG, True), (NO_REASON, False)], [*TWICE, END]),
+        # Without, all that is listed is tried, each once.
+        ([(NO_REASON, True), (NO_REASON, True), *[(NO_REASON, False)] * 3], [*TWICE, *BARE, END]),
+        ([(NO_REASON, True), (NOT_THIS, False), *[(NO_REASON, False)] * 3], [*TWICE, *BARE, END]),
+    ],
+)
+def test_a_refusal_that_leaves_it_open_among_listed_ones(
+    errors: list[tuple[Pop3Error, bool]], expected: Tried
+) -> None:
+    assert bound_twice(*errors, named=LISTED) == expected
+
+
+def test_the_last_bound_login_that_was_refused_outright_is_told() -> None:
+    made = Choice(None, offered=ALL_SCRAM, bindings=[UNIQUE, BINDING], show_password=True)
+    first, second, third = SaslError("first"), SaslError("second"), CredentialsError("third")
+    for error in (first, second):
+        made.next()
+        assert made.go_on(error, binding_refused=True)
+    made.next()
+    assert not made.go_on(third)
+    assert made.explained(third) is second
+
+
+def test_the_password_is_told_if_the_binding_is_known() -> None:
+    made = Choice(None, offered=ALL_SCRAM, bindings=[UNIQUE, BINDING], show_password=True)
+    made.next()
+    assert made.go_on(SaslError("e="), binding_refused=True)
+    made.next()
+    error = CredentialsError("no")
+    assert not made.go_on(error, binding_doubted=True)
+    assert made.explained(error) is error
+    assert str(error) == "no"
+
+
 def test_a_single_binding_in_doubt_is_followed_by_none() -> None:
     # TLS 1.3 with most Pythons.
     made = Choice(None, offered=ALL_SCRAM, bindings=[BINDING], show_password=True)
@@ -261,6 +304,17 @@ def test_without_a_binding_it_is_said_that_there_could_have_been_one(
             found.append(made.can_bind)
         going = made.go_on(NOT_THIS, binding_refused=made.binding is not None)
     assert found == flags
+
+
+def test_both_bindings_in_doubt_are_told() -> None:
+    made = Choice(None, offered=ALL_SCRAM, bindings=[UNIQUE, BINDING], show_password=True)
+    first, second = CredentialsError("first"), CredentialsError("second")
+    made.next()
+    assert made.go_on(first, binding_doubted=True)
+    made.next()
+    assert not made.go_on(second, binding_doubted=True)
+    assert made.explained(second) is first
+    assert "(channel bindings tried: tls-unique, tls-server-end-point)" in str(first)
 
 
 @pytest.mark.parametrize("later", [CredentialsError("later"), SaslError("later")])

@@ -549,6 +549,8 @@ def test_a_token_that_is_refused(
     assert type(caught.value) is kind
     assert getattr(caught.value, "details", None) == details
     assert login.failure is caught.value
+    # It has taken the token if it has answered it with a challenge.
+    assert (IN_TWO_STEPS in caught.value.hint) is (answers == [NO])
     assert TOKEN not in shown(caught.value)
 
 

@@ -141,10 +141,22 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool 
         if heard.error is not None and isinstance(error, Exception):
             # Raise the mechanism's own error, even if cancelling the exchange has failed too.
             told = heard.error
+        if isinstance(told, ServerError) and _may_be_the_binding(mechanism):
+            told.hint = (
+                "the password may be right: if the server knows no such channel binding, the "
+                "mechanism without -PLUS needs none, and sasl.channel_bindings() has others"
+            )
         if told is error:
             raise
         raise told from told.__cause__
     return exchange.line
+
+
+def _may_be_the_binding(mechanism: Mechanism) -> bool:
+    """Return whether the refusal of a ``-PLUS`` form may be due to its channel binding."""
+    return any(
+        getattr(mechanism, name, False) is True for name in ("binding_refused", "binding_doubted")
+    )
 
 
 def _translated(error: BaseException, exchange: _Exchange) -> BaseException:

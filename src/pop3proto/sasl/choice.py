@@ -176,6 +176,8 @@ class Choice:
         """
         current = self._current
         floor = _strength(current.name)
+        # A refusal with [AUTH] left it open if it was the password, and this was the one more try.
+        spent = self._doubted and isinstance(self._reason, CredentialsError)
         if binding_doubted and self._refused and not self._doubted:
             # A server that has refused another binding outright knows this one: it is the password.
             binding_doubted, self._reason = False, None
@@ -189,33 +191,35 @@ class Choice:
                 # The unbound form says that it could have bound. So it is of no use to somebody in
                 # between, who could as well have removed the offer of a -PLUS form.
                 floor = _strength(current.base)
-            left = self._without_binding(error, current, once=self._doubted, again=again)
+            left = self._without_binding(error, current, doubted=binding_doubted, again=again)
         if self._named is None:
             # A weaker one would give away what the stronger one has protected.
             left = [way for way in left if _strength(way.name) >= floor]
             if current.name == "PLAIN" and isinstance(error, AuthenticationError):
                 # LOGIN sends the same as PLAIN.
                 left = [way for way in left if way.name != "LOGIN"]
-        self._left = left if error.session_usable else []
+        self._left = left if error.session_usable and not spent else []
         return bool(self._left)
 
     def _others(self, name: str) -> list[_Way]:
         return [way for way in self._left if way.name != name]
 
     def _without_binding(
-        self, error: Pop3Error, current: _Way, *, once: bool, again: bool
+        self, error: Pop3Error, current: _Way, *, doubted: bool, again: bool
     ) -> list[_Way]:
         """Return what is left after a bound login was refused, perhaps for its binding.
 
-        With ``once``, the same mechanism is tried ``again`` in one other way, or not at all.
+        It was the binding, or the server has not seen the proof, unless that is ``doubted``. Then
+        the mechanism is tried ``again`` with another binding, or not.
         """
         others = [way for way in self._left if way.binding != current.binding]
         if is_final(error) and not isinstance(error, CredentialsError):
             return []
-        if once:
-            same = [way for way in others if way.base == current.base and again]
-            rest = [] if is_final(error) else self._others(current.name)
-            return [*same[:1], *(way for way in rest if way.base != current.base)]
+        if doubted and isinstance(error, CredentialsError):
+            return [way for way in others if way.base == current.base]
+        if doubted:
+            same = [way for way in others if way.name == current.name and again]
+            return [*same, *self._others(current.name)]
         if isinstance(error, CredentialsError):
             # The user may be wrong after all, so nothing that shows the password is tried after it.
             return [way for way in others if way.name.startswith(_SCRAM)]
