@@ -3,7 +3,8 @@
 For src/pop3proto/FOLDER/NAME.py only tests/FOLDER/test_NAME.py and test_NAME_*.py count, and every
 branch of the module has to be taken. A test file belongs to one module: to that with the longest
 name that fits. A module without a test file fails, unless it is named below. The modules of the
-client are covered by all of tests/client together: nothing but a whole session drives them.
+client, and those that fetch, are covered by all tests of their folder together: nothing but a whole
+session drives them.
 
 All the tests run once, in one process. What each file of them has run is kept apart by coverage's
 contexts: a context for each test file, and one for what happens when modules are imported, which
@@ -37,7 +38,7 @@ TEST_FILES = sorted(
         *(t for folder in FOLDERS for t in (TESTS / folder).glob("test_*.py")),
     ]
 )
-TOGETHER = "client"
+TOGETHER = ("client", "sync")
 IMPORTS = "imports"
 
 # What has no test file of its own, and why.
@@ -82,8 +83,9 @@ def owned() -> tuple[dict[Path, list[Path]], list[str]]:
             faults.append(f"{name_of(module)} has a test file, and is excused all the same")
         elif not own:
             print(f"not here: {name_of(module)}: {excuse}", flush=True)
-    together = sorted((TESTS / TOGETHER).glob("test_*.py"))
-    tests |= dict.fromkeys(sorted((PACKAGE / TOGETHER).glob("*.py")), together)
+    for folder in TOGETHER:
+        together = sorted((TESTS / folder).glob("test_*.py"))
+        tests |= dict.fromkeys(sorted((PACKAGE / folder).glob("*.py")), together)
     gone = [name for name in EXCUSED if not (PACKAGE / name).is_file()]
     return tests, faults + [f"{name} is excused, and does not exist" for name in gone]
 

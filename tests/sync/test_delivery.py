@@ -5,6 +5,7 @@ from __future__ import annotations
 import mailbox
 import os
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -322,6 +323,13 @@ class TestMbox:
             self.deliver(Mbox(tmp_path / "mail", "tag"))
         assert tries > 1
 
+    def test_a_system_without_such_locks(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "fcntl", None)
+        self.deliver(Mbox(tmp_path / "mail", "tag"))
+        assert stored("mbox", tmp_path / "mail").total() == 1
+
     def test_another_program_adds_a_message_after_a_power_cut(self, tmp_path: Path) -> None:
         mbox = Mbox(tmp_path / "mail", "tag")
         mbox.begin(set())
@@ -347,6 +355,11 @@ class TestMbox:
         mbox._remember(0, self.RECORD._replace(draft="before"))
         self.deliver(mbox)
         assert stored("mbox", tmp_path / "mail").total() == 2
+
+
+def test_a_delivery_of_ones_own_has_to_store(tmp_path: Path) -> None:
+    with pytest.raises(NotImplementedError):
+        Delivery(str(tmp_path), "tag").store([])
 
 
 def test_an_account_has_a_tag(tmp_path: Path) -> None:

@@ -404,6 +404,8 @@ def test_a_message_that_is_somewhat_larger_than_listed() -> None:
     [
         (None, 0, 0, True),
         (0, 0, 0, True),
+        (5, 0, 0, False),
+        (5, 1, 0, True),
         (5000, 0, 0, False),
         (1024, 0, 0, False),
         (100, 100, 2, True),

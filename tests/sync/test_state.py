@@ -161,3 +161,18 @@ def test_commits_reach_the_disk(tmp_path: Path) -> None:
     with State(tmp_path / "state") as state:
         # EXTRA: also the removal of the journal, without which a transaction could be undone.
         assert state._database.execute("PRAGMA synchronous").fetchone() == (3,)
+
+
+def test_a_lock_that_cannot_be_used(tmp_path: Path) -> None:
+    with State(tmp_path / "state") as state:
+        with state.account("a"):
+            pass
+        (tmp_path / "state-locks" / "1").write_bytes(b"no database, but a text" * 50)
+        with pytest.raises(StateError, match="not a database"), state.account("a"):
+            raise AssertionError
+
+
+def test_a_file_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with State("state") as state, state.account("a"):
+        assert (tmp_path / "state").exists()

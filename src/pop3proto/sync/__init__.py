@@ -104,5 +104,6 @@ _HOMES = {
     ),
 }
 
-if not TYPE_CHECKING:  # or every name would be there for a type checker
+# Or every name would be there for a type checker.
+if not TYPE_CHECKING:  # pragma: no branch
     __getattr__, __dir__ = loads_when_asked(__name__, _HOMES)

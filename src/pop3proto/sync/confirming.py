@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Protocol, cast, overload
 
 from ..client.stepping import run
 from ..errors import CommandError, LocalProtocolError
@@ -146,9 +146,8 @@ class AsyncNewMessages:
         """Confirm the message that was returned last; see ``NewMessage.confirm()``."""
         if self._planner is None or message is not self._waiting:
             raise LocalProtocolError("only the last message can be confirmed, and only once")
-        action = self._planner.next_action()
-        if isinstance(action, Remember):
-            self._records.remember(action)
+        # A planner has a message recorded at once after it was stored.
+        self._records.remember(cast(Remember, self._planner.next_action()))
         self._waiting = None
 
     async def _begun(self) -> Planner:

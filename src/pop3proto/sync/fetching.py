@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, assert_never, cast
 
 from ..client.stepping import run
 from ..errors import CommandError, Pop3Error
@@ -130,6 +130,8 @@ class Fetching:
                     await self._session.delete(planner, numbers)
                 case Quit():
                     await self._session.quit(planner)
+                case _:
+                    assert_never(action)
         if failed is not None:
             raise failed
 

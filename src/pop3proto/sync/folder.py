@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from itertools import count
 from stat import S_ISREG
 
 from ..client.options import require
@@ -63,19 +64,21 @@ class FileFolder(Delivery):
             # The first version gave long unique-ids this name, which others can have, too.
             self.discard([record.draft])
             return
-        for name in _names(record):
-            path = os.path.join(self._folder, name)
-            try:
-                _rename(draft, path)
-            except FileExistsError:
-                if _holds(path, record):
-                    break
-                continue
-            except FileNotFoundError:
-                # It was stored before, unless the folder itself is gone.
-                os.stat(self._folder)
-            return
+        names = _names(record)
+        while not self._has_become(draft, os.path.join(self._folder, next(names)), record):
+            pass
         self.discard([record.draft])
+
+    def _has_become(self, draft: str, path: str, record: Record) -> bool:
+        """Make a draft the file at ``path``; return ``False`` if another message is there."""
+        try:
+            _rename(draft, path)
+        except FileExistsError:
+            return _holds(path, record)
+        except FileNotFoundError:
+            # It was stored before, unless the folder itself is gone.
+            os.stat(self._folder)
+        return True
 
     def close(self) -> None:
         """Remove the folder of the drafts, if it is empty."""
@@ -101,7 +104,7 @@ def _names(record: Record) -> Iterator[str]:
     yield f"{stem}.eml"
     yield f"{stem}.{digest[:16]}.eml"
     yield f"{stem}.{digest}.eml"
-    yield from (f"{stem}.{digest}-{serial}.eml" for serial in range(2, 1000))
+    yield from (f"{stem}.{digest}-{serial}.eml" for serial in count(2))
 
 
 def _sha256(octets: bytes) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from itertools import count
+from typing import assert_never
 
 from ..client.options import require
 from ..model.listings import Listing, Listings
@@ -127,6 +128,8 @@ class Planner:
                 self._refused.add(number)
             case Ended(confirmed):
                 self._confirmed = confirmed
+            case _:
+                assert_never(outcome)
 
     def leave_out(self) -> None:
         """Take note that the message of the last ``Store``, which had no draft, was not stored."""

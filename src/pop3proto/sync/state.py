@@ -225,10 +225,9 @@ def _transaction(database: sqlite3.Connection) -> Generator[None]:
         yield
         database.execute("COMMIT")
     except BaseException:
-        # After a full disk, SQLite may have rolled back already.
-        if database.in_transaction:
-            with suppress(_error_class()):
-                database.execute("ROLLBACK")
+        # After a full disk, SQLite may have done so already.
+        with suppress(_error_class()):
+            database.execute("ROLLBACK")
         raise
 
 

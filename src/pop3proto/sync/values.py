@@ -236,13 +236,13 @@ def size_fits(listed: int | None, octets: int, lines: int) -> bool:
     ``listed`` is the size that the server lists. Some servers count a line end as one octet, or
     count it twice, and some round up.
     """
-    if listed is None:
-        return True
+    if listed is None or not octets:
+        # Nothing came: no rounding and no line end explains that.
+        return not listed
     least, most = octets - lines - _LAST_LINE_END, octets + lines + _TERMINATOR
     if least <= listed <= most:
         return True
-    # Whatever is rounded up to 1,024 octets is there. Nothing is not.
-    return octets > 0 and listed % _ROUNDED == 0 and listed - _ROUNDED < most <= listed + _ROUNDED
+    return listed % _ROUNDED == 0 and listed - _ROUNDED < most <= listed + _ROUNDED
 
 
 def seconds_to_next_poll(capabilities: Capabilities | None, every: float) -> float:
