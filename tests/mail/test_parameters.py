@@ -35,6 +35,7 @@ CHARSET = "a parameter does not fit its charset, or the charset is not known"
         ("; a*=iso-8859-1''%E9", {"a": "é"}),
         ("; a*=''%C3%A9", {"a": "é"}),
         ("; a*=%C3%A9", {"a": "é"}),
+        ("; a*=utf-8''b'c'd", {"a": "b'c'd"}),
         ("; a*0*=utf-8''%C3; a*1*=%A9; a*2=%41", {"a": "é%41"}),
         ('; a*1="d e"; a*0="b c "', {"a": "b c d e"}),
         ("; a=b; a*=utf-8''c", {"a": "c"}),
