@@ -72,6 +72,8 @@ SCRIPT: list[Turn | Entry] = [
     (b"RETR 1", b"+OK\r\none\r\n.\r\n"),
     (b"RETR 2", "-ERR ungültig \u4e2d\x1b[2J\u202e\r\n".encode()),
     (b"RETR 3", b"+OK\r\nthree\r\n.\r\n"),
+    # It shows that the end of the message was its end.
+    (b"NOOP", b"+OK\r\n"),
     (b"QUIT", b"+OK\r\n"),
 ]
 PLAIN = ["--no-tls", "--allow-plaintext-auth", "--no-pipelining"]
