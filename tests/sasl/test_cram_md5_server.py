@@ -162,3 +162,13 @@ def test_nothing_that_a_client_sends_is_an_error(responses: list[bytes | None]) 
     assert isinstance(exchange.respond(None), bytes)
     for response in responses:
         assert exchange.respond(response) is None
+
+
+@pytest.mark.parametrize("user", ["user", "tab\t"])
+def test_a_name_holds_no_control_character(user: str) -> None:
+    exchange = ServerCramMd5(Passwords({user: "secret"}), host="example.org").begin()
+    challenge = exchange.respond(None)
+    assert isinstance(challenge, bytes)
+    answer = CramMd5Client("user", "secret").respond(challenge)
+    verdict = exchange.respond(answer.replace(b"user", user.encode(), 1))
+    assert verdict == (LoggedIn(user) if user == "user" else None)

@@ -307,3 +307,15 @@ def test_nothing_that_a_client_sends_is_an_error(responses: list[bytes | None]) 
     assert isinstance(exchange.respond(None), bytes)
     for response in responses:
         assert exchange.respond(response) is None
+
+
+@pytest.mark.parametrize("user", ["user", "tab\n"])
+def test_a_name_holds_no_control_character_in_a_quoted_pair(user: str) -> None:
+    exchange = ServerDigestMd5(Passwords({user: "secret"}), host=HOST).begin()
+    challenge = exchange.respond(None)
+    assert isinstance(challenge, bytes)
+    client = DigestMd5Client("user", "secret", host=HOST)
+    # As no client of this library does.
+    client._user = user
+    proof = exchange.respond(client.respond(challenge).replace(b"\n", b"\\\n"))
+    assert (proof is not None) is (user == "user")

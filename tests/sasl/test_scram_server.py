@@ -49,6 +49,21 @@ def talked(server: Any, client: Any) -> Any:
     return outcome
 
 
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [
+        (b"n,,n=user,r=nonce", True),
+        (b"n,,n=tab\t,r=nonce", False),
+        (b"n,,n=user,r=", False),
+        (b"n,,n=user,r=a b", False),
+        (b"n,,n=user,r=\xff", False),
+    ],
+)
+def test_names_and_nonces_are_printable(first: bytes, known: bool) -> None:
+    verdict = ServerScramSha1(Passwords({**USERS, "tab\t": "pencil"})).begin().respond(first)
+    assert isinstance(verdict, bytes) is known
+
+
 @pytest.mark.parametrize("cls", SERVERS)
 @pytest.mark.parametrize("user", ["user", "us,er=", "us\u00e9r"])
 def test_the_two_sides_agree(cls: Callable[..., Any], user: str) -> None:
