@@ -234,6 +234,7 @@ def test_memory_from_a_mapping_and_looked_into() -> None:
         lambda maildrops: maildrops.add("nobody", b"one"),
         lambda maildrops: maildrops.contents("nobody"),
         lambda maildrops: maildrops.unique_ids("nobody"),
+        lambda maildrops: maildrops.in_use("nobody"),
     ],
 )
 def test_memory_refuses_a_user_that_it_does_not_know(use: Any) -> None:

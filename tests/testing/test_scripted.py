@@ -14,7 +14,7 @@ import pytest
 from pop3proto import AuthenticationError, CommandError, ConnectionLostError, Noop, Pop3Error
 from pop3proto.sasl import by_name
 from pop3proto.server import MemoryMaildrops, ServerOptions
-from pop3proto.testing import Script, ScriptError, scripted, serve, serve_script
+from pop3proto.testing import Script, ScriptedSession, ScriptError, scripted, serve, serve_script
 from pop3proto.transcript import (
     EndOfStream,
     Entry,
@@ -371,3 +371,23 @@ def test_on_asyncio_too() -> None:
                 await client.stat()
 
     asyncio.run(talk())
+
+
+@pytest.mark.parametrize("turn", [(b"CAPA",), (b"CAPA", b"+OK\r\n", b"more")])
+def test_a_turn_has_two_parts(turn: Any) -> None:
+    with pytest.raises(TypeError, match=r"^a turn is a line and its answer, not [13] items$"):
+        scripted([turn])
+
+
+@pytest.mark.parametrize(("end", "fits"), [(b"", True), (b"b", False)])
+def test_many_redactions_in_one_line(end: bytes, fits: bool) -> None:
+    # A pattern that went back at each of them would take years.
+    line = b"USER " + b"<redacted>a" * 30 + b"\r\n"
+    session = ScriptedSession([Line("client", line)], greeting=b"")
+    session.receive_data(b"USER " + b"a" * 2000 + end + b"\r\n")
+    if fits:
+        session.next_action()
+        assert session.finished
+    else:
+        with pytest.raises(ScriptError):
+            session.next_action()

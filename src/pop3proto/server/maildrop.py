@@ -256,9 +256,12 @@ class MemoryMaildrops:
             return list(self._of(user))
 
     def in_use(self, user: str) -> bool:
-        """Return ``True`` while a session has the maildrop open."""
-        require("user", user, str, "a str")
+        """Return ``True`` while a session has the maildrop open.
+
+        Raises ``ValueError`` for a user without a maildrop.
+        """
         with self._lock:
+            self._of(user)
             return user in self._in_use
 
     def open(self, user: str) -> Maildrop:

@@ -47,7 +47,6 @@ Script: TypeAlias = Iterable[Turn | Entry]
 
 # As in a recorder's transcripts: see pop3proto.transcript.
 _REDACTIONS = {
-    re.escape(REDACTED): b".*",
     re.escape(b64encode(REDACTED)): rb"[A-Za-z0-9+/]*={0,2}",
     b"0" * 32: rb"[0-9a-fA-F]{32}",
 }
@@ -91,6 +90,11 @@ class _Line:
         pattern = re.escape(data.removesuffix(end))
         for redaction, anything in _REDACTIONS.items():
             pattern = pattern.replace(redaction, anything)
+        first, *rest = pattern.split(re.escape(REDACTED))
+        if rest:
+            # Each piece where it comes first: a search that went back would take for ever.
+            between = b"".join(b"(?>.*?%b)" % piece for piece in rest[:-1])
+            pattern = b"%b%b.*%b" % (first, between, rest[-1])
         octets = None if end else len(data)
         return cls(re.compile(pattern, re.DOTALL), end, _shown(Line("client", data)), octets)
 
@@ -124,6 +128,8 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
             yield Line("server", greeting)
         opening = False
         if isinstance(item, tuple):
+            if len(item) != 2:
+                raise TypeError(f"a turn is a line and its answer, not {len(item)} items")
             yield from _turn(*item)
         else:
             if not isinstance(item, Line | TlsEstablished | EndOfStream):
