@@ -309,6 +309,10 @@ def test_a_batch_that_has_died_says_so_again(pipelining: bool) -> None:
         with pytest.raises(ConnectionLostError) as again:
             run(cast(Any, iterator.__anext__()))
         assert again.value is first.value
+    # Another error, by which the caller leaves it, is not what ended it.
+    run(results.__aexit__(ValueError, ValueError(), None))
+    with pytest.raises(ConnectionLostError):
+        run(results.__anext__())
 
 
 def test_one_that_was_cancelled_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
