@@ -318,9 +318,13 @@ def test_the_server_is_told_whether_the_client_could_bind(
 
     with hostile(mode, answers, capabilities=asks) as server:
         on(flow)
-    (line,) = [line for line in server.clear + server.secret if line.startswith(b"AUTH")]
+    line, *others = [line for line in server.clear + server.secret if line.startswith(b"AUTH")]
     assert line.split(b" ")[1].decode() == offered[-1]
     assert re.match(flag + b",,n=user,", b64decode(line.split(b" ")[2]))
+    # A bound login that is refused is followed by others that can be passed on to no server which
+    # offers to bind: bound in another way, and at last with the word that it could have been.
+    flags = [b64decode(other.split(b" ")[2])[:2] for other in others]
+    assert flags == ([b"p="] * (len(flags) - 1) + [b"y,"] if offered[1:] else [])
 
 
 # Challenges
