@@ -85,6 +85,12 @@ def test_first_lines_of_a_header_that_never_ends(message: bytes, size: int) -> N
     assert b"".join(first_lines(chunks, 0)) == message
 
 
+@pytest.mark.parametrize("blank", [b"\r\n", b"\n"])
+def test_first_lines_of_a_message_without_a_header(blank: bytes) -> None:
+    assert b"".join(first_lines([blank + b"One.\r\nTwo.\r\n"], 0)) == blank
+    assert b"".join(first_lines([blank + b"One.\r\nTwo.\r\n"], 1)) == blank + b"One.\r\n"
+
+
 def test_first_lines_take_no_more_than_they_need() -> None:
     chunks = iter([b"Subject: x\n\nOne.\nTwo", b".\nThree.\n", b"Four.\n"])
     assert list(first_lines(chunks, 2)) == [b"Subject: x\n\nOne.\nTwo", b".\n"]
@@ -301,6 +307,12 @@ def test_memory_refuses_what_is_no_unique_id(unique_id: bytes) -> None:
     with pytest.raises(ValueError, match="unique-id"):
         maildrops.add("user", b"two", unique_id=unique_id)
     assert maildrops.contents("user") == [b"one"]
+
+
+def test_memory_refuses_a_unique_id_of_another_type() -> None:
+    wrong: Any = "message-1"
+    with pytest.raises(TypeError, match=r"^unique_id is bytes, not str$"):
+        MemoryMaildrops({"user": []}).add("user", b"one", unique_id=wrong)
 
 
 def test_memory_with_messages_that_cannot_be_deleted() -> None:
