@@ -373,6 +373,26 @@ def test_a_state_file_of_ones_own(mailbox: Mailbox, tmp_path: Path, state_folder
     assert mailbox.files == Counter([FIRST])
 
 
+def test_a_user_without_a_home(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("LOCALAPPDATA")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert mailbox.fetch() == 1
+    assert "--state FILE" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another folder")
+def test_where_it_is_remembered_by_default(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert mailbox.fetch() == 0
+    assert (tmp_path / ".local" / "state" / "pop3proto" / "fetched.sqlite3").exists()
+
+
 @pytest.mark.parametrize(
     ("octets", "what"), [(b"\xff\xfe\x00", "is not text"), (b"", "is empty"), (b"\n", "is empty")]
 )

@@ -18,15 +18,16 @@ from tests.property.effort import EFFORT
 from tests.sync.test_delivery import stored
 
 CONTENTS = [b"Subject: %d\r\n\r\n%s\r\n" % (n, b"x" * (n % 70)) for n in range(300)]
-KILLS = 12 * EFFORT
+KILLS = 12
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("attempt", range(EFFORT))
 @pytest.mark.parametrize("kind", ["files", "maildir", "mbox"])
-def test_killed_at_random(kind: str, tmp_path: Path) -> None:
+def test_killed_at_random(kind: str, attempt: int, tmp_path: Path) -> None:
     maildrops = MemoryMaildrops({"user": CONTENTS})
-    lucky = random.Random(kind)
+    lucky = random.Random(f"{kind} {attempt}")
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(sys.path),

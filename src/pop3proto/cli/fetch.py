@@ -157,8 +157,12 @@ def _default_state() -> Path:
         base, default = "LOCALAPPDATA", "~/AppData/Local"
     else:
         base, default = "XDG_STATE_HOME", "~/.local/state"
-    folder = Path(os.environ.get(base) or Path(default).expanduser())
-    return folder / "pop3proto" / "fetched.sqlite3"
+    folder = os.environ.get(base) or os.path.expanduser(default)
+    if folder.startswith("~"):
+        raise LocalProtocolError(
+            "this user has no home to remember in what was stored", hint="name a file: --state FILE"
+        )
+    return Path(folder) / "pop3proto" / "fetched.sqlite3"
 
 
 def _secret(arguments: argparse.Namespace, url: PopUrl) -> Secret:
