@@ -237,28 +237,6 @@ def test_what_is_loaded_in_a_fresh_interpreter(module: str) -> None:
     assert loaded & late == set()
 
 
-def test_the_blocking_client_loads_nothing_that_it_does_not_need_at_once() -> None:
-    # Each of them takes as long to load as a session takes.
-    slow = {
-        "dataclasses",
-        "email",
-        "hashlib",
-        "inspect",
-        "pathlib",
-        "secrets",
-        "ssl",
-        "unicodedata",
-    }
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", LOADED.format(module="pop3proto.transports.blocking")],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert set(done.stdout.split()) & slow == set()
-
-
 def rank(name: str) -> tuple[int, str]:
     """Constants, then classes, then everything else, as the tools sort them."""
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)

@@ -7,22 +7,22 @@ of your own needs.
 from typing import TYPE_CHECKING
 
 from .._lazy import loads_when_asked
-from ..client._blocking_turns import Batch, MessageStream
-from ..client.batch import AsyncBatch
-from ..client.message import AsyncMessageStream, SupportsWrite
-from ..client.options import (
-    ClientOptions,
-    LoginResult,
-    QuitResult,
-    Security,
-    Timeouts,
-)
-from ..client.stream import Stream
-from ..client.turn import Progress
 
 if TYPE_CHECKING:
+    from ..client._blocking_turns import Batch, MessageStream
+    from ..client.batch import AsyncBatch
+    from ..client.message import AsyncMessageStream, SupportsWrite
+    from ..client.options import (
+        ClientOptions,
+        LoginResult,
+        QuitResult,
+        Security,
+        Timeouts,
+    )
     from ..client.profile import ServerProfile
+    from ..client.stream import Stream
     from ..client.tls import TlsPipe
+    from ..client.turn import Progress
 
 __all__ = [
     "AsyncBatch",
@@ -42,8 +42,17 @@ __all__ = [
 ]
 
 # Without TLS, OpenSSL is not loaded: that takes as long as everything else. Few programs keep
-# profiles.
-_HOMES = {"profile": ("ServerProfile",), "tls": ("TlsPipe",)}
+# profiles, and those on an event loop do not load what the blocking client needs.
+_HOMES = {
+    "_blocking_turns": ("Batch", "MessageStream"),
+    "batch": ("AsyncBatch",),
+    "message": ("AsyncMessageStream", "SupportsWrite"),
+    "options": ("ClientOptions", "LoginResult", "QuitResult", "Security", "Timeouts"),
+    "profile": ("ServerProfile",),
+    "stream": ("Stream",),
+    "tls": ("TlsPipe",),
+    "turn": ("Progress",),
+}
 
 if not TYPE_CHECKING:  # or every name would be there for a type checker
     __getattr__, __dir__ = loads_when_asked(__name__, _HOMES, folder="pop3proto.client")
