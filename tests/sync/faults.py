@@ -45,7 +45,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
                 return None
             result = call(first, *others, **named)
             if name == "open":
-                steps.files[result] = os.fspath(first)
+                steps.files[result] = str(first)
             return result
 
         return calling
