@@ -349,6 +349,27 @@ class TestMbox:
             .endswith(b"x\n\n" + b"From MAILER-DAEMON Thu Jan  1 00:00:00 1970\ntext\n\n")
         )
 
+    def test_what_was_added_is_on_the_disk_before_drafts_are_removed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mbox = Mbox(tmp_path / "mail", "tag")
+        mbox.begin(set())
+        draft = mbox.draft()
+        draft.write(b"text\r\n")
+        draft.finish()
+        mbox.written(draft)
+        mbox.settle()
+        record = self.RECORD._replace(draft=draft.name)
+        mbox._remember(0, record)
+        # A run that was killed has added everything, perhaps only to the memory of the system.
+        (tmp_path / "mail").write_bytes(b"From MAILER-DAEMON Thu Jan  1 00:00:00 1970\ntext\n\n")
+        with counted(monkeypatch) as steps:
+            mbox.store([record])
+        calls = [(name, Path(str(what)).name) for name, what in steps.made]
+        file = draft.name.partition(":")[0]
+        assert calls.index(("fsync", "mail")) < calls.index(("unlink", file))
+        assert ("write", "mail") not in calls
+
     def test_the_length_that_another_group_left(self, tmp_path: Path) -> None:
         mbox = Mbox(tmp_path / "mail", "tag")
         self.deliver(mbox)

@@ -132,7 +132,7 @@ class Mbox(Delivery):
                 os.fsync(mbox)
                 return
             if there is Part.BEGINNING:
-                os.ftruncate(mbox, before)
+                # What is there is written once more, and then the rest.
                 length = before
         self._remember(length, records[0])
         os.lseek(mbox, length, os.SEEK_SET)
