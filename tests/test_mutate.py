@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -38,13 +39,15 @@ def test_a_survivor_is_read() -> None:
         ('raise XError(f"not {x} so")', 'raise XError(f"NOT {X} SO")', False),
         ("cast(X, y)", "cast(None, y)", False),
         ('cast("X[Any]", y)', 'cast("x[any]", y)', False),
+        ('x.encode("utf-8")', 'x.encode("UTF-8")', False),
+        ('x.decode("ascii")', 'x.decode("XXasciiXX")', True),
         ('line == b"+OK "', 'line == b"+ok "', True),
         ('text = ""', 'text = "XXXX"', True),
         ('raise XError("not so")', "raise XError(None)", True),
         ("cast(X, y)", "cast(X, None)", True),
     ],
 )
-def test_words_and_types_do_not_matter(before: str, after: str, more: bool) -> None:
+def test_words_types_and_codecs_do_not_matter(before: str, after: str, more: bool) -> None:
     assert mutate.matters(Survivor("x.py", "f", before, after)) is more
 
 
@@ -76,3 +79,11 @@ def test_every_reason_is_about_a_module_that_is_there() -> None:
     for survivor, why in mutate.reasons().items():
         assert (mutate.PACKAGE / survivor.module).is_file()
         assert why
+
+
+def test_a_mutmut_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "\u280b Running\nNo module named mutmut\n"
+    monkeypatch.setattr(mutate, "mutmut", lambda *_: CompletedProcess([], 1, said))
+    for most in (0, 5):
+        with pytest.raises(SystemExit, match=r"^No module named mutmut\n\nmutmut failed$"):
+            list(mutate.survivors("server/logins.py", 1, most))

@@ -13,8 +13,8 @@ has the function, the reason, and the changes: the lines before, and the lines a
 prints the survivors in that form. A reason that no survivor needs any more is an error, too.
 
 mutmut changes the bodies of functions, except of those with a decorator such as ``@property``. What
-stands outside of functions is not changed. Two kinds of changes are left out here: those of the
-words of a message, and those of the type that a ``cast()`` names.
+stands outside of functions is not changed. Three kinds of changes are left out here: those of the
+words of a message, those of the type that a ``cast()`` names, and upper case in a codec's name.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,8 @@ REASONS = Path(__file__).with_name("survivors.toml")
 # Texts of several words, which are for people; and the type in a cast(), which does nothing.
 _WORDS = re.compile(r"""(?<![bB])"[^"]* [^"]*"|(?<![bB])'[^']* [^']*'""")
 _CAST = re.compile(r"""cast\((?:"[^"]*"|\w+), """)
+# Upper and lower case are the same in the name of a codec.
+_CODEC = re.compile(r"""(?<=code\()"[^"]*\"""")
 # A mutant that never ends is noticed.
 NOTICED = {"killed", "timeout", "caught by type check"}
 SETTINGS = """
@@ -96,16 +99,15 @@ def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
         names = sample(scratch, module, most)
         run = mutmut(scratch, "run", "--max-children", str(jobs), *names)
         if run.returncode:
-            # Without the lines that only show that something goes on.
-            told = re.sub(r"^[\u2800-\u28ff].*\n", "", run.stdout, flags=re.M)
-            raise SystemExit(f"{told[-5000:]}\nmutmut failed")
+            raise failure(run)
         results = mutmut(scratch, "results", "--all", "true").stdout
         tried = {
             mutant: status
             for mutant, status in re.findall(r"^ *(\S+): (.+)$", results, re.M)
             if not names or mutant in names
         }
-        print(f"{module}: {len(tried)} mutants", flush=True)
+        counts = ", ".join(f"{n} {status}" for status, n in Counter(tried.values()).most_common())
+        print(f"{module}: {len(tried)} mutants: {counts}", flush=True)
         for mutant, status in tried.items():
             if status not in NOTICED:
                 yield survivor(module, mutant, mutmut(scratch, "show", mutant).stdout)
@@ -116,9 +118,11 @@ def sample(scratch: Path, module: str, most: int) -> list[str]:
     if not most:
         return []
     # The name fits none of them, so it makes them, and tries none.
-    mutmut(scratch, "run", "--max-children", "1", "nothing")
-    made = json.loads((scratch / "mutants/src/pop3proto" / f"{module}.meta").read_text("utf-8"))
-    names = sorted(made["exit_code_by_key"])
+    run = mutmut(scratch, "run", "--max-children", "1", "nothing")
+    made = scratch / "mutants/src/pop3proto" / f"{module}.meta"
+    if not made.exists():
+        raise failure(run)
+    names = sorted(json.loads(made.read_text("utf-8"))["exit_code_by_key"])
     return names if most >= len(names) else random.Random(module).sample(names, most)
 
 
@@ -136,6 +140,13 @@ def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def failure(run: subprocess.CompletedProcess[str]) -> SystemExit:
+    """Return the error for a run of mutmut that failed, with what it said."""
+    # Without the lines that only show that something goes on.
+    told = re.sub(r"^[\u2800-\u28ff].*\n", "", run.stdout, flags=re.M)
+    return SystemExit(f"{told[-5000:]}\nmutmut failed")
+
+
 def survivor(module: str, mutant: str, difference: str) -> Survivor:
     function = mutant.rpartition(".")[2].rpartition("__mutmut_")[0].removeprefix("x")
     before, after = (
@@ -151,8 +162,11 @@ def survivor(module: str, mutant: str, difference: str) -> Survivor:
 
 
 def matters(each: Survivor) -> bool:
-    """Return whether more than the words of a message has changed, or the type in a cast()."""
-    before, after = (_CAST.sub("cast(", _WORDS.sub("", t)) for t in (each.before, each.after))
+    """Return whether more has changed than words, the type in a cast(), or a codec's spelling."""
+    before, after = (
+        _CODEC.sub(lambda name: name[0].lower(), _CAST.sub("cast(", _WORDS.sub("", text)))
+        for text in (each.before, each.after)
+    )
     return before != after
 
 
