@@ -120,14 +120,12 @@ class Engine(Generic[EventT]):
         error.__cause__ = self._failure
         return error
 
-    def _forgive(
-        self, fault: Fault, command: Command[Any] | None, line: bytes, count: int = 1
-    ) -> None:
+    def _forgive(self, fault: Fault, line: bytes, count: int = 1) -> None:
         """Report a fault as the next event, or raise if it is not tolerated."""
         if fault not in self.leniency:
             what = f": {printable(line)}" if line else ""
-            raise RemoteProtocolError(f"{fault.value}{what}", command=command, fault=fault)
-        self._ready.append(Deviation(fault, command, line[:200], count))
+            raise RemoteProtocolError(f"{fault.value}{what}", fault=fault)
+        self._ready.append(Deviation(fault, self._current, line[:200], count))
 
 
 def stls_injection() -> StlsInjectionError:

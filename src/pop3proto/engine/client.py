@@ -137,17 +137,14 @@ class ClientConnection(ClientState):
             self._blank += len(buffer.newline)
             if self._blank > limit:
                 raise LimitError("too many blank lines", limit="status_line", value=limit)
-            self._forgive_here(Fault.BLANK_LINE, line)
+            self._forgive(Fault.BLANK_LINE, line)
             return cast(Deviation, self._ready.pop())
         self._blank = 0
         if command is None and self.state is not State.GREETING:
             raise self._unsolicited(line)
         if buffer.newline == b"\n":
-            self._forgive_here(Fault.BARE_LF, line)
+            self._forgive(Fault.BARE_LF, line)
         return self._read_status(line)
-
-    def _forgive_here(self, fault: Fault, line: bytes, count: int = 1) -> None:
-        self._forgive(fault, self._current, line, count)
 
     def _read_status(self, line: bytes) -> ClientEvent | Signal:
         # Not `in`, which first tries to use the octets as a number.
@@ -163,7 +160,7 @@ class ClientConnection(ClientState):
             return self._read_success(command, text)
         status = indicator.upper()
         if status != indicator:
-            self._forgive_here(Fault.STATUS_INDICATOR_CASE, line)
+            self._forgive(Fault.STATUS_INDICATOR_CASE, line)
         if command is None:
             return self._read_greeting(status, text, line)
         if status == b"+OK":
@@ -172,9 +169,7 @@ class ClientConnection(ClientState):
             return parse_error_reply(self._answered(command), text)
         if status == b"+" and command.shape is ReplyShape.AUTHENTICATION:
             return self._read_challenge(command, text)
-        raise RemoteProtocolError(
-            f"neither +OK nor -ERR: {printable(line)}{self._stuffing_hint()}", command=command
-        )
+        raise RemoteProtocolError(f"neither +OK nor -ERR: {printable(line)}{self._stuffing_hint()}")
 
     def _answered(self, command: Command[Any]) -> Command[Any]:
         # All answers within an AUTH exchange carry the command that opened it.
@@ -189,7 +184,7 @@ class ClientConnection(ClientState):
             raise RemoteProtocolError(f"{explain_greeting(line)}; it said: {printable(line)}")
         greeting = Greeting(decode(text))
         if greeting.timestamp is None and b"<" in text and b">" in text:
-            self._forgive_here(Fault.MALFORMED_TIMESTAMP, line)
+            self._forgive(Fault.MALFORMED_TIMESTAMP, line)
         return greeting
 
     def _read_success(self, command: Command[Any], text: bytes) -> ClientEvent | Signal:
@@ -217,7 +212,7 @@ class ClientConnection(ClientState):
             raise RemoteProtocolError("the server accepted a login that was cancelled")
         expects_more = isinstance(command, Auth | AuthResponse) and not command.complete
         if expects_more and text and decode_base64(text) is not None:
-            self._forgive_here(Fault.OK_CHALLENGE, text)
+            self._forgive(Fault.OK_CHALLENGE, text)
             return self._read_challenge(command, text)
         return Ok(self._answered(command), decode(text))
 
@@ -225,12 +220,12 @@ class ClientConnection(ClientState):
         answered, data = self._answered(command), decode_base64(text)
         if data is not None:
             return Challenge(answered, data)
-        self._forgive_here(Fault.UNDECODABLE_CHALLENGE, text)
+        self._forgive(Fault.UNDECODABLE_CHALLENGE, text)
         return Challenge(answered, text=decode(text))
 
     def _forgive_all(self, faults: Faults) -> None:
         for fault, (count, line) in faults.items():
-            self._forgive_here(fault, line, count)
+            self._forgive(fault, line, count)
 
     def _read_body(self, body: BodyReader) -> ClientEvent | Signal:
         if self._collector is not None:
@@ -253,7 +248,7 @@ class ClientConnection(ClientState):
         self._body = None
         if body.unstuffed:
             # No sample: the line belongs to somebody's mail.
-            self._forgive_here(Fault.UNSTUFFED_DOT, b"", body.unstuffed)
+            self._forgive(Fault.UNSTUFFED_DOT, b"", body.unstuffed)
 
     def _end_of_stream(self) -> ConnectionClosed:
         """Return the event for the end of the stream, if it may end here; raise if not."""

@@ -193,7 +193,7 @@ class ServerConnection(Engine[ServerEvent]):
         if size > self.limits.command_line and not in_auth:
             return InvalidCommand(b"", "the line is too long")
         if self._buffer.newline == b"\n":
-            self._forgive(Fault.BARE_LF, None, b"")
+            self._forgive(Fault.BARE_LF, b"")
         return self._read_command(line)
 
     def _discard(self, newline: bytes) -> ServerEvent | Signal:
@@ -209,7 +209,7 @@ class ServerConnection(Engine[ServerEvent]):
         if not (self.utf8 or line.isascii()):
             if Fault.EIGHT_BIT_COMMAND not in self.leniency:
                 return InvalidCommand(line, "8-bit octets need UTF8 first")
-            self._forgive(Fault.EIGHT_BIT_COMMAND, None, b"")
+            self._forgive(Fault.EIGHT_BIT_COMMAND, b"")
         try:
             return self._parse(line)
         except LocalProtocolError as error:
