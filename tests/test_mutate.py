@@ -87,3 +87,19 @@ def test_a_mutmut_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     for most in (0, 5):
         with pytest.raises(SystemExit, match=r"^No module named mutmut\n\nmutmut failed$"):
             list(mutate.survivors("server/logins.py", 1, most))
+
+
+def test_mutants_of_an_init_do_not_count_as_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are in one class, so each declares the attributes of the others again."""
+    commands: list[list[str]] = []
+
+    def mutmut(folder: Path, *_: str) -> CompletedProcess[str]:
+        settings = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+        commands.append(settings["tool"]["mutmut"]["type_check_command"])
+        return CompletedProcess([], 0, "")
+
+    monkeypatch.setattr(mutate, "mutmut", mutmut)
+    assert not list(mutate.survivors("server/logins.py", 1, 0))
+    for command in commands:
+        assert "--disable-error-code=no-redef" in command
+        assert command[-1] == "src/pop3proto/server/logins.py"

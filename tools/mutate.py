@@ -92,6 +92,8 @@ def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
         settings = (ROOT / "pyproject.toml").read_text("utf-8")
         # Without mypy's configuration, which the copies that mutmut makes do not satisfy.
         mypy = [sys.executable, "-m", "mypy", "--config-file=", "--output=json"]
+        # Each mutant of an __init__() declares the attributes again, which is no fault of its own.
+        mypy.append("--disable-error-code=no-redef")
         settings += SETTINGS.format(
             module=module, tests=tests_of(module), mypy=[*mypy, f"src/pop3proto/{module}"]
         )
