@@ -208,13 +208,13 @@ class LoginError(Pop3Error):
 class AuthenticationError(CommandError, LoginError):
     """The server refused a login; a subclass if the server says why (RFC 3206)."""
 
-    hint = "check the user name and the secret; the server's text may say more"
+    hint = "check the user name and the password or token; the server's text may say more"
 
 
 class CredentialsError(AuthenticationError):
     """The user name or the secret is wrong, or the login is not allowed: ``[AUTH]``."""
 
-    hint = "check the user name and the secret; trying the same again will not help"
+    hint = "check the user name and the password or token; trying the same again will not help"
 
 
 class MaildropInUseError(AuthenticationError):

@@ -203,7 +203,7 @@ def test_what_the_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     [
         (["--write", "{folder}"], "needs a Maildir"),
         (["--write", "{maildir}", "--user", "a", "--user", "b"], "is for one user"),
-        (["{missing}"], "no such mbox"),
+        (["{missing}"], "no such file or folder"),
         (["{message}"], "not an mbox"),
         (["{folder}", "--user", ":secret"], "has a name"),
         (["{folder}", "--user", "a:b", "--user", "c", "--user", "a:d"], "--user a is given twice"),

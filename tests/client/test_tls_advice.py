@@ -164,7 +164,7 @@ def test_a_certificate_that_vouches_for_itself() -> None:
     )
     error = failure(trusting(), _loaded(certificate, key))
     assert "self-signed" in str(error) or "self signed" in str(error)
-    assert "nobody known vouches for this certificate" in error.hint
+    assert "no authority that is trusted here vouches for this certificate" in error.hint
     assert "cafile=" in error.hint
 
 

@@ -17,11 +17,15 @@ __all__ = ["ADD"]
 
 def _fetch(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Put the messages of a maildrop into a folder, each into a file of its own, octet for"
-        " octet; or into a Maildir or an mbox. Messages that were stored are not fetched again."
+        "Copy the messages of a maildrop into a folder, each into a file of its own, octet for"
+        " octet, or into a Maildir or an mbox. Messages that were stored before are not fetched"
+        " again. Nothing is deleted, unless an option says so."
     )
     parser.add_argument(
-        "url", metavar="URL", help="pop://user@host or pops://user@host, with ;AUTH=MECHANISM"
+        "url",
+        metavar="URL",
+        help="pops://user@host (TLS, port 995) or pop://user@host (STLS, port 110); another port"
+        " can follow the host, and ;AUTH=MECHANISM the user",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the messages go")
     parser.add_argument(
@@ -34,7 +38,7 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         "--state",
         type=Path,
         metavar="FILE",
-        help="where it is remembered which messages were stored (default: a file in your home)",
+        help="the records of the messages that were stored (default: a file in your home folder)",
     )
     _add_policy(parser)
     parser.add_argument(
@@ -68,14 +72,14 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         "--initial-response",
         action=argparse.BooleanOptionalAction,
         help="send the first message of a login with AUTH, or only when the server asks for it"
-        " (default: whatever most servers understand)",
+        " (default: what most servers understand)",
     )
     parser.add_argument(
         "--timeout",
         type=_positive_seconds,
         metavar="SECONDS",
-        help="how long to wait for the server each time (default: from 10 to 120, for each of its"
-        " answers another)",
+        help="how long to wait for each answer of the server (default: 10 to 120, depending on"
+        " the answer)",
     )
 
 
@@ -85,33 +89,33 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     when.add_argument(
         "--delete",
         action="store_true",
-        help="delete from the server the messages that are safely stored",
+        help="delete messages from the server as soon as they are stored safely",
     )
     when.add_argument(
         "--delete-after",
         type=_days,
         metavar="DAYS",
-        help="delete them so many days after they were stored",
+        help="delete stored messages after this many days",
     )
     parser.add_argument(
         "--keep-newest",
         type=_number,
         metavar="N",
-        help="delete them, except for the newest N on the server",
+        help="delete stored messages, except for the newest N on the server",
     )
     parser.add_argument(
         "--max-octets",
         type=_number,
         metavar="N",
-        help="leave larger messages on the server",
+        help="do not fetch messages with more than N octets",
     )
     parser.add_argument(
-        "--headers-only", action="store_true", help="fetch headers, and delete nothing"
+        "--headers-only", action="store_true", help="fetch only headers, and delete nothing"
     )
     parser.add_argument(
         "--ignore-sizes",
         action="store_true",
-        help="delete messages even if the server lists another size than it sends",
+        help="delete a message even if its size is not the one that the server lists",
     )
 
 
@@ -226,7 +230,7 @@ def _positive(text: str) -> int:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise argparse.ArgumentTypeError("expected a number from 0")
+        raise argparse.ArgumentTypeError("expected a number, 0 or more")
     return int(text)
 
 
@@ -236,7 +240,7 @@ def _days(text: str) -> float:
     except ValueError:
         days = -1.0
     if not 0 <= days < 100_000:
-        raise argparse.ArgumentTypeError("expected a number of days from 0")
+        raise argparse.ArgumentTypeError("expected a number of days, 0 or more")
     return days
 
 

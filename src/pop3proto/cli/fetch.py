@@ -152,7 +152,7 @@ def _place(arguments: argparse.Namespace, url: PopUrl) -> str:
 
 
 def _default_state() -> Path:
-    """Return where programs of this system keep what they remember."""
+    """Return the file for the records, in the folder that this system has for such files."""
     if sys.platform == "win32":
         base, default = "LOCALAPPDATA", "~/AppData/Local"
     else:
@@ -160,7 +160,7 @@ def _default_state() -> Path:
     folder = os.environ.get(base) or os.path.expanduser(default)
     if folder.startswith("~"):
         raise LocalProtocolError(
-            "this user has no home to remember in what was stored", hint="name a file: --state FILE"
+            "this user has no home folder for the records", hint="name a file: --state FILE"
         )
     return Path(folder) / "pop3proto" / "fetched.sqlite3"
 

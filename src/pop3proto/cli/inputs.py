@@ -24,12 +24,12 @@ _BOM = b"\xef\xbb\xbf"
 def secret(path: Path | None, what: str, whose: str) -> Secret:
     """Return the first line of the file at ``path``, or the variable, or what is typed.
 
-    It is text if it is UTF-8, and otherwise the octets as they are. ``what`` and ``whose`` are for
-    the question. Raises ``LocalProtocolError``, which names the file.
+    It is text if it is UTF-8, and otherwise octets. ``what`` and ``whose`` are for the question.
+    Raises ``LocalProtocolError``, which names the file.
     """
     if path is not None:
         return _first_line(path)
-    # An empty variable is none, as for the command serve.
+    # An empty variable counts as not set, as for the command serve.
     if os.environ.get(PASSWORD_VARIABLE):
         # The same octets as in a file, if they are not UTF-8.
         return _text_or_octets(os.fsencode(os.environ[PASSWORD_VARIABLE]))

@@ -88,7 +88,7 @@ def _ended_by_signals() -> Generator[None]:
 def ending_signals() -> list[int]:
     """Return the signals, besides that of Ctrl+C, that end this process."""
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    # One that the parent has turned off, as nohup does, stays off. None is a handler written in C.
+    # One that the parent has turned off, as nohup does, stays off. ``None`` means a handler in C.
     return [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
 
 

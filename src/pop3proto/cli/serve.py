@@ -152,7 +152,7 @@ def _messages(source: Path) -> Iterator[bytes]:
             with source.open("rb") as file:
                 begun = file.read(len(_FROM))
         except FileNotFoundError as error:
-            raise MaildropError(f"no such mbox: {source}") from error
+            raise MaildropError(f"no such file or folder: {source}") from error
         # An empty file is an mbox without messages. The mailbox module would accept any other file
         # too.
         if begun not in (b"", _FROM):

@@ -20,7 +20,7 @@ __all__ = [
     "about_stls",
 ]
 
-# What a server does that cannot cope: it hangs up, falls silent, or answers anything.
+# A server that cannot cope hangs up, falls silent, or sends any answer.
 _BROKEN = (ConnectionLostError, DeadlineError, RemoteProtocolError)
 PORTS = "security=TLS is usual on port 995, and security=STLS on port 110"
 """The two modes that a server may expect."""
@@ -58,7 +58,7 @@ def about_sending_ahead(error: BaseException | None) -> None:
     """Add a hint to an ``error`` that ended the session after commands were sent ahead."""
     _advise(
         error,
-        "commands were sent ahead of the answers, which some servers announce and cannot do;"
+        "commands were sent ahead of the answers, which some servers announce but cannot do;"
         " pipelining=False in the ClientOptions sends one at a time",
     )
 

@@ -102,8 +102,8 @@ class Exchange:
         self._use(stream)
         self._cause_of_death: BaseException | None = None
         self.closed: bool = False
-        # The time on the clock until which the line has to arrive that is awaited; ``None`` before
-        # the first wait for it.
+        # The time on the clock by which the awaited line has to arrive; ``None`` before the first
+        # wait for it.
         self._deadline: float | None = None
         # Within a body, the seconds of waiting for the peer since the last progress, and the octets
         # that have arrived since then. The caller's own time between two receives does not count.

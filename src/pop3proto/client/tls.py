@@ -67,7 +67,7 @@ class TlsPipe:
         """True after the handshake."""
         self._peer = "client" if server_side else "server"
         self._context = context
-        # What arrived first, to tell a peer that speaks no TLS from one with which it fails.
+        # The octets that arrived first: they show whether the peer speaks TLS at all.
         self._first = b""
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -122,7 +122,7 @@ class TlsPipe:
             # It may have sent a password.
             said, hint = "", "the client has to begin TLS at once"
         else:
-            said, hint = f", it said: {printable(self._first.rstrip())}", PORTS
+            said, hint = f"; it said: {printable(self._first.rstrip())}", PORTS
         what = f"the TLS handshake failed: the {self._peer} does not speak TLS here"
         return TlsError(f"{what}{said}", hint=hint)
 
@@ -221,8 +221,8 @@ class TlsStream:
             await self._stream.send(data, timeout)
 
     async def _exchange(self, deadline: float | None) -> None:
-        # A peer whose records hold no data, one after the other, would keep this call for ever: a
-        # stream that has something receives it after the deadline, too.
+        # Without this, a peer that sends one record without data after the other would keep this
+        # call for ever, because a stream returns what it has even after the deadline.
         if deadline is not None and monotonic() > deadline:
             raise TimeoutError
         # TLS 1.3 can have something to send while it reads, too (key updates).

@@ -25,8 +25,8 @@ _OLD = (
 _VERSION = _OLD.format("version of TLS", "; minimum_version of the SSLContext allows older ones")
 _CIPHER = _OLD.format("cipher", "; set_ciphers() of the SSLContext allows weaker ones")
 _CLIENTS = (
-    "the server wants a certificate of the client, or does not accept the one that it got: see"
-    " load_cert_chain() of the SSLContext"
+    "the server wants a certificate from the client, or does not accept the one that it got:"
+    " see load_cert_chain() of the SSLContext"
 )
 _WEAK = "the server's key or certificate is too weak for this machine: it needs a new one"
 _NAME = "the server does not know this host name: check the host, or give server_hostname"
@@ -85,7 +85,7 @@ def _about_certificate(code: int, context: ssl.SSLContext) -> str | None:
     if code in (_EXPIRED, _TOO_EARLY):
         return _LIFE
     if code in _SELF_SIGNED:
-        return f"nobody known vouches for this certificate; {_TRUST}"
+        return f"no authority that is trusted here vouches for this certificate; {_TRUST}"
     if code in _UNKNOWN:
         return f"{_TRUST}; the server may also have forgotten to send an intermediate certificate"
     if code in _WRONG_NAME:

@@ -27,8 +27,8 @@ _MESSAGES = frozenset({"message/rfc822", "message/global", "message/external-bod
 class ReadingPolicy(EmailPolicy):
     """The policy of a message that was received.
 
-    What stands in the message is read, and written again, by this package. What a program puts
-    into it is the standard library's matter, as with ``email.policy.default``.
+    This package reads and writes the fields and contents of the message. For those that a program
+    sets, the standard library does it, as with ``email.policy.default``.
     """
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
@@ -54,7 +54,7 @@ class ReadingPolicy(EmailPolicy):
 
 
 class _Contents(ContentManager):
-    """What ``get_content()`` returns, and, as in the standard library, what sets it."""
+    """How content is read; it is set as in the standard library."""
 
     def get_content(self, msg: Any, *_: Any, errors: str = "replace", **__: Any) -> Any:
         """Return text, octets, or a message; raise ``KeyError`` for a multipart."""

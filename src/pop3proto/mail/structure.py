@@ -54,11 +54,13 @@ class _Opened(NamedTuple):
 
 
 def parse(octets: bytes | bytearray | memoryview) -> EmailMessage:
-    """Return a message for reading, whatever the octets are.
+    """Return the octets of any message as an ``email.message.EmailMessage`` for reading.
 
-    It is an ``EmailMessage``. Nothing is refused: what is wrong is noted in the ``defects`` of the
-    part or of the field. The methods that read take time in proportion to the length. The only
-    exception that they raise is ``KeyError``, from ``get_content()`` of a multipart.
+    No octets are refused: ``defects`` of the parts and of the fields list what is wrong. The
+    methods that read take time in proportion to the length, and raise nothing, except that
+    ``get_content()`` of a multipart raises ``KeyError``. ``email["Subject"]`` is the decoded text
+    of a field, ``email["From"].addresses`` are the addresses in it, and
+    ``email.get_body(("plain", "html"))`` is the part with the text.
     """
     given: object = octets
     if not isinstance(given, bytes | bytearray | memoryview):

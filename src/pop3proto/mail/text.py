@@ -37,7 +37,7 @@ _CODECS = {
 _LONGEST_NAME = 40
 
 _LINE_END = re.compile(r"\r?\n")
-# What may not stand in the text of a field: controls but the tab, all that str.splitlines() takes
+# Not allowed in the text of a field: controls but the tab, everything that str.splitlines() takes
 # for the end of a line, and surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -314,7 +314,7 @@ class MessageEnd:
 
 @value
 class Message:
-    """A whole dot-terminated text. Clients make it; engines do not."""
+    """A whole message, or other text that ended with a dot. Clients make it; engines do not."""
 
     command: Command[Any]
     content: bytes = field(repr=False)
@@ -341,7 +341,10 @@ class Message:
         return self.content
 
     def as_email(self) -> EmailMessage:
-        """Return the message for reading, and raise nothing; see ``pop3proto.mail.parse()``."""
+        """Return ``content``, whatever it is, as an ``EmailMessage`` for reading.
+
+        ``email["Subject"]`` is a field as decoded text. See ``pop3proto.mail.parse()``.
+        """
         # The email package takes longer to load than this whole package.
         from ..mail import parse
 

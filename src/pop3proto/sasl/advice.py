@@ -32,14 +32,14 @@ def unbound(mechanism: str) -> str:
 def instead_of_proof(mechanism: str, offered: Sequence[str], named: Sequence[str] | None) -> str:
     """Return how to log in where ``mechanism``, which sends only a proof of the password, cannot.
 
-    Many servers announce CRAM-MD5 and store only hashes of passwords, with which they can check no
-    proof, but only the password itself. ``offered`` are the mechanisms that the server announces,
-    and ``named`` those that the caller allows, or ``None``.
+    Many servers announce CRAM-MD5, but store only hashes of passwords, with which they can check
+    only the password itself, and no proof. ``offered`` are the mechanisms that the server
+    announces, and ``named`` those that the caller allows, or ``None``.
     """
     simple = next((name for name in ("PLAIN", "LOGIN") if name in offered), "USER")
     if named is None:
         return (
-            f"a server may announce {mechanism} and lack the stored passwords that it needs: "
+            f"a server may announce {mechanism} without the stored passwords that it needs: "
             f'mechanisms=["{simple}"] sends the password itself'
         )
     if simple in offered and simple not in named:

@@ -114,8 +114,8 @@ class Choice:
         for name in wanted:
             if name not in PASSWORD_MECHANISMS and name not in (USER, APOP):
                 raise MechanismError(
-                    f"{printable(name)} does not log in with a password: see authenticate() and "
-                    "oauth()"
+                    f"{printable(name)} is not a mechanism that takes a password",
+                    hint="authenticate() and oauth() take other mechanisms",
                 )
         there = {*(offered or ()), USER, *([] if self._named is None else [APOP])}
         # Some servers do not announce everything that works; a caller who names a single mechanism

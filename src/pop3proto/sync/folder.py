@@ -24,7 +24,7 @@ _LONGEST_NAME = 100
 # Capitals are escaped, too: on a file system that treats "a" and "A" alike, a message would be
 # lost.
 _PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
-# What the first version left when it was killed.
+# Files that the first version left when it was killed.
 _LEFTOVER = re.compile(r"(uid|sha256)-.+\.eml\.[0-9a-f]{8}")
 _BLOCK = 1024 * 1024
 _READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)

@@ -40,9 +40,9 @@ from .values import (
 
 __all__ = ["Planner"]
 
-# How long it is remembered what a message was that the server no longer lists. A server that hides
-# a message for a while, changes all unique-ids, or does not delete what it says it has deleted,
-# then causes no copy.
+# How long the record of a message is kept after the server has stopped listing it. Some servers
+# hide a message for a while, change all unique-ids, or do not delete what they say they have
+# deleted. The record prevents a second copy.
 _KEPT = 30 * DAY
 # The messages of a group become durable together. The first groups are small, so that a connection
 # that keeps breaking gets somewhere; the last ones large, because each costs a few writes to the
