@@ -106,6 +106,7 @@ def test_a_server_that_does_not_want_to_talk() -> None:
         (b"hello\x1b[2J\r\n", r"not a POP3 server; it said: hello\\x1b\[2J"),
         (b"+ERR\r\n", "not a POP3 server"),
         (b"+ go on\r\n", "not a POP3 server"),
+        (b"+OK \0ready\r\n", r"^a status line holds a NUL: \+OK \\x00ready"),
         # An alert, "unexpected message", whose last octet happens to be a line end.
         (b"\x15\x03\x01\x00\x02\x02\x0a", "TLS from the start"),
     ],
@@ -365,6 +366,7 @@ def test_what_is_forgiven_comes_before_the_error_of_the_same_line() -> None:
     ("command", "line", "message"),
     [
         (Noop(), b"+OK a\0b", "holds a NUL: \\+OK a\\\\x00b"),
+        (Noop(), b"\0-ERR", "^a status line holds a NUL: \\\\x00-ERR"),
         (Noop(), b"+ERR no", "neither \\+OK nor -ERR: \\+ERR no"),
         (Noop(), b"OK", "neither"),
         (Noop(), b"\x1b[2J", r"neither \+OK nor -ERR: \\x1b\[2J"),

@@ -55,7 +55,10 @@ def test_streams_that_end_too_early(asked: Any, wire: bytes, message: str) -> No
     ("greeting", "message"),
     [
         (b"", "in the state 'greeting'"),
-        (b"* BYE", "an IMAP server; it said: \\* BYE"),
+        (
+            b"* BYE",
+            r"^the stream ended in the state 'greeting': .* an IMAP server; it said: \* BYE",
+        ),
         (b"\x15\x03\x03\x00\x02\x02\x46", "TLS from the start"),
     ],
 )

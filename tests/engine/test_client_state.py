@@ -69,6 +69,14 @@ def test_stls_comes_before_utf8_and_behind_no_data() -> None:
         connection.send(Stls())
 
 
+@pytest.mark.parametrize("stray", [b" \r\n", b"\r\n\t\n", b"\0\n"])
+def test_only_line_ends_may_come_between_answers(stray: bytes) -> None:
+    connection = client()
+    connection.receive_data(stray)
+    with pytest.raises(RemoteProtocolError, match="answers no command"):
+        connection.send(Noop())
+
+
 def test_tls_forgets_what_was_learnt_in_the_clear() -> None:
     connection = client(Capa(), state=AUTHORIZATION)
     events(connection, b"+OK\r\nSTLS\r\n.\r\n")

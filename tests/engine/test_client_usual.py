@@ -12,12 +12,17 @@ from pop3proto import (
     Command,
     Extension,
     Limits,
+    MessageData,
+    MessageEnd,
+    MessageStart,
     Noop,
+    Ok,
     Pop3Error,
     Retr,
     Signal,
     Stat,
 )
+from pop3proto.errors import LimitError
 from tests.engine.sessions import client
 from tests.property.effort import effort
 
@@ -68,3 +73,32 @@ def test_the_usual_answers(text: bytes) -> None:
     wire = b"+OK" + text + b"\r\nbody\r\n.\r\n"
     for command in (Noop(), Retr(1), Capa()):
         assert told(client(command), wire) == told(client(command, limits=THE_LONG_WAY), wire)
+
+
+def test_the_usual_answers_do_not_take_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = (Noop(), Noop(), Retr(1), Noop(), Retr(2))
+    connection = client(*commands, limits=Limits(status_line=512))
+    text = "x" * 506
+    monkeypatch.setattr(connection, "_read_line", None)
+    connection.receive_data(b"+OK\r\n+OK done\r\n+OK 6 octets\r\ntext\r\n.\r\n")
+    assert [connection.next_event() for _ in range(5)] == [
+        Ok(Noop()),
+        Ok(Noop(), "done"),
+        MessageStart(Retr(1), "6 octets"),
+        MessageData(b"text\r\n"),
+        MessageEnd(Retr(1), 6),
+    ]
+    assert connection.next_event() is Signal.NEED_DATA
+    connection.receive_data(f"+OK {text}\r\n+OK \r\n".encode())
+    assert connection.next_event() == Ok(Noop(), text)
+    assert connection.next_event() == MessageStart(Retr(2))
+    assert connection.next_event() is Signal.NEED_DATA
+
+
+@pytest.mark.parametrize("limit", [511, 512])
+def test_a_line_that_is_too_long_is_no_usual_answer(limit: int) -> None:
+    for length in (limit + 1, 2 * limit):
+        connection = client(Noop(), limits=Limits(status_line=limit))
+        connection.receive_data(b"+OK ".ljust(length - 2, b"x") + b"\r\n")
+        with pytest.raises(LimitError):
+            connection.next_event()

@@ -58,7 +58,7 @@ def test_the_samples_know_every_verb() -> None:
 def test_a_bare_command_takes_blanks_and_nothing_else(verb: bytes) -> None:
     bare = parse_command(verb)
     assert parse_command(verb + b" ") == parse_command(verb + b"   ") == bare
-    for line in (verb + b" 1", verb + b"  x ", verb + b" \xff"):
+    for line in (verb + b" 1", verb + b" X", verb + b"  x ", verb + b" \xff", verb + b" \t"):
         with pytest.raises(LocalProtocolError, match=f"{verb.decode()} takes no argument"):
             parse_command(line)
 
@@ -92,6 +92,7 @@ def test_an_argument_of_nothing(line: bytes) -> None:
         (b"RETR +1", Retr("+1")),
         (b"RETR 1_0", Retr("1_0")),
         (b"DELE last", Dele("last")),
+        (b"DELE X1X", Dele("X1X")),
         (b"LIST ", List()),
         (b"LIST  ", List()),
         (b"LIST  5", List(5)),
@@ -99,6 +100,7 @@ def test_an_argument_of_nothing(line: bytes) -> None:
         (b"UIDL 5 ", Uidl(5)),
         (b"LANG ", Lang()),
         (b"LANG  en ", Lang("en")),
+        (b"LANG X-XX", Lang("X-XX")),
         (b"AUTH ", AuthList()),
         (b"AUTH  plain ", Auth("PLAIN")),
         (b"AUTH plain =", Auth("PLAIN", b"")),
@@ -146,6 +148,7 @@ def test_a_plain_message_number_becomes_an_int(line: bytes) -> None:
         b"USER a\xc2\x85b",
         b"PASS a\x1bb",
         b"RETR \x07",
+        b"RETR 1\t",
         b"RETR \xff",
         b"RETR \xd9\xa3",
         b"TOP 1 x",
@@ -158,6 +161,8 @@ def test_a_plain_message_number_becomes_an_int(line: bytes) -> None:
         b"APOP mrose digest",
         b"APOP mrose \xff",
         b"APOP " + DIGEST.encode(),
+        b"APOP mrose " + DIGEST.encode() + b"X",
+        b"APOP mrose " + DIGEST.encode() + b"\t",
         b"AUTH PLAIN not-base64",
         b"AUTH PLAIN AAAA AAAA",
         b"AUTH PLAIN AAA",
@@ -167,6 +172,7 @@ def test_a_plain_message_number_becomes_an_int(line: bytes) -> None:
         b"AUTH ABCDEFGHIJKLMNOPQRSTU",
         b"LANG \xff",
         b"LANG a\x00",
+        b"LANG a\t",
     ],
 )
 def test_lines_that_are_no_command(line: bytes) -> None:

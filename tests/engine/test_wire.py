@@ -123,6 +123,11 @@ def test_a_line_without_end_is_given_up_as_soon_as_the_limit_is_reached() -> Non
     buffer = fed(b"x" * 10)
     with pytest.raises(LimitError):
         buffer.next_line(10, "x")
+    buffer = fed(b"x" * 9)
+    assert buffer.next_line(10, "x") is None
+    buffer.feed(b"x")
+    with pytest.raises(LimitError):
+        buffer.next_line(10, "x")
 
 
 @pytest.mark.parametrize(
@@ -206,6 +211,17 @@ def test_bodies_behind_lf(wire: bytes, content: bytes) -> None:
     assert read_all(buffer, body, [wire + b"+OK\n"]) == content
     assert body.complete
     assert waiting(buffer) == b"+OK\n"
+
+
+@pytest.mark.parametrize("first", [b".x\n", b"..x\n", b"x\n"])
+@pytest.mark.parametrize("ends", [(b".\n", b".\r\n"), (b".\r\n", b".\n")])
+def test_the_first_of_two_terminators_behind_lf_counts(
+    first: bytes, ends: tuple[bytes, bytes]
+) -> None:
+    buffer, body = reader(b"\n")
+    content = read_all(buffer, body, [first + ends[0] + b"+OK\n" + ends[1]])
+    assert content == first.replace(b"..", b".")
+    assert waiting(buffer) == b"+OK\n" + ends[1]
 
 
 def torture(blocks: int) -> bytes:

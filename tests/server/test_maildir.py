@@ -88,11 +88,12 @@ def test_other_names_are_hashed(name: str) -> None:
 
 
 def test_the_order_of_delivery() -> None:
-    names = ["9.a.host", "10.b.host", "10.a.host", "odd", "²³.host", "1" * 30 + ".host"]
+    names = ["9.a.host", "10.b.host", "1.a", "10.a.host", "odd", "²³.host", "1" * 30 + ".host"]
     assert sorted(names, key=delivery_order) == [
         "1" * 30 + ".host",
         "odd",
         "²³.host",
+        "1.a",
         "9.a.host",
         "10.a.host",
         "10.b.host",
@@ -149,10 +150,11 @@ def test_a_message_that_is_gone(folder: Path) -> None:
     (folder / "new" / "1.a").write_bytes(b"text")
     files = MaildirFiles(folder)
     (folder / "new" / "1.a").unlink()
-    with pytest.raises(FileNotFoundError):
-        read(files, "1.a")
-    with pytest.raises(FileNotFoundError):
-        files.remove("1.a")
+    gone = (errno.ENOENT, "a message is not in its Maildir any more", "1.a")
+    for act in (lambda: read(files, "1.a"), lambda: files.remove("1.a")):
+        with pytest.raises(FileNotFoundError) as caught:
+            act()
+        assert (caught.value.errno, caught.value.strerror, caught.value.filename) == gone
     assert "1.a" not in files
 
 
@@ -179,7 +181,7 @@ def test_a_message_that_is_never_where_it_is_looked_for(
     monkeypatch.setattr(os, "unlink", unlink)
     with pytest.raises(OSError, match="renamed faster than it can be opened") as caught:
         files.remove("1.a")
-    assert caught.value.errno == errno.EBUSY
+    assert (caught.value.errno, caught.value.filename) == (errno.EBUSY, "1.a")
     assert len(tries) == 16
     assert "1.a" in files
 
@@ -290,7 +292,7 @@ def test_two_looks_tell_of_all_that_are_gone(folder: Path, looks: Looks) -> None
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
-def test_what_has_taken_the_place_of_a_message_is_not_opened(folder: Path, kind: str) -> None:
+def test_what_has_taken_the_place_of_a_message_is_not_read(folder: Path, kind: str) -> None:
     path = folder / "new" / "1.a"
     path.write_bytes(b"text")
     files = MaildirFiles(folder)
@@ -302,7 +304,11 @@ def test_what_has_taken_the_place_of_a_message_is_not_opened(folder: Path, kind:
         os.mkfifo(path)
     with pytest.raises(OSError) as caught:  # noqa: PT011
         read(files, "1.a")
-    assert caught.value.errno in (errno.ELOOP, errno.EINVAL)
+    refused = caught.value.errno, caught.value.strerror, caught.value.filename
+    if kind == "link":
+        assert refused == (errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    else:
+        assert refused == (errno.EINVAL, "a message is not a regular file", "1.a")
 
 
 def test_the_file_is_closed_with_its_reader(folder: Path) -> None:

@@ -118,7 +118,7 @@ class ReceiveBuffer:
             self._octets += len(chunk)
             if chunk.find(b"\n") >= 0:
                 return True
-        return 0 < left <= self._octets
+        return left <= self._octets
 
     def give_back_newline(self) -> None:
         """Put the end of the last line back in front of the unconsumed octets.
@@ -128,16 +128,15 @@ class ReceiveBuffer:
         self.data = self.newline + self.data[self.start :]
         self.start = self._scanned = 0
 
-    def discard_line(self, newline: bytes = b"\n") -> bool:
+    def discard_line(self, newline: bytes) -> bool:
         """Drop the available part of the line in progress; return whether that includes its end."""
         self.merge()
         found = self.data.find(newline, self.start)
         if found >= 0:
             self.start = found + len(newline)
             return True
-        # A CR at the end stays, because it can be the first half of the line end.
-        keep = 1 if len(newline) == 2 and self.data.endswith(b"\r") else 0
-        self.start = max(self.start, len(self.data) - keep)
+        # The last octet stays, because it can be the CR of a CRLF.
+        self.start = max(self.start, len(self.data) - 1)
         return False
 
 
@@ -317,7 +316,7 @@ class BodyReader:
         for ending in (b"\n", b"\r\n") if len(opening) == 2 else (b"\r\n",):
             terminator, limit = opening + ending, end + len(ending)
             if block.rfind(terminator, 0, limit) >= 0:
-                found = block.find(terminator, 0, limit)
+                found = block.find(terminator)
                 self.complete = True
                 end = found + len(self.newline)
                 resume = start + found + len(opening) + len(ending)

@@ -102,7 +102,7 @@ class MaildirFiles:
         self._folder = folder
         before = self._paths = self._look()
         # True if the last two readings found the same messages, so that all others are gone.
-        self._settled = False
+        self._settled: bool
         for _ in range(_LOOKS):
             before = self._paths
             self._look_again()
