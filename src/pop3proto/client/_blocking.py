@@ -101,7 +101,8 @@ class Client(BlockingSession):
     ) -> Message:
         """Return a whole message, collected in memory (RFC 1939 section 5).
 
-        Raises ``LimitError`` beyond ``max_octets``.
+        ``progress`` is called as it arrives, with the octets so far and the octets expected (a
+        hint, or ``None``). Raises ``LimitError`` beyond ``max_octets``.
         """
         return run(self._client.retr(message, max_octets=max_octets, progress=progress))
 

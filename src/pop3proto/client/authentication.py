@@ -46,9 +46,9 @@ class AuthenticatingSession(Session):
         servers require.
 
         After a refusal without a response code the next one is tried, but a weaker one only if
-        ``mechanisms`` lists it. A ``-PLUS`` form that is refused for its channel binding is tried
-        with the connection's next one. A mechanism that cannot carry the name or the password is
-        skipped.
+        ``mechanisms`` lists it. If a ``-PLUS`` form may have been refused for its channel binding,
+        the connection's other bindings are tried, and then SCRAM without one. A mechanism that
+        cannot carry the name or the password is skipped.
 
         Raises ``AuthenticationError``, or a subclass if the server says why. Raises
         ``MechanismError``, and on a connection without TLS ``PlaintextAuthError``, before anything

@@ -116,7 +116,8 @@ class AsyncClient(AuthenticatingSession):
     ) -> Message:
         """Return a whole message, collected in memory (RFC 1939 section 5).
 
-        Raises ``LimitError`` beyond ``max_octets``.
+        ``progress`` is called as it arrives, with the octets so far and the octets expected (a
+        hint, or ``None``). Raises ``LimitError`` beyond ``max_octets``.
         """
         return await self.call(Retr(message), max_octets=max_octets, progress=progress)
 

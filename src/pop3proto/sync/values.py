@@ -110,7 +110,7 @@ class Policy:
             require(name, number, (int, float) if name == "delete_after" else int, "a number")
             # Written like this to refuse NaN, too.
             if not number >= 0:
-                raise LocalProtocolError(f"{name} is a number from 0, not {number!r}")
+                raise LocalProtocolError(f"{name} is 0 or more, not {number!r}")
 
     def deletes(self, stored: float, newer: int, now: float) -> bool:
         """Return ``True`` if a message is to be deleted.

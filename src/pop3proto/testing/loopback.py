@@ -324,12 +324,11 @@ def serve(
     When the block ends, every connection is closed. An error in the code that answered, for example
     in a maildrop, is then raised, or noted in the exception that ended the block.
 
-    Raises ``LocalProtocolError`` for an unknown ``security``, ``TypeError`` if it is not clear who
-    may log in, for an argument of another type, or if ``quirks`` are a single name, ``ValueError``
-    for a number that is out of range, if ``quirks`` contradict each other, or have an unknown name,
-    or if there is a ``tls_context`` and no TLS, and ``ImportError`` if a certificate is needed and
-    trustme is not installed. An address that cannot be listened on raises ``OSError`` when the
-    block begins.
+    Raises ``TypeError`` for an argument of another type, and if neither ``password`` nor ``users``
+    says who may log in; ``ValueError`` for a number that is out of range, for ``quirks`` that are
+    unknown or contradict each other, and for a ``tls_context`` without TLS; ``LocalProtocolError``
+    for an unknown ``security``; and ``ImportError`` if a certificate is needed and trustme is not
+    installed. An address that cannot be listened on raises ``OSError`` when the block begins.
     """
     password = None if password is None else Secret(password)
     require_seconds("idle_timeout", idle_timeout, zero=False)

@@ -102,7 +102,7 @@ def _security_of(url: PopUrl, security: Security | None) -> Security:
         return Security.TLS if url.implicit_tls else Security.STLS
     if url.implicit_tls is not (security is Security.TLS):
         raise LocalProtocolError(
-            f"a {url.scheme} URL cannot be connected to with security={security.name}",
+            f"security={security.name} contradicts a {url.scheme}:// URL",
             hint="pops:// is for TLS, pop:// for STLS or PLAINTEXT",
         )
     return security
