@@ -199,6 +199,38 @@ def test_a_look_before_each_command_and_none_while_answers_are_outstanding() -> 
     assert stream.sent == [b"NOOP\r\n"] * 3
 
 
+class Telling(Looking):
+    """One that tells first, without a coroutine, if nothing is there."""
+
+    quiet = True
+
+    def is_quiet(self) -> bool:
+        return self.quiet
+
+
+def test_no_look_if_a_stream_tells_that_nothing_is_there() -> None:
+    stream = Telling([None])
+    it = exchange(Telling([]), recorder=Recorder()), exchange(stream)
+    for each in it:
+        run(each.begin(Noop()))
+    stream.quiet = False
+    it[1].engine.receive_data(b"+OK\r\n")
+    it[1].engine.next_event()
+    assert stream.looks == 0
+    run(it[1].begin(Noop()))
+    assert stream.looks == 1
+
+
+def test_a_layer_of_tls_tells_what_the_stream_below_tells() -> None:
+    stream = Telling([])
+    context = ssl.create_default_context()
+    assert TlsStream(stream, context, "example.org").is_quiet()
+    stream.quiet = False
+    assert not TlsStream(stream, context, "example.org").is_quiet()
+    # This one cannot tell.
+    assert not TlsStream(Looking([]), context, "example.org").is_quiet()
+
+
 def test_blank_lines_are_taken_before_a_command() -> None:
     stream = Looking([b"\r\n", b"\n", None])
     it = exchange(stream)

@@ -207,12 +207,13 @@ class Session:
         ``CommandError``, ``LocalProtocolError`` for a command that is not legal now,
         ``PlaintextAuthError``, ``BusyError``, and any error that ends the connection.
         """
-        check_collecting(max_octets, progress)
+        if max_octets != MAX_COLLECTED_OCTETS or progress is not None:
+            check_collecting(max_octets, progress)
         with Turn(self._exchange) as exchange:
             exchange.check(command)
-            await exchange.begin(command)
-            phase = "login" if isinstance(command, _LOGINS) else "reply"
-            event: Any = await exchange.next_event(phase, command, missing=True)
+            # The commands that log in are those with a secret, and the one that cancels.
+            slow = command.secret or type(command) is AuthCancel
+            event: Any = await exchange.ask(command, "login" if slow else "reply")
             if isinstance(event, MessageStart):
                 expected = self._expected(command)
                 event = await collect(
@@ -220,7 +221,8 @@ class Session:
                 )
         if isinstance(event, ErrorReply):
             raise self._refused(event, command)
-        return cast(R, event)
+        reply: R = event
+        return reply
 
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)

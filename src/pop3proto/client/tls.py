@@ -10,12 +10,16 @@ from __future__ import annotations
 import ssl
 from contextlib import suppress
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from ..errors import TlsError, printable
 from ..sasl.arguments import require
 from .advice import PORTS
 from .stream import Stream, receive_at_hand, time_left
 from .tls_advice import advice_about, is_tls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["TlsPipe", "TlsStream"]
 
@@ -248,6 +252,12 @@ class TlsStream:
             await self._exchange(deadline)
             data = read()
         return data
+
+    def is_quiet(self) -> bool:
+        """Return True if nothing has arrived."""
+        # A stream of another package may not be able to tell.
+        quiet: Callable[[], bool] = getattr(self._stream, "is_quiet", bool)
+        return not self._pipe.unread and quiet()
 
     async def receive_at_hand(self) -> bytes | None:
         """Decrypt what is there, without waiting for more; see ``Stream``."""

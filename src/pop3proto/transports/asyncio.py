@@ -207,6 +207,11 @@ class AsyncioStream(asyncio.BufferedProtocol):
             self._reading_paused = False
         return data
 
+    def is_quiet(self) -> bool:
+        """Return True if nothing has arrived; False if that is uncertain."""
+        look = self._readable
+        return look is not None and not (self._settled or look.within(0))
+
     async def receive_at_hand(self) -> bytes | None:
         """Return octets that have arrived, or ``None`` if there are none; do not wait for the peer.
 

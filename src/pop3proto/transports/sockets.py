@@ -7,7 +7,6 @@ import socket
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from math import ceil
 from time import monotonic
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -64,7 +63,8 @@ class Readability:
         """
         if self._poll is None:
             return bool(select.select([self._sock], [], [], seconds)[0])
-        return bool(self._poll.poll(None if seconds is None else ceil(seconds * 1000)))
+        # It rounds up to whole milliseconds.
+        return bool(self._poll.poll(None if seconds is None else seconds * 1000))
 
 
 class SocketStream(ABC):
@@ -127,11 +127,13 @@ class SocketStream(ABC):
                 self._eager = _EAGER
             return data
 
+    def is_quiet(self) -> bool:
+        """Return True if nothing has arrived."""
+        return not (self._aborted or self.readable.within(0))
+
     async def receive_at_hand(self) -> bytes | None:
         """Return octets that have arrived, or ``None`` if there are none; do not wait."""
-        if not (self._aborted or self.readable.within(0)):
-            return None
-        return self._received()
+        return None if self.is_quiet() else self._received()
 
     def _received(self) -> bytes | None:
         """Return the octets that the socket has, or ``None`` if there are none."""
