@@ -37,6 +37,9 @@ def test_a_survivor_is_read() -> None:
     [
         ('raise XError("not so")', 'raise XError("XXnot soXX")', False),
         ('raise XError(f"not {x} so")', 'raise XError(f"NOT {X} SO")', False),
+        ('f("limit", limit, "an int")', 'f("limit", limit, "AN INT")', False),
+        ('f("limit", limit, "an int")', 'f("LIMIT", limit, "an int")', True),
+        ('f("a", "b") or g(b"c")', 'f("a", "b") and g(b"c")', True),
         ("cast(X, y)", "cast(None, y)", False),
         ('cast("X[Any]", y)', 'cast("x[any]", y)', False),
         ('x.encode("utf-8")', 'x.encode("UTF-8")', False),

@@ -37,8 +37,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "pop3proto"
 REASONS = Path(__file__).with_name("survivors.toml")
-# Texts of several words, which are for people; and the type in a cast(), which does nothing.
-_WORDS = re.compile(r"""(?<![bB])"[^"]* [^"]*"|(?<![bB])'[^']* [^']*'""")
+# Texts of several words are for people, unless they are octets. Each text is matched from its first
+# quotation mark, so that nothing between two of them is taken for one.
+_TEXT = re.compile(r"""(\w*)(?:"[^"]*"|'[^']*')""")
+# The type in a cast(), which does nothing.
 _CAST = re.compile(r"""cast\((?:"[^"]*"|\w+), """)
 # Upper and lower case are the same in the name of a codec.
 _CODEC = re.compile(r"""(?<=code\()"[^"]*\"""")
@@ -165,11 +167,16 @@ def survivor(module: str, mutant: str, difference: str) -> Survivor:
 
 def matters(each: Survivor) -> bool:
     """Return whether more has changed than words, the type in a cast(), or a codec's spelling."""
-    before, after = (
-        _CODEC.sub(lambda name: name[0].lower(), _CAST.sub("cast(", _WORDS.sub("", text)))
-        for text in (each.before, each.after)
-    )
-    return before != after
+    return _what_matters(each.before) != _what_matters(each.after)
+
+
+def _what_matters(text: str) -> str:
+    text = _CAST.sub("cast(", _TEXT.sub(_without_words, text))
+    return _CODEC.sub(lambda name: name[0].lower(), text)
+
+
+def _without_words(text: re.Match[str]) -> str:
+    return "" if " " in text[0] and "b" not in text[1].lower() else text[0]
 
 
 def reasons() -> dict[Survivor, str]:

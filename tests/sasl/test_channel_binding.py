@@ -74,6 +74,27 @@ def test_pss_without_a_hash_means_sha_1() -> None:
     assert end_point(der) == expected
 
 
+SHA_256 = element(0x30, element(0x06, bytes.fromhex("2a864886f70d01010b")))
+
+
+def test_a_length_of_four_octets() -> None:
+    der = b"\x30\x84" + bytes([0, 0, 0, 2 + len(SHA_256)]) + element(0x30, b"") + SHA_256
+    expected = ChannelBinding("tls-server-end-point", hashlib.sha256(der).digest())
+    assert end_point(der) == expected
+
+
+def test_a_length_that_is_not_told() -> None:
+    """DER does not allow it; the octet 0x80 is not a length of 128."""
+    content = element(0x30, b"") + SHA_256
+    assert end_point(b"\x30\x80" + content + bytes(128 - len(content))) is None
+
+
+def test_a_certificate_is_octets() -> None:
+    wrong: Any = "text"
+    with pytest.raises(LocalProtocolError, match=r"^certificate "):
+        end_point(wrong)
+
+
 def test_signatures_without_a_hash_have_no_end_point() -> None:
     assert end_point(certificate(ED25519, None)) is None
     unknown = element(0x30, element(0x30, b"") + element(0x30, element(0x06, b"\x2a\x03")))
@@ -129,6 +150,8 @@ class Connection:
     [
         (Connection("TLSv1.3"), ["tls-server-end-point"]),
         (Connection("TLSv1.2"), ["tls-unique", "tls-server-end-point"]),
+        (Connection("TLSv1.1"), ["tls-unique", "tls-server-end-point"]),
+        (Connection("TLSv1"), ["tls-unique", "tls-server-end-point"]),
         (
             Connection("TLSv1.2", exported=b"x"),
             ["tls-unique", "tls-exporter", "tls-server-end-point"],

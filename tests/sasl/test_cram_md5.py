@@ -1,3 +1,6 @@
+import hashlib
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +26,18 @@ def test_the_example_of_rfc_2195() -> None:
     assert not cram.complete
     assert cram.respond(CHALLENGE) == b"tim " + DIGEST
     assert cram.complete
+
+
+def test_a_system_that_refuses_md5_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As FIPS 140 demands; the other side has chosen the hash."""
+    original = hashlib.md5
+
+    def md5(octets: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        assert not usedforsecurity
+        return original(octets, usedforsecurity=usedforsecurity)
+
+    monkeypatch.setattr(hashlib, "md5", md5)
+    test_the_example_of_rfc_2195()
 
 
 def test_it_answers_once() -> None:

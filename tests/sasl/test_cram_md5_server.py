@@ -1,5 +1,6 @@
 import hmac
 from hashlib import md5
+from re import fullmatch
 from typing import Any
 from unittest.mock import Mock
 
@@ -59,8 +60,8 @@ def test_cram_challenges_are_never_the_same() -> None:
     assert challenges[0] != challenges[1]
     for challenge in challenges:
         assert isinstance(challenge, bytes)
-        assert len(challenge) > 64
-        assert challenge.endswith(b"@mail.example.org>")
+        # 256 random bits.
+        assert fullmatch(rb"<[0-9a-f]{64}\.[0-9a-f]{8}@mail\.example\.org>", challenge)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 import pytest
@@ -76,6 +77,18 @@ def test_the_example_of_rfc_5034() -> None:
     assert mechanism.complete
 
 
+def test_a_system_that_refuses_md5_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As FIPS 140 demands; the other side has chosen the hash, and there is TLS."""
+    original = hashlib.md5
+
+    def md5(octets: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        assert not usedforsecurity
+        return original(octets, usedforsecurity=usedforsecurity)
+
+    monkeypatch.setattr(hashlib, "md5", md5)
+    test_the_imap_example_of_rfc_2831()
+
+
 @pytest.mark.parametrize(
     "proof",
     [
@@ -148,6 +161,7 @@ def test_a_challenge_that_is_refused(challenge: bytes, problem: str) -> None:
         b' ,\t, NONCE = "n" ,, Algorithm=MD5-SESS , \r\n',
         b'algorithm="md5-sess",nonce=n',
         NEEDED + b',qop="auth-int, AUTH",maxbuf=1024,cipher="3des",stale=false,x="\\"\\\\,="',
+        NEEDED + b',qop="auth-int,auth"',
         NEEDED + b',nonce2="n",qop=auth,',
         NEEDED + b",x=" + b"x" * 2016,
     ],

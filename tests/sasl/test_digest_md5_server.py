@@ -40,6 +40,12 @@ def test_a_server_has_a_name(host: Any) -> None:
         digest(service=host)
 
 
+@pytest.mark.parametrize("name", ["realm"])
+def test_an_argument_of_a_wrong_type_is_named(name: str) -> None:
+    with pytest.raises(LocalProtocolError, match=rf"^{name} "):
+        digest(**{name: b"x"})
+
+
 def test_what_stands_in_for_an_unknown_password_never_matches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Apop, Auth, AuthList, Capa, Limits, LocalProtocolError, Login
+from pop3proto import (
+    Apop,
+    Auth,
+    AuthCancel,
+    AuthList,
+    AuthResponse,
+    Capa,
+    Limits,
+    LocalProtocolError,
+    Login,
+)
 from pop3proto.errors import (
     AuthenticationError,
     CredentialsError,
@@ -422,6 +432,26 @@ def test_what_a_mechanism_says_is_octets(first: Any) -> None:
         own(first=first)
 
 
+def test_challenges_that_begin_with_ok() -> None:
+    """Some servers write them so; each message before the last one says that more will follow."""
+    user, password = b64(b"+OK "), b64(SECRET.encode())
+    prompts = [b"+OK " + b64(prompt) + b"\r\n" for prompt in (b"Username:", b"Password:")]
+    turns = [(b"AUTH LOGIN", prompts[0]), (user, prompts[1]), (password, OK)]
+    login = Login("+OK ", SECRET, mechanisms=["LOGIN"])
+    assert talk(login, *turns).mechanism == "LOGIN"
+
+
+def test_the_hosts_name_is_in_the_proof_of_digest_md5() -> None:
+    engine = connected()
+    login = Login("user", SECRET, mechanisms=["DIGEST-MD5"], host="mail.example.org")
+    command = login.feed(told(engine), engine)
+    engine.send(command)
+    engine.receive_data(b"+ " + b64(b'nonce="n",algorithm=md5-sess') + b"\r\n")
+    answer = login.feed(told(engine), engine)
+    assert isinstance(answer, AuthResponse)
+    assert b'digest-uri="pop/mail.example.org"' in answer.data.octets()
+
+
 def test_a_server_that_asks_for_something_else() -> None:
     prompt = b"+ " + b64(b"Username:") + b"\r\n"
     with pytest.raises(SaslError, match="does not ask for the first message of X-OWN"):
@@ -451,6 +481,16 @@ def test_a_refusal_of_the_mechanism_gets_the_answer_to_the_cancelling() -> None:
     assert login.failure is caught.value
 
 
+def test_a_refusal_of_the_mechanism_is_the_reason_if_nothing_answers_the_cancelling() -> None:
+    error = CredentialsError("wrong")
+    login, engine = Login.authenticate(Talk(raising(error))), connected()
+    command = login.feed(told(engine), engine)
+    engine.send(command)
+    engine.receive_data(b"+ \r\n")
+    assert isinstance(login.feed(told(engine), engine), AuthCancel)
+    assert login.failure is error
+
+
 def test_a_server_that_goes_on_after_the_cancelling() -> None:
     login = Login.authenticate(Talk(raising(ValueError())))
     with pytest.raises(RemoteProtocolError, match="goes on with a login that was cancelled"):
@@ -477,8 +517,9 @@ def test_what_leaves_nothing_to_be_said(error: BaseException) -> None:
     ],
 )
 def test_a_server_that_has_not_proved_itself(how: dict[str, Any], turns: list[Turn]) -> None:
-    with pytest.raises(ServerVerificationError, match="before it had proved itself"):
+    with pytest.raises(ServerVerificationError, match="before it had proved itself") as caught:
         own(*turns, **how)
+    assert isinstance(caught.value.command, Auth)
 
 
 def test_challenges_without_end() -> None:

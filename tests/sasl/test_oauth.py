@@ -72,6 +72,11 @@ def test_xoauth2_as_microsoft_documents_it() -> None:
     }
 
 
+@pytest.mark.parametrize("port", [1, 65535])
+def test_the_first_and_the_last_port(port: int) -> None:
+    assert b"\x01port=%d\x01" % port in OAuthBearer("user", TOKEN, port=port).initial()
+
+
 @pytest.mark.parametrize(
     ("port", "expected"),
     [

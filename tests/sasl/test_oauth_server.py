@@ -102,7 +102,10 @@ def test_a_refusal_is_explained_first(
 
 
 @BOTH
-@pytest.mark.parametrize("credentials", [b"", b"Bearer", b"Bearer ", b"Basic dDp0", b"Bearer\t%b"])
+@pytest.mark.parametrize(
+    "credentials",
+    [b"", b"Bearer", b"Bearer ", b"Basic dDp0", b"Basic " + TOKEN.encode(), b"Bearer\t%b"],
+)
 def test_credentials_that_are_no_token_are_explained_too(
     mechanism: ServerXOAuth2 | ServerOAuthBearer, right: bytes, credentials: bytes
 ) -> None:

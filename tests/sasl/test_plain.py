@@ -176,7 +176,7 @@ def test_a_trace_of_anonymous(trace: str) -> None:
 @pytest.mark.parametrize(
     "trace",
     [
-        *["@", "user@", "@example.org", "x" * 256, "\U0001f600" * 256],
+        *["@", "user@", "@example.org", "user@example.org@", "x" * 256, "\U0001f600" * 256],
         *["a\0", "a\n", "a\x7f", "\u00eb\n", "\u0085", "\u06dd", "\ue000", "\ufffe", "\ud800"],
         *["\ufff9", "\u202e", "\u0340", "\U000e0041"],
         # Both directions, and not at both ends.

@@ -148,6 +148,12 @@ def test_anonymous_refuses_what_is_no_trace(trace: bytes) -> None:
     assert traces == []
 
 
+def test_plain_needs_a_name_and_leaves_the_password_to_the_authenticator() -> None:
+    attempt = ServerPlain(Everybody()).begin()
+    assert attempt.respond(b"\0\0secret") is None
+    assert attempt.respond(b"\0user\0") == LoggedIn("user")
+
+
 @effort(100)
 @given(
     st.sampled_from([ServerLogin(USERS), ServerExternal("user"), ServerAnonymous()]),

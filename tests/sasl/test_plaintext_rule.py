@@ -63,12 +63,19 @@ def test_a_command_that_shows_nothing(command: Command[Any]) -> None:
 
 @pytest.mark.parametrize(
     ("mechanism", "hint"),
-    [(Plain("user", "secret"), ""), (Own(shows_secret=True), "shows_secret = False")],
+    [
+        (Plain("user", "secret"), ""),
+        (
+            Own(shows_secret=True),
+            "a mechanism that does not show its secret has shows_secret = False",
+        ),
+    ],
 )
 def test_a_mechanism_that_shows_its_secret(mechanism: Mechanism, hint: str) -> None:
     with pytest.raises(PlaintextAuthError) as caught:
         refuse_plaintext(Auth(mechanism.name), CLEAR, allowed=False, mechanism=mechanism)
-    assert hint in (caught.value.hint or "")
+    usual = PlaintextAuthError.hint
+    assert caught.value.hint == (f"{usual}; {hint}" if hint else usual)
 
 
 def test_a_mechanism_that_does_not() -> None:

@@ -93,6 +93,23 @@ def test_the_header(options: dict[str, Any], header: bytes) -> None:
     assert final.startswith(b"c=" + b64encode(header + bound) + b",r=")
 
 
+def test_text_is_prepared_and_octets_are_not() -> None:
+    names: dict[str, Any] = {"user": "us\u00ader", "authorization_id": "ot\u00adher"}
+    client = ScramSha1(password=PASSWORD, nonce=NONCE, **names)
+    assert client.initial() == b"n,a=other,n=user,r=" + NONCE.encode()
+    octets: dict[str, Any] = {name: text.encode() for name, text in names.items()}
+    client = ScramSha1(password=PASSWORD, nonce=NONCE, **octets)
+    assert client.initial() == b"n,a=ot\xc2\xadher,n=us\xc2\xader,r=" + NONCE.encode()
+
+
+def test_a_password_may_be_empty() -> None:
+    assert ScramSha1("user", "", nonce=NONCE).respond(FIRST)
+
+
+def test_it_shows_its_class_and_nothing_else() -> None:
+    assert repr(ScramSha256("user", PASSWORD)) == "ScramSha256(<secret>)"
+
+
 def test_nonces_differ() -> None:
     messages = {ScramSha256("user", PASSWORD).initial() for _ in range(9)}
     assert len(messages) == 9
@@ -282,6 +299,18 @@ def test_what_cannot_be_carried(arguments: tuple[str, str], options: dict[str, A
     with pytest.raises(LocalProtocolError) as caught:
         ScramSha256(*arguments, **options)
     assert arguments[1] not in shown(caught.value)
+
+
+def test_the_least_of_the_bounds() -> None:
+    client = ScramSha256("user", PASSWORD, min_iterations=1, max_iterations=1)
+    assert (client.min_iterations, client.max_iterations) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["min_iterations", "max_iterations", "channel_binding"])
+def test_an_argument_of_a_wrong_type_is_named(name: str) -> None:
+    wrong: dict[str, Any] = {name: "5000"}
+    with pytest.raises(LocalProtocolError, match=rf"^{name} "):
+        ScramSha256("user", PASSWORD, **wrong)
 
 
 def test_nothing_shows_the_password() -> None:

@@ -27,6 +27,8 @@ KEYS = keys_for("sha1", Secret(b"pencil"), b"salt", 4096)
         (b"s=b,r=a", "rs", None),
         (b"r", "r", None),
         (b"rr=a", "r", None),
+        (b"r=a,1=x", "r", None),
+        (b"r=a,xx=x", "r", None),
         (b"r=a\0", "r", None),
         (b"r=a,,", "r", None),
         (b"r=a,m=x", "r", None),
@@ -65,5 +67,15 @@ def test_what_is_no_saslname(name: bytes) -> None:
 def test_nonces() -> None:
     assert is_nonce(fresh_nonce())
     assert fresh_nonce() != fresh_nonce()
+
+
+def test_a_nonce_is_printable_and_has_no_commas() -> None:
+    everything = bytes(range(256))
+    assert bytes(octet for octet in everything if is_nonce(bytes([octet]))) == (
+        b"!\"#$%&'()*+-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+        b"abcdefghijklmnopqrstuvwxyz{|}~"
+    )
+    assert not is_nonce(b"")
+    assert not is_nonce(b"ab\x7f")
     for wrong in (b"", b"a,b", b"a b", b"a\x7f", b"\xff"):
         assert not is_nonce(wrong)

@@ -185,6 +185,24 @@ def test_what_makes_no_server(options: dict[str, Any]) -> None:
         server_of(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"iterations": 1, "salt_octets": 1}, (1, b"i=1")),
+        ({"iterations": 4096, "salt_octets": 32}, (32, b"i=4096")),
+    ],
+)
+def test_the_least_and_the_most(options: dict[str, Any], told: tuple[int, bytes]) -> None:
+    assert asked(server_of(**options), "user") == told
+
+
+@pytest.mark.parametrize("name", ["iterations", "salt_octets", "secret", "channel_bindings"])
+def test_an_argument_of_a_wrong_type_is_named(name: str) -> None:
+    wrong: dict[str, Any] = {name: 1.5}
+    with pytest.raises(LocalProtocolError, match=rf"^{name} "):
+        server_of(**wrong)
+
+
 class Keys:
     def __init__(self, keys: ScramKeys) -> None:
         self._keys = keys

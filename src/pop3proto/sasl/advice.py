@@ -24,8 +24,8 @@ def joined(hint: str, more: str) -> str:
 def unbound(mechanism: str) -> str:
     """Return how to log in with ``mechanism``, without ``-PLUS``, if no binding was accepted."""
     return (
-        f'if the server knows no such channel binding, mechanisms=["{mechanism}"] logs in without '
-        "one"
+        "if the server knows no such channel binding, "
+        f'mechanisms=["{mechanism}"] logs in without one'
     )
 
 

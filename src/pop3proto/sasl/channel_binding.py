@@ -126,7 +126,7 @@ def _element(data: bytes, tag: int) -> tuple[bytes, bytes]:
         # More than four octets of length would be a certificate of gigabytes.
         if not 3 <= start <= 6 or len(data) < start:
             raise ValueError("no length")
-        length = int.from_bytes(data[2:start], "big")
+        length = int.from_bytes(data[2:start])
     if len(data) < start + length:
         raise ValueError("cut short")
     return data[start : start + length], data[start + length :]

@@ -239,7 +239,7 @@ class Choice:
         if self._reason and (current.binding is not None or current.could_bind):
             error = self._reason
             types = ", ".join(self._refused)
-            error.args = (f"{error.args[0]} (channel bindings tried: {types})", *error.args[1:])
+            error.args = (f"{error.args[0]} (channel bindings tried: {types})",)
             error.hint = advice.joined(error.hint, advice.unbound(current.base))
         elif (
             type(error) in (AuthenticationError, CredentialsError)
