@@ -56,8 +56,9 @@ _BLANK_LINES = 2
 
 _Path: TypeAlias = str | PathLike[str]
 _DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
-# What poplib takes, from the first "<" to the last ">", if it is printable ASCII without blanks; if
-# not, what begins with the last msg-id. An attack on APOP needs other octets (CVE-2007-1558).
+# As in poplib, everything from the first "<" to the last ">", if it is printable ASCII without
+# blanks; if not, everything from the last msg-id on. An attack on APOP needs other octets
+# (CVE-2007-1558).
 _STAMP = re.compile(
     rb"\+OK(?:.[^<]*(?=<[!-~]+>[^>]*\Z)|.*(?=%b))(<[!-~]+>)" % TIMESTAMP.encode("ascii")
 )

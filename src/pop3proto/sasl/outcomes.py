@@ -1,4 +1,4 @@
-"""What comes of a login, and of an access token."""
+"""The result of a login, and an access token that was refused."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Maildrop(Protocol):
     def commit(self, deleted: Collection[int]) -> None:
         """Remove the messages with these numbers for good (UPDATE, RFC 1939 section 6).
 
-        Called once at most, before ``close()``, and with one number at least. If some of them
+        Called at most once, before ``close()``, and with at least one number. If some of them
         cannot be removed, raises ``UpdateError``, which names the messages that were removed and
         those that were not.
         """

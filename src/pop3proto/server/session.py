@@ -147,7 +147,7 @@ class ServerSession:
         """
         if self._over:
             return
-        # Of a number, bytes() would make as many zeros.
+        # bytes(5) would make five zeros.
         octets = data if isinstance(data, bytes) else bytes(memoryview(data))
         taken = self.hooks.arrived(self, octets) if octets else octets
         if taken is None:
@@ -320,7 +320,7 @@ class ServerSession:
                 self.error = error
                 if isinstance(error, UpdateError):
                     self.deleted = error.deleted & marked
-                # What is not said to be gone is taken for still there.
+                # A message counts as still there unless the maildrop says that it is gone.
                 self.failed = marked - self.deleted
                 # The words of RFC 1939 section 6.
                 reason = "some deleted messages not removed"

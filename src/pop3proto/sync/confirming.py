@@ -78,8 +78,8 @@ class AsyncNewMessages:
 
     After the last one, messages are deleted as the policy says, and the session ends with QUIT.
     Leaving the loop earlier deletes nothing. A message that is not confirmed stays on the server,
-    and comes again in the next session. A group of messages is held in memory: of up to 32 MiB, or
-    one that is larger.
+    and comes again in the next session. A group of messages is held in memory: at most 32 MiB, or
+    one larger message.
     """
 
     def __init__(self, client: AsyncClient, records: Records, policy: Policy, now: float) -> None:

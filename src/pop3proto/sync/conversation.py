@@ -20,7 +20,7 @@ __all__ = ["Conversation", "async_client"]
 
 
 class Conversation:
-    """What a session says, and what came of it."""
+    """The commands of a session, and their results."""
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client

@@ -1,8 +1,8 @@
 """Messages on the way to the disk: drafts, which become durable many at a time.
 
-A draft is a file with a whole message, in a place where nobody looks for messages. What is at risk
-when the power fails is a draft, never a message: a message gets its name when its octets are on the
-disk.
+A draft is a file with a whole message, in a place where nobody looks for messages. If the power
+fails, a draft can be damaged, but never a message, because a message gets its name only when its
+octets are on the disk.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Draft", "sync_folder", "write_whole"]
 
-# Waiting for the disk takes nearly all of the time, and file systems write what is waited for
-# together at once. More threads than these gain nothing.
+# Waiting for the disk takes nearly all of the time, and if several threads wait, file systems write
+# their files together. More threads than these gain nothing.
 _THREADS = 8
-# Files that a thread brings to the disk one after the other.
+# A slice: the files that a thread brings to the disk, one after the other.
 _SLICE = 16
-# Slices on the way. They bound the open files, of which some systems allow 256.
+# How many slices are on their way. This bounds the open files, of which some systems allow 256.
 _SLICES = 2 * _THREADS - 4
-# So few files are not worth a thread.
+# For this many files or fewer, a thread is not worth it.
 _FEW = 2
 _CREATE: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 

@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Fetching"]
 
-# Larger messages, and those of unknown size, go from the network to the file in pieces.
+# In octets. Larger messages, and those of unknown size, go from the network to the file in pieces.
 _SMALL = 1024 * 1024
 
 
 class Fetching:
-    """Fetches what is new in a maildrop, and deletes what the policy has deleted.
+    """Fetches the new messages of a maildrop, and deletes messages as the policy says.
 
-    ``run()`` does it, after the login, and ends the session. The attributes tell what was done,
-    also after an error. ``now`` is the time in seconds since the epoch. ``progress`` is called with
-    the number of messages that have arrived, and that of all that will.
+    Call ``run()`` after the login; it ends the session. The attributes tell what was done, also
+    after an error. ``now`` is the time in seconds since the epoch. ``progress`` is called with the
+    number of messages that have arrived, and the number of all that are to be fetched.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Fetching:
         return self._session.confirmed
 
     def run(self) -> None:
-        """Do all of it.
+        """Fetch, delete as the policy says, and quit.
 
         Raises what the client raises; ``OSError`` and ``StateError`` if messages cannot be stored
         or recorded. Each message is then stored, or still on the server, or both.

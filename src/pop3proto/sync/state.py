@@ -62,8 +62,8 @@ _FLAGS = slice(Record._fields.index("fits"), Record._fields.index("header") + 1)
 
 
 class StateError(Pop3Error):
-    """The state file cannot be used: it is damaged, or of another program, or of a newer version,
-    or the disk is full."""
+    """The state file cannot be used: it is damaged, it belongs to another program or to a newer
+    version, or the disk is full."""
 
 
 class AccountInUseError(StateError):

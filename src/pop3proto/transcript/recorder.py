@@ -300,5 +300,5 @@ class Recorder:
 
 
 def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    # Of a number, bytes() would make as many zeros.
+    # bytes(5) would make five zeros.
     return data if isinstance(data, bytes) else bytes(memoryview(data))
