@@ -13,6 +13,7 @@ import pytest
 from pop3proto import (
     ClientConnection,
     ConnectionLostError,
+    DeadlineError,
     Dele,
     LocalProtocolError,
     Noop,
@@ -153,6 +154,38 @@ def test_a_body_makes_progress_by_1024_octets(monkeypatch: pytest.MonkeyPatch) -
         clock.now += 1000.0
     # After three pieces, which are 1,206 octets, it begins again.
     assert stream.timeouts[1:] == [40, 30, 20, 40, 30, 20, 40]
+
+
+def test_an_octet_less_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Three pieces have 1,023 octets.
+    stream = Scripted(chain([b"+OK\r\n"], repeat(b"x" * 339 + b"\r\n")), Clock(monkeypatch), 10.0)
+    it = exchange(stream, timeouts=Timeouts(reply=30.0, body=50.0))
+    run(it.ask(Retr(1)))
+    for _ in zip(range(9), events_of(it), strict=False):
+        pass
+    assert stream.timeouts[1:] == [50, 40, 30, 20, 50, 40, 30, 20, 50]
+
+
+class Failing(Scripted):
+    """One from which nothing can be received."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__([])
+        self._error = error
+
+    async def receive(self, timeout: float | None) -> bytes:
+        raise self._error
+
+
+def test_an_error_says_what_was_waited_for() -> None:
+    with pytest.raises(DeadlineError) as deadline:
+        run(exchange(Failing(TimeoutError())).ask(Noop(), "login"))
+    assert deadline.value.args == ("nothing arrived for 60 s (login)",)
+    assert (deadline.value.phase, deadline.value.seconds) == ("login", 60.0)
+    with pytest.raises(ConnectionLostError) as broken:
+        run(exchange(Failing(OSError("no route"))).ask(Noop()))
+    assert broken.value.args == ("the connection broke: no route",)
+    assert deadline.value.command == broken.value.command == Noop()
 
 
 def test_the_body_of_a_listing_has_the_deadline_of_bodies(monkeypatch: pytest.MonkeyPatch) -> None:

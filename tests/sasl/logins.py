@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
 from typing import Any
+
+import pytest
 
 from pop3proto import ClientConnection, Login, Signal
 
@@ -53,3 +56,14 @@ def talk(login: Login, *turns: Turn, engine: Any = None, tokens: tuple[str, ...]
     assert not script
     assert not left
     return login.result
+
+
+def without_md5_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MD5 be refused unless it is said not to be for security, as on systems with FIPS 140."""
+    original = hashlib.md5
+
+    def md5(octets: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        assert not usedforsecurity
+        return original(octets, usedforsecurity=usedforsecurity)
+
+    monkeypatch.setattr(hashlib, "md5", md5)

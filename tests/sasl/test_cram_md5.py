@@ -1,6 +1,3 @@
-import hashlib
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +8,7 @@ from pop3proto.sasl import CramMd5
 from pop3proto.sasl.server import LoggedIn, Passwords
 from pop3proto.sasl.server import ServerCramMd5 as Server
 from tests.property.effort import effort
+from tests.sasl.logins import without_md5_for_security
 from tests.tracebacks import shown
 
 SECRET = "tanstaaftanstaaf"
@@ -30,13 +28,7 @@ def test_the_example_of_rfc_2195() -> None:
 
 def test_a_system_that_refuses_md5_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
     """As FIPS 140 demands; the other side has chosen the hash."""
-    original = hashlib.md5
-
-    def md5(octets: bytes = b"", *, usedforsecurity: bool = True) -> Any:
-        assert not usedforsecurity
-        return original(octets, usedforsecurity=usedforsecurity)
-
-    monkeypatch.setattr(hashlib, "md5", md5)
+    without_md5_for_security(monkeypatch)
     test_the_example_of_rfc_2195()
 
 

@@ -1,4 +1,3 @@
-import hashlib
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from pop3proto.errors import SaslError, ServerVerificationError
 from pop3proto.sasl import DigestMd5
 from pop3proto.sasl.digest_md5 import parse
 from tests.property.effort import effort
+from tests.sasl.logins import without_md5_for_security
 from tests.tracebacks import shown
 
 HOST = "elwood.innosoft.com"
@@ -79,13 +79,7 @@ def test_the_example_of_rfc_5034() -> None:
 
 def test_a_system_that_refuses_md5_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
     """As FIPS 140 demands; the other side has chosen the hash, and there is TLS."""
-    original = hashlib.md5
-
-    def md5(octets: bytes = b"", *, usedforsecurity: bool = True) -> Any:
-        assert not usedforsecurity
-        return original(octets, usedforsecurity=usedforsecurity)
-
-    monkeypatch.setattr(hashlib, "md5", md5)
+    without_md5_for_security(monkeypatch)
     test_the_imap_example_of_rfc_2831()
 
 

@@ -1,8 +1,8 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pop3proto import LocalProtocolError
+from pop3proto import LocalProtocolError, Secret
 from pop3proto.errors import MechanismError
 from pop3proto.sasl import (
     PASSWORD_MECHANISMS,
@@ -47,6 +47,56 @@ def test_names_that_lead_nowhere(name: str, binding: ChannelBinding | None) -> N
 def test_gssapi_needs_tickets() -> None:
     with pytest.raises(LocalProtocolError):
         by_name("GSSAPI", b"user@EXAMPLE.ORG", b"pa55word", host="nowhere.invalid").initial()
+
+
+class Asked:
+    """Takes the place of a mechanism that needs a library, and keeps what it was made with."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self.given, self.named = given, named
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "given", "passed"),
+    [
+        ((), {}, ("",), {"user": None, "password": None}),
+        ((b"user",), {"host": "h"}, ("h",), {"user": "user", "password": None}),
+        (("user", "secret"), {}, ("",), {"user": "user", "password": Secret("secret")}),
+    ],
+)
+def test_what_gssapi_is_made_with(
+    arguments: Any, named: Any, given: Any, passed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pop3proto.sasl.spnego.Gssapi", Asked)
+    mechanism: Any = by_name("GSSAPI", *arguments, **named)
+    assert (mechanism.given, mechanism.named) == (given, passed)
+
+
+@pytest.mark.parametrize(("host", "passed"), [("h", "h"), (None, "")])
+def test_what_ntlm_is_made_with(
+    host: str | None, passed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pop3proto.sasl.spnego.Ntlm", Asked)
+    mechanism: Any = by_name("NTLM", "user", "secret", host=host)
+    assert mechanism.given == ("user", Secret("secret"))
+    assert mechanism.named == {"host": passed}
+
+
+def test_what_need_not_be_given() -> None:
+    assert by_name("ANONYMOUS").initial() == b""
+    with pytest.raises(LocalProtocolError, match="the password is empty"):
+        by_name("PLAIN", "user")
+    first = by_name("SCRAM-SHA-256", "user", "secret").initial()
+    assert first is not None
+    assert first.startswith(b"n,,")
+
+
+def test_a_name_is_text() -> None:
+    wrong: Any = b"PLAIN"
+    with pytest.raises(LocalProtocolError, match=r"^name "):
+        by_name(wrong)
+    with pytest.raises(LocalProtocolError, match=r"^the name of mechanism is a str, not None"):
+        shows_secret(cast(Any, object()))
 
 
 class Own:

@@ -115,6 +115,28 @@ def test_what_makes_it_impossible(monkeypatch: pytest.MonkeyPatch, error: Except
     assert "\x1b" not in str(caught.value)
 
 
+def test_an_error_is_told_by_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(**how: Any) -> Any:
+        raise ValueError("first\nsecond")
+
+    monkeypatch.setattr(spnego, "client", client)
+    with pytest.raises(LocalProtocolError, match=r"^kerberos is not possible here: first$"):
+        Gssapi("pop.example.org")
+
+
+@pytest.mark.parametrize(
+    ("options", "host"), [({}, "unspecified"), ({"host": "pop.example.org"}, "pop.example.org")]
+)
+def test_what_ntlm_asks_the_library_for(
+    options: dict[str, str], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(spnego, "client", lambda **how: asked.append(how))
+    assert repr(Ntlm("user", "pa55word", **options)) == "Ntlm(<secret>)"
+    wanted = {"username": "user", "password": "pa55word", "hostname": host, "service": "pop"}
+    assert asked == [{**wanted, "protocol": "ntlm"}]
+
+
 class KerberosError(Exception):
     pass
 

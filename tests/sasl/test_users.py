@@ -4,6 +4,7 @@ import pytest
 
 from pop3proto.sasl.server import Passwords, PasswordSource
 from pop3proto.sasl.users import apop_digest_matches, as_text
+from tests.sasl.logins import without_md5_for_security
 
 USERS = {"user": "secret", "usér": "pässword"}
 
@@ -63,6 +64,11 @@ def test_the_apop_digest_of_rfc_1939() -> None:
     assert apop_digest_matches(digest, stamp, "tanstaaf")
     assert not apop_digest_matches(digest, stamp, "tanstaafl")
     assert not apop_digest_matches("0" * 32, stamp, "tanstaaf")
+
+
+def test_apop_where_md5_is_refused_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_md5_for_security(monkeypatch)
+    test_the_apop_digest_of_rfc_1939()
 
 
 @pytest.mark.parametrize("stored", ["pa\u0308ss", "p\xe4ss", "pa\xad\u0308ss"])
