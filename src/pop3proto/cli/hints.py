@@ -19,7 +19,7 @@ _REPLACED = {
     r"security=STLS": "a pop:// URL",
     r'mechanisms=\["(USER|APOP)"\]': r";AUTH=+\1 after the user in the URL",
     r'mechanisms=\["([\w+-]+)"\]': r";AUTH=\1 after the user in the URL",
-    r"authenticate\(\) and oauth\(\) take other mechanisms": "no option takes it",
+    r"authenticate\(\) and oauth\(\) take other mechanisms": "the command line cannot use it",
     r"name the mechanisms to use": "name one with ;AUTH= after the user in the URL",
     r"cafile= of the SSLContext": "--ca",
     r"load_cert_chain\(\) of the SSLContext": "--cert",
