@@ -2,7 +2,7 @@
 
 POP3_PASSWORD=... python loop_callbacks.py pop.example.org 110 user@example.org FOLDER
 
-``Download`` works on a QSslSocket and a QTimer, be they PySide6's or PyQt6's, and on whatever
+``Download`` works on a QSslSocket and two QTimers, be they PySide6's or PyQt6's, and on whatever
 else has the few signals and methods of theirs that are listed here.
 """
 
@@ -51,14 +51,21 @@ class Download:
     """One session: STLS, the login, LIST, RETR of every message, QUIT; then ``finished()``."""
 
     def __init__(
-        self, sock: Socket, timer: Timer, user: str, password: str, finished: Callable[[], object]
+        self,
+        sock: Socket,
+        timer: Timer,
+        soon: Timer,
+        user: str,
+        password: str,
+        finished: Callable[[], object],
     ) -> None:
         # By the best mechanism; see Login for all the others.
         self._login = pop3.Login(user, password)
         self.messages: dict[int | str, bytes] = {}
         self.refused: dict[int | str, str] = {}
         self.error: Exception | None = None
-        self._sock, self._timer, self._finished = sock, timer, finished
+        self._login_begun = False
+        self._sock, self._timer, self._soon, self._finished = sock, timer, soon, finished
         self._engine = pop3.ClientConnection()
         self._numbers: deque[int] = deque()
         self._body = bytearray()
@@ -68,6 +75,7 @@ class Download:
         sock.encrypted.connect(self._on_encrypted)
         sock.errorOccurred.connect(self._on_error)
         timer.timeout.connect(self._on_timeout)
+        soon.timeout.connect(self._on_soon)
 
     def start(self, host: str, port: int) -> None:
         """Connect. The socket verifies the certificate, and ``host`` in it."""
@@ -79,7 +87,22 @@ class Download:
             self._timer.start(round(TIMEOUT * 1000))
 
     def _on_ready_read(self) -> None:
+        # Under TLS this is called for each part of what has arrived. The rest comes before the
+        # timer: what is given to the engine after a command would answer it.
         self._restart_timer()
+        self._soon.start(0)
+
+    def _on_soon(self) -> None:
+        self._soon.stop()
+        self._take()
+        if self._engine.secure and not self._login_begun and not self._done:
+            self._login_begun = True
+            try:
+                self._log_in(None)
+            except pop3.Pop3Error as error:
+                self._end(error)
+
+    def _take(self) -> None:
         data = bytes(self._sock.readAll())
         if data:  # Nothing to read is not the end of the stream here; to the engine it would be.
             self._feed(data)
@@ -89,11 +112,11 @@ class Download:
 
     def _on_encrypted(self) -> None:
         self._engine.tls_established()
-        self._log_in(None)
+        self._soon.start(0)
 
     def _on_error(self, _: object) -> None:
         # The end of the stream is one of these errors; before QUIT is answered it is a loss.
-        self._on_ready_read()
+        self._take()
         self._end(pop3.ConnectionLostError(self._sock.errorString()))
 
     def _on_timeout(self) -> None:
@@ -104,6 +127,7 @@ class Download:
             return
         self._done, self.error = True, error
         self._timer.stop()
+        self._soon.stop()
         if error is None:
             self._sock.disconnectFromHost()
         else:
@@ -178,8 +202,8 @@ def main(host: str, port: str, user: str, folder: str) -> None:
     from PySide6.QtCore import QCoreApplication, QTimer
     from PySide6.QtNetwork import QSslSocket
 
-    app, sock, timer = QCoreApplication(), QSslSocket(), QTimer()
-    download = Download(sock, timer, user, os.environ["POP3_PASSWORD"], app.quit)
+    app, sock, timer, soon = QCoreApplication(), QSslSocket(), QTimer(), QTimer()
+    download = Download(sock, timer, soon, user, os.environ["POP3_PASSWORD"], app.quit)
     download.start(host, int(port))
     app.exec()
     if download.error is not None:

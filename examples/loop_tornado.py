@@ -9,6 +9,7 @@ import asyncio
 import os
 import ssl
 import sys
+from asyncio import Future, ensure_future
 from collections import deque
 from collections.abc import Awaitable
 from pathlib import Path
@@ -41,26 +42,47 @@ class Session:
     def __init__(self, stream: IOStream) -> None:
         self.engine = pop3.ClientConnection()
         self.stream = stream
+        self._reading: Future[bytes] | None = None  # A read that has begun, maybe long ago.
 
     def send(self, command: pop3.Command[Any]) -> None:
         """Send a command. Its answer comes after those to earlier commands."""
+        if not self.engine.in_flight:
+            self._look()
         # Not awaited: the stream goes on sending while it reads, and that is what keeps both
         # ends from waiting for each other. An error of sending shows at the next reading.
         self.stream.write(self.engine.send(command))
+
+    def _look(self) -> None:
+        """Take what has arrived, without waiting: the next command must not be answered by it."""
+        if self._read().done():
+            self.engine.receive_data(self._received())
+
+    def _read(self) -> Future[bytes]:
+        """Return the read that is under way; a new one is done if the socket has something."""
+        if self._reading is None:
+            try:
+                self._reading = ensure_future(self.stream.read_bytes(65536, partial=True))
+            except StreamClosedError as closed:
+                self._reading = Future()
+                self._reading.set_exception(closed)
+        return self._reading
 
     async def next_event(self) -> pop3.ClientEvent:
         """Return the next event that is not a ``Deviation``."""
         while True:
             event = self.engine.next_event()
             if event is pop3.Signal.NEED_DATA:
-                self.engine.receive_data(await self._received())
+                await in_time(asyncio.wait([self._read()]))
+                self.engine.receive_data(self._received())
             elif not isinstance(event, pop3.Deviation):
                 assert event is not pop3.Signal.PAUSED  # start_tls() leaves no time for it.
                 return event
 
-    async def _received(self) -> bytes:
+    def _received(self) -> bytes:
+        """Return what the read that is done has read."""
+        reading, self._reading = self._read(), None
         try:
-            return await in_time(self.stream.read_bytes(65536, partial=True))
+            return reading.result()
         except StreamClosedError as closed:
             if closed.real_error is not None:
                 raise closed.real_error from None

@@ -75,6 +75,7 @@ class Download(Protocol, TimeoutMixin):
         self._engine = pop3.ClientConnection()
         self._how = mechanism, user, secret, host
         self._login: pop3.Login | None = None
+        self._received: list[bytes] = []
         self._numbers: deque[int] = deque()
         self._body = bytearray()
         self._done = False
@@ -84,19 +85,24 @@ class Download(Protocol, TimeoutMixin):
         self.setTimeout(TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
+        # Under TLS this is called for each record. The others that have arrived come first: what
+        # is given to the engine after a command would answer it.
         self.resetTimeout()
-        self._feed(data)
+        if not self._received:
+            self.callLater(0, self._take)
+        self._received.append(data)
 
     def handshakeCompleted(self) -> None:
         self._engine.tls_established()
         self._login = login_by(*self._how, self.transport.getHandle())
-        self._log_in(None)
+        self.callLater(0, self._begin)  # After the records that came with the handshake.
 
     def timeoutConnection(self) -> None:
         self._fail(pop3.DeadlineError(f"the server was silent for {TIMEOUT:g} s"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)
+        self._take()
         if reason.check(ConnectionDone):
             self._feed(b"")  # The engine decides if the stream may end here.
         else:
@@ -111,6 +117,20 @@ class Download(Protocol, TimeoutMixin):
         if self._error is None and not self._done:
             self._error = error
         self.transport.abortConnection()
+
+    def _begin(self) -> None:
+        self._take()
+        try:
+            if self._error is None:
+                self._log_in(None)
+        except pop3.Pop3Error as error:
+            self._fail(error)
+
+    def _take(self) -> None:
+        data = b"".join(self._received)
+        self._received.clear()
+        if data:
+            self._feed(data)
 
     def _feed(self, data: bytes) -> None:
         """Give octets to the engine, none at all at the end of the stream; take all events."""

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from pop3proto import ConnectionLostError, Pop3Error, RemoteProtocolError
+from pop3proto import (
+    ConnectionLostError,
+    Dele,
+    LocalProtocolError,
+    Pop3Error,
+    Quit,
+    RemoteProtocolError,
+)
 from pop3proto.client.stepping import run
 from pop3proto.client.stream import RecordingStream, receive_at_hand
 from pop3proto.client.tls import TlsPipe, TlsStream
@@ -43,6 +50,21 @@ def test_after_quit(marked: int) -> None:
     assert info.value.hint.startswith("open a new connection")
     assert ("are gone" in info.value.hint) is bool(marked)
     assert client.quit() is result
+
+
+def test_quit_is_not_a_command_among_others() -> None:
+    """It would leave a session with which nothing can be done, not even ``quit()``."""
+    client = session(OK, OK, OK)
+    with pytest.raises(LocalProtocolError, match=r"ends with quit\(\)"):
+        client.call(Quit())
+    assert not client.closed
+    with client:
+        batch: Any = client.batch([Dele(1), Quit()])
+        outcomes = batch.outcomes()
+        assert next(outcomes).command == Dele(1)
+        with pytest.raises(LocalProtocolError, match=r"ends with quit\(\)"):
+            next(outcomes)
+    assert client.quit().confirmed
 
 
 def test_after_a_quit_that_is_refused() -> None:

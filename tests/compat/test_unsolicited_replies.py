@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from pop3proto.transports import Security
 from tests.compat.conversations import DROPIN
-from tests.security.hostile import HOST, PATIENCE, Hostile, Peer, client_context, hostile
+from tests.security.hostile import HOST, PATIENCE, Answer, Hostile, Peer, client_context, hostile
 from tests.security.test_unsolicited_replies import deliver
 
 MODES = pytest.mark.parametrize("mode", list(Security), ids=lambda mode: mode.value)
@@ -33,7 +33,7 @@ class Strays:
 
 
 @contextmanager
-def talking(mode: Security, strays: Strays, **answers: bytes) -> Iterator[tuple[Any, Hostile]]:
+def talking(mode: Security, strays: Strays, **answers: Answer) -> Iterator[tuple[Any, Hostile]]:
     given = {verb.encode(): answer for verb, answer in answers.items()}
     with hostile(mode, {b"NOOP": strays, **given}) as server:
         if mode is Security.TLS:
@@ -93,6 +93,53 @@ def test_blank_lines_in_the_buffer_do_not_hide_it() -> None:
         noop(client, strays)
         with pytest.raises(DROPIN.error_proto, match="stray"):
             client.stat()
+
+
+@MODES
+def test_it_ends_no_login_that_the_server_has_not_checked(mode: Security) -> None:
+    challenged = b"+ \r\n+OK stray\r\n"
+    with (
+        talking(mode, Strays(), AUTH=challenged) as (client, server),
+        pytest.raises(DROPIN.error_proto, match=r"answers no command.*stray"),
+    ):
+        client.auth("PLAIN", user="user", password="wrong", initial_response_ok=False)
+    assert (server.clear + server.secret)[-1] == b"AUTH PLAIN"
+    # The same by the methods that programs use to log in by themselves.
+    with talking(mode, Strays(), AUTH=challenged) as (client, server):
+        client._putcmd("AUTH PLAIN")
+        assert client._getresp() == b"+ "
+        with pytest.raises(DROPIN.error_proto, match=r"answers no command.*stray"):
+            client._putcmd("AHVzZXIAd3Jvbmc=")
+
+
+@MODES
+@pytest.mark.parametrize("octets", range(1, 6))
+@pytest.mark.parametrize("debugging", [0, 2])
+def test_an_answer_in_parts_does_not_hide_it(mode: Security, octets: int, debugging: int) -> None:
+    def in_parts(answer: bytes) -> Callable[[Peer], None]:
+        def say(peer: Peer) -> None:
+            peer.say(answer[:-octets])
+            # The client waits for the rest, and may have read the first part by then.
+            deliver(peer.socket)
+            peer.say(answer[-octets:] + b"+OK stray\r\n")
+
+        return say
+
+    calls: dict[bytes, Callable[[Any], object]] = {
+        b"NOOP": lambda client: client.noop(),
+        b"RETR": lambda client: client.retr(1),
+        b"TOP": lambda client: list(client.retr_iter(1)),
+    }
+    texts = in_parts(b"+OK\r\ntext\r\n.\r\n")
+    answers: dict[str, Answer] = {"NOOP": in_parts(b"+OK\r\n"), "RETR": texts, "DELE": NO}
+    for verb, call in calls.items():
+        with talking(mode, Strays(), **answers) as (client, server):
+            client.set_debuglevel(debugging)
+            call(client)
+            with pytest.raises(DROPIN.error_proto, match=r"answers no command.*stray"):
+                client.dele(1)
+        last = verb.replace(b"TOP", b"RETR")
+        assert (server.clear + server.secret)[-1].split()[0] == last
 
 
 def test_a_program_that_sends_by_itself_gets_all_answers() -> None:

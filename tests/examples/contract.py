@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from pop3proto.server import (
 )
 from pop3proto.testing import LoopbackServer, serve
 from pop3proto.transports import Security
+from tests.security.hostile import Answer, Peer, authority, hostile
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = "user@example.org"
@@ -42,6 +44,8 @@ MESSAGES = [
     HEADER + b"0123456789abcde\r\n" * 60_000,
     *(HEADER + b"This is message %d.\r\n" % number for number in range(5, 301)),
 ]
+STRAY = b"+OK stray\r\n"
+WITHOUT_SASL = b"+OK\r\nUSER\r\n.\r\n"
 OPTIONS = ServerOptions(failed_login_delay=0.0)
 Fault = Callable[[int], Iterator[bytes]]
 
@@ -128,9 +132,9 @@ def serving(
     strong: bool = False,
 ) -> Generator[Server]:
     """Run a server whose certificate is made out to ``name``; ``strong`` has every mechanism."""
-    authority = trustme.CA()
+    issuer = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    issued = authority.issue_cert(name)
+    issued = issuer.issue_cert(name)
     issued.configure_cert(context)
     binding = end_point(ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode()))
     assert binding is not None
@@ -147,7 +151,28 @@ def serving(
         security=security,
         tls_context=None if security is Security.PLAINTEXT else context,
     ) as loopback:
-        yield Server(loopback, authority)
+        yield Server(loopback, issuer)
+
+
+@dataclass
+class HostileServer:
+    """A server that says whatever a test wants, and what a client has to know of it."""
+
+    port: int
+    authority: trustme.CA
+    host: str = "127.0.0.1"
+
+
+def in_one_segment(*records: bytes) -> Callable[[Peer], None]:
+    """Return an answer whose parts arrive together, each in a TLS record of its own."""
+
+    def answer(peer: Peer) -> None:
+        for cork in (1, 0):
+            peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, cork)
+            for record in records if cork else ():
+                peer.say(record)
+
+    return answer
 
 
 def mechanisms_tried(server: Server) -> list[str]:
@@ -174,7 +199,7 @@ def described(error: BaseException | None) -> str:
 
 def run_script(
     command: Sequence[str],
-    server: Server,
+    server: Server | HostileServer,
     folder: Path,
     password: str = PASSWORD,
     trusted: trustme.CA | None = None,
@@ -214,7 +239,7 @@ def run_script(
 class Job:
     """What an example is to do."""
 
-    server: Server
+    server: Server | HostileServer
     folder: Path
     password: str
     authority: trustme.CA
@@ -265,7 +290,7 @@ class LoopContract(ABC):
 
     def fetch(
         self,
-        server: Server,
+        server: Server | HostileServer,
         folder: Path,
         *,
         password: str = PASSWORD,
@@ -359,6 +384,36 @@ class LoopContract(ABC):
             server.loopback.wait_until_idle()
         assert "mismatch" in fetched.error.lower() or "did not match" in fetched.error
         assert [session.user for session in server.loopback.sessions] == [None]
+
+    @pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="takes Linux")
+    @pytest.mark.parametrize(
+        ("answers", "last"),
+        [
+            ({b"USER": in_one_segment(b"+OK\r\n", STRAY), b"PASS": b"-ERR no\r\n"}, b"USER"),
+            ({b"CAPA": in_one_segment(WITHOUT_SASL, STRAY)}, b"CAPA"),
+            ({b"LIST": in_one_segment(b"+OK\r\n.\r\n", STRAY), b"QUIT": b"-ERR no\r\n"}, b"LIST"),
+            ({b"LIST": b"+OK\r\n.\r\n" + STRAY, b"QUIT": b"-ERR no\r\n"}, b"LIST"),
+        ],
+        ids=["login", "CAPA", "QUIT", "one record"],
+    )
+    def test_a_reply_that_came_before_a_command_does_not_answer_it(
+        self, tmp_path: Path, answers: dict[bytes, Answer], last: bytes
+    ) -> None:
+        with hostile(Security.STLS, {b"CAPA": WITHOUT_SASL, **answers}) as server:
+            fetched = self.fetch(HostileServer(server.port, authority()), tmp_path)
+        assert fetched.error.startswith("RemoteProtocolError: a line that answers no command: +OK")
+        assert server.secret[-1].split()[0] == last
+
+    def test_the_stream_ends_after_an_answer(self, tmp_path: Path) -> None:
+        def last(peer: Peer) -> None:
+            peer.say(b"+OK\r\n1 5\r\n.\r\n")
+            peer.socket.shutdown(socket.SHUT_WR)
+
+        with hostile(Security.STLS, {b"LIST": last}) as server:
+            fetched = self.fetch(HostileServer(server.port, authority()), tmp_path)
+        # The end comes without close_notify, and some loops have an error of their own for that.
+        errors = "ConnectionLostError: ", "SSLEOFError: ", "ConnectionLost: "
+        assert fetched.error.startswith(errors)
 
 
 class ScriptContract(LoopContract):

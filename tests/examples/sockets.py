@@ -5,8 +5,9 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from math import inf
 from time import monotonic
 
 Slot = Callable[..., object]
@@ -123,7 +124,9 @@ class SocketWithSignals:
                 self._shaken_hands = True
                 self.encrypted.emit()
             while data := self._tls.read(65536):
+                # Qt emits the signal for each part that it has decrypted.
                 self._received += data
+                self.readyRead.emit()
 
     def _write(self) -> None:
         self._unsent += self._outgoing.read()
@@ -134,10 +137,12 @@ class SocketWithSignals:
                 self.bytesWritten.emit(sent)
 
 
-def run(sock: SocketWithSignals, timer: Timer, over: Callable[[], bool]) -> None:
+def run(sock: SocketWithSignals, timers: Collection[Timer], over: Callable[[], bool]) -> None:
     """Run the loop, turn by turn, until it is ``over()``."""
     while not over():
-        sock.turn(20.0 if timer.due is None else max(timer.due - monotonic(), 0.0))
-        if timer.due is not None and monotonic() >= timer.due:
-            timer.stop()
-            timer.timeout.emit()
+        due = min((timer.due for timer in timers if timer.due is not None), default=inf)
+        sock.turn(min(max(due - monotonic(), 0.0), 20.0))
+        for timer in timers:
+            if timer.due is not None and monotonic() >= timer.due:
+                timer.stop()
+                timer.timeout.emit()

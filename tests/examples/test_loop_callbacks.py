@@ -26,12 +26,12 @@ class TestCallbacks(LoopContract):
     best = "SCRAM-SHA-512"
 
     def run(self, job: Job) -> Fetched:
-        sock, timer, ends = SocketWithSignals(job.context()), Timer(), list[bool]()
-        download = Download(sock, timer, USER, job.password, lambda: ends.append(True))
+        sock, timers, ends = SocketWithSignals(job.context()), (Timer(), Timer()), list[bool]()
+        download = Download(sock, *timers, USER, job.password, lambda: ends.append(True))
         download.start(job.server.host, job.server.port)
-        run(sock, timer, lambda: bool(ends))
+        run(sock, timers, lambda: bool(ends))
         assert ends == [True]
-        assert timer.due is None
+        assert [timer.due for timer in timers] == [None, None]
         return Fetched(download.messages, download.refused, described(download.error))
 
 
@@ -48,8 +48,9 @@ class TestQt(LoopContract):
 
 def test_nothing_to_read_is_not_the_end_of_the_stream() -> None:
     ends: list[bool] = []
-    sock = SocketWithSignals(ssl.create_default_context())
-    download = Download(sock, Timer(), USER, PASSWORD, lambda: ends.append(True))
+    sock, soon = SocketWithSignals(ssl.create_default_context()), Timer()
+    download = Download(sock, Timer(), soon, USER, PASSWORD, lambda: ends.append(True))
     sock.readyRead.emit()
+    soon.timeout.emit()
     assert download.error is None
     assert not ends

@@ -206,6 +206,29 @@ def test_the_end_of_an_idle_session_says_why(on: On, mode: Security, how: str) -
 
 
 @runtime
+def test_the_reason_comes_before_a_reset(on: On) -> None:
+    def reset(peer: Peer) -> None:
+        peer.say(b"+OK\r\n" + IDLE)
+        deliver(peer.socket)
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.socket.close()
+        gone.set()
+
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", "secret")
+        await client.noop()
+        assert gone.wait(PATIENCE)
+        for _ in range(5):
+            await moment(runtime_name(on))
+        await refused(client.dele(1), ConnectionLostError, "idle for too long")
+
+    gone = threading.Event()
+    with hostile(Security.PLAINTEXT, {b"NOOP": reset}) as server:
+        on(flow)
+
+
+@runtime
 @arrival
 def test_no_command_is_sent_after_the_end_of_the_stream(on: On, how: str) -> None:
     async def check(client: Any) -> None:

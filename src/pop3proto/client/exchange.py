@@ -17,7 +17,7 @@ from ..errors import (
     printable,
 )
 from ..model.command import Command
-from ..model.commands import Stls
+from ..model.commands import Quit, Stls
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
 from ..model.replies import MessageStart
@@ -45,6 +45,11 @@ _PROGRESS = 1024
 _KEPT_DEVIATIONS = 1000
 # Looked up once: see the engine.
 _NEED_DATA = Signal.NEED_DATA
+# Commands that are only part of what has to be done.
+_METHODS: dict[type, str] = {
+    Stls: "TLS begins with start_tls()",
+    Quit: "the session ends with quit()",
+}
 
 
 class Exchange:
@@ -149,12 +154,13 @@ class Exchange:
     def check(self, command: Command[Any]) -> None:
         """Raise ``LocalProtocolError`` for a command that the caller may not send.
 
-        That is STLS, which is useless without a handshake; with ``PlaintextAuthError``, one that
-        shows a password to the network; and an object that is not a command at all.
+        That is STLS, which is useless without a handshake; QUIT, after which only the connection
+        is left to close; with ``PlaintextAuthError``, a command that shows a password to the
+        network; and an object that is not a command at all.
         """
         check_command(command)
-        if type(command) is Stls:
-            raise LocalProtocolError("TLS begins with start_tls()", command=command)
+        if command.barrier and (method := _METHODS.get(type(command))) is not None:
+            raise LocalProtocolError(method, command=command)
         if command.secret:
             refuse_plaintext(command, self.engine, allowed=self._allow_plaintext_auth)
 
@@ -189,6 +195,8 @@ class Exchange:
         except Pop3Error:
             raise
         except OSError as error:
+            # The last words of the server, which came with the answer before, say more.
+            self.event_at_hand()
             raise self._failed(error, "reply", None, command) from error
 
     def put(self, command: Command[Any]) -> int:

@@ -107,7 +107,8 @@ class Conversation:
         self._looked_at: socket.socket | None = None
         self._arrived: Callable[[int], object] = bool
         self._surplus = b""
-        # The octets that the file's buffer held at the last look, and how many of them are unread.
+        # The octets that the file's buffer held at the last look, and how many of them are unread;
+        # below 0, if it was filled again since then, so that nobody knows what it holds.
         self._ahead = b""
         self._left = 0
         self._after_bare_lf = False
@@ -162,7 +163,9 @@ class Conversation:
             try:
                 if sock is not self._looked_at:
                     self._looked_at, self._arrived = sock, _look_at(sock)
-                if self._arrived(0) or (hasattr(sock, "pending") and sock.pending()):
+                secret = hasattr(sock, "pending") and sock.pending()
+                unread = self._left and isinstance(sock, socket.socket)
+                if unread or self._arrived(0) or secret:
                     self._look(sock, file)
             except (OSError, ValueError):
                 # An error, or part of a TLS record: the next answer shows it.
@@ -228,7 +231,7 @@ class Conversation:
         return status, len(line)
 
     def _read_line(self, file: BinaryIO, limit: int) -> bytes:
-        self._ahead, self._left = b"", 0
+        self._ahead, self._left = b"", -1
         raw = getattr(file, "raw", None)
         self._peer = isinstance(raw, socket.SocketIO)
         if not (self._peer and isinstance(file, BufferedReader)):
@@ -326,7 +329,10 @@ class Conversation:
             self.failed(error)
             raise
         if not lines:
-            self._surplus = self._after_text() if text.surplus is None else text.surplus
+            if text.surplus is None:
+                self._surplus = self._after_text()
+            else:
+                self._surplus, self._left = text.surplus, 0
             if text.lost and self._owed and self._surplus:
                 # The caller that sent the command would never get its answer.
                 self.fail("a command was sent while a text was read, and its answer came with it")
