@@ -165,6 +165,22 @@ def test_one_binding_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
+def test_another_mechanism_in_between_does_not_hide_that_the_binding_was_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pop3proto.sasl.scram.fresh_nonce", lambda: b"nonce")
+    names = ["SCRAM-SHA-1-PLUS", "CRAM-MD5", "SCRAM-SHA-1"]
+    turns = [
+        capa(f"SASL {' '.join(names)}"),
+        (b"AUTH SCRAM-SHA-1-PLUS " + b64(b"p=tls-exporter,,n=user,r=nonce"), NO),
+        (b"AUTH CRAM-MD5", NO),
+        (b"AUTH SCRAM-SHA-1 " + b64(b"y,,n=user,r=nonce"), NO),
+    ]
+    binding = ChannelBinding("tls-exporter", b"x")
+    with pytest.raises(AuthenticationError, match="channel bindings tried: tls-exporter"):
+        by_password(*turns, channel_binding=binding, mechanisms=names)
+
+
 FIRST = b"r=nonce%s,s=QSXCR+Q6sek8bf92,i=4096"
 
 
