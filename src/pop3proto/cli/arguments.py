@@ -41,40 +41,58 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         help="the records of the messages that were stored (default: a file in your home folder)",
     )
     _add_policy(parser)
+    _add_access(parser)
     parser.add_argument(
+        "--no-pipelining", action="store_true", help="ask for one message at a time"
+    )
+
+
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    """Add the options of all commands that are a client: how to connect, and how to log in."""
+    group = parser.add_argument_group("connecting and logging in")
+    group.add_argument(
         "--password-file",
         type=Path,
         metavar="FILE",
         help="a file whose first line is the password, or the access token"
         " (default: the variable POP3PROTO_PASSWORD, or else you are asked)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--ca", metavar="FILE", help="certificates to trust, instead of the system's"
     )
-    parser.add_argument("--cert", metavar="FILE", help="a client's certificate with its key")
-    parser.add_argument(
+    group.add_argument("--cert", metavar="FILE", help="a client's certificate with its key")
+    group.add_argument(
+        "--fingerprint",
+        type=_fingerprint,
+        metavar="SHA256",
+        help="the SHA-256 of the server's certificate, which is then trusted without any other"
+        " check; the command check shows it",
+    )
+    group.add_argument(
+        "--server-name",
+        metavar="NAME",
+        help="the name that the server's certificate has to be valid for (default: the host)",
+    )
+    group.add_argument(
         "--no-tls", action="store_true", help="do not ask for TLS (with pop:// only)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--allow-plaintext-auth",
         action="store_true",
         help="without TLS, send a password that the network can read",
     )
-    parser.add_argument(
-        "--no-pipelining", action="store_true", help="ask for one message at a time"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--no-capa",
         action="store_true",
         help="do not ask what the server can do, for servers that hang up on CAPA",
     )
-    parser.add_argument(
+    group.add_argument(
         "--initial-response",
         action=argparse.BooleanOptionalAction,
         help="send the first message of a login with AUTH, or only when the server asks for it"
         " (default: what most servers understand)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--timeout",
         type=_positive_seconds,
         metavar="SECONDS",
@@ -117,6 +135,26 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="delete a message even if its size is not the one that the server lists",
     )
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Connect to a server and report what it says and can do: greeting, TLS, certificate,"
+        " capabilities, ways to log in, and faults. With a user in the URL, log in as well. Nothing"
+        " is fetched or deleted."
+    )
+    parser.add_argument(
+        "url",
+        metavar="HOST|URL",
+        help="a host, for TLS on port 995; or pop://host or pops://host, or with user@ before the"
+        " host to log in",
+    )
+    _add_json(parser)
+    _add_access(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -244,6 +282,13 @@ def _days(text: str) -> float:
     return days
 
 
+def _fingerprint(text: str) -> str:
+    digits = text.replace(":", "").lower()
+    if len(digits) != 64 or not {*digits} <= {*"0123456789abcdef"}:
+        raise argparse.ArgumentTypeError("expected 64 hexadecimal digits, with or without colons")
+    return digits
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
         raise argparse.ArgumentTypeError("expected a port from 0 to 65,535")
@@ -269,6 +314,7 @@ def _positive_seconds(text: str) -> float:
 
 ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "fetch": _fetch,
+    "check": _check,
     "serve": _serve,
     "replay": _replay,
     "demo": _demo,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import ssl
 import sys
 import time
 from collections.abc import Generator
@@ -12,16 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import LocalProtocolError, printable
-from ..model.secret import Secret
+from ..errors import LocalProtocolError
 from ..model.url import PopUrl
-from ..sasl import by_name
 from ..sync import Fetching, FileFolder, Maildir, Mbox, Policy, State
 from ..sync.folder import claim
-from ..transports import ClientOptions, Security, Timeouts
-from ..transports.blocking import Client, connect
-from .inputs import PASSWORD_VARIABLE, client_context
-from .inputs import secret as given_secret
+from .access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..sync import Account, Delivery
+    from ..transports.blocking import Client
 
 __all__ = ["run"]
 
-# Mechanisms that take an access token, and those that take no secret at all.
-_TOKEN = ("XOAUTH2", "OAUTHBEARER")
-_NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
 _DELIVERIES: dict[str, Callable[[Path, str], Delivery]] = {
     "files": FileFolder,
     "maildir": Maildir,
@@ -47,35 +39,17 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 
     Raises ``Pop3Error`` and ``OSError`` if it cannot go on.
     """
-    url = PopUrl.parse(arguments.url)
-    if url.user is None:
-        raise LocalProtocolError("the URL names no user: pop://user@host")
+    access = Access(arguments)
+    maildrop = maildrop_name(access.url)
     # What is wrong with files is found before anybody is asked for a password.
-    context = _context(arguments, url)
     state = State(_default_state() if arguments.state is None else arguments.state)
-    with state:
-        secret = Secret("") if url.auth in _NO_SECRET else _secret(arguments, url)
-        security = Security.PLAINTEXT if arguments.no_tls else None
-        client = connect(url, security=security, ssl_context=context, options=_options(arguments))
-        with client:
-            _log_in(client, url, secret, arguments.initial_response)
-            # Not before the login: a mistyped user name would tie the folder to it, and keep out
-            # the right one.
-            place = _place(arguments, url)
-            with state.account(f"{maildrop_name(url)} {place}") as account:
-                delivery = _DELIVERIES[arguments.format](arguments.folder, account.tag)
-                return _fetch(console, client, delivery, account, _policy(arguments))
-
-
-def _options(arguments: argparse.Namespace) -> ClientOptions:
-    return ClientOptions(
-        allow_plaintext_auth=arguments.allow_plaintext_auth,
-        pipelining=not arguments.no_pipelining,
-        capabilities=not arguments.no_capa,
-        timeouts=Timeouts() if arguments.timeout is None else Timeouts.of(arguments.timeout),
-        # Without it, some servers send a text of their own in place of a message (RFC 6856).
-        utf8=True,
-    )
+    with state, access.session(pipelining=not arguments.no_pipelining) as client:
+        # Not before the login: a mistyped user name would tie the folder to it, and keep out the
+        # right one.
+        place = _place(arguments, maildrop)
+        with state.account(f"{maildrop} {place}") as account:
+            delivery = _DELIVERIES[arguments.format](arguments.folder, account.tag)
+            return _fetch(console, client, delivery, account, _policy(arguments))
 
 
 def _policy(arguments: argparse.Namespace) -> Policy:
@@ -140,14 +114,14 @@ def maildrop_name(url: PopUrl) -> str:
     return str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
 
 
-def _place(arguments: argparse.Namespace, url: PopUrl) -> str:
+def _place(arguments: argparse.Namespace, maildrop: str) -> str:
     """Return a name for the place where the messages go.
 
     What was stored in one place is not there in another one.
     """
     if arguments.format == "files":
         # It stays the same when the folder is renamed.
-        return claim(arguments.folder, maildrop_name(url))
+        return claim(arguments.folder, maildrop)
     return f"{arguments.format}:{os.path.realpath(arguments.folder)}"
 
 
@@ -163,30 +137,3 @@ def _default_state() -> Path:
             "this user has no home folder for the records", hint="name a file: --state FILE"
         )
     return Path(folder) / "pop3proto" / "fetched.sqlite3"
-
-
-def _secret(arguments: argparse.Namespace, url: PopUrl) -> Secret:
-    is_token = url.auth in _TOKEN
-    what, file = "Access token" if is_token else "Password", arguments.password_file
-    secret = given_secret(file, what, f"{url.user} at {url.host}")
-    if is_token and secret.kind is not str:
-        where = PASSWORD_VARIABLE if file is None else f"--password-file {printable(str(file))}"
-        raise LocalProtocolError(f"{where}: the access token is not text in UTF-8", hint="")
-    return secret
-
-
-def _context(arguments: argparse.Namespace, url: PopUrl) -> ssl.SSLContext | None:
-    if arguments.no_tls and not url.implicit_tls:
-        return None
-    return client_context(arguments.ca, arguments.cert)
-
-
-def _log_in(client: Client, url: PopUrl, secret: Secret, initial_response: bool | None) -> None:
-    user = url.user or ""
-    how = {} if initial_response is None else {"initial_response": initial_response}
-    if url.auth in _TOKEN:
-        client.oauth(user, secret, mechanism=url.auth, **how)
-    elif url.auth in _NO_SECRET:
-        client.authenticate(by_name(url.auth, user, host=url.host), **how)
-    else:
-        client.login(user, secret, mechanisms=url.mechanisms, **how)

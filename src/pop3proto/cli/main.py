@@ -1,4 +1,4 @@
-"""The command line: fetch mail, serve it, replay a transcript, see a demonstration.
+"""The command line, which fetches mail, checks servers, serves mail, and shows what was recorded.
 
 It needs the extra ``cli``; without it, a message says so. This module knows only the names of the
 commands: ``arguments`` and a command's own module are loaded when the command is used.
@@ -26,6 +26,7 @@ __all__ = ["ending_signals", "main"]
 
 _COMMANDS = {
     "fetch": "put the messages of a maildrop into a folder",
+    "check": "report what a server says, can do, and does wrong",
     "serve": "serve messages for testing mail programs",
     "replay": "put a recorded session through the engine",
     "demo": "run a server and a client on this machine",
