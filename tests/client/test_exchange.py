@@ -79,8 +79,10 @@ class Scripted:
 class Looking(Scripted):
     """One that tells what is there: the next of ``there``."""
 
-    def __init__(self, there: Iterable[bytes | OSError | None]) -> None:
-        super().__init__([])
+    def __init__(
+        self, there: Iterable[bytes | OSError | None], chunks: Iterable[bytes] = ()
+    ) -> None:
+        super().__init__(chunks)
         self._there = iter(there)
         self.looks = 0
 
