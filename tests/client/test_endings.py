@@ -176,3 +176,19 @@ def test_the_end_of_tls() -> None:
     below.arrived += below.server.data_to_send()
     found: Any = run(tls.receive_at_hand())
     assert found == b""
+
+
+def test_the_end_of_tls_that_came_with_an_answer() -> None:
+    below, tls = under_tls()
+    run(tls.receive_at_hand())
+    below.arrived += below.server.send(b"+OK\r\n+OK\r\n") + below.server.send(b"+OK\r\n")
+    with pytest.raises(ssl.SSLError):
+        below.server.ssl_object.unwrap()
+    below.arrived += below.server.data_to_send()
+    answer: Any = run(tls.receive(None))
+    assert answer == b"+OK\r\n" * 3
+    # Nothing more comes, not even the end of the stream below, and nothing more is sent.
+    assert not tls.is_quiet()
+    for _ in range(2):
+        found: Any = run(tls.receive_at_hand())
+        assert found == b""

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -337,6 +338,33 @@ def test_the_refused_login_after_which_the_server_closed_is_the_reason(on: On) -
 
     with hostile(Security.PLAINTEXT, {b"AUTH": late}) as server:
         on(flow)
+
+
+@runtime
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="takes Linux")
+def test_no_command_is_sent_after_the_end_of_tls(on: On) -> None:
+    def last(peer: Peer) -> None:
+        peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        peer.say(b"+OK\r\n")
+        peer.socket.settimeout(0.0)
+        with suppress(OSError):
+            # The client does not answer, and the connection stays open.
+            peer.socket.unwrap()  # type: ignore[attr-defined]
+        peer.socket.settimeout(PATIENCE)
+        peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+    async def flow(connect: Connect) -> None:
+        client = await connect(HOST, server.port, **server.how)
+        await client.login("user", "secret")
+        await client.dele(1)
+        await client.noop()
+        result = await client.quit()
+        assert "before the command was sent" in str(result.error)
+        assert "and are kept: 1" in str(result.error)
+
+    with hostile(Security.TLS, {b"NOOP": last}) as server:
+        on(flow)
+    assert server.secret[-1] == b"NOOP"
 
 
 class FourMethods:

@@ -77,6 +77,8 @@ class TlsPipe:
         self._outgoing = ssl.MemoryBIO()
         # An error that came after good records, which are read first.
         self._postponed: TlsError | None = None
+        # True if close_notify came together with octets, which are read first.
+        self._ended = False
         try:
             self.ssl_object: ssl.SSLObject = context.wrap_bio(
                 self._incoming,
@@ -170,8 +172,9 @@ class TlsPipe:
         read = self.ssl_object.read
         records = [data]
         try:
-            while self._incoming.pending and (data := read(_RECORD)):
-                records.append(data)
+            while self._incoming.pending and not self._ended:
+                records.append(read(_RECORD))
+                self._ended = not records[-1]
         except ssl.SSLWantReadError:
             # The last record has not arrived completely; the next read will notice that again.
             pass
@@ -184,7 +187,7 @@ class TlsPipe:
     @property
     def unread(self) -> bool:
         """True if ``read()`` may return or raise something although nothing more has arrived."""
-        return bool(self._incoming.pending or self._postponed is not None)
+        return bool(self._incoming.pending or self._ended or self._postponed is not None)
 
     def close(self) -> bytes:
         """Return the octets that end TLS in an orderly way (close_notify), if still possible."""
