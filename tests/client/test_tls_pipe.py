@@ -150,6 +150,18 @@ def test_what_is_no_tls_is_refused(contexts: Contexts) -> None:
         client.handshake()
 
 
+def test_a_client_that_speaks_no_tls_is_not_quoted(contexts: Contexts) -> None:
+    _, server = pipes(contexts)
+    server.receive_data(b"PASS secret\r\n")
+    with pytest.raises(TlsError) as caught:
+        server.handshake()
+    told = "the TLS handshake failed: the client does not speak TLS here"
+    assert (caught.value.args, caught.value.hint) == (
+        (told,),
+        "the client has to begin TLS at once",
+    )
+
+
 def test_nothing_is_sent_before_the_handshake_and_after_the_end(contexts: Contexts) -> None:
     client, _ = pipes(contexts)
     assert client.close() == b""
