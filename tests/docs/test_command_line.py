@@ -14,7 +14,7 @@ from pop3proto.cli.check import Check
 from pop3proto.cli.main import _COMMANDS, main
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text("utf-8")
-CLIENTS = ["fetch", "check"]
+CLIENTS = ["fetch", "check", "list", "show", "delete"]
 
 
 def options(command: str) -> set[str]:

@@ -153,6 +153,48 @@ def _check(parser: argparse.ArgumentParser) -> None:
     _add_access(parser)
 
 
+def _list(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print the number, the size in octets and the unique-id of each message."
+    _add_url(parser)
+    _add_json(parser)
+    _add_access(parser)
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write a message to the standard output, octet for octet. For a terminal, control"
+        " characters are escaped."
+    )
+    _add_url(parser)
+    parser.add_argument("message", metavar="N", help="the number of the message")
+    parser.add_argument("--header", action="store_true", help="only its header, which TOP asks for")
+    _add_unique_id(parser, "N is a unique-id")
+    _add_access(parser)
+
+
+def _delete(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Delete messages from the server: all that are named, or none of them. You are not asked"
+        " again, and they cannot be brought back."
+    )
+    _add_url(parser)
+    parser.add_argument("messages", metavar="N", nargs="+", help="the number of a message")
+    _add_unique_id(parser, "each N is a unique-id: numbers change when messages are deleted")
+    _add_access(parser)
+
+
+def _add_url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "url", metavar="URL", help="pop://user@host or pops://user@host, with ;AUTH=MECHANISM"
+    )
+
+
+def _add_unique_id(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--unique-id", action="store_true", help=f"{what}, as the command list prints it"
+    )
+
+
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -315,6 +357,9 @@ def _positive_seconds(text: str) -> float:
 ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "fetch": _fetch,
     "check": _check,
+    "list": _list,
+    "show": _show,
+    "delete": _delete,
     "serve": _serve,
     "replay": _replay,
     "demo": _demo,

@@ -16,6 +16,7 @@ from ..model.url import PopUrl
 from ..sync import Fetching, FileFolder, Maildir, Mbox, Policy, State
 from ..sync.folder import claim
 from .access import Access
+from .messages import fate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,9 +77,8 @@ def _fetch(
             raise
     _report(console, fetching)
     if fetching.deletions:
-        unknown = "perhaps NOT deleted: the server has not confirmed it"
-        made = "deleted" if fetching.confirmed else unknown
-        console.print(f"{fetching.deletions} {made}", highlight=False)
+        told = fate(fetching.deletions, confirmed=fetching.confirmed)
+        console.print(told, highlight=False)
     failed = fetching.refused or fetching.misfits
     return 1 if failed or (fetching.deletions and not fetching.confirmed) else 0
 

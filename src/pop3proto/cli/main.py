@@ -27,6 +27,9 @@ __all__ = ["ending_signals", "main"]
 _COMMANDS = {
     "fetch": "put the messages of a maildrop into a folder",
     "check": "report what a server says, can do, and does wrong",
+    "list": "print the numbers, sizes and unique-ids of the messages",
+    "show": "write a message to the standard output",
+    "delete": "delete messages from the server",
     "serve": "serve messages for testing mail programs",
     "replay": "put a recorded session through the engine",
     "demo": "run a server and a client on this machine",

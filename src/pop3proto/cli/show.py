@@ -1,0 +1,61 @@
+"""``pop3proto show``: a message, or its header, on the standard output."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from .access import Access
+from .messages import find
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..transports import SupportsWrite
+
+__all__ = ["run"]
+
+# What a terminal may get as it is, besides printable characters.
+_HARMLESS = "\n\t"
+
+
+def run(console: Console, arguments: argparse.Namespace) -> int:
+    """Write the message, octet for octet unless to a terminal; return the exit code.
+
+    Raises ``Pop3Error`` and ``OSError`` if it cannot go on. What has come by then is written.
+    """
+    with Access(arguments).session() as client:
+        (number,) = find(client, [arguments.message], by_id=arguments.unique_id)
+        output = _output(sys.stdout)
+        stream = client.top_stream(number) if arguments.header else client.retr_stream(number)
+        with stream:
+            stream.save(output)
+    sys.stdout.flush()
+    return 0
+
+
+def _output(stdout: TextIO) -> SupportsWrite:
+    # A terminal obeys control characters, and anybody can write some into a mail.
+    return Printable(stdout) if stdout.isatty() else stdout.buffer
+
+
+class Printable:
+    """A file of octets that writes them to a terminal, with control characters escaped."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        # A message ends with a line end, so that no half of a character is left over.
+        self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of a message."""
+        text = self._decode(data).replace("\r", "")
+        self._terminal.write("".join(map(_printable, text)))
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character in _HARMLESS:
+        return character
+    return repr(character)[1:-1]
