@@ -195,6 +195,24 @@ def test_a_message() -> None:
     assert connection.next_event() == Noop()
 
 
+@pytest.mark.parametrize(
+    ("state", "command", "reply"),
+    [
+        (State.AUTHORIZATION, Noop(), Ok(Noop())),
+        (State.AUTHORIZATION, Stls(), Ok(Stls())),
+        (State.TRANSACTION, Noop(), StatReply(Noop(), 0, 0)),
+    ],
+)
+def test_a_reply_that_does_not_fit_names_its_command(
+    state: State, command: Command[Any], reply: Any
+) -> None:
+    connection = server(state, secure=True)
+    asked(connection, command)
+    with pytest.raises(LocalProtocolError) as caught:
+        connection.send(reply)
+    assert caught.value.command == command
+
+
 def test_an_extension_can_be_answered_by_a_line_or_a_text() -> None:
     connection = server()
     asked(connection, XMIT)
