@@ -414,6 +414,11 @@ def test_xoauth2_is_the_default_and_needs_no_announcement() -> None:
     assert run(made.oauth("user@example.org", TOKEN)).mechanism == "XOAUTH2"
 
 
+def test_what_was_refused_is_not_asked_again_for_a_token() -> None:
+    made, _ = client((b"CAPA", NO), (b"AUTH", NO), (b"AUTH XOAUTH2", b"+ \r\n"), (XOAUTH2, OK))
+    assert run(made.oauth("user@example.org", TOKEN)).mechanism == "XOAUTH2"
+
+
 def test_oauthbearer_where_it_is_offered() -> None:
     response = by_name("OAUTHBEARER", "user@example.org", TOKEN, host="pop.example.org").initial()
     turns = capa("SASL XOAUTH2 OAUTHBEARER"), (b"AUTH OAUTHBEARER " + b64(response or b""), OK)

@@ -10,7 +10,7 @@ import pytest
 from pop3proto import CommandError, Message, Noop, Ok, Retr
 from pop3proto.client.message import AsyncMessageStream
 from pop3proto.client.stepping import run
-from pop3proto.errors import DeadConnectionError, LimitError, LocalProtocolError
+from pop3proto.errors import DeadConnectionError, DeadlineError, LimitError, LocalProtocolError
 from tests.client.test_exchange import Scripted, exchange
 
 PIECES = [b"+OK 8 octets\r\n", b"1\r\n", b"2\r\n", b".\r\n", b"+OK after\r\n"]
@@ -53,6 +53,8 @@ def test_the_most_octets() -> None:
     assert it.closed
     with pytest.raises(LocalProtocolError, match="max_octets is at least 1"):
         opened(max_octets=0)
+    with pytest.raises(LocalProtocolError, match="progress is a function"):
+        opened(progress=5)
 
 
 def test_what_is_read_and_saved_is_the_rest() -> None:
@@ -79,6 +81,19 @@ def test_one_gib_is_read_if_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch
     # Who takes octet after octet needs no limit.
     _, message = opened()
     assert b"".join(run(pieces_of(message))) == b"1\r\n2\r\n"
+
+
+def test_a_message_that_does_not_come_on_is_named() -> None:
+    class Silent(Scripted):
+        async def receive(self, timeout: float | None) -> bytes:
+            if chunk := next(self._chunks, None):
+                return chunk
+            raise TimeoutError
+
+    message = AsyncMessageStream(exchange(Silent(PIECES[:2])), Retr(1))
+    with pytest.raises(DeadlineError) as caught:
+        run(pieces_of(message))
+    assert (caught.value.command, caught.value.phase) == (Retr(1), "body")
 
 
 def test_a_refusal() -> None:
@@ -122,8 +137,9 @@ def test_an_error_of_the_caller_closes_the_connection() -> None:
         run(broken())
     assert it.closed
     assert not message.complete
-    with pytest.raises(LocalProtocolError, match="broken off"):
+    with pytest.raises(LocalProtocolError, match="broken off") as caught:
         run(message.__anext__())
+    assert caught.value.command == Retr(1)
 
 
 def test_a_connection_that_the_caller_has_closed_has_nothing_to_skip() -> None:
