@@ -17,6 +17,7 @@ from pop3proto.errors import (
     DeadlineError,
     LimitError,
     RemoteProtocolError,
+    StlsInjectionError,
     TlsError,
 )
 from pop3proto.server import MemoryMaildrops, ServerOptions
@@ -260,3 +261,20 @@ def test_real_servers_that_announce_what_they_cannot_do(
         with pytest.raises(Pop3Error) as caught:
             on(flow)
     assert AHEAD in caught.value.hint
+
+
+@pytest.mark.parametrize("stray", [b"+OK stray\r\n", b"-ERR idle for too long\r\n"])
+@pytest.mark.parametrize("security", [Security.STLS, Security.PLAINTEXT])
+def test_a_command_that_was_not_sent_is_not_the_reason(stray: bytes, security: Security) -> None:
+    error = failing(None, b"+OK ready\r\n" + stray, security=security)
+    assert "answers no command" in str(error)
+    for advice in (CAPA, PORTS, "may not know STLS"):
+        assert advice not in error.hint
+
+
+def test_a_server_that_has_accepted_stls_knows_it() -> None:
+    said = b"+OK ready\r\n", b"+OK begin\r\n+OK\r\n"
+    error = failing(None, *said, security=Security.STLS)
+    assert isinstance(error, StlsInjectionError)
+    assert "may not know" not in error.hint
+    assert "do not retry on this network" in error.hint

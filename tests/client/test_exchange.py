@@ -123,7 +123,7 @@ def test_a_line_has_one_deadline_on_the_clock(monkeypatch: pytest.MonkeyPatch) -
     # The next line has a deadline of its own.
     stream.timeouts.clear()
     it = exchange(Scripted(repeat(b"\r"), clock, 20.0))
-    with pytest.raises(Pop3Error, match=r"nothing arrived for 60 s \(reply\)"):
+    with pytest.raises(Pop3Error, match=r"nothing, or too little, arrived for 60 s \(reply\)"):
         run(it.ask(Noop()))
 
 
@@ -182,7 +182,7 @@ class Failing(Scripted):
 def test_an_error_says_what_was_waited_for() -> None:
     with pytest.raises(DeadlineError) as deadline:
         run(exchange(Failing(TimeoutError())).ask(Noop(), "login"))
-    assert deadline.value.args == ("nothing arrived for 60 s (login)",)
+    assert deadline.value.args == ("nothing, or too little, arrived for 60 s (login)",)
     assert (deadline.value.phase, deadline.value.seconds) == ("login", 60.0)
     with pytest.raises(ConnectionLostError) as broken:
         run(exchange(Failing(OSError("no route"))).ask(Noop()))

@@ -8,6 +8,7 @@ from ..errors import (
     LimitError,
     Pop3Error,
     RemoteProtocolError,
+    StlsInjectionError,
 )
 from .options import Security
 
@@ -51,6 +52,9 @@ def about_capabilities(error: BaseException) -> None:
 
 def about_stls(error: BaseException) -> None:
     """Add a hint to an ``error`` that ended the session at STLS."""
+    if isinstance(error, StlsInjectionError):
+        # The server has accepted STLS.
+        return
     _advise(error, f"the server may not know STLS; {PORTS}")
 
 

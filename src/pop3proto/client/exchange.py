@@ -325,7 +325,7 @@ class Exchange:
         # The kernel's own ETIMEDOUT is a TimeoutError too, but not one of our deadlines.
         if isinstance(error, TimeoutError) and error.errno is None and seconds is not None:
             return DeadlineError(
-                f"nothing arrived for {seconds:g} s ({phase}){fate}",
+                f"nothing, or too little, arrived for {seconds:g} s ({phase}){fate}",
                 command=command,
                 phase=phase,
                 seconds=seconds,

@@ -257,7 +257,9 @@ class Session:
             # An old server: its capabilities are unknown, which is not the same as none.
             return
         except Pop3Error as error:
-            about_capabilities(error)
+            if self._engine.in_flight:
+                # Otherwise CAPA was not sent, and is not the reason.
+                about_capabilities(error)
             raise
 
     async def start_tls(
@@ -277,7 +279,8 @@ class Session:
             try:
                 event = await exchange.ask(command)
             except Pop3Error as error:
-                about_stls(error)
+                if self._engine.in_flight:
+                    about_stls(error)
                 raise
             if isinstance(event, ErrorReply):
                 message = str(refused(event, None))
