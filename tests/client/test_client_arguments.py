@@ -325,8 +325,11 @@ def test_options_that_are_wrong_are_named(how: dict[str, Any], named: str) -> No
 def test_timeouts_that_are_wrong_are_named(seconds: Any) -> None:
     with pytest.raises(LocalProtocolError, match="timeout reply"):
         Timeouts(reply=seconds)
-    with pytest.raises(LocalProtocolError, match="timeout"):
+    with pytest.raises(LocalProtocolError, match=r"^timeout "):
         Timeouts.of(seconds)
+    with pytest.raises(LocalProtocolError, match="timeout quit"):
+        # None stands for no limit, and says nothing about the others.
+        Timeouts(connect=None, quit=seconds)
 
 
 def test_one_number_is_for_every_phase() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -135,6 +136,18 @@ def test_a_file_that_takes_no_more(answers: tuple[int | None, ...], error: str) 
     with pytest.raises(OSError, match=error):
         write_all(file, b"hello")
     assert file.content == b"he"
+
+
+def test_a_file_that_takes_an_octet_at_a_time() -> None:
+    file = Raw(*[1] * 5)
+    write_all(file, b"hello")
+    assert file.content == b"hello"
+
+
+def test_a_file_that_would_block_says_so_by_a_number() -> None:
+    with pytest.raises(BlockingIOError) as caught:
+        write_all(Raw(None), b"hello")
+    assert caught.value.errno == errno.EAGAIN
 
 
 @pytest.mark.parametrize("answer", [None, True, 5, 100, "written"])
