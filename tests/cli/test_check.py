@@ -308,7 +308,7 @@ def test_a_server_without_capa_is_asked_what_auth_knows(checked: Any) -> None:
         (b"AUTH", b"+OK\r\nPLAIN\r\n.\r\n"),
         (b"AUTH PLAIN <redacted>", b"+OK\r\n"),
         (b"CAPA", b"-ERR\r\n"),
-        (b"NOOP", b"+OK\r\n"),
+        (b"NOOP", b"-ERR what?\r\n"),
         (b"QUIT", b"+OK\r\n"),
     ]
     with serve_script(script) as server:
@@ -316,6 +316,7 @@ def test_a_server_without_capa_is_asked_what_auth_knows(checked: Any) -> None:
     assert code == 0
     assert report["mechanisms"]["offered"] == ["PLAIN"]
     assert report["login"]["mechanism"] == "PLAIN"
+    assert report["round_trip_seconds"] is not None
 
 
 def test_a_server_that_hangs_up_on_capa(checked: Any) -> None:

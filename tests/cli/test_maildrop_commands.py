@@ -149,6 +149,31 @@ def test_a_terminal_obeys_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert terminal.getvalue() == "Subject: first\n\n\\x1b]0;x\\x07\\xff caf\xe9\n.\n"
 
 
+class NobodyReads(io.BytesIO):
+    """The end of a pipe whose other end is closed."""
+
+    def write(self, data: object) -> int:
+        raise BrokenPipeError
+
+
+def test_nobody_reads_the_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", io.TextIOWrapper(NobodyReads()))
+        assert run("show", "1") == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_there_is_nowhere_to_write_the_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", None)
+        assert run("show", "1") == 1
+    assert "there is no standard output" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("message", ["3", "0", "01", "-1", "x", "one"])
 def test_a_message_that_is_not_there_is_not_asked_for(
     message: str, run: Run, server: LoopbackServer, capsys: pytest.CaptureFixture[str]

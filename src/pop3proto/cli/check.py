@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .._version import __version__
 from ..errors import CommandError, DeadlineError, Pop3Error, TlsError
 from ..model.capabilities import Capabilities
+from ..model.commands import Capa, Noop
 from ..model.login_commands import AuthList
 from ..model.secret import Secret
 from ..model.states import State
@@ -243,10 +244,9 @@ class Check:
         if not logged_in and client.capabilities is None:
             return
         began = time.perf_counter()
-        if logged_in:
-            client.noop()
-        else:
-            client.capa()
+        # A refusal is an answer, too.
+        with suppress(CommandError):
+            client.call(Noop() if logged_in else Capa())
         self.report["round_trip_seconds"] = round(time.perf_counter() - began, 6)
 
     def _deviations(self, client: Client) -> None:
@@ -271,7 +271,8 @@ class Check:
         """Say what a user should do."""
         report, advice = self.report, self.report["advice"]
         advice += dict.fromkeys(p["hint"] for p in report["problems"] if p["hint"])
-        days = (report["certificate"] or {}).get("days_left")
+        found = report["certificate"]
+        days = None if found is None else found["days_left"]
         if days is not None and 0 <= days < _SOON:
             advice.append(f"the certificate ends in {days} days: the server needs a new one")
         if report["greeting"] is not None and report["tls"] is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import codecs
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from ..errors import LocalProtocolError
 from .access import Access
 from .messages import find
 
@@ -26,17 +28,22 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 
     Raises ``Pop3Error`` and ``OSError`` if it cannot go on. What has come by then is written.
     """
-    with Access(arguments).session() as client:
+    output = _output(sys.stdout)
+    with suppress(BrokenPipeError), Access(arguments).session() as client:
         (number,) = find(client, [arguments.message], by_id=arguments.unique_id)
-        output = _output(sys.stdout)
         stream = client.top_stream(number) if arguments.header else client.retr_stream(number)
         with stream:
             stream.save(output)
-    sys.stdout.flush()
-    return 0
+        sys.stdout.flush()
+        return 0
+    # Nobody reads any more, as with "| head", and nobody has to be told.
+    return 1
 
 
-def _output(stdout: TextIO) -> SupportsWrite:
+def _output(stdout: TextIO | None) -> SupportsWrite:
+    if stdout is None:
+        # A process can start without one.
+        raise LocalProtocolError("there is no standard output to write the message to", hint="")
     # A terminal obeys control characters, and anybody can write some into a mail.
     return Printable(stdout) if stdout.isatty() else stdout.buffer
 
