@@ -16,6 +16,7 @@ from pop3proto import (
     DeadlineError,
     Dele,
     LocalProtocolError,
+    Message,
     Noop,
     Ok,
     Pass,
@@ -30,7 +31,7 @@ from pop3proto.client.stepping import run
 from pop3proto.client.stream import Stream
 from pop3proto.client.tls import TlsStream
 from pop3proto.client.turn import Turn
-from pop3proto.errors import BusyError, DeadConnectionError, PlaintextAuthError
+from pop3proto.errors import BusyError, DeadConnectionError, LimitError, PlaintextAuthError
 from pop3proto.transcript import Recorder
 from pop3proto.transports import Timeouts
 from tests.engine.sessions import client
@@ -294,6 +295,43 @@ def test_nothing_is_sent_after_what_answers_nothing(there: Any, error: type[Exce
         run(it.begin(Dele(1)))
     assert stream.sent == []
     assert stream.aborted
+
+
+# Messages in one step, and in several
+
+
+@pytest.mark.parametrize(
+    ("chunks", "content", "told"),
+    [
+        ([b"+OK 6 octets\r\ntext\r\n.\r\n"], b"text\r\n", [(6, 6)]),
+        ([b"+OK\r\ntext\r\n.\r\n"], b"text\r\n", [(6, None)]),
+        ([b"+OK\r\n", b"text\r\n.\r\n"], b"text\r\n", [(6, None)]),
+        ([b"+OK\r\nte", b"xt\r\n.\r\n"], b"text\r\n", [(2, None), (6, None)]),
+        ([b"+OK\r\n.\r\n"], b"", []),
+        ([b"+OK\r\n", b".\r\n"], b"", []),
+        ([b"+OK\r\n..\r\n.\r\n"], b".\r\n", [(3, None)]),
+    ],
+)
+def test_a_message_is_the_same_however_it_arrives(
+    chunks: list[bytes], content: bytes, told: list[tuple[int, int | None]]
+) -> None:
+    seen: list[tuple[int, int | None]] = []
+
+    def progress(octets: int, expected: int | None) -> None:
+        seen.append((octets, expected))
+
+    for limit in (len(content) or 1, 100):
+        batch = batch_of(chunks, max_octets=limit, progress=progress)
+        assert run(batch.__anext__()).content == content
+    assert seen == told * 2
+    if content:
+        with pytest.raises(LimitError, match="longer than 1 octets"):
+            run(batch_of(chunks, max_octets=1, progress=None).__anext__())
+
+
+def batch_of(chunks: list[bytes], **options: Any) -> AsyncBatch[Message]:
+    it = exchange(Scripted(chunks))
+    return AsyncBatch(it, [Retr(1)], pipelining=False, expected=lambda _: None, **options)
 
 
 # What an exchange is made with

@@ -1,5 +1,7 @@
 """What the engine reads in one step is what it reads the long way."""
 
+from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from pop3proto import (
     Command,
     Extension,
     Limits,
+    Message,
     MessageData,
     MessageEnd,
     MessageStart,
@@ -102,3 +105,68 @@ def test_a_line_that_is_too_long_is_no_usual_answer(limit: int) -> None:
         connection.receive_data(b"+OK ".ljust(length - 2, b"x") + b"\r\n")
         with pytest.raises(LimitError):
             connection.next_event()
+
+
+BODY = st.lists(
+    st.sampled_from([b"a", b"text", b".", b"..", b"\r\n", b"\n", b"\r", b"\r\n.\r\n", b"."]),
+    max_size=9,
+).map(b"".join)
+
+
+def in_pieces(events: list[Any]) -> list[Any]:
+    """Replace each whole message by its events, and join the pieces of a content."""
+    apart: list[Any] = []
+    for event in events:
+        if isinstance(event, Message):
+            command, content = event.command, event.content
+            apart.append(MessageStart(command, event.text))
+            apart += [MessageData(content)] if content else []
+            apart.append(MessageEnd(command, len(content)))
+        else:
+            apart.append(event)
+    joined: list[Any] = []
+    for kind, some in groupby(apart, type):
+        together = list(some)
+        if kind is MessageData:
+            together = [MessageData(b"".join(piece.data for piece in together))]
+        joined += together
+    return joined
+
+
+def read_by(step: Callable[[ClientConnection], Any], wire: bytes, cut: int) -> list[Any]:
+    connection = client(Retr(1), Retr(2), Noop())
+    found: list[Any] = []
+    for chunk in (wire[:cut], wire[cut:]):
+        if chunk:
+            connection.receive_data(chunk)
+        try:
+            while not isinstance(event := step(connection), Signal):
+                found.append(event)
+        except Pop3Error as error:
+            found.append((type(error), str(error)))
+            break
+    return [*found, connection.state, connection.in_flight]
+
+
+@effort(200)
+@given(first=BODY, second=BODY, cut=st.integers(1, 80))
+def test_a_whole_message_stands_for_its_events(first: bytes, second: bytes, cut: int) -> None:
+    end = b"\r\n.\r\n"
+    wire = b"+OK one" + b"\r\n" + first + end + b"+OK\r\n" + second + end + b"+OK\r\n"
+    whole = read_by(ClientConnection.next_whole, wire, cut)
+    assert in_pieces(whole) == in_pieces(read_by(ClientConnection.next_event, wire, cut))
+
+
+def test_a_message_is_whole_only_if_all_of_it_is_there() -> None:
+    connection = client(Retr(1), Retr(2), Retr(3))
+    connection.receive_data(b"+OK one\r\n1\r\n.\r\n+OK two\r\n.\r\n+OK three\r\nbegin")
+    assert connection.next_whole() == Message(Retr(1), b"1\r\n", "one")
+    assert connection.next_whole() == Message(Retr(2), b"", "two")
+    assert connection.in_flight == (Retr(3),)
+    assert connection.next_whole() == MessageStart(Retr(3), "three")
+    assert connection.next_whole() == MessageData(b"begin")
+    assert connection.next_whole() is Signal.NEED_DATA
+    connection.receive_data(b"\r\n.\r\n")
+    assert connection.next_whole() == MessageData(b"\r\n")
+    assert connection.next_whole() == MessageEnd(Retr(3), 7)
+    assert connection.in_flight == ()

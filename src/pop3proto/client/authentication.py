@@ -185,7 +185,8 @@ class AuthenticatingSession(Session):
         with Turn(self._exchange) as exchange:
             # Servers delay the answer to a wrong password.
             slow = command.secret or isinstance(command, AuthCancel)
-            return await exchange.ask(command, "login" if slow else "reply")
+            event = await exchange.ask(command, "login" if slow else "reply")
+            return cast(ClientEvent, event)
 
 
 async def _resolved(get_token: _GetToken, refused: RefusedToken | None) -> Secret:

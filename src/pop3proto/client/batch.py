@@ -9,12 +9,21 @@ from typing import Any, Generic, Self, TypeVar, cast
 
 from ..errors import CommandError, ConnectionLostError, Pop3Error
 from ..model.command import Command
-from ..model.replies import ErrorReply, MessageData, MessageEnd, MessageStart
+from ..model.replies import ErrorReply, Message, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
 from .advice import about_sending_ahead
 from .exchange import Exchange
 from .options import require
-from .turn import Progress, Stage, Text, Turn, check_collecting, refused, skip_answer
+from .turn import (
+    Progress,
+    Stage,
+    Text,
+    Turn,
+    check_collecting,
+    check_whole,
+    refused,
+    skip_answer,
+)
 
 __all__ = ["AsyncBatch"]
 
@@ -85,6 +94,8 @@ class AsyncBatch(Generic[R_co]):
         self._commands = iter(commands)
         self._window = WINDOW_OCTETS if pipelining else 1
         self._text = Text(max_octets, progress)
+        self._max_octets = max_octets
+        self._progress = progress
         self._expected = expected
         # The unanswered commands, each with its share of the window and its octets according to
         # LIST. The engine knows the commands too, but returns a copy, which would take time in the
@@ -164,7 +175,7 @@ class AsyncBatch(Generic[R_co]):
         if self._turn.stage is not _OPEN or not self._sent or self._wants_more():
             return None
         try:
-            item = self._take(self._exchange.event_at_hand())
+            item = self._take(self._exchange.event_at_hand(whole=True))
         except BaseException as error:
             self._turn.end(error)
             raise
@@ -218,9 +229,9 @@ class AsyncBatch(Generic[R_co]):
         if not self._sent:
             return None
         exchange, command = self._exchange, self._sent[0][0]
-        item = self._take(exchange.event_at_hand())
+        item = self._take(exchange.event_at_hand(whole=True))
         while item is None:
-            item = self._take(await exchange.next_event("reply", command, missing=True))
+            item = self._take(await exchange.next_event("reply", command, missing=True, whole=True))
         return item
 
     def _take(self, event: Any) -> R_co | CommandError | None:
@@ -232,6 +243,8 @@ class AsyncBatch(Generic[R_co]):
             elif type(event) is MessageStart:
                 text.begin(event, self._sent[0][2])
             else:
+                if type(event) is Message:
+                    check_whole(event, self._max_octets, self._progress, self._expected)
                 command, share, _ = self._sent.popleft()
                 self._unanswered -= share
                 if type(event) is ErrorReply:

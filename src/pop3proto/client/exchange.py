@@ -20,7 +20,7 @@ from ..model.command import Command
 from ..model.commands import Quit, Stls
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
-from ..model.replies import MessageStart
+from ..model.replies import Message, MessageStart
 from ..model.states import Signal
 from ..sasl.plaintext_rule import refuse_plaintext
 from .advice import about_deletions
@@ -164,10 +164,15 @@ class Exchange:
         if command.secret:
             refuse_plaintext(command, self.engine, allowed=self._allow_plaintext_auth)
 
-    async def ask(self, command: Command[Any], phase: str = "reply") -> ClientEvent:
-        """Send ``command``, and return the first event of its answer; ``phase`` is its deadline."""
+    async def ask(
+        self, command: Command[Any], phase: str = "reply", *, whole: bool = False
+    ) -> ClientEvent | Message:
+        """Send ``command``, and return the first event of its answer; ``phase`` is its deadline.
+
+        ``whole`` is as for ``event_at_hand()``.
+        """
         await self.begin(command)
-        return await self.next_event(phase, command, missing=True)
+        return await self.next_event(phase, command, missing=True, whole=whole)
 
     async def begin(self, command: Command[Any]) -> None:
         """Send ``command``; raise instead if something has arrived that answers no command."""
@@ -231,38 +236,48 @@ class Exchange:
             raise
 
     async def next_event(
-        self, phase: str, command: Command[Any] | None, *, missing: bool = False
-    ) -> ClientEvent:
+        self,
+        phase: str,
+        command: Command[Any] | None,
+        *,
+        missing: bool = False,
+        whole: bool = False,
+    ) -> ClientEvent | Message:
         """Return the next event that is not a deviation.
 
         ``phase`` names the timeout for completing the event. Within a body, the timeout is that of
         the body, during which 1,024 octets have to arrive. With ``missing=True`` more octets are
-        needed in any case, so that asking the engine first would be in vain.
+        needed in any case, so that asking the engine first would be in vain. ``whole`` is as for
+        ``event_at_hand()``.
         """
         engine = self.engine
         if engine.in_body:
             phase = "body"
         else:
             self._deadline = None
-        event: Any = _NEED_DATA if missing else self.event_at_hand()
+        event: Any = _NEED_DATA if missing else self.event_at_hand(whole)
         while event is _NEED_DATA:
             await self._receive(phase, command)
-            event = self.event_at_hand()
+            event = self.event_at_hand(whole)
             if event is _NEED_DATA and phase != "body" and engine.in_body:
                 # The status line is complete. The rest may take longer, but has to make progress.
                 phase = "body"
                 self._restart()
         # Never PAUSED: STLS is completed within its own turn.
-        found: ClientEvent = event
+        found: ClientEvent | Message = event
         return found
 
-    def event_at_hand(self) -> ClientEvent | Signal:
-        """Return the next event if no more octets are needed for it, or ``NEED_DATA``."""
+    def event_at_hand(self, whole: bool = False) -> ClientEvent | Message | Signal:
+        """Return the next event if no more octets are needed for it, or ``NEED_DATA``.
+
+        With ``whole``, a message that has arrived is one ``Message`` instead of its events.
+        """
+        step = self.engine.next_whole if whole else self.engine.next_event
         try:
-            event = self.engine.next_event()
+            event = step()
             while type(event) is Deviation:
                 self._keep(event)
-                event = self.engine.next_event()
+                event = step()
         except ConnectionLostError as error:
             # If a server closes the connection after a failed login, the failed login is the
             # reason.

@@ -37,7 +37,15 @@ from .exchange import Exchange, check_command
 from .message import AsyncMessageStream
 from .options import ClientOptions, QuitResult, Security, SecurityName
 from .stream import Stream
-from .turn import MAX_COLLECTED_OCTETS, Progress, Turn, check_collecting, collect, refused
+from .turn import (
+    MAX_COLLECTED_OCTETS,
+    Progress,
+    Turn,
+    check_collecting,
+    check_whole,
+    collect,
+    refused,
+)
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
@@ -213,8 +221,10 @@ class Session:
             exchange.check(command)
             # The commands that log in are those with a secret, and the one that cancels.
             slow = command.secret or type(command) is AuthCancel
-            event: Any = await exchange.ask(command, "login" if slow else "reply")
-            if isinstance(event, MessageStart):
+            event: Any = await exchange.ask(command, "login" if slow else "reply", whole=True)
+            if isinstance(event, Message):
+                check_whole(event, max_octets, progress, self._expected)
+            elif isinstance(event, MessageStart):
                 expected = self._expected(command)
                 event = await collect(
                     exchange, event, max_octets, expected=expected, progress=progress

@@ -26,6 +26,7 @@ __all__ = [
     "announced_octets",
     "check_collecting",
     "check_length",
+    "check_whole",
     "collect",
     "refused",
     "skip_answer",
@@ -186,6 +187,21 @@ def check_length(command: Command[Any], octets: int, limit: int | None) -> None:
         raise LimitError(message, command=command, limit="max_octets", value=limit)
 
 
+def check_whole(
+    message: Message,
+    max_octets: int,
+    progress: Progress | None,
+    expected: Callable[[Command[Any]], int | None],
+) -> None:
+    """Do for a message that came in one step what ``Text`` does for one that comes in pieces."""
+    octets = len(message.content)
+    if octets > max_octets:
+        check_length(message.command, octets, max_octets)
+    if octets and progress is not None:
+        size = expected(message.command)
+        progress(octets, announced_octets(message.text) if size is None else size)
+
+
 class Text:
     """Collects a text in memory; one object serves text after text."""
 
@@ -221,7 +237,7 @@ class Text:
             self._content.write(data)
             self._first = b""
         else:
-            # Most messages arrive in one piece, which is returned without a copy.
+            # One that has arrived in one piece is returned without a copy.
             self._first = data
 
     def message(self) -> Message:

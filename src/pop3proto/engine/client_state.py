@@ -47,6 +47,8 @@ class ClientState(Engine[ClientEvent]):
         self._reader = BodyReader(self._buffer)
         # The reader, while there is a body to read.
         self._body: BodyReader | None = None
+        # Content that was read in vain to find the end of the message.
+        self._piece = b""
         self._collector: Collector | None = None
         # The state of the session after all commands in flight have succeeded.
         self._projected = State.GREETING
@@ -81,9 +83,7 @@ class ClientState(Engine[ClientEvent]):
     @property
     def in_flight(self) -> tuple[Command[Any], ...]:
         """The commands whose answers are not complete yet, oldest first."""
-        if self._current is None:
-            return ()
-        return (self._current, *(self._ahead or ()))
+        return () if self._current is None else (self._current, *(self._ahead or ()))
 
     def send(self, command: Command[Any]) -> bytes:
         """Return the octets to send for ``command``, which is in flight from now on.
@@ -197,12 +197,9 @@ class ClientState(Engine[ClientEvent]):
             # Commands that were sent ahead assumed that the earlier ones would succeed.
             ahead = (queued.next_state for queued in self.in_flight)
             self._projected = next((state for state in ahead if state), self.state)
-        match command.effect:
-            case Effect.CAPABILITIES:
-                self.capabilities = event.capabilities if isinstance(event, CapaReply) else None
-            case Effect.MARK if not refused:
-                self.pending_deletions += 1
-            case Effect.UNMARK | Effect.END if not refused:
-                self.pending_deletions = 0
-            case _:
-                pass
+        if command.effect is Effect.CAPABILITIES:
+            self.capabilities = event.capabilities if isinstance(event, CapaReply) else None
+        elif command.effect is Effect.MARK and not refused:
+            self.pending_deletions += 1
+        elif command.effect in (Effect.UNMARK, Effect.END) and not refused:
+            self.pending_deletions = 0

@@ -278,8 +278,7 @@ class BodyReader:
         start += self._skip
         if end < start:
             return b""
-        self._skip = 0
-        self._buffer.start = resume
+        self._skip, self._buffer.start = 0, resume
         return self._buffer.data[start:end]
 
     def _read_block(self) -> bytes:

@@ -314,7 +314,7 @@ class MessageEnd:
 
 @value
 class Message:
-    """A whole message, or other text that ended with a dot. Clients make it; engines do not."""
+    """A whole message, or other text that ended with a dot."""
 
     command: Command[Any]
     content: bytes = field(repr=False)

@@ -26,9 +26,8 @@ class Field:
         self.default = default
         self.repr = repr
         self.compare = compare
-        self.name = ""
+        self.name, self.kw_only = "", False
         self.annotation: object = None
-        self.kw_only = False
 
 
 def field(*, default: T = _MISSING, repr: bool = True, compare: bool = True) -> T:
@@ -104,15 +103,13 @@ def _own_field(namespace: dict[str, Any], name: str, annotation: object, kw_only
 
 
 def _move_class_cell(old: type[Any], new: type[Any]) -> None:
-    """Make ``super()`` and ``__class__`` in the methods refer to ``new``, which replaces
-    ``old``."""
+    """Make ``super()`` in the methods refer to ``new``, which replaces ``old``."""
     for member in old.__dict__.values():
         function = getattr(member, "fget", None) or getattr(member, "__func__", member)
         for cell in getattr(function, "__closure__", None) or ():
             if cell.cell_contents is old:
                 cell.cell_contents = new
-                # All methods share it.
-                return
+                return  # All methods share it.
 
 
 def _constructor(cls: type[Any], fields: list[Field]) -> Callable[..., None]:
