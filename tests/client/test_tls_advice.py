@@ -143,8 +143,12 @@ def test_a_homemade_authority_under_python_313(
     assert "3.13" in error.hint
 
 
-def test_an_unknown_authority() -> None:
-    error = failure(trusting(), presenting(AUTHORITY.issue_cert(NAME)))
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_unknown_authority(strict: bool) -> None:
+    client = trusting()
+    if strict:
+        client.verify_flags |= ssl.VERIFY_X509_STRICT
+    error = failure(client, presenting(AUTHORITY.issue_cert(NAME)))
     assert "cafile=" in error.hint
     assert "VERIFY_X509_STRICT" not in error.hint
 
@@ -232,6 +236,9 @@ def test_an_error_that_says_nothing_leaves_the_general_hint() -> None:
         assert advice_about(ssl.SSLError("x"), client, server_side=server_side) is None
     unknown = ssl.SSLCertVerificationError("x")
     unknown.verify_code = 23
+    assert advice_about(unknown, client, server_side=False) is None
+    # A strict check is not what has refused it.
+    unknown.verify_code = 85
     assert advice_about(unknown, client, server_side=False) is None
     unknown.verify_code = 66
     assert "too weak" in (advice_about(unknown, client, server_side=False) or "")
