@@ -223,6 +223,8 @@ FIRST: list[tuple[list[bytes], str]] = [
     ([b"1 1", b"2 2", b"3 3", b"4 456789x"], "listing line: 8"),
     ([b"1 234", b"2 345", b"3 456", b"4 4"], "listing octets: 24"),
     ([b"1 23", b"2 34", b"3 45", b"4 4"], "listing lines: 3"),
+    # The last octet of a row passes both limits.
+    ([b"1 234", b"2 345", b"3 45", b"4 4"], "listing lines: 3"),
 ]
 
 

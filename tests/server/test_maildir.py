@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -353,6 +354,12 @@ def test_a_lock_that_is_a_file_goes_with_it(
     lock.release()
     FolderLock(tmp_path).release()
     assert not (tmp_path / LOCK_NAME).exists()
+
+
+def test_only_the_owner_can_touch_a_lock(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path)
+    assert stat.S_IMODE((tmp_path / LOCK_NAME).stat().st_mode) == 0o600
+    lock.release()
 
 
 def test_no_lock_without_a_folder(tmp_path: Path) -> None:
