@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,11 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def certified(
-    folder: Path, *names: str, security: str = "tls", not_after: datetime.datetime | None = None
+    folder: Path,
+    *names: str,
+    security: str = "tls",
+    not_after: datetime.datetime | None = None,
+    quirks: Iterable[Quirk] = (),
 ) -> Iterator[tuple[LoopbackServer, str]]:
     """A server with a certificate for ``names``, and the file of its authority."""
     authority = trustme.CA()
@@ -67,6 +71,7 @@ def certified(
         mechanisms=password_mechanisms(Passwords(USERS), host="127.0.0.1"),
         options=ServerOptions(failed_login_delay=0.0),
         tls_context=context,
+        quirks=quirks,
     ) as server:
         yield server, str(folder / "ca.pem")
 
@@ -272,7 +277,6 @@ ESCAPES = "\x1b]0;x\x07\x1b[2J\u202e\x9b\udcff".encode("utf-8", "surrogateescape
         (b"-ERR " + ESCAPES + b"\r\n", [], "connection"),
         (b"HTTP/1.1 400 " + ESCAPES + b"\r\n", [], "connection"),
         (b"+OK\r\n", [(b"CAPA", None)], "capabilities"),
-        (b"+OK\r\n", [(b"CAPA", b"+OK\r\n" + b"A\r\n" * 100_000)], "capabilities"),
         (b"+OK\r\n", [(b"CAPA", b"-ERR\r\n"), (b"AUTH", None)], "capabilities"),
         (b"+OK\r\n", [(b"CAPA", b"+OK\r\n.\r\n"), (b"USER user", b"-ERR no\r\n")], "login"),
     ],
@@ -286,6 +290,22 @@ def test_a_server_that_is_of_no_use(
     (problem,) = report["problems"]
     assert problem["at"] == step
     assert problem["hint"] in report["advice"]
+
+
+def test_capabilities_without_end(checked: Any) -> None:
+    with serve_script([(b"CAPA", b"+OK\r\n" + b"A\r\n" * 600)]) as server:
+        _, report = checked(f"pop://{server.host}:{server.port}", *PLAIN)
+    assert [problem["error"] for problem in report["problems"]] == ["LimitError"]
+
+
+def test_a_server_that_hangs_up_after_its_certificate_was_refused(
+    tmp_path: Path, checked: Any
+) -> None:
+    with certified(tmp_path, NAME, quirks=[Quirk.CLOSES_ON_CAPA]) as (server, _):
+        code, report = checked(url(server))
+    assert code == 1
+    assert [problem["at"] for problem in report["problems"]] == ["tls", "capabilities"]
+    assert report["certificate"]["problem"]
 
 
 def test_nothing_is_written_to_the_terminal_that_it_would_obey(

@@ -14,6 +14,7 @@ from .._version import __version__
 from ..errors import CommandError, DeadlineError, Pop3Error, TlsError
 from ..model.capabilities import Capabilities
 from ..model.commands import Capa, Noop
+from ..model.limits import Limits
 from ..model.login_commands import AuthList
 from ..model.secret import Secret
 from ..model.states import State
@@ -35,6 +36,8 @@ __all__ = ["run"]
 # Seconds for everything after the greeting: each phase has a deadline of its own, and a server that
 # sends an octet now and then could still make them long.
 _LONGEST = 300.0
+# There are a few dozen capabilities, and somebody is to read them.
+_LIMITS = Limits(listing_lines=500, listing_octets=64 * 1024)
 # Days before the end of a certificate from which on somebody should do something.
 _SOON = 21
 
@@ -118,7 +121,7 @@ class Check:
         self._step = "connection"
         client = access.connect(
             # CAPA is sent by this program itself, to see it before and after each change.
-            replace(access.options, capabilities=False, utf8=False),
+            replace(access.options, capabilities=False, utf8=False, limits=_LIMITS),
             security=None if access.url.implicit_tls else Security.PLAINTEXT,
             context=context,
         )
