@@ -156,6 +156,12 @@ def test_dropping_starts_where_a_line_was_given_up() -> None:
     assert buffer.next_line(6, "x", b"\r\n") == b"next"
 
 
+def test_the_lines_that_were_read_do_not_end_a_line_to_drop() -> None:
+    buffer = fed(b"first\nlong")
+    assert buffer.next_line(10, "x") == b"first"
+    assert not buffer.discard_line(b"\n")
+
+
 @NEWLINES
 @pytest.mark.parametrize("later", [False, True], ids=["same chunk", "later chunk"])
 def test_a_line_end_can_be_given_back(newline: bytes, later: bool) -> None:

@@ -283,6 +283,16 @@ def test_memory_takes_users_that_are_text_only() -> None:
         MemoryMaildrops(users)
 
 
+@pytest.mark.parametrize("wrong", [None, 5, b"user"])
+def test_users_and_folders_of_another_type_are_refused_by_name(wrong: Any) -> None:
+    maildrops = MemoryMaildrops()
+    for use in (maildrops.contents, maildrops.open):
+        with pytest.raises(TypeError, match=f"^user is a str, not {type(wrong).__name__}$"):
+            use(wrong)
+    with pytest.raises(TypeError, match=f"^root is a path, not {type(wrong).__name__}$"):
+        MaildirMaildrops(wrong)
+
+
 def test_memory_knows_which_maildrop_is_open() -> None:
     maildrops = MemoryMaildrops()
     maildrop = maildrops.open("user")
