@@ -281,6 +281,7 @@ def test_blank_lines_are_taken_before_a_command() -> None:
     [
         ([b"+OK"], RemoteProtocolError),
         ([b"\r\n", b"+OK stray\r\n"], RemoteProtocolError),
+        ([b"X\r\n"], RemoteProtocolError),
         ([b"-ERR idle\r\n"], ConnectionLostError),
         ([b""], ConnectionLostError),
         ([b"\r\n", b""], ConnectionLostError),

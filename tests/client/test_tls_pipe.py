@@ -106,8 +106,16 @@ def test_a_broken_record_is_reported_after_those_before_it(contexts: Contexts) -
     client.receive_data(good + bytes(bad))
     assert client.read() == b"good"
     for _ in range(2):
-        with pytest.raises(TlsError, match="TLS broke"):
+        with pytest.raises(TlsError, match="TLS broke") as caught:
             client.read()
+        assert isinstance(caught.value.__cause__, ssl.SSLError)
+
+
+def test_nothing_is_read_after_the_end_of_tls(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    client.receive_data(server.send(b"good") + server.close() + b"in the clear\r\n")
+    assert client.read() == b"good"
+    assert [client.read() for _ in range(2)] == [b"", b""]
 
 
 def test_a_broken_record_alone(contexts: Contexts) -> None:

@@ -177,6 +177,16 @@ def test_a_receive_has_one_deadline(end: ServersEnd, contexts: Contexts) -> None
     assert end.timeouts[-1] is None
 
 
+def test_the_end_of_tls_is_sent_within_a_second(end: ServersEnd, contexts: Contexts) -> None:
+    stream = shaken(end, contexts)
+    end.timeouts.clear()
+    run(stream.aclose())
+    assert end.timeouts == [1.0]
+    # There is nothing more to say.
+    run(stream.aclose())
+    assert end.timeouts == [1.0]
+
+
 def test_records_before_a_broken_one_are_good(end: ServersEnd, contexts: Contexts) -> None:
     stream = shaken(end, contexts)
     end.says(end.record(b"one ") + end.record(b"two") + b"HTTP/1.1 400 Bad Request\r\n")
