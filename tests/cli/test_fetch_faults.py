@@ -639,6 +639,15 @@ def test_wrong_arguments(mailbox: Mailbox, arguments: list[str]) -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+@pytest.mark.parametrize("kind", ["files", "maildir", "mbox"])
+def test_a_folder_whose_name_is_not_unicode(mailbox: Mailbox, kind: str) -> None:
+    mailbox.add(FIRST)
+    mailbox.folder = mailbox.folder.with_name("mail\udcff")
+    assert mailbox.fetch("--delete", "--format", kind) == 0
+    assert mailbox.left == []
+
+
 def test_a_disk_that_is_full(
     mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -662,6 +671,8 @@ def test_a_disk_that_is_full(
     # The first group is kept, and nothing is deleted.
     assert out == "4 fetched, 0 were already there\n"
     assert "No space left" in err
+    # Whoever reads cron's mail has to know which disk it is.
+    assert str(mailbox.folder) in err
     assert len(mailbox.left) == 30
     assert mailbox.fetch("--delete") == 0
     assert mailbox.files == Counter(b"Subject: %d\r\n\r\n" % n for n in range(30))

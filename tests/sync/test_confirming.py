@@ -140,6 +140,55 @@ def test_a_message_is_confirmed_once_and_in_time(maildrops: MemoryMaildrops) -> 
         second.confirm()
 
 
+class UnreliableMemory(Memory):
+    """Records that fail once, when they are asked to keep a message of that key."""
+
+    def __init__(self, failing: int) -> None:
+        super().__init__()
+        self.failing = failing
+
+    def remember(self, action: Remember) -> None:
+        if self.failing in {record.key for record in action.records}:
+            self.failing = 0
+            raise OSError("the database is locked")
+        super().remember(action)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_confirmation_that_fails(maildrops: MemoryMaildrops, again: bool) -> None:
+    """It can be tried again; otherwise the message is not confirmed, and stays."""
+    records = UnreliableMemory(2)
+    messages = fetch_new(client(maildrops), records, DELETE, now=0.0)
+    for message in messages:
+        try:
+            message.confirm()
+        except OSError:
+            if again:
+                message.confirm()
+    assert messages.confirmed
+    assert len(records.kept) == (len(SMALL) if again else len(SMALL) - 1)
+    assert maildrops.contents("user") == ([] if again else [SMALL[1]])
+
+
+def test_an_error_ends_the_session(maildrops: MemoryMaildrops) -> None:
+    """Or the messages would be deleted after what was to be recorded before that was not."""
+
+    class Failing(Memory):
+        def remember(self, action: Remember) -> None:
+            if Standing.DOUBTED in {record.standing for record in action.records}:
+                raise OSError("the database is gone")
+            super().remember(action)
+
+    messages = fetch_new(client(maildrops), Failing(), DELETE, now=0.0)
+    for _ in SMALL:
+        next(messages).confirm()
+    with pytest.raises(OSError, match="gone"):
+        next(messages)
+    with pytest.raises(LocalProtocolError, match="ended"):
+        next(messages)
+    assert maildrops.contents("user") == SMALL
+
+
 def test_the_program_ends_between_its_commit_and_the_confirmation(
     maildrops: MemoryMaildrops,
 ) -> None:

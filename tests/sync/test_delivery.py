@@ -8,10 +8,10 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +42,7 @@ CONTENTS = [
     b"Subject: five\r\n\r\n" + b"x" * 70 + b"\r\n",
     b"Subject: six\r\n\r\n" + b"y" * 80 + b"\r\n",
 ]
-PLACES: dict[str, Callable[[Path, str], Delivery]] = {
+PLACES: dict[str, type[FileFolder | Maildir | Mbox]] = {
     "files": FileFolder,
     "maildir": Maildir,
     "mbox": Mbox,
@@ -265,6 +265,60 @@ def test_drafts_that_nobody_finished(kind: str, tmp_path: Path) -> None:
     assert len(left) == 2
 
 
+class StoppedError(Exception):
+    """The process ends when the messages are about to be stored, or just have been."""
+
+
+@pytest.mark.parametrize("stored_first", [False, True])
+def test_drafts_that_have_gone_before_the_next_run(
+    kind: str, stored_first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is not mounted, or something has cleaned up: what was a draft is fetched again."""
+    place = Place(kind, tmp_path / "a")
+    real = PLACES[kind].store
+
+    def stops(delivery: Any, records: Any) -> None:
+        if stored_first:
+            real(delivery, records)
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PLACES[kind], "store", stops)
+        with pytest.raises(StoppedError):
+            place.run()
+    if not stored_first:
+        for path in place.leftovers():
+            path.unlink()
+    elif kind == "maildir":
+        # Somebody has read it, which does not make it another message.
+        first = next((place.place / "new").iterdir())
+        first.rename(place.place / "cur" / f"{first.name}:2,S")
+    fetching = place.run()
+    assert fetching.there == (4 if stored_first else 0)
+    assert place.stored == EXPECTED
+    assert place.maildrops.contents("user") == []
+
+
+def test_drafts_that_go_while_it_runs(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(kind, tmp_path / "a")
+    real = PLACES[kind].store
+
+    def cleaned(delivery: Any, records: Any) -> list[Record]:
+        for path in place.leftovers():
+            path.unlink()
+        return real(delivery, records)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PLACES[kind], "store", cleaned)
+        with pytest.raises(FileNotFoundError, match="draft"):
+            place.run()
+    assert len(place.maildrops.contents("user")) == 6
+    place.run()
+    assert place.stored == EXPECTED
+
+
 def test_a_folder_that_has_gone(kind: str, tmp_path: Path) -> None:
     if kind == "mbox":
         pytest.skip("a file that has gone is made again")
@@ -274,6 +328,34 @@ def test_a_folder_that_has_gone(kind: str, tmp_path: Path) -> None:
 
 
 class TestMbox:
+    @pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+    def test_a_file_without_a_blank_line_at_its_end(self, end: bytes, tmp_path: Path) -> None:
+        place = Place("mbox", tmp_path / "a")
+        old = b"From a@example.org Thu Jan  1 00:00:00 1970\nSubject: old\n\ntext"
+        place.place.write_bytes(old + end)
+        place.run()
+        assert place.place.read_bytes().startswith(old + b"\n\nFrom MAILER-DAEMON ")
+        assert place.stored.total() == 7
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a file that keeps nothing")
+    def test_a_file_that_keeps_nothing(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "mail")
+        with pytest.raises(OSError, match="mail"):
+            self.deliver(Mbox(tmp_path / "mail", "tag"))
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs links")
+    def test_a_link_is_locked_where_it_leads(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("mail")
+        self.deliver(Mbox(tmp_path / "link", "tag"))
+        assert (tmp_path / ".mail.pop3proto-drafts").is_dir()
+        assert not (tmp_path / ".link.pop3proto-drafts").exists()
+
+    def test_a_note_of_the_length_that_is_damaged(self, tmp_path: Path) -> None:
+        mbox = Mbox(tmp_path / "mail", "tag")
+        mbox.begin(set())
+        (tmp_path / ".mail.pop3proto-drafts" / "length-tag").write_bytes(b"\xff")
+        assert mbox.store([self.RECORD._replace(draft="x:0-1")])
+
     RECORD = Record(1, 6, sha256(b"text\r\n").digest(), b"a", 6, 0.0, 0.0, draft="")
 
     def deliver(self, mbox: Mbox) -> None:

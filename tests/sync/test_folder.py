@@ -14,6 +14,7 @@ from pop3proto.errors import LocalProtocolError
 from pop3proto.sync import FileFolder, Record
 from pop3proto.sync import folder as module
 from pop3proto.sync.folder import claim, file_name
+from tests.sync.faults import counted
 
 CONTENT = b"Subject: one\r\n\r\n"
 RECORD = Record(1, len(CONTENT), sha256(CONTENT).digest(), b"abc", 16, 0.0, 0.0)
@@ -103,8 +104,38 @@ def test_a_system_whose_folders_cannot_be_opened(
 
 def test_what_the_first_version_left(folder: Path) -> None:
     folder.mkdir()
+    (folder / OWNER).write_text("user@pop.example.org\n", encoding="utf-8")
     (folder / "uid-abc.eml.0123abcd").touch()
-    assert store(folder) == ["uid-abc.eml"]
+    claim(folder, "user@pop.example.org")
+    # From now on, a file of such a name is a copy that the user has made.
+    (folder / "uid-abc.eml.20260101").touch()
+    claim(folder, "user@pop.example.org")
+    assert store(folder) == [OWNER, "uid-abc.eml", "uid-abc.eml.20260101"]
+
+
+def test_a_file_that_somebody_else_wrote_is_on_the_disk_before_it_counts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    (folder / "uid-abc.eml").write_bytes(CONTENT)
+    with counted(monkeypatch) as steps:
+        assert store(folder) == ["uid-abc.eml"]
+    assert ("fsync", "uid-abc.eml") in [(name, Path(str(what)).name) for name, what in steps.made]
+
+
+def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    path = folder / "uid-abc.eml"
+    path.write_bytes(CONTENT)
+    real = os.open
+
+    def refuse(name: Any, *how: Any, **more: Any) -> int:
+        if name == str(path):
+            raise PermissionError(name)
+        return real(name, *how, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert store(folder) == [f"uid-abc.{DIGEST[:16]}.eml", "uid-abc.eml"]
 
 
 def test_a_folder_has_a_name_of_its_own(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,46 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     with pytest.raises(OSError, match="state"):
         State(tmp_path / "state")
+
+
+def test_a_damaged_record(tmp_path: Path) -> None:
+    with State(tmp_path / "state") as state, state.account("user") as account:
+        account.remember(Remember((Record(1, 2, b"", None, None, 0.0, 0.0),)))
+        state._database.execute("UPDATE records SET standing = 'other'")
+        with pytest.raises(StateError, match="state cannot be used"):
+            account.records()
+
+
+def test_an_error_that_is_not_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What the module sqlite3 does if the damage is in the name of a table.
+    monkeypatch.setattr(State, "_migrate", lambda state: b"\xff".decode())
+    with pytest.raises(StateError, match="state cannot be used"):
+        State(tmp_path / "state")
+
+
+def test_names_that_are_not_unicode(tmp_path: Path) -> None:
+    """They come from the names of files."""
+    tags = set()
+    with State(tmp_path / "state") as state:
+        for name in ("mail\udcff", "mail\udcfe", "mail\xff", "mail\udcff"):
+            with state.account(name) as account:
+                tags.add(account.tag)
+    assert len(tags) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the locks are those of POSIX")
+def test_opening_the_file_again_ends_no_lock_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    with State(path) as state:
+        state._database.execute("BEGIN IMMEDIATE")
+        with suppress(StateError), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pop3proto.sync.state._PATIENCE", 0.0)
+            State(path)
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, check=False
+        )
+        assert b"database is locked" in other.stderr
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:

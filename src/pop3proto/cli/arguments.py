@@ -21,6 +21,11 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         " octet, or into a Maildir or an mbox. Messages that were stored before are not fetched"
         " again. Nothing is deleted, unless an option says so."
     )
+    parser.epilog = (
+        "The exit code is 0 if everything was done, 1 if something was not, and 2 if the command"
+        " line is wrong. The next run goes on with what is left. It needs no terminal: with cron,"
+        " use --password-file."
+    )
     parser.add_argument(
         "url",
         metavar="URL",
@@ -38,7 +43,8 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
         "--state",
         type=Path,
         metavar="FILE",
-        help="the records of the messages that were stored (default: a file in your home folder)",
+        help="the records of the messages that were stored (default: pop3proto/fetched.sqlite3 in"
+        " XDG_STATE_HOME, which is ~/.local/state, or in LOCALAPPDATA on Windows)",
     )
     _add_policy(parser)
     _add_access(parser)

@@ -50,7 +50,8 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         place = _place(arguments, maildrop)
         with state.account(f"{maildrop} {place}") as account:
             delivery = _DELIVERIES[arguments.format](arguments.folder, account.tag)
-            return _fetch(console, client, delivery, account, _policy(arguments))
+            with _naming_place(arguments.folder):
+                return _fetch(console, client, delivery, account, _policy(arguments))
 
 
 def _policy(arguments: argparse.Namespace) -> Policy:
@@ -83,14 +84,27 @@ def _fetch(
     return 1 if failed or (fetching.deletions and not fetching.confirmed) else 0
 
 
+@contextmanager
+def _naming_place(place: Path) -> Generator[None]:
+    """Name the place of an ``OSError`` without a file's name, such as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(place)) from error
+
+
 def _report(console: Console, fetching: Fetching) -> None:
     for number, error in fetching.refused.items():
-        console.print(f"message {number}: {error}", markup=False, highlight=False)
+        text = f"message {number}: {error}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     for number, record in fetching.misfits.items():
         console.print(
             f"message {number}: not deleted, because the server lists {record.listed} octets, and"
             f" {record.octets} came",
             highlight=False,
+            soft_wrap=True,
         )
     console.print(f"{fetching.new} fetched, {fetching.there} were already there", highlight=False)
 

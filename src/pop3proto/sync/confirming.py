@@ -68,7 +68,8 @@ class NewMessage:
 
         Call it after the commit of your own database, and before the next message. If the program
         ends between the two, the message comes once more, with the same ``digest``. Raises what
-        ``remember()`` of the records raises, and ``LocalProtocolError`` if it is too late.
+        ``remember()`` of the records raises, and can be tried again then; ``LocalProtocolError`` if
+        it is too late.
         """
         self._source.confirm(self)
 
@@ -91,6 +92,10 @@ class AsyncNewMessages:
         self._contents: dict[bytes, bytes] = {}
         # The message that was returned last, until it is confirmed.
         self._waiting: NewMessage | None = None
+        self._key = 0
+        # What records it, from the first attempt to confirm it.
+        self._recording: Remember | None = None
+        self._under_way = False
 
     @property
     def refused(self) -> dict[int, CommandError]:
@@ -118,19 +123,31 @@ class AsyncNewMessages:
     async def __anext__(self) -> NewMessage:
         """Return the next new message.
 
-        Raises what the client raises, and what the records raise.
+        Raises what the client raises, and what the records raise. After an error, it raises
+        ``LocalProtocolError``.
         """
+        if self._under_way:
+            # A step that was not finished may not be followed by the next one, such as DELE.
+            raise LocalProtocolError("an error has ended this session, or another task uses it")
+        self._under_way = True
+        message = await self._next()
+        self._under_way = False
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+    async def _next(self) -> NewMessage | None:
         planner = await self._begun()
         if self._waiting is not None:
-            self._waiting = None
-            planner.leave_out()
+            self._waiting = self._recording = None
+            planner.leave_out([self._key])
         while (action := planner.next_action()) is not None:
             match action:
                 case Retrieve(messages):
                     await self._retrieve(planner, messages)
                 case Store((record,)) if not record.draft:
                     content = self._contents[record.digest]
-                    self._waiting = NewMessage(record, content, self)
+                    self._waiting, self._key = NewMessage(record, content, self), record.key
                     return self._waiting
                 case Delete(numbers):
                     await self._session.delete(planner, numbers)
@@ -140,15 +157,17 @@ class AsyncNewMessages:
                     self._records.remember(action)
                 case _:
                     raise LocalProtocolError("these records belong to another way to fetch")
-        raise StopAsyncIteration
+        return None
 
     def confirm(self, message: NewMessage) -> None:
         """Confirm the message that was returned last; see ``NewMessage.confirm()``."""
         if self._planner is None or message is not self._waiting:
             raise LocalProtocolError("only the last message can be confirmed, and only once")
-        # A planner has a message recorded at once after it was stored.
-        self._records.remember(cast(Remember, self._planner.next_action()))
-        self._waiting = None
+        if self._recording is None:
+            # A planner has a message recorded at once after it was stored.
+            self._recording = cast(Remember, self._planner.next_action())
+        self._records.remember(self._recording)
+        self._waiting = self._recording = None
 
     async def _begun(self) -> Planner:
         if self._planner is None:
@@ -203,7 +222,8 @@ class NewMessages:
     def __next__(self) -> NewMessage:
         """Return the next new message.
 
-        Raises what the client raises, and what the records raise.
+        Raises what the client raises, and what the records raise. After an error, it raises
+        ``LocalProtocolError``.
         """
         try:
             return run(self._inner.__anext__())

@@ -131,10 +131,11 @@ class Delivery:
         if len(self._syncing) > _SLICES:
             self._syncing.popleft().result()
 
-    def store(self, records: Iterable[Record]) -> None:
+    def store(self, records: Iterable[Record]) -> list[Record]:
         """Make messages of drafts; when this returns, they are on the disk under their names.
 
-        A draft that is not there has become a message before.
+        Return the records without a draft whose messages are not there either: somebody has removed
+        the drafts, or this is another disk than that of the run before.
         """
         raise NotImplementedError
 

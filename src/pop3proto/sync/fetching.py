@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from errno import ENOENT
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never, cast
 
@@ -63,6 +64,8 @@ class Fetching:
         self._progress = progress
         self._planner: Planner | None = None
         self._arrived = 0
+        # The drafts that an earlier session was about to store.
+        self._begun: set[str] = set()
 
     @property
     def new(self) -> int:
@@ -104,9 +107,9 @@ class Fetching:
 
     async def _run(self) -> None:
         records = self._account.records()
-        storing = {r.draft for r in records if r.standing is Standing.STORING}
+        self._begun = {r.draft for r in records if r.standing is Standing.STORING}
         try:
-            self._delivery.begin(storing)
+            self._delivery.begin(self._begun)
             sizes, unique_ids = await self._session.listings()
             planner = Planner(self._policy, records, sizes, unique_ids, now=self._now)
             self._planner = planner
@@ -123,7 +126,7 @@ class Fetching:
                 case Remember():
                     self._account.remember(action)
                 case Store(records):
-                    self._delivery.store(records)
+                    self._store(planner, records)
                 case Discard(drafts):
                     self._delivery.discard(drafts)
                 case Delete(numbers):
@@ -134,6 +137,15 @@ class Fetching:
                     assert_never(action)
         if failed is not None:
             raise failed
+
+    def _store(self, planner: Planner, records: tuple[Record, ...]) -> None:
+        lost = self._delivery.store(records)
+        planner.leave_out(record.key for record in lost)
+        for record in lost:
+            # An earlier run's messages are fetched once more. But if drafts of this run go away,
+            # the next ones would, too.
+            if record.draft not in self._begun:
+                raise FileNotFoundError(ENOENT, "somebody has removed this draft", record.draft)
 
     async def _retrieve(self, planner: Planner, messages: tuple[Wanted, ...]) -> Pop3Error | None:
         """Retrieve a group; return what ended the session, if something is kept nevertheless."""

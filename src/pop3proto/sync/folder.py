@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from itertools import count
+from itertools import count, islice
 from stat import S_ISREG
 
 from ..client.options import require
@@ -46,39 +46,39 @@ class FileFolder(Delivery):
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left; make the folder."""
         os.makedirs(self._folder, exist_ok=True)
-        for name in os.listdir(self._folder):
-            if _LEFTOVER.fullmatch(name):
-                os.unlink(os.path.join(self._folder, name))
         super().begin(kept)
 
-    def store(self, records: Iterable[Record]) -> None:
-        """Give the drafts their names."""
-        for record in records:
-            self._store(os.path.join(self._drafts, record.draft), record)
+    def store(self, records: Iterable[Record]) -> list[Record]:
+        """Give the drafts their names; return those that have got lost."""
+        lost = [record for record in records if not self._store(record)]
         sync_folder(self._folder)
         sync_folder(self._drafts)
+        return lost
 
-    def _store(self, draft: str, record: Record) -> None:
+    def _store(self, record: Record) -> bool:
+        draft = os.path.join(self._drafts, record.draft)
         old = os.path.join(self._folder, f"uid-{_sha256(record.unique_id or b'')}.eml")
         if os.path.exists(old) and _holds(old, record):
             # The first version gave long unique-ids this name, which others can have, too.
             self.discard([record.draft])
-            return
-        names = _names(record)
-        while not self._has_become(draft, os.path.join(self._folder, next(names)), record):
-            pass
+            return True
+        for name in _names(record):
+            path = os.path.join(self._folder, name)
+            try:
+                _rename(draft, path)
+            except FileExistsError:
+                if not _holds(path, record):
+                    continue
+            except FileNotFoundError:
+                return self._has(record)
+            break
         self.discard([record.draft])
-
-    def _has_become(self, draft: str, path: str, record: Record) -> bool:
-        """Make a draft the file at ``path``; return ``False`` if another message is there."""
-        try:
-            _rename(draft, path)
-        except FileExistsError:
-            return _holds(path, record)
-        except FileNotFoundError:
-            # It was stored before, unless the folder itself is gone.
-            os.stat(self._folder)
         return True
+
+    def _has(self, record: Record) -> bool:
+        """Return ``True`` if there is a file with the message of ``record``."""
+        paths = (os.path.join(self._folder, name) for name in islice(_names(record), 4))
+        return any(os.path.lexists(path) and _holds(path, record) for path in paths)
 
     def close(self) -> None:
         """Remove the folder of the drafts, if it is empty."""
@@ -137,13 +137,20 @@ def _holds(path: str, record: Record) -> bool:
     if not S_ISREG(status.st_mode) or status.st_size != record.octets:
         return False
     digest = sha256()
-    descriptor = os.open(path, _READ)
+    try:
+        descriptor = os.open(path, _READ)
+    except PermissionError:
+        return False
     try:
         while block := os.read(descriptor, _BLOCK):
             digest.update(block)
+        if digest.digest() != record.digest:
+            return False
+        # Whoever has put it there may not have waited for the disk.
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return digest.digest() == record.digest
+    return True
 
 
 def claim(folder: os.PathLike[str] | str, maildrop: str) -> str:
@@ -174,9 +181,13 @@ def claim(folder: os.PathLike[str] | str, maildrop: str) -> str:
             hint="give every maildrop a folder of its own",
         )
     if not more:
-        # The first version did not give folders a name.
+        # The first version did not give folders a name. Later on, files with such names are the
+        # user's own.
         from ..client.files import replacing
 
+        for name in os.listdir(folder):
+            if _LEFTOVER.fullmatch(name):
+                os.unlink(os.path.join(folder, name))
         with replacing(path, durable=True) as new:
             new.write(mine)
         return mine.decode().splitlines()[1]

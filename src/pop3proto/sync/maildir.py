@@ -35,17 +35,27 @@ class Maildir(Delivery):
             os.makedirs(os.path.join(self._folder, name), mode=0o700, exist_ok=True)
         super().begin(kept)
 
-    def store(self, records: Iterable[Record]) -> None:
-        """Move the drafts to ``new``."""
+    def store(self, records: Iterable[Record]) -> list[Record]:
+        """Move the drafts to ``new``; return those that have got lost."""
         new = os.path.join(self._folder, "new")
+        lost = []
         for record in records:
             try:
                 os.rename(os.path.join(self._drafts, record.draft), os.path.join(new, record.draft))
             except FileNotFoundError:
-                # It was stored before, unless the folder itself is gone.
-                os.stat(new)
+                if not self._has(record.draft):
+                    lost.append(record)
         sync_folder(new)
         sync_folder(self._drafts)
+        return lost
+
+    def _has(self, name: str) -> bool:
+        """Return ``True`` if there is a message of that name, whatever its flags."""
+        return any(
+            found.partition(":")[0] == name
+            for folder in ("new", "cur")
+            for found in os.listdir(os.path.join(self._folder, folder))
+        )
 
 
 def _unique_name(tag: str, serial: int) -> str:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from errno import EINVAL
+from stat import S_ISREG
 
 from ..client.options import require
 from ..errors import Pop3Error, printable
@@ -54,7 +56,8 @@ class Mbox(Delivery):
     def __init__(self, file: os.PathLike[str] | str, tag: str) -> None:
         require("file", file, (str, os.PathLike), "a path")
         require("tag", tag, str, "a str")
-        self._file = os.path.abspath(file)
+        # Other programs lock the file itself, too, and not a link to it.
+        self._file = os.path.realpath(file)
         folder, name = os.path.split(self._file)
         super().__init__(os.path.join(folder, f".{name}.pop3proto-drafts"), tag)
         self._length = f"length-{tag}"
@@ -64,7 +67,8 @@ class Mbox(Delivery):
 
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left, except for what tells how far they came."""
-        super().begin({*map(_file_of, kept), self._length})
+        files = {*map(_file_of, kept)}
+        super().begin({*files, self._length} if files else files)
 
     def draft(self) -> Draft:
         """Return a new draft, at the end of the file that the group has."""
@@ -109,15 +113,20 @@ class Mbox(Delivery):
                 self._open.pop(file, None)
                 super().discard([file])
 
-    def store(self, records: Iterable[Record]) -> None:
-        """Add the drafts to the file, all of them or none."""
+    def store(self, records: Iterable[Record]) -> list[Record]:
+        """Add the drafts to the file, all of them or none; return those that have got lost."""
         records = [*records]
-        # It is removed after all its drafts are in the mbox, and on the disk there.
-        if records and os.path.exists(self._path_of(records[0])):
+        if not records:
+            return []
+        if os.path.exists(self._path_of(records[0])):
             with _locked(self._file) as mbox:
                 self._add(mbox, records)
-        self.discard([*(record.draft for record in records), self._length])
+        elif self._length_before(records[0]) is None:
+            # The length is noted before they are added, and stays when they are removed after that.
+            return records
+        self.discard(record.draft for record in records)
         sync_folder(self._drafts)
+        return []
 
     def _path_of(self, record: Record) -> str:
         return os.path.join(self._drafts, _file_of(record.draft))
@@ -134,6 +143,7 @@ class Mbox(Delivery):
             if there is Part.BEGINNING:
                 # What is there is written once more, and then the rest.
                 length = before
+        length = _with_blank_line(mbox, length)
         self._remember(length, records[0])
         os.lseek(mbox, length, os.SEEK_SET)
         for block in self._blocks(records):
@@ -144,11 +154,11 @@ class Mbox(Delivery):
     def _length_before(self, first: Record) -> int | None:
         """Return the length of the file before an earlier run added these messages, if one did."""
         try:
-            with open(os.path.join(self._drafts, self._length), encoding="ascii") as file:
-                length, draft = file.read().split()
+            with open(os.path.join(self._drafts, self._length), "rb") as file:
+                length, _, draft = file.read().partition(b" ")
         except FileNotFoundError:
             return None
-        return int(length) if draft == first.draft else None
+        return int(length) if length.isdigit() and draft == first.draft.encode("ascii") else None
 
     def _remember(self, length: int, first: Record) -> None:
         from ..client.files import replacing
@@ -196,6 +206,20 @@ def _read(descriptor: int, octets: int) -> bytes:
     return data
 
 
+def _with_blank_line(mbox: int, length: int) -> int:
+    """Return the length of the file after a blank line at its end, which is added if need be.
+
+    Without it, the first line of a message would be part of the message before it.
+    """
+    os.lseek(mbox, max(length - 2, 0), os.SEEK_SET)
+    end = _read(mbox, min(length, 2))
+    missing = 0 if not end or end == b"\n\n" else 1 if end.endswith(b"\n") else 2
+    if missing:
+        write_whole(mbox, b"\n" * missing)
+        os.fsync(mbox)
+    return length + missing
+
+
 @contextmanager
 def _locked(path: str) -> Generator[int]:
     """Open a file, with the locks that programs for mail use, both of them."""
@@ -208,6 +232,8 @@ def _locked(path: str) -> Generator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         try:
+            if not S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(EINVAL, "this is not a file that keeps what is written to it", path)
             _lock(descriptor, path, deadline)
             yield descriptor
         finally:

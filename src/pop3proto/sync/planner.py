@@ -12,7 +12,7 @@ The rules that it keeps:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import assert_never
 
@@ -107,7 +107,7 @@ class Planner:
         self._refused: set[int] = set()
         self._confirmed = False
         self._given_up = False
-        self._left_out = False
+        self._left_out: set[int] = set()
         self._actions = self._plan()
 
     @property
@@ -131,9 +131,12 @@ class Planner:
             case _:
                 assert_never(outcome)
 
-    def leave_out(self) -> None:
-        """Take note that the message of the last ``Store``, which had no draft, was not stored."""
-        self._left_out = True
+    def leave_out(self, keys: Iterable[int]) -> None:
+        """Take note that messages of the last ``Store`` were not stored, by their records' keys.
+
+        It can be called until the action after the ``Remember`` that follows it is asked for.
+        """
+        self._left_out.update(keys)
 
     def give_up(self) -> None:
         """Take note that the session is over: only what needs no server is still planned.
@@ -230,29 +233,17 @@ class Planner:
             yield self._remember([*there.values()])
             if any(drafts):
                 yield Discard(drafts)
+        self._stored.update((number, self._records[r.key]) for number, r in there.items())
+        batches = [{number: record} for number, record in new.items()]
         if any(record.draft for record in new.values()):
             yield self._remember([*new.values()])
-            yield from self._store([*new.values()])
-        else:
-            new = yield from self._store_one_by_one(new)
-        self.new += len(new)
-        for number in (*there, *new):
-            key = (there.get(number) or new[number]).key
-            self._stored[number] = self._records[key]
-
-    def _store_one_by_one(
-        self, new: dict[int, Record]
-    ) -> Generator[Action, None, dict[int, Record]]:
-        """Have the caller store messages without drafts; return those that were stored."""
-        stored: dict[int, Record] = {}
-        for number, record in new.items():
-            self._left_out = False
-            storing = self._store([record])
-            yield next(storing)
-            if not self._left_out:
-                yield from storing
-                stored[number] = record
-        return stored
+            batches = [new]
+        for batch in batches:
+            yield from self._store([*batch.values()])
+            for number, record in batch.items():
+                if record.key not in self._left_out:
+                    self.new += 1
+                    self._stored[number] = self._records[record.key]
 
     def _claim(self, arrived: Retrieved, wanted: Wanted) -> Record:
         """Return the record of a message that has arrived: an old one if the content is stored."""
@@ -294,8 +285,15 @@ class Planner:
         return Standing.KNOWN
 
     def _store(self, records: list[Record]) -> Iterator[Action]:
+        self._left_out.clear()
         yield Store(tuple(records))
-        yield self._remember([r._replace(standing=self._settled(r), draft="") for r in records])
+        lost = [r.key for r in records if r.key in self._left_out]
+        stored = [r for r in records if r.key not in self._left_out]
+        # Nothing was recorded of messages without drafts.
+        forgotten = [key for key in lost if key in self._records]
+        if stored or forgotten:
+            settled = [r._replace(standing=self._settled(r), draft="") for r in stored]
+            yield self._remember(settled, forgotten)
 
     def _delete(self) -> Iterator[Action]:
         due = {

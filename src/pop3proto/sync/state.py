@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
+from errno import EISDIR
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -84,7 +85,12 @@ class State:
         if folder:
             os.makedirs(folder, mode=0o700, exist_ok=True)
         # Whose mail there is, and when it came, is nobody else's business.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        if os.path.isdir(self._path):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), self._path)
+        # A file that is there is not opened: closing it would end the locks on it that SQLite has
+        # in this process.
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with _errors_of(self._path):
             self._database = _connected(self._path)
             try:
@@ -140,10 +146,10 @@ class State:
             with _transaction(self._database):
                 self._database.execute(
                     "INSERT OR IGNORE INTO accounts (name, tag) VALUES (?, ?)",
-                    (name, os.urandom(6).hex()),
+                    (_storable(name), os.urandom(6).hex()),
                 )
             number, tag = self._database.execute(
-                "SELECT id, tag FROM accounts WHERE name = ?", (name,)
+                "SELECT id, tag FROM accounts WHERE name = ?", (_storable(name),)
             ).fetchone()
             locks = f"{self._path}-locks"
             os.makedirs(locks, mode=0o700, exist_ok=True)
@@ -186,6 +192,15 @@ def _record(row: tuple[object, ...]) -> Record:
     columns[_STANDING] = _STANDINGS[str(columns[_STANDING])]
     columns[_FLAGS] = map(bool, columns[_FLAGS])
     return Record._make(columns)
+
+
+def _storable(name: str) -> str | bytes:
+    """Return a name as SQLite takes it: names of files can have octets that are not UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode(errors="surrogatepass")
+    return name
 
 
 def _connected(path: str) -> sqlite3.Connection:
@@ -235,7 +250,8 @@ def _transaction(database: sqlite3.Connection) -> Generator[None]:
 def _errors_of(path: str) -> Generator[None]:
     try:
         yield
-    except _error_class() as error:
+    except (_error_class(), UnicodeError, KeyError) as error:
+        # A damaged file makes the module sqlite3 itself, and the standing of a record, fail.
         raise StateError(f"{printable(path)} cannot be used: {printable(str(error))}") from error
 
 

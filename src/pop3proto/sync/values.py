@@ -170,7 +170,8 @@ class Remember:
 class Store:
     """Store these messages durably under their names: the drafts become messages.
 
-    A draft that is no longer there has been stored before.
+    If a draft is no longer there, and the message neither, pass the record's key to
+    ``Planner.leave_out()``.
     """
 
     records: tuple[Record, ...]
@@ -236,9 +237,11 @@ def size_fits(listed: int | None, octets: int, lines: int) -> bool:
     ``listed`` is the size that the server lists. Some servers count a line end as one octet, or
     count it twice, and some round up.
     """
-    if listed is None or not octets:
+    if not octets:
         # Nothing came: no rounding and no line end explains that.
-        return not listed
+        return listed == 0
+    if listed is None:
+        return True
     least, most = octets - lines - _LAST_LINE_END, octets + lines + _TERMINATOR
     if least <= listed <= most:
         return True
