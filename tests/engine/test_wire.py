@@ -88,6 +88,16 @@ def test_lines_that_end_with_crlf_alone(chunks: list[bytes]) -> None:
     assert lines == [b"a\nb", b"\n\r"]
 
 
+def test_a_blank_line_at_the_start_is_a_line_by_itself() -> None:
+    buffer = fed(b"\nx\r")
+    assert buffer.next_line(100, "x") == b""
+    assert buffer.newline == b"\n"
+    buffer = fed(b"a\n\n", b"b\n")
+    assert buffer.next_line(100, "x") == b"a"
+    assert buffer.rest() == b"\nb\n"
+    assert [buffer.next_line(100, "x") for _ in range(2)] == [b"", b"b"]
+
+
 def test_chunks_that_came_before_anybody_asked() -> None:
     buffer = fed(*octet_by_octet(b"first\r\nsecond\r\nthi"))
     assert buffer.next_line(100, "x") == b"first"
