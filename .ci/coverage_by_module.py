@@ -29,12 +29,14 @@ FOLDERS = ("mail", "model", "engine", "sasl", "server", "transcript")
 MODULES = sorted(
     [
         PACKAGE / "errors.py",
+        PACKAGE / "_arguments.py",
         *(path for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")),
     ]
 )
 TEST_FILES = sorted(
     [
         TESTS / "test_errors.py",
+        TESTS / "test__arguments.py",
         *(t for folder in FOLDERS for t in (TESTS / folder).glob("test_*.py")),
     ]
 )

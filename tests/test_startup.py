@@ -33,15 +33,15 @@ print("LOADED", *sorted(set(sys.modules) - before - {"__future__"}))
 """
 
 MODEL = """
-_lazy _version errors engine engine.base engine.client engine.client_state engine.collectors
-engine.parsing engine.table engine.wire model model.capabilities model.command model.commands
-model.events model.grammar model.leniency model.limits model.listings model.login_commands
-model.replies model.secret model.states model.stuffing model.value
+_arguments _lazy _version errors engine engine.base engine.client engine.client_state
+engine.collectors engine.parsing engine.table engine.wire model model.capabilities model.command
+model.commands model.events model.grammar model.leniency model.limits model.listings
+model.login_commands model.replies model.secret model.states model.stuffing model.value
 """
 CLIENT = f"""
 {MODEL} client client.advice client.authentication client.batch client.client client.exchange
 client.message client.options client.session client.stream client.turn model.url sasl
-sasl.advice sasl.arguments sasl.channel_binding sasl.choice sasl.login sasl.login_flows
+sasl.advice sasl.channel_binding sasl.choice sasl.login sasl.login_flows
 sasl.mechanism sasl.outcomes
 sasl.plaintext_rule sasl.refusals sasl.registry sasl.saslprep sasl.users transports
 transports.connecting transports.sockets

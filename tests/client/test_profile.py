@@ -31,14 +31,16 @@ def test_a_profile_keeps_what_a_later_release_has_written() -> None:
     assert "A_LATER_FAULT" in (profile | ServerProfile()).to_json()
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"faults": "BARE_LF"}', '{"faults": [[], 1]}'])
+@pytest.mark.parametrize(
+    "text", ["[]", "[" * 100_000, "{}", '{"faults": "BARE_LF"}', '{"faults": [[], 1]}']
+)
 def test_what_is_no_profile(text: str) -> None:
-    with pytest.raises(ValueError, match="not the profile of a server"):
+    with pytest.raises(LocalProtocolError, match=r"^text is not the profile of a server$"):
         ServerProfile.from_json(text)
 
 
 def test_what_is_no_json() -> None:
-    with pytest.raises(ValueError, match="Expecting value"):
+    with pytest.raises(LocalProtocolError, match=r"^text is not the profile of a server$"):
         ServerProfile.from_json("")
     wrong: Any = b"{}"
     with pytest.raises(LocalProtocolError, match=r"^text is a str, not bytes"):

@@ -239,5 +239,7 @@ def test_limits_and_leniency_of_another_type(engine: Any, wrong: dict[str, Any])
 @pytest.mark.parametrize("wrong", [5, "+OK", [43]])
 def test_a_number_is_no_octets(wrong: Any) -> None:
     # bytes(5) would be five NULs.
-    with pytest.raises(TypeError, match="bytes-like"):
+    with pytest.raises(
+        LocalProtocolError, match=r"^data is bytes, a bytearray or a memoryview, not "
+    ):
         ClientConnection().receive_data(wrong)

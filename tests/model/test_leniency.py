@@ -1,9 +1,10 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pop3proto
-from pop3proto import Deviation, Fault, Leniency, List, Pass, Uidl
+from pop3proto import Deviation, Fault, Leniency, List, LocalProtocolError, Pass, Uidl
 
 
 def test_lenient_tolerates_all_and_strict_none() -> None:
@@ -31,6 +32,20 @@ def test_several_switches_at_once() -> None:
 def test_what_is_no_fault_is_not_tolerated() -> None:
     assert "line ended by LF alone" not in Leniency()
     assert None not in Leniency()
+    wrong: Any
+    for wrong in ("BARE_LF", None, {"BARE_LF"}):
+        with pytest.raises(LocalProtocolError, match=r"^tolerated are members of Fault, "):
+            Leniency(wrong)
+    wrong = "BARE_LF"
+    with pytest.raises(LocalProtocolError, match=r"^tolerated are members of Fault, and str is"):
+        Leniency().tolerating(wrong)
+    with pytest.raises(LocalProtocolError, match=r"^faults are members of Fault, and str is"):
+        Leniency().refusing(wrong)
+
+
+def test_any_collection_of_faults_will_do() -> None:
+    some: Any = [Fault.BARE_LF]
+    assert Leniency(some) == Leniency(frozenset({Fault.BARE_LF}))
 
 
 @pytest.mark.parametrize("fault", Fault)

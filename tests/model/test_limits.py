@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Limits
+from pop3proto import Limits, LocalProtocolError
 from pop3proto.model.value import field_names, replace
 
 NAMES = field_names(Limits)
@@ -30,7 +30,7 @@ def test_defaults() -> None:
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "1", None, float("inf")])
 def test_a_limit_is_a_positive_int(name: str, value: object) -> None:
     wrong: dict[str, Any] = {name: value}
-    with pytest.raises(ValueError, match=rf"limit {name} must be a positive int"):
+    with pytest.raises(LocalProtocolError, match=rf"^limit {name} is (an int|at least 1), not "):
         Limits(**wrong)
 
 

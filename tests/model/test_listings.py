@@ -270,13 +270,15 @@ def test_a_million_unique_id_listings_are_small() -> None:
 
 @pytest.mark.parametrize("number", ["1", b"1", None])
 def test_a_number_is_an_int(number: Any) -> None:
-    with pytest.raises(TypeError, match=f"number is an int, not {type(number).__name__}"):
+    with pytest.raises(LocalProtocolError, match=f"number is an int, not {type(number).__name__}"):
         Listings([(1, 120)]).get(number)
 
 
 def test_rows_and_other_listings_are_what_they_are_called() -> None:
-    wrong: Any = 5
-    with pytest.raises(TypeError, match="rows are a list of tuples, not int"):
-        Listings(wrong)
-    with pytest.raises(TypeError, match="other is a Listings, not int"):
+    wrong: Any
+    for wrong in (5, b"ab", [5], [(1, 2, b"", 4)], [(1, "2")], [(1, 2, 3)], [(1, 1.5)]):
+        with pytest.raises(LocalProtocolError, match=r"rows are tuples \(number, octets"):
+            Listings(wrong)
+    wrong = 5
+    with pytest.raises(LocalProtocolError, match="other is a Listings, not int"):
         Listings([(1, 2)]).joined(wrong)

@@ -15,6 +15,7 @@ from pop3proto import (
     Challenge,
     Command,
     Fault,
+    LocalProtocolError,
     MechanismsReply,
     Ok,
     Pass,
@@ -211,5 +212,5 @@ def test_a_timestamp_can_be_given() -> None:
 
 @pytest.mark.parametrize("timestamp", ["1@example.org", "<1>", "<1@example.org> ", "<a b@c>"])
 def test_a_timestamp_is_a_msg_id(timestamp: str) -> None:
-    with pytest.raises(ValueError, match="msg-id"):
+    with pytest.raises(LocalProtocolError, match="msg-id"):
         ServerSession(MemoryMaildrops(), USERS, timestamp=timestamp)

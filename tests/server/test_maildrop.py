@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto.errors import MaildropError, MaildropLockedError
+from pop3proto.errors import LocalProtocolError, MaildropError, MaildropLockedError
 from pop3proto.model.stuffing import BodyWriter
 from pop3proto.server import (
     MaildirMaildrops,
@@ -246,10 +246,12 @@ def test_memory_from_a_mapping_and_looked_into() -> None:
 def test_memory_refuses_a_user_that_it_does_not_know(use: Any) -> None:
     # A name that is mistyped must not let a test pass.
     maildrops = MemoryMaildrops({"user": [b"one"]})
-    with pytest.raises(ValueError, match="'nobody' has no maildrop here; there is one of 'user'"):
+    with pytest.raises(
+        LocalProtocolError, match="'nobody' has no maildrop here; there is one of 'user'"
+    ):
         use(maildrops)
     assert maildrops.users == ("user",)
-    with pytest.raises(ValueError, match="there is one of nobody"):
+    with pytest.raises(LocalProtocolError, match="there is one of nobody"):
         use(MemoryMaildrops())
 
 
@@ -264,22 +266,22 @@ def test_memory_has_a_maildrop_for_whoever_has_logged_in() -> None:
 @pytest.mark.parametrize(
     ("messages", "problem"),
     [
-        ({"user": ["text"]}, "a message of 'user' is bytes, not str"),
-        ({"user": b"one"}, "the messages of 'user' are a list of bytes, not bytes"),
-        ({"user": "text"}, "the messages of 'user' are a list of bytes, not str"),
-        ({"user": [None]}, "a message of 'user' is bytes, not NoneType"),
-        ({"user": None}, "the messages of 'user' are a list of bytes, not NoneType"),
+        ({"user": ["text"]}, "the messages of 'user' are a list of bytes, and str is not one"),
+        ({"user": b"one"}, "the messages of 'user' are a list of bytes, not a single bytes"),
+        ({"user": "text"}, "the messages of 'user' are a list of bytes, not a single str"),
+        ({"user": [None]}, "the messages of 'user' are a list of bytes, and NoneType is not one"),
+        ({"user": None}, "the messages of 'user' are a list of bytes, not a single NoneType"),
         (["user"], "messages is a mapping from users to their messages, not list"),
     ],
 )
 def test_memory_takes_octets_only(messages: Any, problem: str) -> None:
-    with pytest.raises(TypeError, match=problem):
+    with pytest.raises(LocalProtocolError, match=problem):
         MemoryMaildrops(messages)
 
 
 def test_memory_takes_users_that_are_text_only() -> None:
     users: Any = {5: []}
-    with pytest.raises(TypeError, match=r"^a user is a str, not int$"):
+    with pytest.raises(LocalProtocolError, match=r"^a user is a str, not int$"):
         MemoryMaildrops(users)
 
 
@@ -287,9 +289,11 @@ def test_memory_takes_users_that_are_text_only() -> None:
 def test_users_and_folders_of_another_type_are_refused_by_name(wrong: Any) -> None:
     maildrops = MemoryMaildrops()
     for use in (maildrops.contents, maildrops.open):
-        with pytest.raises(TypeError, match=f"^user is a str, not {type(wrong).__name__}$"):
+        with pytest.raises(
+            LocalProtocolError, match=f"^user is a str, not {type(wrong).__name__}$"
+        ):
             use(wrong)
-    with pytest.raises(TypeError, match=f"^root is a path, not {type(wrong).__name__}$"):
+    with pytest.raises(LocalProtocolError, match=f"^root is a path, not {type(wrong).__name__}$"):
         MaildirMaildrops(wrong)
 
 
@@ -314,14 +318,14 @@ def test_memory_takes_unique_ids() -> None:
 def test_memory_refuses_what_is_no_unique_id(unique_id: bytes) -> None:
     maildrops = MemoryMaildrops({"user": []})
     maildrops.add("user", b"one", unique_id=b"taken")
-    with pytest.raises(ValueError, match="unique-id"):
+    with pytest.raises(LocalProtocolError, match="unique-id"):
         maildrops.add("user", b"two", unique_id=unique_id)
     assert maildrops.contents("user") == [b"one"]
 
 
 def test_memory_refuses_a_unique_id_of_another_type() -> None:
     wrong: Any = "message-1"
-    with pytest.raises(TypeError, match=r"^unique_id is bytes, not str$"):
+    with pytest.raises(LocalProtocolError, match=r"^unique_id is bytes, not str$"):
         MemoryMaildrops({"user": []}).add("user", b"one", unique_id=wrong)
 
 
@@ -521,8 +525,17 @@ def test_a_maildir_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert S_IMODE((tmp_path / "user").stat().st_mode) == 0o750
 
 
-@pytest.mark.parametrize("wrong", [b"octets", "text", 5])
-def test_chunks_of_another_type(wrong: Any) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (b"octets", "chunks are a list of bytes, not bytes"),
+        ("text", "chunks are a list of bytes, not str"),
+        (5, "chunks are a list of bytes, not int"),
+        (["text"], "each of chunks is bytes, not str"),
+        ([b"octets", None], "each of chunks is bytes, not NoneType"),
+    ],
+)
+def test_chunks_of_another_type(wrong: Any, told: str) -> None:
     for call in (wire_octets, lambda chunks: list(first_lines(chunks, 1))):
-        with pytest.raises(TypeError, match="chunks are a list of bytes"):
+        with pytest.raises(LocalProtocolError, match=f"^{told}$"):
             call(wrong)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Leniency, Limits
+from pop3proto import Leniency, Limits, LocalProtocolError
 from pop3proto.server import ServerOptions
 from pop3proto.server.options import check_settings
 
@@ -56,7 +56,7 @@ def test_capabilities_with_everything_else() -> None:
     ],
 )
 def test_an_option_of_another_type(option: str, given: Any) -> None:
-    with pytest.raises(TypeError, match=f"^{option} is .*, not {type(given).__name__}$"):
+    with pytest.raises(LocalProtocolError, match=f"^{option} is .*, not {type(given).__name__}$"):
         ServerOptions(**{option: given})
 
 
@@ -75,7 +75,7 @@ def test_an_option_of_another_type(option: str, given: Any) -> None:
     ],
 )
 def test_an_option_out_of_range(option: str, given: Any) -> None:
-    with pytest.raises(ValueError, match=f"^{option} "):
+    with pytest.raises(LocalProtocolError, match=f"^{option} "):
         ServerOptions(**{option: given})
 
 
@@ -85,5 +85,5 @@ def test_the_settings_of_a_session() -> None:
     for position, name in enumerate(("options", "limits", "leniency")):
         wrong: list[object] = [*settings]
         wrong[position] = 5
-        with pytest.raises(TypeError, match=f"^{name} is a .*, not int$"):
+        with pytest.raises(LocalProtocolError, match=f"^{name} is a .*, not int$"):
             check_settings(*wrong)

@@ -241,3 +241,23 @@ def test_records_of_another_way_to_fetch(maildrops: MemoryMaildrops) -> None:
     memory.remember(Remember((record,)))
     with pytest.raises(LocalProtocolError, match="another way"):
         next(fetch_new(client(maildrops), memory, now=0.0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"client": 5}, "client is a blocking client, not int"),
+        ({"records": []}, "records are an Account, or have its methods, unlike list"),
+        ({"policy": 5}, "policy is a Policy, not int"),
+        ({"now": None}, "now is a time in seconds, not NoneType"),
+    ],
+)
+def test_an_argument_of_another_type(wrong: dict[str, Any], told: str) -> None:
+    right: dict[str, Any] = {
+        "client": client(MemoryMaildrops({"user": []})),
+        "records": Memory(),
+        "now": 0.0,
+    }
+    fetch_new(**right)
+    with pytest.raises(LocalProtocolError, match=f"^{told}$"):
+        fetch_new(**right | wrong)

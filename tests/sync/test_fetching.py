@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto.errors import CommandError, Pop3Error, RemoteProtocolError
+from pop3proto.errors import CommandError, LocalProtocolError, Pop3Error, RemoteProtocolError
 from pop3proto.sync import Fetching, FileFolder, Policy, Record, Standing, State
 from pop3proto.testing import Turn, scripted
 from pop3proto.transcript import EndOfStream, Entry
@@ -241,3 +241,32 @@ def test_a_disk_that_is_full_in_the_middle_of_a_message(
         session.run(script, DELETE)
     assert session.stored == Counter()
     assert session.drafts == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"client": 5}, "client is a blocking client, not int"),
+        ({"delivery": 5}, "delivery is a FileFolder, a Maildir or an Mbox, not int"),
+        ({"account": 5}, "account is an Account, not int"),
+        ({"policy": 5}, "policy is a Policy, not int"),
+        ({"now": "5"}, "now is a time in seconds, not str"),
+        ({"progress": 5}, "progress is a function, not int"),
+    ],
+)
+def test_an_argument_of_another_type(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+    options = ClientOptions(capabilities=False)
+    with (
+        State(tmp_path / "state") as state,
+        state.account("user") as account,
+        Client.start(scripted([QUIT]), security=Security.PLAINTEXT, options=options) as client,
+    ):
+        right: dict[str, Any] = {
+            "client": client,
+            "delivery": FileFolder(tmp_path / "mail", account.tag),
+            "account": account,
+            "now": 0.0,
+        }
+        Fetching(**right)
+        with pytest.raises(LocalProtocolError, match=f"^{told}$"):
+            Fetching(**right | wrong)

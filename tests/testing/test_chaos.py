@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pop3proto import ConnectionLostError, DeadlineError, Pop3Error
+from pop3proto import ConnectionLostError, DeadlineError, LocalProtocolError, Pop3Error
 from pop3proto.client.stepping import run
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import ChaosStream, VirtualClock, memory_stream, scripted
@@ -194,15 +194,15 @@ def test_both_ends_of_the_stream_below() -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    with pytest.raises(ValueError, match="not by both"):
+    with pytest.raises(LocalProtocolError, match="not by both"):
         greeting_through(rng=Random(0), chunks=1)
     for how in ({"drop_after": -1}, {"reset_after": -1}):
-        with pytest.raises(ValueError, match="not -1"):
+        with pytest.raises(LocalProtocolError, match="not -1"):
             greeting_through(**how)
-    with pytest.raises(ValueError, match="at least one octet"):
+    with pytest.raises(LocalProtocolError, match="at least one octet"):
         chunks_of(greeting_through(chunks=0))
     for seconds in (-1.0, inf, float("nan")):
-        with pytest.raises(ValueError, match="seconds is a finite number"):
+        with pytest.raises(LocalProtocolError, match="seconds is a finite number"):
             VirtualClock().advance(seconds)
     assert repr(VirtualClock()) == "<VirtualClock: 0 s>"
 
@@ -238,14 +238,14 @@ def test_a_session_succeeds_or_keeps_every_message(how: Any) -> None:
     ],
 )
 def test_disturbances_of_another_type(how: Any, told: str) -> None:
-    with pytest.raises(TypeError, match=f"^{told}$"):
+    with pytest.raises(LocalProtocolError, match=f"^{told}$"):
         ChaosStream(memory_stream(MemoryMaildrops(), users={}), **how)
 
 
 @pytest.mark.parametrize("how", [{"chunks": [1, "2"]}, {"delays": ["2"]}])
 def test_one_disturbance_of_another_type(how: Any) -> None:
     chaos = ChaosStream(memory_stream(MemoryMaildrops(), users={}), **how)
-    with pytest.raises(TypeError, match=r"^each of (chunks|delays) is a number, not str$"):
+    with pytest.raises(LocalProtocolError, match=r"^each of (chunks|delays) is a number, not str$"):
         chunks_of(chaos)
 
 

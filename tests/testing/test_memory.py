@@ -20,7 +20,7 @@ from pop3proto import (
     TlsError,
 )
 from pop3proto.client.stepping import run
-from pop3proto.errors import DeadConnectionError, StlsInjectionError
+from pop3proto.errors import DeadConnectionError, LocalProtocolError, StlsInjectionError
 from pop3proto.server import Maildrop, MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, memory_stream, serve
 from pop3proto.transports import ClientOptions, Security, Timeouts
@@ -283,7 +283,7 @@ def test_a_certificate_that_is_not_trusted(maildrops: MemoryMaildrops, security:
 def test_a_context_of_the_callers_own(maildrops: MemoryMaildrops) -> None:
     first = stream_to(maildrops, Security.STLS)
     second = stream_to(maildrops, Security.STLS, tls_context=first.tls_context)
-    with pytest.raises(ValueError, match="did not make its certificate"):
+    with pytest.raises(LocalProtocolError, match="did not make its certificate"):
         second.client_context()
     how = {**told(first), "security": Security.STLS}
     with Client.start(second, **how) as client:
@@ -339,7 +339,7 @@ def test_a_context_is_needed_where_tls_is_asked_for(maildrops: MemoryMaildrops) 
     client = Client.start(
         stream, security=Security.PLAINTEXT, options=ClientOptions(capabilities=False)
     )
-    with pytest.raises(ValueError, match="without a certificate"):
+    with pytest.raises(LocalProtocolError, match="without a certificate"):
         client.start_tls()
 
 

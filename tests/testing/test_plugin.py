@@ -14,6 +14,7 @@ PLUGIN = ("-p", "pop3proto.testing.plugin")
 STRICT = ("--strict-markers", "--strict-config", "-W", "error")
 IMPORTS = """
 import pytest
+from pop3proto import LocalProtocolError
 from pop3proto.server import ServerOptions
 from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import connect
@@ -82,7 +83,7 @@ def test_one_password(pop3_server, pop3_maildrop):
 @pytest.mark.pop3_server(users={"other": "word"})
 def test_other_users_have_maildrops(pop3_server, pop3_maildrop):
     pop3_maildrop.add("other", b"one")
-    with pytest.raises(ValueError, match="'user' has no maildrop here"):
+    with pytest.raises(LocalProtocolError, match="'user' has no maildrop here"):
         pop3_maildrop.add("user", b"one")
     assert talk(pop3_server, "other", "word") == 1
 
@@ -201,7 +202,7 @@ def test_one_name(pop3_server): pass
 """
     result = outcome(pytester, tests)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*TypeError: quirks are a set or a list*"])
+    result.stdout.fnmatch_lines(["*LocalProtocolError: quirks are a set or a list*"])
 
 
 def test_a_wider_scope(pytester: pytest.Pytester) -> None:

@@ -14,7 +14,7 @@ from pop3proto import (
     Leniency,
     RemoteProtocolError,
 )
-from pop3proto.errors import Pop3Error
+from pop3proto.errors import LocalProtocolError, Pop3Error
 from pop3proto.testing import MemoryStream, Quirk
 from pop3proto.transports import ServerProfile
 from pop3proto.transports.blocking import Client
@@ -337,7 +337,7 @@ def test_an_empty_maildrop_that_is_not_listed() -> None:
 )
 def test_contradictions(quirks: set[Quirk]) -> None:
     shown = ", ".join(sorted(quirk.name for quirk in quirks))
-    with pytest.raises(ValueError, match=shown):
+    with pytest.raises(LocalProtocolError, match=shown):
         stream_with(quirks)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pop3proto.errors import LocalProtocolError
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, Quirks, memory_stream, serve
 from pop3proto.testing.quirks import (
@@ -50,7 +51,7 @@ def test_a_quirk_has_the_name_that_it_is_written_down_with() -> None:
 
 @pytest.mark.parametrize("name", ["", "no_capa", "NO-CAPA", "No-Capa", "no-capa ", "named", "name"])
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ValueError, match=r"no quirk is called .*bare-lf, no-final-newline"):
+    with pytest.raises(LocalProtocolError, match=r"no quirk is called .*bare-lf, no-final-newline"):
         Quirk.named(name)
 
 
@@ -66,18 +67,18 @@ def test_names_do_what_the_quirks_do(quirks: Any) -> None:
 
 @takers
 def test_unknown_names_are_refused(take: Callable[[Any], Any]) -> None:
-    with pytest.raises(ValueError, match="no quirk is called 'no-such-thing'"):
+    with pytest.raises(LocalProtocolError, match="no quirk is called 'no-such-thing'"):
         take({Quirk.NO_CAPA, "no-such-thing"})
 
 
 @takers
 def test_contradictory_names_are_refused(take: Callable[[Any], Any]) -> None:
-    with pytest.raises(ValueError, match="NO_CAPA, NO_CAPABILITIES"):
+    with pytest.raises(LocalProtocolError, match="NO_CAPA, NO_CAPABILITIES"):
         take(["no-capa", "no-capabilities"])
 
 
 @takers
 @pytest.mark.parametrize("name", ["NO_CAPA", "no-capa", ""])
 def test_one_name_is_not_a_set_of_letters(take: Callable[[Any], Any], name: str) -> None:
-    with pytest.raises(TypeError, match="a set or a list"):
+    with pytest.raises(LocalProtocolError, match="a set or a list"):
         take(name)

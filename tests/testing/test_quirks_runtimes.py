@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pop3proto import CommandError, ConnectionLostError, Fault, Message, RemoteProtocolError
-from pop3proto.errors import Pop3Error
+from pop3proto.errors import LocalProtocolError, Pop3Error
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, serve
@@ -155,7 +155,7 @@ def test_stls_that_is_not_advertised(on: Callable[[Flow], Any]) -> None:
 def possible(quirks: set[Quirk]) -> bool:
     try:
         consistent(quirks)
-    except ValueError:
+    except LocalProtocolError:
         return False
     return True
 

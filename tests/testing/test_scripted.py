@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from pop3proto import AuthenticationError, CommandError, ConnectionLostError, Noop, Pop3Error
+from pop3proto import (
+    AuthenticationError,
+    CommandError,
+    ConnectionLostError,
+    LocalProtocolError,
+    Noop,
+    Pop3Error,
+)
 from pop3proto.sasl import by_name
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import Script, ScriptedSession, ScriptError, scripted, serve, serve_script
@@ -357,7 +364,7 @@ def test_an_empty_transcript_says_nothing() -> None:
 @pytest.mark.parametrize("play", [scripted, serve_script])
 def test_a_turn_is_made_of_octets(play: Any, turn: Any) -> None:
     with (
-        pytest.raises(TypeError, match=r"a turn is made of octets, such as b'CAPA'"),
+        pytest.raises(LocalProtocolError, match=r"a turn is made of octets, such as b'CAPA'"),
         play([QUIT, turn]),
     ):
         pass
@@ -375,7 +382,9 @@ def test_on_asyncio_too() -> None:
 
 @pytest.mark.parametrize("turn", [(b"CAPA",), (b"CAPA", b"+OK\r\n", b"more")])
 def test_a_turn_has_two_parts(turn: Any) -> None:
-    with pytest.raises(TypeError, match=r"^a turn is a line and its answer, not [13] items$"):
+    with pytest.raises(
+        LocalProtocolError, match=r"^a turn is a line and its answer, not [13] items$"
+    ):
         scripted([turn])
 
 

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from pop3proto import Secret
-from pop3proto.errors import StlsInjectionError
+from pop3proto.errors import LocalProtocolError, StlsInjectionError
 from pop3proto.server import (
     MaildirMaildrops,
     Maildrop,
@@ -176,7 +176,7 @@ def test_a_context_of_the_callers_own(maildrops: MemoryMaildrops) -> None:
     authority.issue_cert("mail.example.org").configure_cert(context)
     with serve(maildrops, users=USERS, security=Security.TLS, tls_context=context) as server:
         assert server.tls_context is context
-        with pytest.raises(ValueError, match="certificate"):
+        with pytest.raises(LocalProtocolError, match="certificate"):
             server.client_context()
         trusting = ssl.create_default_context()
         authority.configure_trust(trusting)
@@ -190,7 +190,7 @@ def test_a_context_of_the_callers_own(maildrops: MemoryMaildrops) -> None:
 def test_a_plaintext_server_has_no_certificate(maildrops: MemoryMaildrops) -> None:
     with serve(maildrops, users=USERS, security=Security.PLAINTEXT) as server:
         assert server.tls_context is None
-        with pytest.raises(ValueError, match="certificate"):
+        with pytest.raises(LocalProtocolError, match="certificate"):
             server.client_context()
         with closing(poplib_client(server)) as client:
             assert "STLS" not in client.capa()
@@ -465,7 +465,7 @@ def test_a_session_that_asks_for_tls_where_there_is_none(
         connection.sendall(b"STLS\r\n")
         everything_from(connection)
     server.close()
-    assert [type(error) for error in server.errors] == [ValueError]
+    assert [type(error) for error in server.errors] == [LocalProtocolError]
 
 
 def test_waiting_for_a_client_that_stays(maildrops: MemoryMaildrops) -> None:

@@ -2,7 +2,18 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Auth, AuthCancel, AuthResponse, Capa, Command, Extension, Lang, Retr, User
+from pop3proto import (
+    Auth,
+    AuthCancel,
+    AuthResponse,
+    Capa,
+    Command,
+    Extension,
+    Lang,
+    LocalProtocolError,
+    Retr,
+    User,
+)
 from pop3proto.model import ReplyShape
 from pop3proto.transcript import RecordedLine
 from pop3proto.transcript.recorded import (
@@ -98,12 +109,14 @@ def test_a_client_that_goes_on_did_not(line: bytes | None) -> None:
 
 def test_the_name_of_a_command_is_text() -> None:
     wrong: Any = ["XTND", 5]
-    with pytest.raises(TypeError, match=r"^the name of a command is a str, not int$"):
+    with pytest.raises(
+        LocalProtocolError, match=r"^multiline is a list of str, and int is not one$"
+    ):
         verbs(wrong)
 
 
 def test_names_of_another_type() -> None:
     wrong: Any = 5
-    with pytest.raises(TypeError, match="multiline is a list of str, not int"):
+    with pytest.raises(LocalProtocolError, match="multiline is a list of str, not a single int"):
         verbs(wrong)
     assert verbs(["x\udcff"]) == ((b"X\xed\xb3\xbf",),)

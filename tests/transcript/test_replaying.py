@@ -43,7 +43,7 @@ from pop3proto import (
     User,
     Utf8,
 )
-from pop3proto.errors import LimitError, StlsInjectionError, TranscriptError
+from pop3proto.errors import LimitError, LocalProtocolError, StlsInjectionError, TranscriptError
 from pop3proto.transcript import RecordedLine, Replay, Transcript, replay
 
 CHUNK_SIZES = (None, 1, 2, 7)
@@ -424,17 +424,17 @@ def test_uidl_is_replayed() -> None:
 
 
 def test_a_chunk_has_an_octet_at_least() -> None:
-    with pytest.raises(ValueError, match="chunk_size is a number of octets from 1, not 0"):
+    with pytest.raises(LocalProtocolError, match="chunk_size is at least 1, not 0"):
         replay(Transcript(), "client", chunk_size=0)
 
 
 def test_arguments_of_another_type() -> None:
     wrong: Any = [5]
-    with pytest.raises(TypeError, match="transcript is a Transcript, not list"):
+    with pytest.raises(LocalProtocolError, match="transcript is a Transcript, not list"):
         replay(wrong, "client")
     wrong = "klient"
-    with pytest.raises(ValueError, match="role is 'client' or 'server', not 'klient'"):
+    with pytest.raises(LocalProtocolError, match="role is 'client' or 'server', not 'klient'"):
         replay(Transcript(), wrong)
     wrong = "3"
-    with pytest.raises(ValueError, match="chunk_size is a number of octets"):
+    with pytest.raises(LocalProtocolError, match="chunk_size is an int, not str"):
         replay(Transcript(), "client", chunk_size=wrong)

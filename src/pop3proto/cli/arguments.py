@@ -299,11 +299,12 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _quirk(text: str) -> Quirk:
+    from ..errors import LocalProtocolError
     from ..testing import Quirk  # here, because only this option needs it
 
     try:
         return Quirk.named(text)
-    except ValueError as error:
+    except LocalProtocolError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

@@ -20,7 +20,7 @@ from ..model.url import PopUrl
 from ..model.value import replace
 from ..sasl.server import Passwords, password_mechanisms
 from ..server import MaildirMaildrops, MaildropProvider, MemoryMaildrops, ServerOptions
-from ..testing import LoopbackServer, Quirk, serve
+from ..testing import LoopbackServer, serve
 from ..testing.quirks.names import consistent
 from ..transports import Security
 from .inputs import PASSWORD_VARIABLE, load_certificate
@@ -66,7 +66,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         tls_context=context,
         host=arguments.host,
         port=arguments.port,
-        quirks=_consistent(arguments.quirk),
+        quirks=consistent(arguments.quirk),
     ) as server:
         if arguments.write_ca is not None:
             _write_authority(server, arguments.write_ca)
@@ -77,13 +77,6 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
             deleted = f"{len(session.deleted)} deleted"
             console.print(f"{session.user}: {deleted}", markup=False, highlight=False)
     return 0
-
-
-def _consistent(quirks: list[Quirk]) -> frozenset[Quirk]:
-    try:
-        return consistent(quirks)
-    except ValueError as error:
-        raise LocalProtocolError(str(error)) from error
 
 
 def _users(texts: list[str]) -> dict[str, str]:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
+from .._arguments import require
 from ..errors import CommandError, ConnectionLostError, Pop3Error
 from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageEnd, MessageStart
 from ..model.states import ReplyShape, Signal
 from .advice import about_sending_ahead
 from .exchange import Exchange
-from .options import require
 from .turn import (
     Progress,
     Stage,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from .._arguments import require
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.value import field_names, options, value
-from ..sasl.arguments import require
 from ..sasl.outcomes import LoginResult
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .._arguments import listed, require
+from ..errors import LocalProtocolError
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.value import value
-from ..sasl.arguments import listed, require
 
 
 @value
@@ -35,12 +36,15 @@ class ServerProfile:
     def from_json(cls, text: str) -> ServerProfile:
         """Return the profile that ``to_json()`` stored, in this release or a later one.
 
-        Raises ``ValueError`` if it is anything else.
+        Raises ``LocalProtocolError`` if it is anything else.
         """
         import json  # here, because few programs keep profiles
 
         require("text", text, str, "a str")
-        content: Any = json.loads(text)
+        try:
+            content: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            content = None
         match content:
             case {"faults": [*names]} if all(isinstance(name, str) for name in names):
                 known = Fault.__members__
@@ -49,7 +53,7 @@ class ServerProfile:
                     frozenset(name for name in names if name not in known),
                 )
             case _:
-                raise ValueError("not the profile of a server")
+                raise LocalProtocolError("text is not the profile of a server")
 
     def __or__(self, other: ServerProfile) -> ServerProfile:
         """Return the faults of both."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from .._arguments import require
 from ..engine.client import ClientConnection
 from ..errors import (
     CommandError,
@@ -29,7 +30,6 @@ from ..model.listings import Listings
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import ReplyShape, State
-from ..sasl.arguments import require
 from ..sasl.refusals import login_refused
 from .advice import about_capabilities, about_deletions, about_greeting, about_stls
 from .batch import AsyncBatch

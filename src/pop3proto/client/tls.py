@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from .._arguments import require
 from ..errors import TlsError, printable
-from ..sasl.arguments import require
 from .advice import PORTS
 from .stream import Stream, receive_at_hand, time_left
 from .tls_advice import advice_about, is_tls

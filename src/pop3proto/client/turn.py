@@ -9,11 +9,11 @@ from io import BytesIO
 from types import TracebackType
 from typing import Any, TypeAlias, cast
 
+from .._arguments import require
 from ..errors import BusyError, CommandError, LimitError, LocalProtocolError
 from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
 from ..model.states import Signal
-from ..sasl.arguments import require
 from ..sasl.refusals import refusal_message
 from .exchange import Exchange
 

@@ -6,6 +6,7 @@ more than a chunk and the line in progress.
 
 from __future__ import annotations
 
+from .._arguments import as_bytes
 from ..errors import LimitError, LocalProtocolError
 
 # How far after a full stop the search for a line that begins with a dot goes before it returns to
@@ -50,7 +51,7 @@ class ReceiveBuffer:
             raise LocalProtocolError("data was received after the end of the stream")
         # A whole chunk is kept and handed on without a copy, unless the caller may write into it
         # again.
-        octets = data if type(data) is bytes else bytes(memoryview(data))
+        octets = data if type(data) is bytes else as_bytes("data", data)
         if not octets:
             self.eof = True
         elif self.start == len(self.data) and not self.pending:

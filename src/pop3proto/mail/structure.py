@@ -15,6 +15,7 @@ from email.errors import (
 from email.message import EmailMessage
 from typing import NamedTuple
 
+from .._arguments import as_bytes
 from .message import ReceivedMessage
 
 # Dovecot has the same limit. A part takes two kilobytes of memory and as little as four octets of
@@ -62,10 +63,7 @@ def parse(octets: bytes | bytearray | memoryview) -> EmailMessage:
     of a field, ``email["From"].addresses`` are the addresses in it, and
     ``email.get_body(("plain", "html"))`` is the part with the text.
     """
-    given: object = octets
-    if not isinstance(given, bytes | bytearray | memoryview):
-        raise TypeError(f"octets are bytes, not {type(given).__name__}")
-    return _Parser(bytes(octets)).run()
+    return _Parser(as_bytes("octets", octets)).run()
 
 
 class _Parser:

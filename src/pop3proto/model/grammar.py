@@ -6,6 +6,7 @@ import re
 from binascii import Error, a2b_base64, b2a_base64
 from typing import cast
 
+from .._arguments import require
 from ..errors import LocalProtocolError
 from .secret import Secret
 
@@ -100,9 +101,8 @@ def check_text(what: str, text: object, room: int = _ROOM, *, empty: bool = Fals
 
 
 def _problem_with(text: object, room: int, empty: bool) -> str | None:
-    secret = Secret(
-        cast("str | bytes", text)
-    )  # No local variable holds it, as tracebacks show them.
+    # No local variable holds it, as tracebacks show them.
+    secret = Secret(cast("str | bytes", text))
     if not issubclass(secret.kind, str | bytes):
         return f"must be str or bytes, not {secret.kind.__name__}"
     if issubclass(secret.kind, bytes):
@@ -129,12 +129,8 @@ def check_word(what: str, text: object) -> None:
 
 def check_message(message: object) -> None:
     """Raise ``LocalProtocolError`` unless ``message`` names a message."""
-    if type(message) is int:
-        if not 1 <= message <= MAX_MESSAGE_NUMBER:
-            raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")
-    elif isinstance(message, str):
+    if type(message) is not int:
+        require("a message", message, str, "an int, or a str for unusual servers")
         check_word("the message argument", message)
-    else:
-        raise LocalProtocolError(
-            f"a message is an int, or a str for unusual servers, not {type(message).__name__}"
-        )
+    elif not 1 <= message <= MAX_MESSAGE_NUMBER:
+        raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any
 
+from .._arguments import listed
 from ..errors import printable
 from .value import value
 
@@ -48,6 +49,10 @@ class Leniency:
 
     tolerated: frozenset[Fault] = frozenset(Fault)
 
+    def __post_init__(self) -> None:
+        tolerated = frozenset(listed("tolerated are members of Fault", self.tolerated, Fault))
+        object.__setattr__(self, "tolerated", tolerated)
+
     @classmethod
     def none(cls) -> Leniency:
         """Return the leniency that tolerates no fault."""
@@ -58,7 +63,9 @@ class Leniency:
 
     def refusing(self, *faults: Fault) -> Leniency:
         """Return the same leniency without ``faults``."""
-        return Leniency(self.tolerated.difference(faults))
+        return Leniency(
+            self.tolerated.difference(listed("faults are members of Fault", faults, Fault))
+        )
 
     def tolerating(self, *faults: Fault) -> Leniency:
         """Return the same leniency with ``faults`` as well."""

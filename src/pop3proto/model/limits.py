@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._arguments import require_count
 from .value import field_names, options
 
 _KIB = 1024
@@ -50,6 +51,4 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in field_names(self):
-            limit = getattr(self, name)
-            if type(limit) is not int or limit < 1:
-                raise ValueError(f"limit {name} must be a positive int, not {limit!r}")
+            require_count(f"limit {name}", getattr(self, name))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat, starmap
 from typing import Any, NamedTuple, TypeAlias, overload
 
+from .._arguments import require
 from ..errors import LocalProtocolError
 from .grammar import MAX_MESSAGE_NUMBER, MAX_SIZE
 
@@ -49,25 +50,25 @@ class Listings(Sequence[Listing]):
     __slots__ = ("_ends", "_ids", "_numbers", "_sizes")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        if not isinstance(rows, Iterable):
-            raise TypeError(f"rows are a list of tuples, not {type(rows).__name__}")
         numbers, sizes, ends, ids = array("i"), array("q"), array("q"), bytearray()
-        for number, octets, unique_id in starmap(Listing, rows):
-            if type(number) is not int or not 1 <= number <= MAX_MESSAGE_NUMBER:
-                raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")
-            if octets is not None and not 0 <= octets <= MAX_SIZE:
-                raise LocalProtocolError(f"a size is 0 to {MAX_SIZE} octets")
-            numbers.append(number)
-            sizes.append(NO_SIZE if octets is None else octets)
-            ids += unique_id or b""
-            ends.append(len(ids))
+        try:
+            for number, octets, unique_id in starmap(Listing, rows):
+                if type(number) is not int or not 1 <= number <= MAX_MESSAGE_NUMBER:
+                    raise LocalProtocolError(f"a message number is 1 to {MAX_MESSAGE_NUMBER}")
+                if octets is not None and not 0 <= octets <= MAX_SIZE:
+                    raise LocalProtocolError(f"a size is 0 to {MAX_SIZE} octets")
+                numbers.append(number)
+                sizes.append(NO_SIZE if octets is None else octets)
+                ids += unique_id or b""
+                ends.append(len(ids))
+        except TypeError as error:
+            raise LocalProtocolError("rows are tuples (number, octets, unique_id)") from error
         self._numbers = numbers
         # None for an empty column.
         self._sizes = sizes if sizes.count(NO_SIZE) < len(sizes) else None
         self._ends = ends if ids else None
         # All unique-ids in one run of octets, and the end of each of them. A missing id takes no
-        # octets. It cannot be confused with an empty one, because an empty id cannot be written on
-        # the wire.
+        # octets; an empty one could not be written on the wire.
         self._ids = ids
 
     @classmethod
@@ -109,7 +110,7 @@ class Listings(Sequence[Listing]):
         except (ValueError, OverflowError):
             return None
         except TypeError:
-            raise TypeError(f"number is an int, not {type(number).__name__}") from None
+            raise LocalProtocolError(f"number is an int, not {type(number).__name__}") from None
 
     def joined(self, other: Listings) -> Listings:
         """Return these rows with the sizes or unique-ids that ``other`` has for them.
@@ -118,8 +119,7 @@ class Listings(Sequence[Listing]):
         arrive or disappear between the two commands: the numbers and their order are those of these
         listings.
         """
-        if not isinstance(other, Listings):
-            raise TypeError(f"other is a Listings, not {type(other).__name__}")
+        require("other", other, Listings, "a Listings")
         if self._numbers != other._numbers:
             known = {row.number: row for row in reversed(other)}
             other = Listings(known.get(number, Listing(number)) for number in self._numbers)

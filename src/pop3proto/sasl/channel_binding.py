@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from .._arguments import require
 from ..errors import LocalProtocolError
-from .arguments import require
 from .mechanism import ChannelBinding
 
 __all__ = ["channel_bindings", "end_point"]

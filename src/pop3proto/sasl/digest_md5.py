@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import urandom
 
+from .._arguments import require
 from ..errors import LocalProtocolError, SaslError, ServerVerificationError
 from ..model.secret import Secret
-from .arguments import require
 from .cram_md5 import is_host
 from .saslprep import is_controlling, octets_of
 from .users import NOBODYS, Attempt, LoggedIn, PasswordSource, Verdict, as_octets

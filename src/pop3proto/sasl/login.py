@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
 
+from .._arguments import listed
 from ..engine.client import ClientConnection
 from ..errors import CommandError, GreetingError, LocalProtocolError
 from ..model.command import Command
@@ -14,7 +15,6 @@ from ..model.leniency import Deviation
 from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
-from .arguments import listed
 from .login_flows import Flows, Steps
 from .mechanism import ChannelBinding, Mechanism
 from .outcomes import LoginResult, RefusedToken

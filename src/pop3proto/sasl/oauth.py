@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
+from .._arguments import require
 from ..errors import LocalProtocolError, SaslError
 from ..model.grammar import has_control
 from ..model.secret import Secret
-from .arguments import require
 from .saslprep import octets_of
 from .users import Attempt, LoggedIn, Verdict, as_text
 

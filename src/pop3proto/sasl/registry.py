@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .._arguments import require
 from ..errors import MechanismError
 from ..model.secret import Secret
-from .arguments import require
 from .mechanism import ChannelBinding, Mechanism, ShowsSecret
 from .users import as_text
 

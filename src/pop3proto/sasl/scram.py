@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import ClassVar
 
+from .._arguments import require
 from ..errors import (
     CredentialsError,
     LocalProtocolError,
@@ -14,7 +15,6 @@ from ..errors import (
 )
 from ..model.grammar import decode_base64
 from ..model.secret import Secret
-from .arguments import require
 from .mechanism import ChannelBinding
 from .saslprep import octets_of
 from .scram_messages import (

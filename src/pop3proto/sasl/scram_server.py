@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from os import urandom
 from typing import ClassVar
 
+from .._arguments import listed, require
 from ..errors import LocalProtocolError
 from ..model.grammar import decode_base64, has_control
 from ..model.secret import Secret
-from .arguments import listed, require
 from .mechanism import ChannelBinding
 from .saslprep import prepared
 from .scram_messages import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .arguments import listed
+from .._arguments import listed
 from .channel_binding import end_point
 from .cram_md5 import ServerCramMd5
 from .digest_md5 import ServerDigestMd5

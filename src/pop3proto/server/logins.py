@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from .._arguments import require
+from ..errors import LocalProtocolError
 from ..model.command import Command
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, User
 from ..model.replies import (
@@ -27,7 +29,7 @@ from ..sasl.users import (
     apop_digest_matches,
     as_text,
 )
-from .arguments import require, require_mechanisms, require_users
+from .arguments import require_mechanisms, require_users
 from .options import ServerOptions
 
 __all__ = ["LoginAnswer", "LoginCommand", "Logins"]
@@ -77,7 +79,9 @@ class Logins:
             timestamp = f"<{token_hex(16)}@{options.host_name}>"
         require("timestamp", timestamp, str, "a str")
         if Greeting(timestamp).timestamp != timestamp:
-            raise ValueError(f"a timestamp is a msg-id in angle brackets, not {timestamp!r}")
+            raise LocalProtocolError(
+                f"a timestamp is a msg-id in angle brackets, not {timestamp!r}"
+            )
         return timestamp
 
     def default_mechanisms(self) -> Iterable[ServerMechanism]:
@@ -87,7 +91,7 @@ class Logins:
     def offer(self, mechanisms: Iterable[ServerMechanism]) -> None:
         """Offer these mechanisms from now on, the best first.
 
-        Raises ``TypeError`` if one of them is no mechanism.
+        Raises ``LocalProtocolError`` if one of them is no mechanism.
         """
         self._mechanisms = {each.name: each for each in require_mechanisms(mechanisms)}
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from ..errors import MaildropError, MaildropLockedError
+from .._arguments import listed, require
+from ..errors import LocalProtocolError, MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id
 from ..model.value import field, value
-from .arguments import each_of, require
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
 __all__ = [
@@ -117,10 +117,9 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
     A bare LF counts as CRLF, and so does a missing line end after the last line (RFC 1939 section
     3); a bare CR is an octet like any other.
     """
-    _check_chunks(chunks)
     octets = 0
     last = b"\n"
-    for chunk in filter(None, chunks):
+    for chunk in filter(None, _checked(chunks)):
         octets += len(chunk) + chunk.count(b"\n") - chunk.count(b"\r\n")
         if last == b"\r" and chunk.startswith(b"\n"):
             octets -= 1
@@ -128,10 +127,15 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
     return octets if last == b"\n" else octets + 2
 
 
-def _check_chunks(chunks: object) -> None:
+def _checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks one by one, because they need not fit into memory together."""
+    given: object = chunks
     # The items of octets are numbers.
-    if isinstance(chunks, str | bytes) or not isinstance(chunks, Iterable):
-        raise TypeError(f"chunks are a list of bytes, not {type(chunks).__name__}")
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise LocalProtocolError(f"chunks are a list of bytes, not {type(given).__name__}")
+    for chunk in chunks:
+        require("each of chunks", chunk, (bytes, bytearray), "bytes")
+        yield chunk
 
 
 def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
@@ -140,10 +144,9 @@ def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
     This is the part that TOP shows (RFC 1939 section 7), as it is stored, with line ends of either
     kind. No more of ``chunks`` is read than is needed.
     """
-    _check_chunks(chunks)
     in_header = True
     beginning = b""
-    for chunk in chunks:
+    for chunk in _checked(chunks):
         position = 0
         while (end := chunk.find(b"\n", position)) >= 0:
             if in_header:
@@ -178,8 +181,8 @@ class MemoryMaildrops:
     """Maildrops in memory, for tests and demonstrations. Thread-safe.
 
     ``messages`` are the initial messages of each user, as ``bytes``. A user who is not among the
-    keys gets an empty maildrop at the first login. Raises ``TypeError`` for messages that are not
-    ``bytes``.
+    keys gets an empty maildrop at the first login. Raises ``LocalProtocolError`` for messages that
+    are not ``bytes``.
 
     >>> maildrops = MemoryMaildrops({"user": [b"Subject: one\\r\\n\\r\\nText.\\r\\n"]})
     >>> maildrops.add("user", b"Subject: two\\n\\nText.\\n")
@@ -199,7 +202,7 @@ class MemoryMaildrops:
         for user, contents in messages.items():
             require("a user", user, str, "a str")
             self._entries[user] = {}
-            for content in each_of(f"the messages of {user!r} are a list of bytes", contents):
+            for content in listed(f"the messages of {user!r} are a list of bytes", contents, bytes):
                 self.add(user, content)
 
     @property
@@ -213,15 +216,17 @@ class MemoryMaildrops:
         require("user", user, str, "a str")
         if user not in self._entries:
             known = ", ".join(map(repr, self._entries)) or "nobody"
-            raise ValueError(f"the user {user!r} has no maildrop here; there is one of {known}")
+            raise LocalProtocolError(
+                f"the user {user!r} has no maildrop here; there is one of {known}"
+            )
         return self._entries[user]
 
     def add(self, user: str, content: bytes, *, unique_id: bytes | None = None) -> bytes:
         """Deliver a message, which open sessions do not see; return its unique-id.
 
-        Raises ``ValueError`` for a user without a maildrop, and for a unique-id that RFC 1939
-        section 7 does not allow, or that another message of the maildrop has; ``TypeError`` for
-        a message or a unique-id that is not ``bytes``.
+        Raises ``LocalProtocolError`` for a user without a maildrop, for a unique-id that RFC 1939
+        section 7 does not allow, or that another message of the maildrop has, and for a message or
+        a unique-id that is not ``bytes``.
         """
         require(f"a message of {user!r}", content, bytes, "bytes")
         if unique_id is not None:
@@ -233,16 +238,16 @@ class MemoryMaildrops:
                 numbered = (b"message-%d" % serial for serial in self._serial)
                 unique_id = next(candidate for candidate in numbered if candidate not in entries)
             elif not is_unique_id(unique_id):
-                raise ValueError(f"unique_id is no unique-id: {unique_id!r}")
+                raise LocalProtocolError(f"unique_id is no unique-id: {unique_id!r}")
             elif unique_id in entries:
-                raise ValueError(f"another message has the unique-id {unique_id!r}")
+                raise LocalProtocolError(f"another message has the unique-id {unique_id!r}")
             entries[unique_id] = _Entry(StoredMessage(octets, unique_id), content)
         return unique_id
 
     def contents(self, user: str) -> list[bytes]:
         """Return the messages that are there now, as they were delivered.
 
-        Raises ``ValueError`` for a user without a maildrop.
+        Raises ``LocalProtocolError`` for a user without a maildrop.
         """
         with self._lock:
             return [entry.content for entry in self._of(user).values()]
@@ -250,7 +255,7 @@ class MemoryMaildrops:
     def unique_ids(self, user: str) -> list[bytes]:
         """Return the unique-ids of the messages that are there now.
 
-        Raises ``ValueError`` for a user without a maildrop.
+        Raises ``LocalProtocolError`` for a user without a maildrop.
         """
         with self._lock:
             return list(self._of(user))
@@ -258,7 +263,7 @@ class MemoryMaildrops:
     def in_use(self, user: str) -> bool:
         """Return ``True`` while a session has the maildrop open.
 
-        Raises ``ValueError`` for a user without a maildrop.
+        Raises ``LocalProtocolError`` for a user without a maildrop.
         """
         with self._lock:
             self._of(user)

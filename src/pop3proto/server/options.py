@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .._arguments import require, require_count, require_seconds
 from ..model.capabilities import Capabilities
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.value import options
-from .arguments import require, require_count, require_seconds, require_word
+from .arguments import require_word
 
 __all__ = ["ServerOptions", "check_settings"]
 
@@ -17,8 +18,8 @@ __all__ = ["ServerOptions", "check_settings"]
 class ServerOptions:
     """The options of a server, the same for every client.
 
-    Raises ``TypeError`` for a value of another type, and ``ValueError`` for one that is out of
-    range. Both name the option.
+    Raises ``LocalProtocolError``, which names the option, for a value of another type, or out of
+    range.
     """
 
     allow_plaintext_auth: bool = False
@@ -83,7 +84,7 @@ class ServerOptions:
 
 
 def check_settings(options: object, limits: object, leniency: object) -> None:
-    """Raise ``TypeError`` if one of these arguments of a session has another type."""
+    """Raise ``LocalProtocolError`` if one of these arguments of a session has another type."""
     require("options", options, ServerOptions, "a ServerOptions")
     require("limits", limits, Limits, "a Limits")
     require("leniency", leniency, Leniency, "a Leniency")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 from typing import Any, ClassVar
 
+from .._arguments import as_bytes, require
 from ..engine.server import ServerConnection
 from ..errors import MaildropError, MaildropLockedError, Pop3Error, StlsInjectionError, printable
 from ..model.capabilities import Capabilities
@@ -36,7 +37,7 @@ from ..model.replies import (
 from ..model.states import Signal, State
 from ..sasl.users import Authenticator, LoggedIn, ServerMechanism
 from .actions import Action, Close, Delay, NeedData, Send, StartTls
-from .arguments import require, require_maildrops
+from .arguments import require_maildrops
 from .hooks import Hooks
 from .logins import LoginCommand, Logins
 from .mailbox import Body, OpenedMaildrop, no_such_message
@@ -61,8 +62,8 @@ class ServerSession:
     ``mechanisms`` are those that AUTH offers, by default PLAIN alone. ``hooks`` can watch the
     session, or change what it does.
 
-    Raises ``TypeError`` for an argument of another type, and ``ValueError`` for a malformed
-    ``timestamp``. Any thread can drive a session, but only one at a time.
+    Raises ``LocalProtocolError`` for a wrong argument. Any thread can drive a session, but only one
+    at a time.
     """
 
     def __init__(
@@ -147,8 +148,7 @@ class ServerSession:
         """
         if self._over:
             return
-        # bytes(5) would make five zeros.
-        octets = data if isinstance(data, bytes) else bytes(memoryview(data))
+        octets = as_bytes("data", data)
         taken = self.hooks.arrived(self, octets) if octets else octets
         if taken is None:
             self._end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol, cast, overload
 
+from .._arguments import require
 from ..client.stepping import run
 from ..errors import CommandError, LocalProtocolError
 from .conversation import Conversation, async_client
@@ -84,6 +85,11 @@ class AsyncNewMessages:
     """
 
     def __init__(self, client: AsyncClient, records: Records, policy: Policy, now: float) -> None:
+        if not (hasattr(records, "records") and hasattr(records, "remember")):
+            kind = type(records).__name__
+            raise LocalProtocolError(f"records are an Account, or have its methods, unlike {kind}")
+        require("policy", policy, Policy, "a Policy")
+        require("now", now, (int, float), "a time in seconds")
         self._session = Conversation(client)
         self._records = records
         self._policy = policy
@@ -246,6 +252,7 @@ def fetch_new(
 
     ``client`` has logged in, and can be of any runtime; ``now`` is the time in seconds since the
     epoch. The records are read and written between messages, without waiting for an event loop.
+    Raises ``LocalProtocolError`` for an argument of another type.
     """
     from ..client.client import AsyncClient
 

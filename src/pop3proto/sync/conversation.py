@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._arguments import require
 from ..errors import CommandError
 from ..model.commands import Noop, Retr, Top
 from ..model.listings import Listings
@@ -95,4 +96,7 @@ class Conversation:
 
 def async_client(client: Client) -> AsyncClient:
     """Return the client that a blocking one drives; its coroutines never suspend."""
+    from ..client._blocking import Client  # here, because a program has no need of both
+
+    require("client", client, Client, "a blocking client")
     return client._client  # pyright: ignore[reportPrivateUsage]

@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
-from ..client.options import require
+from .._arguments import require
 from .values import Record
 
 if TYPE_CHECKING:

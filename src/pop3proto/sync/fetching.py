@@ -8,10 +8,13 @@ from errno import ENOENT
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never, cast
 
+from .._arguments import require
 from ..client.stepping import run
-from ..errors import CommandError, Pop3Error
+from ..errors import CommandError, LocalProtocolError, Pop3Error
 from .conversation import Conversation, async_client
+from .delivery import Delivery
 from .planner import Planner
+from .state import Account
 from .values import (
     Delete,
     Discard,
@@ -29,8 +32,7 @@ from .values import (
 
 if TYPE_CHECKING:
     from ..transports.blocking import Client
-    from .delivery import Delivery, Draft
-    from .state import Account
+    from .delivery import Draft
 
 __all__ = ["Fetching"]
 
@@ -43,7 +45,8 @@ class Fetching:
 
     Call ``run()`` after the login; it ends the session. The attributes tell what was done, also
     after an error. ``now`` is the time in seconds since the epoch. ``progress`` is called with the
-    number of messages that have arrived, and the number of all that are to be fetched.
+    number of messages that have arrived, and the number of all that are to be fetched. Raises
+    ``LocalProtocolError`` for an argument of another type.
     """
 
     def __init__(
@@ -57,6 +60,12 @@ class Fetching:
         progress: Callable[[int, int], object] | None = None,
     ) -> None:
         self._session = Conversation(async_client(client))
+        require("delivery", delivery, Delivery, "a FileFolder, a Maildir or an Mbox")
+        require("account", account, Account, "an Account")
+        require("policy", policy, Policy, "a Policy")
+        require("now", now, (int, float), "a time in seconds")
+        if progress is not None and not callable(progress):
+            raise LocalProtocolError(f"progress is a function, not {type(progress).__name__}")
         self._delivery = delivery
         self._account = account
         self._policy = policy

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import count, islice
 from stat import S_ISREG
 
-from ..client.options import require
+from .._arguments import require
 from ..errors import LocalProtocolError, printable
 from .delivery import Delivery, sync_folder, write_whole
 from .values import Record

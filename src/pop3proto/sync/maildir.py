@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable
 from itertools import count
 
-from ..client.options import require
+from .._arguments import require
 from .delivery import Delivery, sync_folder
 from .values import Record
 

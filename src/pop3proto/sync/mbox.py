@@ -11,7 +11,7 @@ from enum import Enum
 from errno import EINVAL
 from stat import S_ISREG
 
-from ..client.options import require
+from .._arguments import require
 from ..errors import Pop3Error, printable
 from .delivery import Delivery, Draft, sync_folder, write_whole
 from .values import Record

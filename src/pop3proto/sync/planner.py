@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import assert_never
 
-from ..client.options import require
+from .._arguments import require
 from ..model.listings import Listing, Listings
 from .values import (
     DAY,

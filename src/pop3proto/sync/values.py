@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from ..client.options import require
+from .._arguments import require
 from ..errors import LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.listings import Listing

@@ -6,7 +6,8 @@ import ssl
 from types import NoneType
 from typing import TYPE_CHECKING
 
-from ..server.arguments import require
+from .._arguments import require
+from ..errors import LocalProtocolError
 from ..transports import Security
 
 if TYPE_CHECKING:
@@ -23,16 +24,18 @@ def tls_for(
 ) -> tuple[trustme.CA | None, ssl.SSLContext | None]:
     """Return the authority that certifies a server at ``host``, and the server's context.
 
-    If TLS is wanted and the caller has no ``tls_context``, both are made. Raises ``TypeError`` if
-    ``tls_context`` is something else, ``ValueError`` if it is for clients or if there is to be no
-    TLS, and ``ImportError`` if trustme is not installed.
+    If TLS is wanted and the caller has no ``tls_context``, both are made. Raises
+    ``LocalProtocolError`` if ``tls_context`` is something else, if it is for clients, or if there
+    is to be no TLS, and ``ImportError`` if trustme is not installed.
     """
     require("tls_context", tls_context, (ssl.SSLContext, NoneType), "an ssl.SSLContext")
     if tls_context is not None and security is Security.PLAINTEXT:
         # It would come to a server in the clear, which is the default of memory_stream().
-        raise ValueError("tls_context is for TLS or STLS; with security='plaintext' there is none")
+        raise LocalProtocolError(
+            "tls_context is for TLS or STLS; with security='plaintext' there is none"
+        )
     if tls_context is not None and tls_context.protocol is ssl.PROTOCOL_TLS_CLIENT:
-        raise ValueError("tls_context is for a client, not for a server")
+        raise LocalProtocolError("tls_context is for a client, not for a server")
     if security is Security.PLAINTEXT or tls_context is not None:
         return None, tls_context
     try:
@@ -55,10 +58,11 @@ def tls_for(
 def client_context(authority: trustme.CA | None) -> ssl.SSLContext:
     """Return a new context for a client that trusts only certificates issued by ``authority``.
 
-    Raises ``ValueError`` if there is no authority, because the caller supplied the certificate.
+    Raises ``LocalProtocolError`` if there is no authority, because the caller supplied the
+    certificate.
     """
     if authority is None:
-        raise ValueError("this server did not make its certificate")
+        raise LocalProtocolError("this server did not make its certificate")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode("ascii"))

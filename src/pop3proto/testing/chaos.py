@@ -9,8 +9,9 @@ from random import Random
 from types import NoneType
 from typing import TypedDict, TypeVar, cast
 
+from .._arguments import require, require_count
 from ..client.stream import receive_at_hand
-from ..server.arguments import require, require_count
+from ..errors import LocalProtocolError
 from ..transports import Stream
 from .clock import VirtualClock
 
@@ -43,8 +44,8 @@ class ChaosStream:
     ``reset_after`` it raises ``ConnectionResetError``. Data that is sent after that is lost, or
     raises the same error.
 
-    Raises ``TypeError`` for an argument of another type. One of ``chunks`` or ``delays`` that is no
-    number raises it when it is used, and one that is out of range raises ``ValueError`` then.
+    Raises ``LocalProtocolError`` for a wrong argument; for one of ``chunks`` or ``delays``, when it
+    is used.
 
     >>> from pop3proto.server import MemoryMaildrops
     >>> from pop3proto.testing import memory_stream
@@ -64,7 +65,7 @@ class ChaosStream:
         clock: VirtualClock | None = None,
     ) -> None:
         if rng is not None and chunks is not None:
-            raise ValueError("the size of chunks is given by rng or by chunks, not by both")
+            raise LocalProtocolError("the size of chunks is given by rng or by chunks, not by both")
         require("rng", rng, (Random, NoneType), "a random.Random")
         require("clock", clock, (VirtualClock, NoneType), "a VirtualClock")
         for name, position in (("drop_after", drop_after), ("reset_after", reset_after)):
@@ -109,7 +110,7 @@ class ChaosStream:
         self._pass(next(self._delays, 0.0), None if timeout is None else timeout - passed)
         size = next(self._chunks, len(self._waiting))
         if size < 1:
-            raise ValueError(f"a chunk has at least one octet, not {size!r}")
+            raise LocalProtocolError(f"a chunk has at least one octet, not {size!r}")
         return self._take(size)
 
     async def receive_at_hand(self) -> bytes | None:
@@ -151,7 +152,7 @@ class ChaosStream:
 
 
 def _each(name: str, numbers: Iterable[N] | N, kind: type | tuple[type, ...]) -> Iterator[N]:
-    """Yield the numbers; a single one without end. Raises ``TypeError`` for anything else."""
+    """Yield the numbers; a single one without end. Raise ``LocalProtocolError`` otherwise."""
     if isinstance(numbers, Iterable) and not isinstance(numbers, str | bytes):
         return _checked(name, numbers, kind)
     require(name, numbers, kind, "a number, or a list of numbers")

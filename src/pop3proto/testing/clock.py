@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from .._arguments import require_seconds
 
 __all__ = ["VirtualClock"]
 
@@ -21,7 +21,6 @@ class VirtualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass; raise ``ValueError`` if they are negative or infinite."""
-        if not 0 <= seconds < inf:
-            raise ValueError(f"seconds is a finite number, at least 0, not {seconds!r}")
+        """Let ``seconds`` pass; raise ``LocalProtocolError`` if they are negative or infinite."""
+        require_seconds("seconds", seconds, zero=True)
         self._now += seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
-from ..errors import TlsError
+from ..errors import LocalProtocolError, TlsError
 from ..server.actions import Action, Close, Delay, NeedData, Send, StartTls
 from ..server.maildrop import CHUNK
 from ..transports import Security
@@ -47,9 +47,9 @@ class Endpoint(Generic[S]):
     """A session with its TLS; it is driven like the session alone.
 
     Its octets are those of the network. It never asks for ``StartTls``: from there on the octets
-    are TLS. Raises ``ValueError`` if TLS is to start and there is no ``context``. ``secured`` is
-    called with the session and its TLS connection after the handshake, before anything else is
-    read.
+    are TLS. Raises ``LocalProtocolError`` if TLS is to start and there is no ``context``.
+    ``secured`` is called with the session and its TLS connection after the handshake, before
+    anything else is read.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Endpoint(Generic[S]):
 
     def _handshake(self) -> Iterator[NetworkAction]:
         if self._context is None:
-            raise ValueError("a session asked for TLS on a server without a certificate")
+            raise LocalProtocolError("a session asked for TLS on a server without a certificate")
         # Imported here, because a server without TLS does not need it.
         from ..transports import TlsPipe
 

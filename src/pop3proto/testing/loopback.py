@@ -13,14 +13,16 @@ from threading import Condition, Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from .._arguments import require_count, require_seconds
 from ..client.options import SecurityName
+from ..errors import LocalProtocolError
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
-from ..server.arguments import require_count, require_seconds, require_word
+from ..server.arguments import require_word
 from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
 from .channel import Channel
@@ -135,8 +137,8 @@ class LoopbackServer:
     def messages(self, user: str) -> list[bytes]:
         """Return the messages that ``user`` has now.
 
-        Raises ``ValueError`` if there is no such user. Unless the maildrops are in memory, also
-        raises what opening a maildrop raises, for example ``MaildropLockedError``.
+        Raises ``LocalProtocolError`` if there is no such user. Unless the maildrops are in memory,
+        also raises what opening a maildrop raises, for example ``MaildropLockedError``.
         """
         return self._source.messages(user)
 
@@ -145,8 +147,8 @@ class LoopbackServer:
 
         ``settings`` are arguments of ``pop3proto.connect()``. If the server has no TLS, the client
         may send passwords, unless ``options`` are given. Raises what ``connect()`` raises, and
-        ``ValueError`` if the server's certificate was not made here and no ``ssl_context`` says
-        what to trust.
+        ``LocalProtocolError`` if the server's certificate was not made here and no ``ssl_context``
+        says what to trust.
         """
         from ..transports.blocking import connect
 
@@ -159,7 +161,7 @@ class LoopbackServer:
     def client_context(self) -> ssl.SSLContext:
         """Return a new context for a client that trusts this server's certificate, and no other.
 
-        Raises ``ValueError`` if the server has no certificate that was made here.
+        Raises ``LocalProtocolError`` if the server has no certificate that was made here.
         """
         return client_context(self.certificate_authority)
 
@@ -324,18 +326,17 @@ def serve(
     When the block ends, every connection is closed. An error in the code that answered, for example
     in a maildrop, is then raised, or noted in the exception that ended the block.
 
-    Raises ``TypeError`` for an argument of another type, and if neither ``password`` nor ``users``
-    says who may log in; ``ValueError`` for a number that is out of range, for ``quirks`` that are
-    unknown or contradict each other, and for a ``tls_context`` without TLS; ``LocalProtocolError``
-    for an unknown ``security``; and ``ImportError`` if a certificate is needed and trustme is not
-    installed. An address that cannot be listened on raises ``OSError`` when the block begins.
+    Raises ``LocalProtocolError`` for a wrong argument: if it is not clear who may log in, if
+    ``quirks`` contradict each other, or if there is a ``tls_context`` and no TLS, for example.
+    Raises ``ImportError`` if a certificate is needed and trustme is not installed. An address that
+    cannot be listened on raises ``OSError`` when the block begins.
     """
     password = None if password is None else Secret(password)
     require_seconds("idle_timeout", idle_timeout, zero=False)
     require_word("host", host, forbidden=" ")
     require_count("port", port, least=0)
     if port > _LAST_PORT:
-        raise ValueError(f"port is at most {_LAST_PORT}, not {port}")
+        raise LocalProtocolError(f"port is at most {_LAST_PORT}, not {port}")
     chosen = Security.of(security)
     source = Sessions(
         maildrops,

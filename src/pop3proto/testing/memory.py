@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .._arguments import require
 from ..client.options import SecurityName
 from ..model.leniency import Leniency
 from ..model.limits import Limits
 from ..model.secret import Secret
 from ..server import ServerOptions, ServerSession
 from ..server.actions import Close, Delay, NeedData, Send
-from ..server.arguments import require
 from ..server.maildrop import CHUNK
 from ..transports import Security
 from .clock import VirtualClock
@@ -97,8 +97,8 @@ class MemoryStream(Generic[S_co]):
     def client_context(self) -> ssl.SSLContext:
         """Return a new context for a client that trusts this server's certificate, and no other.
 
-        The certificate is for ``localhost`` and ``127.0.0.1``. Raises ``ValueError`` if the
-        server has no certificate that was made here.
+        The certificate is for ``localhost`` and ``127.0.0.1``. Raises ``LocalProtocolError`` if
+        the server has no certificate that was made here.
         """
         from .certificates import client_context
 

@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
-from ..client.options import require
-from ..errors import printable
+from .._arguments import require
+from ..errors import LocalProtocolError, printable
 from ..model.value import value
 from ..server import ServerSession
 from ..server.actions import Action, Close, NeedData, Send, StartTls
@@ -119,7 +119,9 @@ def _shown(entry: Entry) -> str:
 def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
     given: object = script
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise TypeError(f"script is a list of turns, or a Transcript, not {type(given).__name__}")
+        raise LocalProtocolError(
+            f"script is a list of turns, or a Transcript, not {type(given).__name__}"
+        )
     require("greeting", greeting, bytes, "bytes")
     # A transcript contains the greeting, unless it is empty.
     opening = not isinstance(script, Transcript)
@@ -129,11 +131,11 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
         opening = False
         if isinstance(item, tuple):
             if len(item) != 2:
-                raise TypeError(f"a turn is a line and its answer, not {len(item)} items")
+                raise LocalProtocolError(f"a turn is a line and its answer, not {len(item)} items")
             yield from _turn(*item)
         else:
             if not isinstance(item, Line | TlsEstablished | EndOfStream):
-                raise TypeError(f"script is a list of turns, not of {type(item).__name__}")
+                raise LocalProtocolError(f"script is a list of turns, not of {type(item).__name__}")
             yield _Line.of(item.data) if isinstance(item, Line) and item.who == "client" else item
     if opening:
         yield Line("server", greeting)
@@ -151,7 +153,7 @@ def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_St
 
 def _check_octets(part: object) -> None:
     if not isinstance(part, bytes):
-        raise TypeError(f"a turn is made of octets, such as b'CAPA', not of {part!r}")
+        raise LocalProtocolError(f"a turn is made of octets, such as b'CAPA', not of {part!r}")
 
 
 class ScriptedSession:
@@ -308,7 +310,7 @@ def scripted(
     ``tls_context`` or a new certificate; leave these entries out to have the rest in the clear.
 
     If the client does not follow the script, the client's own call raises ``ScriptError``. A turn
-    that is text instead of octets raises ``TypeError`` at once.
+    that is text instead of octets raises ``LocalProtocolError`` at once.
 
     >>> from pop3proto.transports import ClientOptions
     >>> from pop3proto.transports.blocking import Client
@@ -359,7 +361,7 @@ class _OneConnection:
         return [printable(line, _MOST_SHOWN) for line in octets.splitlines()]
 
     def messages(self, user: str) -> list[bytes]:
-        raise ValueError("a script has no maildrops")
+        raise LocalProtocolError("a script has no maildrops")
 
 
 @contextmanager

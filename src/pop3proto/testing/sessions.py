@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from ..errors import printable
+from .._arguments import listed
+from ..errors import LocalProtocolError, printable
 from ..model.command import Command
 from ..model.commands import Extension
 from ..model.events import InvalidCommand
@@ -22,7 +23,7 @@ from ..server import (
     ServerMechanism,
     ServerOptions,
 )
-from ..server.arguments import each_of, require_maildrops, require_mechanisms, require_users
+from ..server.arguments import require_maildrops, require_mechanisms, require_users
 from ..server.hooks import Hooks
 from ..server.options import check_settings
 from ..server.session import ServerSession
@@ -52,8 +53,8 @@ _MOST_SHOWN = 10_000
 class Sessions:
     """Makes the sessions of one server, and keeps the commands of their clients.
 
-    Raises ``TypeError`` for arguments that do not say who may log in, and for arguments of another
-    type.
+    Raises ``LocalProtocolError`` for arguments that do not say who may log in, and for arguments of
+    another type.
     """
 
     def __init__(
@@ -90,7 +91,8 @@ class Sessions:
             "secure": security is Security.TLS,
             "offer_stls": security is Security.STLS,
         }
-        self._quirks = frozenset(each_of("quirks are a set or a list", quirks))
+        given: list[Any] = listed("quirks are a set or a list", quirks, object)
+        self._quirks: frozenset[Quirk | str] = frozenset(given)
         # Quirks that contradict each other are refused here, not at the first connection.
         self._hooks()
 
@@ -128,15 +130,15 @@ class Sessions:
     def messages(self, user: str) -> list[bytes]:
         """Return the messages that ``user`` has now.
 
-        Raises ``ValueError`` if there is no such user. Unless the maildrops are in memory, also
-        raises what opening a maildrop raises, for example ``MaildropLockedError``.
+        Raises ``LocalProtocolError`` if there is no such user. Unless the maildrops are in memory,
+        also raises what opening a maildrop raises, for example ``MaildropLockedError``.
         """
         maildrops = self.maildrops
         known = isinstance(maildrops, MemoryMaildrops) and user in maildrops.users
         if isinstance(maildrops, MemoryMaildrops) and known:
             return maildrops.contents(user)
         if isinstance(self.users, Mapping) and user not in self.users:
-            raise ValueError(
+            raise LocalProtocolError(
                 f"no user is called {user!r}; the users are: {', '.join(self.users) or 'none'}"
             )
         maildrop = maildrops.open(user)
@@ -161,11 +163,13 @@ def _who_may_log_in(
         _check_users(users)
         return users
     if users is not None or password is None:
-        raise TypeError("give either password= or users=, to say who may log in")
+        raise LocalProtocolError("give either password= or users=, to say who may log in")
     if not isinstance(maildrops, MemoryMaildrops):
-        raise TypeError("password= is for a mapping of users to their messages; here it is users=")
+        raise LocalProtocolError(
+            "password= is for a mapping of users to their messages; here it is users="
+        )
     if not issubclass(password.kind, str | bytes):
-        raise TypeError(f"password is a str, not {password.kind.__name__}")
+        raise LocalProtocolError(f"password is a str, not {password.kind.__name__}")
     return dict.fromkeys(maildrops.users, as_text(password.octets()))
 
 
@@ -177,7 +181,7 @@ def _check_users(users: object) -> None:
         if not (isinstance(user, str) and isinstance(password, str)):
             # Neither is shown: one of them is a password.
             kinds = f"{type(user).__name__} to {type(password).__name__}"
-            raise TypeError(f"users maps names to passwords, both str, not {kinds}")
+            raise LocalProtocolError(f"users maps names to passwords, both str, not {kinds}")
 
 
 class _Listening(Hooks):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
+from .._arguments import listed
 from ..engine.requests import parse_command
 from ..errors import LocalProtocolError, printable
 from ..model.command import AUTHORIZATION_OR_TRANSACTION, Command
@@ -103,12 +104,9 @@ class RecordedLine(Command[Any]):
 
 def verbs(names: Collection[str]) -> Verbs:
     """Return ``names`` of commands, such as ``XTND XLST``, in a form to compare lines with."""
-    several = [names] if isinstance(names, str) else names
-    if not isinstance(several, Iterable):
-        raise TypeError(f"multiline is a list of str, not {type(several).__name__}")
-    for name in several:
-        if not isinstance(name, str):
-            raise TypeError(f"the name of a command is a str, not {type(name).__name__}")
+    several = listed(
+        "multiline is a list of str", [names] if isinstance(names, str) else names, str
+    )
     return tuple(tuple(name.upper().encode("utf-8", "surrogatepass").split()) for name in several)
 
 

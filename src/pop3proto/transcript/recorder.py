@@ -29,7 +29,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TextIO, overload
 
-from ..errors import TranscriptError, printable
+from .._arguments import as_bytes, listed, require
+from ..errors import LocalProtocolError, TranscriptError, printable
 from .recorded import EndOfStream, Entry, Line, Role, TlsEstablished, verbs
 from .redact import Redactor
 
@@ -66,12 +67,8 @@ class Transcript(Sequence[Entry]):
     __slots__ = ("_entries",)
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        if not isinstance(entries, Iterable):
-            raise TypeError(f"entries are a list, not {type(entries).__name__}")
-        self._entries = tuple(_by_line(entries))
-        for entry in self._entries:
-            if not isinstance(entry, Line | TlsEstablished | EndOfStream):
-                raise TypeError(f"entries are lines and marks, not {type(entry).__name__}")
+        marks = (Line, TlsEstablished, EndOfStream)
+        self._entries = tuple(_by_line(listed("entries are lines and marks", entries, marks)))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -95,7 +92,10 @@ class Transcript(Sequence[Entry]):
         return f"<Transcript: {len(self)} entries>"
 
     def sent_by(self, who: Role) -> bytes:
-        """Return all octets that ``who`` sent, joined; raise ``ValueError`` for an unknown side."""
+        """Return all octets that ``who`` sent, joined.
+
+        Raises ``LocalProtocolError`` for an unknown side.
+        """
         check_role("who", who)
         return b"".join(e.data for e in self if isinstance(e, Line) and e.who == who)
 
@@ -106,7 +106,7 @@ class Transcript(Sequence[Entry]):
     def save(self, file: TextIO) -> None:
         """Write the text form to ``file``, which is open for text."""
         if not hasattr(file, "writelines"):
-            raise TypeError(f"file is open for text, unlike {type(file).__name__}")
+            raise LocalProtocolError(f"file is open for text, unlike {type(file).__name__}")
         file.writelines(self._text())
 
     def _text(self) -> Iterator[str]:
@@ -123,8 +123,7 @@ class Transcript(Sequence[Entry]):
 
         Raises ``TranscriptError``, with the number of the line, if ``text`` is malformed.
         """
-        if not isinstance(text, str):
-            raise TypeError(f"text is a str, not {type(text).__name__}")
+        require("text", text, str, "a str")
         return cls.load(text.split("\n"))
 
     @classmethod
@@ -134,15 +133,15 @@ class Transcript(Sequence[Entry]):
         Raises ``TranscriptError``, with the number of the line, if it is malformed.
         """
         if not isinstance(file, Iterable):
-            raise TypeError(f"file is open for text, unlike {type(file).__name__}")
+            raise LocalProtocolError(f"file is open for text, unlike {type(file).__name__}")
         return cls(_parsed(file))
 
 
 def check_role(name: str, role: object) -> None:
-    """Raise ``ValueError``, which names the argument, unless ``role`` is one of the two ends."""
+    """Raise ``LocalProtocolError``, which says ``name``, unless ``role`` is one of the two ends."""
     # Not a dictionary: what is of another type may have no hash.
     if role not in tuple(_PREFIXES):
-        raise ValueError(f"{name} is 'client' or 'server', not {role!r}")
+        raise LocalProtocolError(f"{name} is 'client' or 'server', not {role!r}")
 
 
 def _by_line(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -172,7 +171,7 @@ def _parsed(lines: Iterable[str]) -> Iterator[Entry]:
     try:
         for number, line in enumerate(lines, 1):
             if not isinstance(line, str):
-                raise TypeError(f"file is open for text, and has no {type(line).__name__}")
+                raise LocalProtocolError(f"file is open for text, and has no {type(line).__name__}")
             content = line.rstrip("\r\n")
             if number == 1:
                 _check_title(content)
@@ -234,16 +233,15 @@ class Recorder:
     text, because the octets alone do not show which ones are. If an extension that is not named
     here gets such an answer, the recorder hides more than necessary.
 
-    Raises ``ValueError`` for an unknown ``role``, and ``TypeError`` for another argument of a wrong
-    type: a mistyped one would keep secrets or messages.
+    Raises ``LocalProtocolError`` for a wrong argument: a mistyped one would keep secrets or
+    messages.
     """
 
     def __init__(
         self, role: Role = "client", *, bodies: bool = True, multiline: Collection[str] = ()
     ) -> None:
         check_role("role", role)
-        if not isinstance(bodies, bool):
-            raise TypeError(f"bodies is True or False, not {type(bodies).__name__}")
+        require("bodies", bodies, bool, "True or False")
         self.role: Role = role
         self._peer: Role = "server" if role == "client" else "client"
         self._redactor = Redactor(bodies=bodies, multiline=verbs(multiline))
@@ -260,12 +258,12 @@ class Recorder:
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
         """Record sent octets, in chunks of any size."""
-        if octets := _as_bytes(data):
+        if octets := as_bytes("data", data):
             self._octets(self.role, octets)
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
         """Record received octets, in chunks of any size; ``b""`` is the end of the stream."""
-        if octets := _as_bytes(data):
+        if octets := as_bytes("data", data):
             self._octets(self._peer, octets)
         else:
             self._end(self._peer)
@@ -297,8 +295,3 @@ class Recorder:
         rest = redactor.client_ended() if who == "client" else redactor.server_ended()
         self._store(who, rest)
         self._entries.append(EndOfStream(who))
-
-
-def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    # bytes(5) would make five zeros.
-    return data if isinstance(data, bytes) else bytes(memoryview(data))

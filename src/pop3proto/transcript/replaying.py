@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
+from .._arguments import require, require_count
 from ..engine.client import ClientConnection
 from ..engine.server import ServerConnection
 from ..engine.wire import BodyReader, ReceiveBuffer
@@ -386,13 +387,12 @@ def replay(
     ``LimitError``, ``ConnectionLostError``) and ``TranscriptError``, with the number of the entry,
     where the conversation does not fit: an answer to nothing, or a command that may not be sent
     after another one. A command that was sent in a state in which it is not legal, for instance to
-    probe a server, is replayed. Raises ``ValueError`` for a wrong ``role`` or ``chunk_size``.
+    probe a server, is replayed. Raises ``LocalProtocolError`` for a wrong argument.
     """
-    if not isinstance(transcript, Transcript):
-        raise TypeError(f"transcript is a Transcript, not {type(transcript).__name__}")
+    require("transcript", transcript, Transcript, "a Transcript")
     check_role("role", role)
-    if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
-        raise ValueError(f"chunk_size is a number of octets from 1, not {chunk_size!r}")
+    if chunk_size is not None:
+        require_count("chunk_size", chunk_size)
     secure = _begins_secure(transcript)
     if role == "client":
         client = _RecordedClient(secure=secure, limits=limits, leniency=leniency)

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
+from .._arguments import require
 from ..client.client import AsyncClient
-from ..client.options import ClientOptions, Security, SecurityName, Timeouts, require
+from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stream import Stream
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, printable
 from ..model.url import PopUrl

@@ -7,6 +7,7 @@ from itertools import chain, count, zip_longest
 from types import NoneType
 from typing import Any
 
+from ..._arguments import require
 from ...model.command import Command
 from ...model.commands import Quit, Retr, Utf8
 from ...model.events import InvalidCommand
@@ -26,7 +27,6 @@ from ...model.replies import (
 from ...sasl.users import Authenticator, ServerMechanism
 from ...server import ServerSession
 from ...server.actions import Action, Close, Delay, Send
-from ...server.arguments import require
 from ...server.hooks import Hooks
 from ..packets import Packet
 from .names import Quirk, consistent
@@ -40,8 +40,8 @@ _next_connection = count().__next__
 class Quirks(Hooks):
     """Hooks for one ``ServerSession`` that make it misbehave in these ways.
 
-    A quirk can be given as its name as well, ``"NO_CAPA"`` or ``"no-capa"``. Raises ``ValueError``
-    if two quirks contradict each other, or a name is unknown, and ``TypeError`` for a
+    A quirk can be given as its name as well, ``"NO_CAPA"`` or ``"no-capa"``. Raises
+    ``LocalProtocolError`` if two quirks contradict each other, if a name is unknown, and for a
     single name. A message is read as a whole before any of it is sent. ``beside`` are other hooks,
     whose ``received()`` is called too.
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from enum import Enum
 from itertools import combinations
 
-from ...server.arguments import each_of
+from ..._arguments import listed
+from ...errors import LocalProtocolError
 from . import capabilities, framing, listings, logins, messages, status
 from .row import Row
 
@@ -39,12 +40,14 @@ class Quirk(Enum):
     def named(cls, name: str) -> Quirk:
         """Return the quirk called ``name``: ``NO_CAPA``, or ``no-capa`` as on a command line.
 
-        Raises ``ValueError``, which lists the names, if there is none.
+        Raises ``LocalProtocolError``, which lists the names, if there is none.
         """
         names = {quirk.name.lower().replace("_", "-"): quirk for quirk in cls}
         found = names.get(name) or cls.__members__.get(name)
         if found is None:
-            raise ValueError(f"no quirk is called {name!r}; a quirk is one of {', '.join(names)}")
+            raise LocalProtocolError(
+                f"no quirk is called {name!r}; a quirk is one of {', '.join(names)}"
+            )
         return found
 
     CR_IN_MAIL = framing.CR_IN_MAIL
@@ -152,10 +155,10 @@ class Quirk(Enum):
 def consistent(quirks: Iterable[Quirk | str]) -> frozenset[Quirk]:
     """Return quirks, which can be given by name, as a set.
 
-    Raises ``ValueError`` if two of them contradict each other, or a name is unknown, and
-    ``TypeError`` for a single name, whose letters would be taken for names.
+    Raises ``LocalProtocolError`` if two of them contradict each other, if a name is unknown, and
+    for a single name, whose letters would be taken for names.
     """
-    given = each_of("quirks are a set or a list", quirks)
+    given: list[Quirk | str] = listed("quirks are a set or a list", quirks, (Quirk, str))
     chosen = frozenset(each if isinstance(each, Quirk) else Quirk.named(each) for each in given)
     ordered = sorted(chosen, key=lambda quirk: quirk.name)
     rivals = {
@@ -165,5 +168,5 @@ def consistent(quirks: Iterable[Quirk | str]) -> frozenset[Quirk]:
         for quirk in pair
     }
     if rivals:
-        raise ValueError(f"these quirks contradict each other: {', '.join(sorted(rivals))}")
+        raise LocalProtocolError(f"these quirks contradict each other: {', '.join(sorted(rivals))}")
     return chosen

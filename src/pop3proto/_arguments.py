@@ -1,0 +1,79 @@
+"""Checks of arguments: an error names the argument.
+
+A value of a wrong type could otherwise pass for another one: ``"no"`` counts as true, so that a
+password would be taken in the clear. Of a wrong value only the type is shown, because it may be a
+password in the wrong place; numbers are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+from .errors import LocalProtocolError
+
+__all__ = ["as_bytes", "listed", "require", "require_count", "require_seconds"]
+
+T = TypeVar("T")
+
+# Of the module math nothing else would be needed.
+_INFINITE = float("inf")
+
+
+def require(
+    name: str, given: object, kind: type[Any] | tuple[type[Any], ...], description: str
+) -> None:
+    """Raise ``LocalProtocolError``, which names the argument, if ``given`` is not a ``kind``."""
+    # A bool is an int, but never an intended number.
+    if not isinstance(given, kind) or (kind is not bool and isinstance(given, bool)):
+        raise LocalProtocolError(f"{name} is {description}, not {type(given).__name__}")
+
+
+def as_bytes(name: str, data: object) -> bytes:
+    """Return ``data`` as ``bytes``; raise ``LocalProtocolError`` if it holds no octets."""
+    # One line: the octets can be a password, and a traceback shows the variables of each line.
+    return data if isinstance(data, bytes) else _copied(name, data)
+
+
+def _copied(name: str, data: object) -> bytes:
+    try:
+        # bytes(5) would make five zeros.
+        return bytes(memoryview(cast(Any, data)))
+    except TypeError:
+        kind = type(data).__name__
+    raise LocalProtocolError(f"{name} is bytes, a bytearray or a memoryview, not {kind}")
+
+
+def listed(what: str, given: object, kind: type[T] | tuple[type[Any], ...]) -> list[T]:
+    """Return ``given`` as a list; raise ``LocalProtocolError`` unless each item is a ``kind``.
+
+    ``what`` says what it should be, as in "messages are a list of bytes".
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        # The letters of a text would be taken for names.
+        raise LocalProtocolError(f"{what}, not a single {type(given).__name__}")
+    found: list[T] = []
+    for each in cast("Iterable[object]", given):
+        if not isinstance(each, kind):
+            raise LocalProtocolError(f"{what}, and {type(each).__name__} is not one")
+        found.append(each)
+    return found
+
+
+def require_count(name: str, given: Any, least: int = 1) -> None:
+    """Raise ``LocalProtocolError`` if ``given`` is not an int, or is below ``least``."""
+    require(name, given, int, "an int")
+    if given < least:
+        raise LocalProtocolError(f"{name} is at least {least}, not {given}")
+
+
+def require_seconds(name: str, given: Any, *, zero: bool) -> None:
+    """Raise ``LocalProtocolError`` if ``given`` is not a finite number of seconds.
+
+    With ``zero``, it may be 0.
+    """
+    require(name, given, (int, float), "a number of seconds")
+    # NaN is not between any two numbers.
+    if not 0 <= given < _INFINITE or (given == 0 and not zero):
+        least = "0 or more" if zero else "more than 0"
+        raise LocalProtocolError(f"{name} is a finite number of seconds, {least}, not {given}")

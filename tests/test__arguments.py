@@ -1,0 +1,92 @@
+"""What the caller is told about a wrong argument."""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+from pop3proto._arguments import as_bytes, listed, require, require_count, require_seconds
+from pop3proto.errors import LocalProtocolError
+
+
+def test_what_is_right_is_taken() -> None:
+    require("port", 5, int, "an int")
+    require("seconds", 0.5, (int, float), "a number")
+    require("bodies", True, bool, "True or False")
+    assert listed("names are a list", iter(["a", "b"]), str) == ["a", "b"]
+
+
+@pytest.mark.parametrize("wrong", ["5", 5.0, None, True])
+def test_what_is_wrong_is_named_and_not_shown(wrong: object) -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        require("port", wrong, int, "an int")
+    assert str(caught.value) == f"port is an int, not {type(wrong).__name__}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("ab", "names are a list, not a single str"),
+        (b"ab", "names are a list, not a single bytes"),
+        (5, "names are a list, not a single int"),
+        (["a", 5], "names are a list, and int is not one"),
+    ],
+)
+def test_what_is_no_list_of_them(wrong: Any, told: str) -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        listed("names are a list", wrong, str)
+    assert str(caught.value) == told
+
+
+def test_a_type() -> None:
+    require("x", True, bool, "True or False")
+    require("x", 1, int, "an int")
+    for given, kind, told in (
+        ("no", bool, "x is True or False, not str"),
+        (0, bool, "x is True or False, not int"),
+        (True, int, "x is an int, not bool"),
+        (True, (int, float), "x is a number, not bool"),
+    ):
+        with pytest.raises(LocalProtocolError, match=f"^{told}$"):
+            require("x", given, kind, told.split(",")[0].removeprefix("x is "))
+
+
+def test_counts() -> None:
+    require_count("x", 1)
+    require_count("x", 0, least=0)
+    for given, least, told in ((0, 1, "at least 1, not 0"), (-1, 0, "at least 0, not -1")):
+        with pytest.raises(LocalProtocolError, match=f"^x is {told}$"):
+            require_count("x", given, least)
+    for other in ("1", 1.0, True, None):
+        with pytest.raises(LocalProtocolError, match=r"^x is an int, not "):
+            require_count("x", other)
+
+
+def test_seconds() -> None:
+    require_seconds("x", 0, zero=True)
+    require_seconds("x", 0.5, zero=False)
+    for given, zero, told in (
+        (-1, True, "0 or more, not -1"),
+        (0, False, "more than 0, not 0"),
+        (inf, True, "0 or more, not inf"),
+        (nan, True, "0 or more, not nan"),
+    ):
+        with pytest.raises(LocalProtocolError, match=f"^x is a finite number of seconds, {told}$"):
+            require_seconds("x", given, zero=zero)
+    for other in ("1", True, None):
+        with pytest.raises(LocalProtocolError, match=r"^x is a number of seconds, not "):
+            require_seconds("x", other, zero=True)
+
+
+def test_octets() -> None:
+    for given in (b"ab", bytearray(b"ab"), memoryview(b"ab")):
+        assert as_bytes("x", given) == b"ab"
+        assert type(as_bytes("x", given)) is bytes
+    # Of a number, bytes() would make as many zeros.
+    for wrong in (5, "ab", [1], None):
+        told = f"^x is bytes, a bytearray or a memoryview, not {type(wrong).__name__}$"
+        with pytest.raises(LocalProtocolError, match=told) as caught:
+            as_bytes("x", wrong)
+        assert caught.value.__context__ is None
