@@ -161,6 +161,13 @@ def test_an_owner_that_cannot_be_read(tmp_path: Path, octets: bytes) -> None:
     assert (tmp_path / OWNER).read_bytes() == octets
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes with names")
+def test_an_owner_that_is_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / OWNER)
+    with pytest.raises(LocalProtocolError, match="is empty"):
+        claim(tmp_path, "user@pop.example.org")
+
+
 @pytest.mark.parametrize("owner", ["user@example.org", "other@example.org"])
 def test_somebody_else_claims_it_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str

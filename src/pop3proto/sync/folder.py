@@ -162,8 +162,7 @@ def claim(folder: os.PathLike[str] | str, maildrop: str) -> str:
     path = os.path.join(folder, _OWNER)
     mine = f"{maildrop}\n{os.urandom(8).hex()}\n".encode()
     try:
-        with open(path, "rb") as file:
-            found = file.read()
+        found = _content(path)
     except FileNotFoundError:
         found = _create(path, mine)
     try:
@@ -194,6 +193,13 @@ def claim(folder: os.PathLike[str] | str, maildrop: str) -> str:
     return more[0]
 
 
+def _content(path: str) -> bytes:
+    # In a folder that others can write to, it could be a pipe, and reading it would never end.
+    flags = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, how: os.open(name, how | flags)) as file:
+        return file.read()
+
+
 def _create(path: str, content: bytes) -> bytes:
     """Make a file as a whole, unless somebody else makes it first; return what it holds."""
     beside = f"{path}.{os.urandom(4).hex()}"
@@ -207,7 +213,6 @@ def _create(path: str, content: bytes) -> bytes:
         _rename(beside, path)
     except FileExistsError:
         os.unlink(beside)
-        with open(path, "rb") as file:
-            return file.read()
+        return _content(path)
     sync_folder(os.path.dirname(path))
     return content
