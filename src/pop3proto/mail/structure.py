@@ -18,8 +18,8 @@ from typing import NamedTuple
 from .._arguments import as_bytes
 from .message import ReceivedMessage
 
-# Dovecot has the same limit. A part takes two kilobytes of memory and as little as four octets of
-# the message.
+# Dovecot has the same limit. A part takes hundreds of octets of memory, and as few as four of the
+# message.
 MAX_PARTS = 10_000
 """How many parts of a message are told apart. The last one holds all that follows."""
 
