@@ -43,8 +43,9 @@ def test_what_is_in_flight_is_bounded() -> None:
 def test_a_dead_connection_sends_nothing() -> None:
     connection = client(Noop())
     error_of(connection, b"?\r\n")
-    with pytest.raises(LocalProtocolError, match="cannot be used after this error"):
+    with pytest.raises(LocalProtocolError, match="cannot be used after this error") as caught:
         connection.send(Noop())
+    assert caught.value.command == Noop()
 
 
 @pytest.mark.parametrize(
