@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -145,7 +145,7 @@ def right(parameter: inspect.Parameter) -> Any:
 
 def call(function: Callable[..., Any], arguments: dict[str, Any], positional: list[str]) -> None:
     first = [arguments.pop(name) for name in positional if name in arguments]
-    result = function(*first, **arguments)
+    result: Any = function(*first, **arguments)
 
     async def awaited() -> None:
         await result
@@ -157,8 +157,8 @@ def call(function: Callable[..., Any], arguments: dict[str, Any], positional: li
     ):
         with result:
             pass
-    elif hasattr(result, "__next__"):
-        list(result)
+    elif isinstance(result, Iterator):
+        list(cast("Iterator[object]", result))
 
 
 def named(error: BaseException, parameter: str) -> bool:

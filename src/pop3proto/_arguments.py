@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from .errors import LocalProtocolError
 
-__all__ = ["as_bytes", "listed", "require", "require_count", "require_seconds"]
+__all__ = ["as_bytes", "listed", "require", "require_count", "require_items", "require_seconds"]
 
 T = TypeVar("T")
 
@@ -49,15 +49,23 @@ def listed(what: str, given: object, kind: type[T] | tuple[type[Any], ...]) -> l
 
     ``what`` says what it should be, as in "messages are a list of bytes".
     """
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        # The letters of a text would be taken for names.
-        raise LocalProtocolError(f"{what}, not a single {type(given).__name__}")
+    require_items(f"{what}, not a single", given)
     found: list[T] = []
     for each in cast("Iterable[object]", given):
         if not isinstance(each, kind):
             raise LocalProtocolError(f"{what}, and {type(each).__name__} is not one")
-        found.append(each)
+        found.append(cast(T, each))
     return found
+
+
+def require_items(what: str, given: object) -> None:
+    """Raise ``LocalProtocolError``, ``what`` and the type, if ``given`` is a text or no iterable.
+
+    ``what`` says what it should be, as in "chunks are a list of bytes, not".
+    """
+    # The letters of a text would be taken for its items.
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise LocalProtocolError(f"{what} {type(given).__name__}")
 
 
 def require_count(name: str, given: Any, least: int = 1) -> None:

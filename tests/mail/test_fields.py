@@ -38,11 +38,11 @@ def test_a_defect_is_noted_once() -> None:
 
 def test_addresses() -> None:
     to: Any = field("To", "=?utf-8?q?a=2C?= <a@example.org>, Team: b@example.org;")
-    assert to == '"a," <a@example.org>, Team: b@example.org;'
+    assert str(to) == '"a," <a@example.org>, Team: b@example.org;'
     assert [address.addr_spec for address in to.addresses] == ["a@example.org", "b@example.org"]
     assert [group.display_name for group in to.groups] == [None, "Team"]
     wrong: Any = field("To", "=?utf-8?q?caf=C3=A9?= <a@example.org>, <")
-    assert wrong == "café <a@example.org>, <"
+    assert str(wrong) == "café <a@example.org>, <"
     assert (len(wrong.addresses), len(wrong.defects)) == (1, 2)
     empty: Any = field("To", "(nobody)")
     assert (empty, empty.addresses, empty.defects) == ("(nobody)", (), ())
@@ -57,7 +57,7 @@ def test_fields_with_addresses(name: str) -> None:
 def test_a_date() -> None:
     date: Any = field("Date", "Mon, 30 Nov 2026 11:00:00 +0000 (UTC)")
     assert date.datetime == datetime(2026, 11, 30, 11, tzinfo=UTC)
-    assert date == "Mon, 30 Nov 2026 11:00:00 +0000 (UTC)"
+    assert str(date) == "Mon, 30 Nov 2026 11:00:00 +0000 (UTC)"
     assert date.defects == ()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from .._arguments import require
+from .._arguments import require, require_items
 from ..engine.client import ClientConnection
 from ..errors import (
     CommandError,
@@ -221,7 +221,7 @@ class Session:
             exchange.check(command)
             # The commands that log in are those with a secret, and the one that cancels.
             slow = command.secret or type(command) is AuthCancel
-            event: Any = await exchange.ask(command, "login" if slow else "reply", whole=True)
+            event = await exchange.ask(command, "login" if slow else "reply", whole=True)
             if isinstance(event, Message):
                 check_whole(event, max_octets, progress, self._expected)
             elif isinstance(event, MessageStart):
@@ -231,8 +231,7 @@ class Session:
                 )
         if isinstance(event, ErrorReply):
             raise self._refused(event, command)
-        reply: R = event
-        return reply
+        return cast(R, event)
 
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)
@@ -336,9 +335,7 @@ class Session:
         Messages are collected one at a time, each of at most ``max_octets``; ``progress`` is called
         as each of them arrives, with its octets so far and its octets expected.
         """
-        given: object = commands
-        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-            raise LocalProtocolError(f"commands are a list of commands, not {type(given).__name__}")
+        require_items("commands are a list of commands, not", commands)
         return AsyncBatch(
             self._exchange,
             commands,

@@ -163,9 +163,9 @@ class Conversation:
             try:
                 if sock is not self._looked_at:
                     self._looked_at, self._arrived = sock, _look_at(sock)
-                secret = hasattr(sock, "pending") and sock.pending()
-                unread = self._left and isinstance(sock, socket.socket)
-                if unread or self._arrived(0) or secret:
+                decrypted = getattr(sock, "pending", None)
+                plain = isinstance(cast(object, sock), socket.socket)
+                if (self._left and plain) or self._arrived(0) or (decrypted and decrypted()):
                     self._look(sock, file)
             except (OSError, ValueError):
                 # An error, or part of a TLS record: the next answer shows it.

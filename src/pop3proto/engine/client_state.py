@@ -96,7 +96,7 @@ class ClientState(Engine[ClientEvent]):
         """
         if self._failure is not None:
             raise self._dead(command)
-        if not isinstance(command, Command):
+        if not isinstance(command, Command):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise LocalProtocolError(f"a command is needed, not {type(command).__name__}")
         current, ahead = self._current, self._ahead
         if current is not None:

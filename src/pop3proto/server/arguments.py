@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,7 +35,8 @@ def require_word(name: str, given: Any, forbidden: str = "") -> None:
 def require_maildrops(given: object) -> None:
     """Raise ``LocalProtocolError`` if ``given`` cannot open maildrops."""
     # A path has open(), too.
-    if isinstance(given, os.PathLike) or not callable(getattr(given, "open", None)):
+    is_path = hasattr(given, "__fspath__")
+    if is_path or not callable(getattr(given, "open", None)):
         kind = type(given).__name__
         raise LocalProtocolError(f"maildrops is a provider, such as MemoryMaildrops, not {kind}")
 

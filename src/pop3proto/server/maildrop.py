@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from .._arguments import listed, require
+from .._arguments import listed, require, require_items
 from ..errors import LocalProtocolError, MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id
 from ..model.value import field, value
@@ -129,10 +129,7 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
 
 def _checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the chunks one by one, because they need not fit into memory together."""
-    given: object = chunks
-    # The items of octets are numbers.
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise LocalProtocolError(f"chunks are a list of bytes, not {type(given).__name__}")
+    require_items("chunks are a list of bytes, not", chunks)
     for chunk in chunks:
         require("each of chunks", chunk, (bytes, bytearray), "bytes")
         yield chunk

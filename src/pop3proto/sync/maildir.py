@@ -38,7 +38,7 @@ class Maildir(Delivery):
     def store(self, records: Iterable[Record]) -> list[Record]:
         """Move the drafts to ``new``; return those that have got lost."""
         new = os.path.join(self._folder, "new")
-        lost = []
+        lost: list[Record] = []
         for record in records:
             try:
                 os.rename(os.path.join(self._drafts, record.draft), os.path.join(new, record.draft))

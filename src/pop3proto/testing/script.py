@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
-from .._arguments import require
+from .._arguments import require, require_items
 from ..errors import LocalProtocolError, printable
 from ..model.value import value
 from ..server import ServerSession
@@ -117,11 +117,7 @@ def _shown(entry: Entry) -> str:
 
 
 def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
-    given: object = script
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise LocalProtocolError(
-            f"script is a list of turns, or a Transcript, not {type(given).__name__}"
-        )
+    require_items("script is a list of turns, or a Transcript, not", script)
     require("greeting", greeting, bytes, "bytes")
     # A transcript contains the greeting, unless it is empty.
     opening = not isinstance(script, Transcript)
@@ -134,8 +130,8 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
                 raise LocalProtocolError(f"a turn is a line and its answer, not {len(item)} items")
             yield from _turn(*item)
         else:
-            if not isinstance(item, Line | TlsEstablished | EndOfStream):
-                raise LocalProtocolError(f"script is a list of turns, not of {type(item).__name__}")
+            kinds = (Line, TlsEstablished, EndOfStream)
+            require("each item of script", item, kinds, "a turn or an entry of a transcript")
             yield _Line.of(item.data) if isinstance(item, Line) and item.who == "client" else item
     if opening:
         yield Line("server", greeting)

@@ -132,8 +132,7 @@ class Transcript(Sequence[Entry]):
 
         Raises ``TranscriptError``, with the number of the line, if it is malformed.
         """
-        if not isinstance(file, Iterable):
-            raise LocalProtocolError(f"file is open for text, unlike {type(file).__name__}")
+        require("file", file, Iterable, "open for text")
         return cls(_parsed(file))
 
 
@@ -170,8 +169,7 @@ def _parsed(lines: Iterable[str]) -> Iterator[Entry]:
     number = 0
     try:
         for number, line in enumerate(lines, 1):
-            if not isinstance(line, str):
-                raise LocalProtocolError(f"file is open for text, and has no {type(line).__name__}")
+            require("each line of file", line, str, "a str")
             content = line.rstrip("\r\n")
             if number == 1:
                 _check_title(content)
