@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -178,6 +178,15 @@ ENDING = [
     for name in ("SIGTERM", "SIGHUP")
     if hasattr(signal, name) and os.name == "posix"
 ]
+
+
+@pytest.fixture(autouse=True)
+def _signals_end_processes() -> Iterator[None]:
+    """They do not where the tests themselves run under nohup, and processes inherit that."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def command_that(does: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,9 +187,9 @@ def test_the_name_to_verify_is_given() -> None:
 @pytest.mark.parametrize(
     ("host", "port", "mode", "why"),
     [
-        ("pops://h", None, STLS, "pops URL .*STLS"),
-        ("pops://h", None, PLAIN, "pops URL .*PLAINTEXT"),
-        ("pop://h", None, TLS, "pop URL .*TLS"),
+        ("pops://h", None, STLS, "STLS contradicts a pops:// URL"),
+        ("pops://h", None, PLAIN, "PLAINTEXT contradicts a pops:// URL"),
+        ("pop://h", None, TLS, "TLS contradicts a pop:// URL"),
         ("pops://h:995", 995, None, "twice"),
         ("pop://user:hunter2@h", None, None, "password"),
         ("", None, None, "empty"),
