@@ -78,6 +78,30 @@ def test_only_line_ends_may_come_between_answers(stray: bytes) -> None:
         connection.send(Noop())
 
 
+@pytest.mark.parametrize(
+    ("came", "shown"),
+    [
+        (b"\rO\x02\n", r"\rO\x02"),
+        (b"\n\r\nx\r\r\n", r"x\r"),
+        (b"\r\nx\r", "x"),
+        (b"x\n\r", "x"),
+    ],
+)
+def test_the_stray_line_is_shown_as_it_came(came: bytes, shown: str) -> None:
+    connection = client()
+    connection.receive_data(came)
+    with pytest.raises(RemoteProtocolError) as caught:
+        connection.send(Noop())
+    assert caught.value.args[0].removeprefix("a line that answers no command: ") == shown
+
+
+@pytest.mark.parametrize("blank", [b"\r", b"\n", b"\r\n\n\r"])
+def test_blank_lines_are_no_stray_lines(blank: bytes) -> None:
+    connection = client()
+    connection.receive_data(blank)
+    assert connection.send(Noop()) == b"NOOP\r\n"
+
+
 def test_tls_forgets_what_was_learnt_in_the_clear() -> None:
     connection = client(Capa(), state=AUTHORIZATION)
     events(connection, b"+OK\r\nSTLS\r\n.\r\n")

@@ -356,6 +356,12 @@ class TestMbox:
         (tmp_path / ".mail.pop3proto-drafts" / "length-tag").write_bytes(b"\xff")
         assert mbox.store([self.RECORD._replace(draft="x:0-1")])
 
+    def test_nothing_to_store(self, tmp_path: Path) -> None:
+        mbox = Mbox(tmp_path / "mail", "tag")
+        mbox.begin(set())
+        assert mbox.store([]) == []
+        assert not (tmp_path / "mail").exists()
+
     RECORD = Record(1, 6, sha256(b"text\r\n").digest(), b"a", 6, 0.0, 0.0, draft="")
 
     def deliver(self, mbox: Mbox) -> None:

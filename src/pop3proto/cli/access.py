@@ -35,7 +35,7 @@ class Access:
 
     def __init__(self, arguments: argparse.Namespace, *, without_login: bool = False) -> None:
         self.arguments = arguments
-        self.url = PopUrl.parse(arguments.url)
+        self.url: PopUrl = PopUrl.parse(arguments.url)
         """The URL that was given."""
         if self.url.user is None and not without_login:
             raise LocalProtocolError("the URL names no user: pop://user@host")
@@ -45,8 +45,10 @@ class Access:
         """True if TLS is not wanted."""
         if self.clear and arguments.fingerprint is not None:
             raise LocalProtocolError("--fingerprint needs TLS: leave out --no-tls", hint="")
-        self.context = None if self.clear else client_context(arguments.ca, arguments.cert)
+        self.context: ssl.SSLContext | None = None
         """How TLS is made, or ``None`` without TLS."""
+        if not self.clear:
+            self.context = client_context(arguments.ca, arguments.cert)
         if self.context is not None and arguments.fingerprint is not None:
             # The fingerprint says which certificate it has to be, whoever vouches for it.
             self.context.check_hostname = False

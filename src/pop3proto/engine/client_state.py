@@ -139,8 +139,8 @@ class ClientState(Engine[ClientEvent]):
 
     def _refuse_strays(self, command: Command[Any]) -> None:
         """Raise if more than blank lines came before ``command``, which is about to be sent."""
-        line = self._buffer.rest().lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
-        if line or self._buffer.eof:
+        rest = self._buffer.rest().replace(b"\r\n", b"\n").lstrip(b"\n").removesuffix(b"\r")
+        if (line := rest.partition(b"\n")[0]) or self._buffer.eof:
             lost = "the stream ended before the command was sent"
             error = self._unsolicited(line) if line else self._lost(lost)
             error.command = command

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _MISSING: Any = object()
 
 
-class Field:
+class _Field:
     """A field of a value: how it is set, shown and compared."""
 
     __slots__ = ("annotation", "compare", "default", "kw_only", "name", "repr")
@@ -32,7 +32,7 @@ class Field:
 
 def field(*, default: T = _MISSING, repr: bool = True, compare: bool = True) -> T:
     """Return a field with a default, or one that the repr does not show or ``==`` ignores."""
-    return cast(T, Field(default, repr, compare))
+    return cast(T, _Field(default, repr, compare))
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -94,10 +94,10 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     return new
 
 
-def _own_field(namespace: dict[str, Any], name: str, annotation: object, kw_only: bool) -> Field:
+def _own_field(namespace: dict[str, Any], name: str, annotation: object, kw_only: bool) -> _Field:
     # The name of a slot cannot be that of a class attribute too, so the default has to go.
     given = namespace.pop(name, _MISSING)
-    result = given if isinstance(given, Field) else Field(given, True, True)
+    result = given if isinstance(given, _Field) else _Field(given, True, True)
     result.name, result.annotation, result.kw_only = name, annotation, kw_only
     return result
 
@@ -112,7 +112,7 @@ def _move_class_cell(old: type[Any], new: type[Any]) -> None:
                 return  # All methods share it.
 
 
-def _constructor(cls: type[Any], fields: list[Field]) -> Callable[..., None]:
+def _constructor(cls: type[Any], fields: list[_Field]) -> Callable[..., None]:
     """Return an ``__init__()`` whose parameters are ``fields``."""
     setters = [getattr(cls, field.name).__set__ for field in fields]
     post_init = getattr(cls, "__post_init__", None)
@@ -123,7 +123,7 @@ def _constructor(cls: type[Any], fields: list[Field]) -> Callable[..., None]:
     return _with_parameters(made, cls.__name__, fields)
 
 
-def _with_parameters(template: T, name: str, fields: list[Field]) -> T:
+def _with_parameters(template: T, name: str, fields: list[_Field]) -> T:
     """Return a copy of ``template`` whose parameters after ``self`` are ``fields``.
 
     So Python itself arranges the arguments of a call, names those that are wrong, and shows the
@@ -203,7 +203,7 @@ def _arguments() -> dict[str, Any]:
 class _Methods:
     """The methods that every value gets, unless its class has its own."""
 
-    __fields__: ClassVar[tuple[Field, ...]]
+    __fields__: ClassVar[tuple[_Field, ...]]
     __compared__: ClassVar[Any]
 
     def __repr__(self) -> str:

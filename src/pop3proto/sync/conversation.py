@@ -26,8 +26,8 @@ class Conversation:
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
         self.refused: dict[int, CommandError] = {}
-        self.deletions = 0
-        self.confirmed = False
+        self.deletions: int = 0
+        self.confirmed: bool = False
 
     def refuse(self, number: int, error: CommandError) -> Refused:
         """Take note that a message was refused; return it as an outcome."""

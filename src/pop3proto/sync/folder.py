@@ -62,8 +62,9 @@ class FileFolder(Delivery):
             # The first version gave long unique-ids this name, which others can have, too.
             self.discard([record.draft])
             return True
-        for name in _names(record):
-            path = os.path.join(self._folder, name)
+        names = _names(record)
+        while True:
+            path = os.path.join(self._folder, next(names))
             try:
                 _rename(draft, path)
             except FileExistsError:

@@ -77,7 +77,7 @@ class SocketStream(ABC):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         """The socket."""
-        self.readable = Readability(sock)
+        self.readable: Readability = Readability(sock)
         """Tells whether the socket can be read."""
         self._unsent = b""
         self._eager = 0
