@@ -25,6 +25,7 @@ from pop3proto import (
     User,
     Utf8,
 )
+from pop3proto.errors import DeadConnectionError, LimitError
 from tests.engine.sessions import TIMESTAMP, client, error_of, events, refused
 
 AUTHORIZATION = State.AUTHORIZATION
@@ -93,6 +94,17 @@ def test_the_stray_line_is_shown_as_it_came(came: bytes, shown: str) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         connection.send(Noop())
     assert caught.value.args[0].removeprefix("a line that answers no command: ") == shown
+
+
+@pytest.mark.parametrize("came", [b"\r\n" + b"x" * 40, b"x" * 39 + b"\r\n"])
+def test_a_stray_line_that_is_too_long_is_that(came: bytes) -> None:
+    connection = client(limits=Limits(status_line=40))
+    connection.receive_data(came)
+    with pytest.raises(LimitError, match="40 octets") as caught:
+        connection.send(Noop())
+    assert caught.value.command == Noop()
+    with pytest.raises(DeadConnectionError):
+        connection.send(Noop())
 
 
 @pytest.mark.parametrize("blank", [b"\r", b"\n", b"\r\n\n\r"])

@@ -232,12 +232,16 @@ def _answers_of(connection: ClientConnection) -> Iterator[Any]:
         yield event
 
 
+_STRAYS = ("answers no command", "a line is longer than", "blank line")
+
+
 def without_chance(events: Iterable[Any]) -> list[Any]:
     """The events less what depends on the moment at which octets are looked at.
 
     Those that answer nothing are laid to the command that was sent last, if there was one by
-    then. Those behind STLS are noticed before its answer is returned, if they came with it. Blank
-    lines before a line that answers no command are passed over when a command finds it.
+    then. Those behind STLS are noticed before its answer is returned, if they came with it. What
+    answers no command ends the session in any case; but a command that finds it looks past blank
+    lines, and names the first line that is not blank.
     """
     result: list[Any] = []
     for event in events:
@@ -245,13 +249,14 @@ def without_chance(events: Iterable[Any]) -> list[Any]:
         injected = isinstance(event, tuple) and event[0] is StlsInjectionError
         if injected and isinstance(last, Ok) and isinstance(last.command, Stls):
             result.pop()
-        stray = isinstance(event, tuple) and "answers no command" in event[1]
+        stray = isinstance(event, tuple) and any(words in event[1] for words in _STRAYS)
         while stray and result and isinstance(result[-1], Deviation):
             if result[-1].fault is not Fault.BLANK_LINE:
                 break
             result.pop()
         forgiven = isinstance(event, Deviation)
-        result.append(replace(event, command=None) if forgiven else event)
+        shown = _STRAYS if stray else event
+        result.append(replace(event, command=None) if forgiven else shown)
     return result
 
 

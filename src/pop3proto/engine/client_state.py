@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ..errors import ConnectionLostError, LocalProtocolError, RemoteProtocolError, printable
+from ..errors import (
+    ConnectionLostError,
+    LocalProtocolError,
+    Pop3Error,
+    RemoteProtocolError,
+    printable,
+)
 from ..model.capabilities import Capabilities
 from ..model.command import Command, Effect
 from ..model.events import ClientEvent
@@ -17,7 +23,7 @@ from ..model.states import Signal, State
 from .base import Engine
 from .collectors import Collector
 from .parsing import split_status_line
-from .wire import BodyReader
+from .wire import BodyReader, ReceiveBuffer
 
 # See client.py for the reason.
 _TLS_NEGOTIATION = State.TLS_NEGOTIATION
@@ -139,12 +145,19 @@ class ClientState(Engine[ClientEvent]):
 
     def _refuse_strays(self, command: Command[Any]) -> None:
         """Raise if more than blank lines came before ``command``, which is about to be sent."""
-        rest = self._buffer.rest().replace(b"\r\n", b"\n").lstrip(b"\n").removesuffix(b"\r")
-        if (line := rest.partition(b"\n")[0]) or self._buffer.eof:
-            lost = "the stream ended before the command was sent"
-            error = self._unsolicited(line) if line else self._lost(lost)
+        # A copy is read, because next_event() is to show the blank lines.
+        copy = ReceiveBuffer()
+        line: bytes | None = b""
+        copy.feed(self._buffer.rest())
+        try:
+            while line == b"":
+                line = copy.next_line(self.limits.status_line, "status_line")
+            if (line := line or copy.rest().removesuffix(b"\r")) or self._buffer.eof:
+                lost = "the stream ended before the command was sent"
+                raise self._unsolicited(line) if line else self._lost(lost)
+        except Pop3Error as error:
             error.command = command
-            raise self._killed_by(error)
+            raise self._killed_by(error) from None
 
     def _unsolicited(self, line: bytes) -> ConnectionLostError | RemoteProtocolError:
         """Return the error for a line while nothing is in flight."""
