@@ -234,13 +234,16 @@ def test_half_a_blank_line_that_came_before_a_command_does_not_begin_its_answer(
     assert "neither +OK nor -ERR" in str(error)
 
 
-@pytest.mark.parametrize("cut", [1, 2])
-def test_a_blank_line_that_came_before_the_command_is_no_answer(cut: int) -> None:
+@pytest.mark.parametrize(("cut", "command"), [(1, Noop()), (2, None)])
+def test_a_blank_line_that_came_before_the_command_is_no_answer(
+    cut: int, command: Noop | None
+) -> None:
     connection = client()
     connection.receive_data(b"\r\n"[:cut])
     connection.send(Noop())
     blank, answer = events(connection, b"\r\n"[cut:] + b"+OK\r\n")
-    assert blank == Deviation(Fault.BLANK_LINE, Noop())
+    # The command is named if the line was not complete before it was sent.
+    assert blank == Deviation(Fault.BLANK_LINE, command)
     assert answer == Ok(Noop())
 
 

@@ -232,16 +232,15 @@ def _answers_of(connection: ClientConnection) -> Iterator[Any]:
         yield event
 
 
-_STRAYS = ("answers no command", "a line is longer than", "blank line")
+_STRAYS = ("answers no command", "a line is longer than", "too many blank lines")
 
 
 def without_chance(events: Iterable[Any]) -> list[Any]:
     """The events less what depends on the moment at which octets are looked at.
 
     Those that answer nothing are laid to the command that was sent last, if there was one by
-    then. Those behind STLS are noticed before its answer is returned, if they came with it. What
-    answers no command ends the session in any case; but a command that finds it looks past blank
-    lines, and names the first line that is not blank.
+    then. Those behind STLS are noticed before its answer is returned, if they came with it. Blank
+    lines before a line that may not come are passed over when a command finds it.
     """
     result: list[Any] = []
     for event in events:
@@ -255,8 +254,7 @@ def without_chance(events: Iterable[Any]) -> list[Any]:
                 break
             result.pop()
         forgiven = isinstance(event, Deviation)
-        shown = _STRAYS if stray else event
-        result.append(replace(event, command=None) if forgiven else shown)
+        result.append(replace(event, command=None) if forgiven else event)
     return result
 
 

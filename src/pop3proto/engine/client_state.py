@@ -23,7 +23,7 @@ from ..model.states import Signal, State
 from .base import Engine
 from .collectors import Collector
 from .parsing import split_status_line
-from .wire import BodyReader, ReceiveBuffer
+from .wire import BodyReader
 
 # See client.py for the reason.
 _TLS_NEGOTIATION = State.TLS_NEGOTIATION
@@ -145,19 +145,19 @@ class ClientState(Engine[ClientEvent]):
 
     def _refuse_strays(self, command: Command[Any]) -> None:
         """Raise if more than blank lines came before ``command``, which is about to be sent."""
-        # A copy is read, because next_event() is to show the blank lines.
-        copy = ReceiveBuffer()
-        line: bytes | None = b""
-        copy.feed(self._buffer.rest())
+        buffer, blank = self._buffer, list[ClientEvent]()
+        ended, buffer.eof = buffer.eof, False
         try:
-            while line == b"":
-                line = copy.next_line(self.limits.status_line, "status_line")
-            if (line := line or copy.rest().removesuffix(b"\r")) or self._buffer.eof:
+            while not isinstance(event := self._read(), Signal):
+                blank.append(event)
+            if (line := buffer.rest().removesuffix(b"\r")) or ended:
                 lost = "the stream ended before the command was sent"
                 raise self._unsolicited(line) if line else self._lost(lost)
         except Pop3Error as error:
             error.command = command
             raise self._killed_by(error) from None
+        # For next_event(), which shows them before the answer.
+        self._ready += blank
 
     def _unsolicited(self, line: bytes) -> ConnectionLostError | RemoteProtocolError:
         """Return the error for a line while nothing is in flight."""
