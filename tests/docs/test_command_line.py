@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pop3proto.cli.access import Access
-from pop3proto.cli.arguments import ADD
 from pop3proto.cli.check import Check
 from pop3proto.cli.main import _COMMANDS, main
+from pop3proto.cli.options import add_options
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text("utf-8")
 CLIENTS = ["fetch", "check", "list", "show", "delete"]
@@ -19,12 +19,12 @@ CLIENTS = ["fetch", "check", "list", "show", "delete"]
 
 def options(command: str) -> set[str]:
     parser = argparse.ArgumentParser(add_help=False)
-    ADD[command](parser)
+    add_options(command, parser)
     return {option for action in parser._actions for option in action.option_strings}
 
 
 def test_every_command_is_named() -> None:
-    assert {*re.findall(r"(?m)^\| `pop3proto (\w+)", PAGE)} == {*_COMMANDS} == {*ADD}
+    assert {*re.findall(r"(?m)^\| `pop3proto (\w+)", PAGE)} == {*_COMMANDS}
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
@@ -43,7 +43,7 @@ def test_the_options_in_common_are_named() -> None:
 
 def test_the_keys_of_the_report_are_named() -> None:
     parser = argparse.ArgumentParser()
-    ADD["check"](parser)
+    add_options("check", parser)
     access = Access(parser.parse_args(["pops://pop.example.org"]), without_login=True)
     section = PAGE.partition("### The report for programs")[2].partition("\n## ")[0]
     named = {key for row in re.findall(r"(?m)^\| (`.*?) \|", section) for key in row.split(", ")}

@@ -1,7 +1,7 @@
 """The command line, which fetches mail, checks servers, serves mail, and shows what was recorded.
 
 It needs the extra ``cli``; without it, a message says so. This module knows only the names of the
-commands: ``arguments`` and a command's own module are loaded when the command is used.
+commands: the options of a command and its own module are loaded when the command is used.
 """
 
 from __future__ import annotations
@@ -128,9 +128,9 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     for name, summary in _COMMANDS.items():
         command = commands.add_parser(name, help=summary)
         if name in given:
-            from .arguments import ADD
+            from .options import add_options
 
-            ADD[name](command)
+            add_options(name, command)
     return parser
 
 

@@ -1,0 +1,86 @@
+"""The options of ``pop3proto fetch``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .access import add_access
+from .values import days, number
+
+__all__ = ["add"]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add what the command says of itself, its arguments and its options."""
+    parser.description = (
+        "Copy the messages of a maildrop into a folder, each into a file of its own, octet for"
+        " octet, or into a Maildir or an mbox. Messages that were stored before are not fetched"
+        " again. Nothing is deleted, unless an option says so."
+    )
+    parser.epilog = (
+        "The exit code is 0 if everything was done, 1 if something was not, and 2 if the command"
+        " line is wrong. The next run goes on with what is left. It needs no terminal: with cron,"
+        " use --password-file."
+    )
+    parser.add_argument(
+        "url",
+        metavar="URL",
+        help="pops://user@host (TLS, port 995) or pop://user@host (STLS, port 110); another port"
+        " can follow the host, and ;AUTH=MECHANISM the user",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the messages go")
+    parser.add_argument(
+        "--format",
+        choices=("files", "maildir", "mbox"),
+        default="files",
+        help="what FOLDER is: a folder of .eml files, a Maildir, or an mbox (default: files)",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="the records of the messages that were stored (default: pop3proto/fetched.sqlite3 in"
+        " XDG_STATE_HOME, which is ~/.local/state, or in LOCALAPPDATA on Windows)",
+    )
+    _add_policy(parser)
+    add_access(parser)
+    parser.add_argument(
+        "--no-pipelining", action="store_true", help="ask for one message at a time"
+    )
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which messages are fetched, and which deleted."""
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--delete",
+        action="store_true",
+        help="delete messages from the server as soon as they are stored safely",
+    )
+    when.add_argument(
+        "--delete-after",
+        type=days,
+        metavar="DAYS",
+        help="delete stored messages after this many days",
+    )
+    parser.add_argument(
+        "--keep-newest",
+        type=number,
+        metavar="N",
+        help="delete stored messages, except for the newest N on the server",
+    )
+    parser.add_argument(
+        "--max-octets",
+        type=number,
+        metavar="N",
+        help="do not fetch messages with more than N octets",
+    )
+    parser.add_argument(
+        "--headers-only", action="store_true", help="fetch only headers, and delete nothing"
+    )
+    parser.add_argument(
+        "--ignore-sizes",
+        action="store_true",
+        help="delete a message even if its size is not the one that the server lists",
+    )
