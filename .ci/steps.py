@@ -1,6 +1,7 @@
 """All that a change has to pass, on a fresh clone, side by side.
 
 Without an argument every step runs; else the steps that are named, and not what they come after.
+``--list`` prints their names.
 About as many run at a time as there are processors. A step that fails stops no other one. A table
 at the end says how long each of them took, and the last line how many tests there were.
 
@@ -146,6 +147,13 @@ BENCHMARKS = """
 head -n 60 "$scratch/performance.md"
 """
 
+# Before the first release there is nothing to compare with.
+API = """
+release=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) ||
+    { echo "no release yet"; exit; }
+.venv/bin/griffe check pop3proto --search src --against "$release" --verbose
+"""
+
 # Of those that can start, those come first that take long.
 STEPS = [
     Step("README's tests", README_TESTS, slots=PROCESSORS, counts=True),
@@ -178,9 +186,11 @@ STEPS = [
     Step("fuzz mail", f"{FUZZ} mail", after=("development",)),
     Step("README's demo", DEMO, after=("README's tests",)),
     Step("generated files", GENERATED, after=("development",)),
+    Step("api", API, after=("development",)),
     Step(
         "style",
-        ".venv/bin/ruff check . && .venv/bin/ruff format --check .",
+        ".venv/bin/ruff check . && .venv/bin/ruff format --check . && "
+        ".venv/bin/towncrier build --draft --version next",
         after=("development",),
     ),
 ]
@@ -254,6 +264,9 @@ def tests_of(steps: list[Step], word: str) -> int:
 
 
 def main(names: list[str]) -> int:
+    if names == ["--list"]:
+        print(*(step.name for step in STEPS), sep="\n")
+        return 0
     if unknown := [name for name in names if name not in [step.name for step in STEPS]]:
         print(f"no step: {', '.join(unknown)}; there are: {', '.join(s.name for s in STEPS)}")
         return 2

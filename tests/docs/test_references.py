@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -92,7 +92,8 @@ def test_anchors_are_those_of_github() -> None:
 
 def test_each_document_is_found_from_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert [path.name for path in DOCUMENTS[1:] if f"(docs/{path.name})" not in readme] == []
+    others = [str(path.relative_to(ROOT)) for path in DOCUMENTS if path.name != "README.md"]
+    assert [name for name in others if f"({name})" not in readme] == []
 
 
 def test_the_security_tests_are_all_named() -> None:
