@@ -20,7 +20,7 @@ class Feed:
         self.buffer.feed(status)
         assert self.buffer.next_line(100, "status_line") is not None
         body = BodyReader(self.buffer).begin()
-        self.collector = COLLECTORS[command.shape](command, "text", body, limits or Limits())
+        self.collector = COLLECTORS[command.answer](command, "text", body, limits or Limits())
 
     def take(self, chunks: Iterable[bytes]) -> bool:
         complete = False

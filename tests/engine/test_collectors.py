@@ -17,6 +17,7 @@ from pop3proto import (
     Listings,
     ListReply,
     MechanismsReply,
+    Message,
     RemoteProtocolError,
     Uidl,
     UidlReply,
@@ -24,7 +25,7 @@ from pop3proto import (
 from pop3proto.engine import collectors as _collectors
 from pop3proto.engine.collectors import COLLECTORS, Collector
 from pop3proto.errors import LimitError
-from pop3proto.model import Language, ReplyShape
+from pop3proto.model import Language
 from tests.engine.collecting import Feed
 from tests.samples import COMMAND_LINES
 
@@ -94,10 +95,10 @@ def halves(octets: bytes) -> Iterable[list[bytes]]:
     return ([octets[:i], octets[i:]] for i in range(1, len(octets)))
 
 
-def test_every_multiline_shape_but_a_message_is_collected() -> None:
-    multiline = {command.shape for command, _ in COMMAND_LINES if command.multiline}
-    assert set(COLLECTORS) == multiline - {ReplyShape.MESSAGE}
-    assert {command.shape for command in COMMANDS} == set(COLLECTORS)
+def test_every_multiline_answer_but_a_message_is_collected() -> None:
+    multiline = {command.answer for command, _ in COMMAND_LINES if command.multiline}
+    assert set(COLLECTORS) == multiline - {Message}
+    assert {command.answer for command in COMMANDS} == set(COLLECTORS)
 
 
 def test_it_is_not_complete_before_the_terminator_is() -> None:
@@ -180,11 +181,11 @@ def test_a_row_that_cannot_be_read(command: Command[Any], row: bytes) -> None:
 
 
 ROWS = {
-    ReplyShape.SCAN_LISTING: b"1 1",
-    ReplyShape.UNIQUE_ID_LISTING: b"1 a",
-    ReplyShape.CAPABILITIES: b"TOP",
-    ReplyShape.LANGUAGE: b"en ",
-    ReplyShape.MECHANISMS: b"ABC",
+    ListReply: b"1 1",
+    UidlReply: b"1 a",
+    CapaReply: b"TOP",
+    LangReply: b"en ",
+    MechanismsReply: b"ABC",
 }
 
 
@@ -194,7 +195,7 @@ ROWS = {
     ("name", "enough"), [("listing_lines", 3), ("listing_octets", 15), ("listing_line", 3)]
 )
 def test_limits(command: Command[Any], cut: Any, name: str, enough: int) -> None:
-    rows = wire(*[ROWS[command.shape]] * 3)
+    rows = wire(*[ROWS[command.answer]] * 3)
     enough_limits: dict[str, Any] = {name: enough}
     assert Feed(command, Limits(**enough_limits)).take(cut(rows))
     too_few: dict[str, Any] = {name: enough - 1}

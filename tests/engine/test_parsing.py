@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from pop3proto import (
+    Challenge,
     Command,
     ErrorReply,
     Fault,
@@ -16,6 +17,7 @@ from pop3proto import (
     Listings,
     ListReply,
     Noop,
+    Ok,
     RemoteProtocolError,
     ResponseCode,
     Stat,
@@ -33,7 +35,6 @@ from pop3proto.engine.parsing import (
     parse_unique_id_row,
     split_status_line,
 )
-from pop3proto.model import ReplyShape
 from pop3proto.model.grammar import decode
 from tests.samples import COMMAND_LINES
 
@@ -303,7 +304,7 @@ def test_what_the_error_says(parse: Callable[[], object], what: str) -> None:
         parse()
 
 
-def test_every_shape_of_one_line_with_content_has_a_parser() -> None:
-    plain = {ReplyShape.STATUS, ReplyShape.AUTHENTICATION}
-    single = {command.shape for command, _ in COMMAND_LINES if not command.multiline}
-    assert {command.shape for command, _, _, _ in SINGLE} == single - plain
+def test_every_answer_of_one_line_with_content_has_a_parser() -> None:
+    plain = {Ok, Challenge}
+    single = {command.answer for command, _ in COMMAND_LINES if not command.multiline}
+    assert {command.answer for command, _, _, _ in SINGLE} == single - plain

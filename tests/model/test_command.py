@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from pop3proto import Command, Dele, List, Noop, Pass, Retr, State, Top, User
-from pop3proto.model import ReplyShape
+from pop3proto import Command, Dele, List, Noop, Ok, Pass, Retr, Stat, State, StatReply, Top, User
 from pop3proto.model.command import (
     AUTHENTICATING,
     AUTHORIZATION,
     AUTHORIZATION_OR_TRANSACTION,
     TRANSACTION,
 )
+from pop3proto.model.value import value
 
 
 class Plain(Command[Any]):
@@ -22,13 +22,36 @@ class Plain(Command[Any]):
 def test_what_a_command_is_unless_it_says_otherwise() -> None:
     command = Plain()
     assert command.to_bytes() == b"XPLAIN\r\n"
-    assert command.shape is ReplyShape.STATUS
+    assert command.answer is Ok
     assert not command.multiline
     assert command.next_state is None
     assert command.effect is None
     assert not command.barrier
     assert not command.alone
     assert not command.secret
+
+
+def test_the_type_parameter_is_the_answer() -> None:
+    class Count(Stat):
+        __slots__ = ()
+
+    class Either(Command[Ok | StatReply], answer=StatReply):
+        __slots__ = ()
+
+    class Other(Command[Ok], answer=StatReply):
+        __slots__ = ()
+
+    assert Other.answer is value(Other).answer is StatReply
+    assert Stat.answer is Count.answer is Either.answer is StatReply
+    assert Plain.answer is Dele.answer is Ok
+
+
+def test_the_keywords_of_a_class_are_its_row_of_the_state_table() -> None:
+    class Odd(Command[Ok], verb="XODD", legal_states=AUTHORIZATION, barrier=True):
+        __slots__ = ()
+
+    assert Odd().to_bytes() == b"XODD\r\n"
+    assert (Odd.legal_states, Odd.barrier, Odd.alone) == (AUTHORIZATION, True, False)
 
 
 def test_the_keyword_is_the_name_of_the_class_unless_it_sets_another() -> None:

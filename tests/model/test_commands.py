@@ -6,22 +6,28 @@ import pytest
 
 import pop3proto
 from pop3proto import (
+    CapaReply,
+    Challenge,
     Command,
     Dele,
     Extension,
     Lang,
+    LangReply,
+    LastReply,
     Limits,
     List,
+    ListReply,
     LocalProtocolError,
     Message,
     Ok,
     Retr,
     State,
+    StatReply,
     Top,
     Uidl,
+    UidlReply,
     Upload,
 )
-from pop3proto.model import ReplyShape
 from pop3proto.model.commands import KNOWN_VERBS
 from pop3proto.model.value import field_names
 from tests.samples import (
@@ -100,31 +106,31 @@ def test_commands_of_different_classes_differ() -> None:
     assert len({*ONE_EACH.values()}) == len(ONE_EACH)
 
 
-# Verb, legal states, next state, barrier, alone, secret, shape, multiline: RFC 1939, 2449, 2595,
+# Verb, legal states, next state, barrier, alone, secret, answer, multiline: RFC 1939, 2449, 2595,
 # 5034, 6856.
-NO, YES, STATUS = False, True, ReplyShape.STATUS
+NO, YES = False, True
 STATE_TABLE = [
-    ("Apop", "APOP", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, STATUS, NO),
-    ("Capa", "CAPA", BOTH, None, NO, NO, NO, ReplyShape.CAPABILITIES, YES),
-    ("Dele", "DELE", TRANSACTION, None, NO, NO, NO, STATUS, NO),
-    ("Lang with a tag", "LANG", BOTH, None, NO, NO, NO, ReplyShape.LANGUAGE, NO),
-    ("Lang", "LANG", BOTH, None, NO, NO, NO, ReplyShape.LANGUAGE, YES),
-    ("Last", "LAST", TRANSACTION, None, NO, NO, NO, ReplyShape.LAST_MESSAGE, NO),
-    ("List", "LIST", TRANSACTION, None, NO, NO, NO, ReplyShape.SCAN_LISTING, YES),
-    ("List of one", "LIST", TRANSACTION, None, NO, NO, NO, ReplyShape.SCAN_LISTING, NO),
-    ("Noop", "NOOP", TRANSACTION, None, NO, NO, NO, STATUS, NO),
-    ("Pass", "PASS", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, STATUS, NO),
-    ("Quit", "QUIT", BOTH, None, YES, NO, NO, STATUS, NO),
-    ("Retr", "RETR", TRANSACTION, None, NO, NO, NO, ReplyShape.MESSAGE, YES),
-    ("Rset", "RSET", TRANSACTION, None, NO, NO, NO, STATUS, NO),
-    ("Stat", "STAT", TRANSACTION, None, NO, NO, NO, ReplyShape.DROP_LISTING, NO),
-    ("Stls", "STLS", AUTHORIZATION, State.TLS_NEGOTIATION, YES, YES, NO, STATUS, NO),
-    ("Top", "TOP", TRANSACTION, None, NO, NO, NO, ReplyShape.MESSAGE, YES),
-    ("Uidl", "UIDL", TRANSACTION, None, NO, NO, NO, ReplyShape.UNIQUE_ID_LISTING, YES),
-    ("Uidl of one", "UIDL", TRANSACTION, None, NO, NO, NO, ReplyShape.UNIQUE_ID_LISTING, NO),
-    ("Upload", "", TRANSACTION, None, YES, YES, NO, STATUS, NO),
-    ("User", "USER", AUTHORIZATION, None, NO, NO, NO, STATUS, NO),
-    ("Utf8", "UTF8", AUTHORIZATION, None, NO, NO, NO, STATUS, NO),
+    ("Apop", "APOP", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, Ok, NO),
+    ("Capa", "CAPA", BOTH, None, NO, NO, NO, CapaReply, YES),
+    ("Dele", "DELE", TRANSACTION, None, NO, NO, NO, Ok, NO),
+    ("Lang with a tag", "LANG", BOTH, None, NO, NO, NO, LangReply, NO),
+    ("Lang", "LANG", BOTH, None, NO, NO, NO, LangReply, YES),
+    ("Last", "LAST", TRANSACTION, None, NO, NO, NO, LastReply, NO),
+    ("List", "LIST", TRANSACTION, None, NO, NO, NO, ListReply, YES),
+    ("List of one", "LIST", TRANSACTION, None, NO, NO, NO, ListReply, NO),
+    ("Noop", "NOOP", TRANSACTION, None, NO, NO, NO, Ok, NO),
+    ("Pass", "PASS", AUTHORIZATION, State.TRANSACTION, NO, NO, YES, Ok, NO),
+    ("Quit", "QUIT", BOTH, None, YES, NO, NO, Ok, NO),
+    ("Retr", "RETR", TRANSACTION, None, NO, NO, NO, Message, YES),
+    ("Rset", "RSET", TRANSACTION, None, NO, NO, NO, Ok, NO),
+    ("Stat", "STAT", TRANSACTION, None, NO, NO, NO, StatReply, NO),
+    ("Stls", "STLS", AUTHORIZATION, State.TLS_NEGOTIATION, YES, YES, NO, Ok, NO),
+    ("Top", "TOP", TRANSACTION, None, NO, NO, NO, Message, YES),
+    ("Uidl", "UIDL", TRANSACTION, None, NO, NO, NO, UidlReply, YES),
+    ("Uidl of one", "UIDL", TRANSACTION, None, NO, NO, NO, UidlReply, NO),
+    ("Upload", "", TRANSACTION, None, YES, YES, NO, Ok, NO),
+    ("User", "USER", AUTHORIZATION, None, NO, NO, NO, Ok, NO),
+    ("Utf8", "UTF8", AUTHORIZATION, None, NO, NO, NO, Ok, NO),
 ]
 
 
@@ -138,7 +144,7 @@ def test_state_table(row: tuple[Any, ...]) -> None:
         command.barrier,
         command.alone,
         command.secret,
-        command.shape,
+        command.answer,
         command.multiline,
     )
 
@@ -219,28 +225,28 @@ def test_no_number_of_lines(lines: Any) -> None:
 
 def test_extensions() -> None:
     single, multi = Extension.single("XTND XMIT"), Extension.multi(b"XTND XLST Subject")
-    assert (single.shape, multi.shape) == (ReplyShape.STATUS, ReplyShape.MESSAGE)
+    assert (single.answer, multi.answer) == (Ok, Message)
     assert (single.multiline, multi.multiline) == (False, True)
     assert single.legal_states == BOTH
     assert not single.verb
     assert not single.barrier
     assert Extension("XTND XMIT") == Extension[Ok]("XTND XMIT") == single
-    # A server cannot see the shape, and its commands have to be equal to the client's.
-    other: Extension[Any] = Extension[Message]("XTND XMIT", ReplyShape.MESSAGE)
+    # A server cannot see the answer, and its commands have to be equal to the client's.
+    other: Extension[Any] = Extension[Message]("XTND XMIT", Message)
     assert other == single
     assert hash(Extension.multi("XTND XMIT")) == hash(single)
     assert single != Extension.single("xtnd xmit")
 
 
 @pytest.mark.parametrize(
-    "shape",
-    [shape for shape in ReplyShape if shape not in (ReplyShape.STATUS, ReplyShape.MESSAGE)],
+    "answer",
+    [StatReply, ListReply, UidlReply, LastReply, CapaReply, LangReply, Challenge, str, "Ok", None],
 )
 def test_an_extension_has_an_answer_that_can_be_framed_without_knowing_it(
-    shape: ReplyShape,
+    answer: Any,
 ) -> None:
-    with pytest.raises(LocalProtocolError, match="STATUS or MESSAGE"):
-        Extension("XTND", shape)
+    with pytest.raises(LocalProtocolError, match="Ok or Message"):
+        Extension("XTND", answer)
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,17 @@ from pop3proto import (
     AuthCancel,
     AuthList,
     AuthResponse,
+    Challenge,
     Command,
     Limits,
     LocalProtocolError,
+    MechanismsReply,
+    Ok,
     Pass,
     Rpop,
     State,
     User,
 )
-from pop3proto.model import ReplyShape
 from tests.samples import ASCII_CONTROLS, DIGEST, OTHER_CONTROLS, TIMESTAMP, with_control
 from tests.tracebacks import frames_of_the_package, shown
 
@@ -245,13 +247,13 @@ def test_state_table(
     assert not command.alone
 
 
-def test_shapes() -> None:
+def test_answers() -> None:
     exchange = {type(c) for c in (Auth("X"), AuthResponse(b""), AuthCancel())}
-    assert {cls.shape for cls in exchange} == {ReplyShape.AUTHENTICATION}
-    assert AuthList.shape is ReplyShape.MECHANISMS
+    assert {cls.answer for cls in exchange} == {Challenge}
+    assert AuthList.answer is MechanismsReply
     assert AuthList().multiline
     assert not Auth("PLAIN").multiline
-    assert {cls.shape for cls in (User, Pass, Apop, Rpop)} == {ReplyShape.STATUS}
+    assert {cls.answer for cls in (User, Pass, Apop, Rpop)} == {Ok}
 
 
 WITH_SECRET: list[tuple[Command[Any], str]] = [

@@ -29,6 +29,7 @@ from pop3proto import (
     ListReply,
     LocalProtocolError,
     MechanismsReply,
+    Message,
     MessageData,
     MessageEnd,
     MessageStart,
@@ -43,7 +44,6 @@ from pop3proto import (
     UidlReply,
 )
 from pop3proto.errors import StlsInjectionError
-from pop3proto.model import ReplyShape
 from pop3proto.model.value import replace
 from pop3proto.transcript import TlsEstablished
 from tests.engine.sessions import client, drained, greeted_server
@@ -268,21 +268,21 @@ def positive(command: Command[Any], auth: Auth | None = None) -> list[Any]:
     asked = getattr(command, "message", None)
     number = asked if isinstance(asked, int) else 1
     scan = [(1, 120), (2, 200)] if command.multiline else [(number, 120)]
-    by_shape: dict[ReplyShape, list[Any]] = {
-        ReplyShape.DROP_LISTING: [StatReply(command, 2, 320)],
-        ReplyShape.SCAN_LISTING: [ListReply(command, Listings(scan))],
-        ReplyShape.UNIQUE_ID_LISTING: [UidlReply(command, Listings([(number, None, b"a")]))],
-        ReplyShape.LAST_MESSAGE: [LastReply(command, 1)],
-        ReplyShape.CAPABILITIES: [CapaReply(command, Capabilities.of("TOP", "SASL PLAIN"))],
-        ReplyShape.LANGUAGE: [LangReply(command)],
-        ReplyShape.MECHANISMS: [MechanismsReply(command, ("PLAIN",))],
-        ReplyShape.MESSAGE: [
+    by_answer: dict[type[Any], list[Any]] = {
+        StatReply: [StatReply(command, 2, 320)],
+        ListReply: [ListReply(command, Listings(scan))],
+        UidlReply: [UidlReply(command, Listings([(number, None, b"a")]))],
+        LastReply: [LastReply(command, 1)],
+        CapaReply: [CapaReply(command, Capabilities.of("TOP", "SASL PLAIN"))],
+        LangReply: [LangReply(command)],
+        MechanismsReply: [MechanismsReply(command, ("PLAIN",))],
+        Message: [
             MessageStart(command),
             MessageData(b".\r\n..\r\ntext\r\n"),
             MessageEnd(command),
         ],
     }
-    return by_shape.get(command.shape, [Ok(command)])
+    return by_answer.get(command.answer, [Ok(command)])
 
 
 octets = by(1)

@@ -14,8 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import Auth, Capa, Command, Dele, ErrorReply, Greeting, Noop, Ok, State, Stls
-from pop3proto.model import ReplyShape
+from pop3proto import (
+    Auth,
+    Capa,
+    Challenge,
+    Command,
+    Dele,
+    ErrorReply,
+    Greeting,
+    Noop,
+    Ok,
+    State,
+    Stls,
+)
 from pop3proto.transcript import TlsEstablished
 from tests.fuzz.targets import (
     COMMANDS,
@@ -70,7 +81,7 @@ TLS: st.SearchStrategy[Step] = st.just(TlsEstablished())
 
 def exchange(command: Command[Any], rows: int) -> list[Step]:
     """``command``, and an answer that fits it."""
-    if command.shape is ReplyShape.AUTHENTICATION:
+    if command.answer is Challenge:
         return [command, b"+ PDE+\r\n"]
     if command.multiline:
         return [command, b"+OK\r\n" + b"".join(b"%d 1\r\n" % n for n in range(rows)) + b".\r\n"]

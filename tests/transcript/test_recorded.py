@@ -7,14 +7,16 @@ from pop3proto import (
     AuthCancel,
     AuthResponse,
     Capa,
+    CapaReply,
     Command,
     Extension,
     Lang,
     LocalProtocolError,
+    Message,
+    Ok,
     Retr,
     User,
 )
-from pop3proto.model import ReplyShape
 from pop3proto.transcript import RecordedLine
 from pop3proto.transcript.recorded import (
     auth_line,
@@ -45,19 +47,19 @@ def test_lines_become_commands(line: bytes, command: Command[object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "shape"),
+    ("line", "answer"),
     [
-        (b"CAPA extra", ReplyShape.CAPABILITIES),
-        (b"retr", ReplyShape.MESSAGE),
-        (b"TOP 1", ReplyShape.MESSAGE),
-        (b"STAT extra", ReplyShape.STATUS),
-        (b"ST\0AT", ReplyShape.STATUS),
+        (b"CAPA extra", CapaReply),
+        (b"retr", Message),
+        (b"TOP 1", Message),
+        (b"STAT extra", Ok),
+        (b"ST\0AT", Ok),
     ],
 )
-def test_what_is_no_command_has_the_answer_of_its_name(line: bytes, shape: ReplyShape) -> None:
+def test_what_is_no_command_has_the_answer_of_its_name(line: bytes, answer: type[Any]) -> None:
     command = recorded_command(line, ())
     assert isinstance(command, RecordedLine)
-    assert command.shape is shape
+    assert command.answer is answer
     assert command.to_bytes() == line + b"\r\n"
 
 
@@ -70,9 +72,9 @@ def test_answers_of_extensions_can_be_texts(names: str | list[str]) -> None:
     known = verbs(names)
     command = recorded_command(b"Xtnd Xlst Subject", known)
     assert isinstance(command, Extension)
-    assert command.shape is ReplyShape.MESSAGE
-    assert recorded_command(b"XTND XLSTS", known).shape is ReplyShape.STATUS
-    assert recorded_command(b"XTND", known).shape is ReplyShape.STATUS
+    assert command.answer is Message
+    assert recorded_command(b"XTND XLSTS", known).answer is Ok
+    assert recorded_command(b"XTND", known).answer is Ok
 
 
 def test_lines_within_auth() -> None:

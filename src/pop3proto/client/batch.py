@@ -11,7 +11,7 @@ from .._arguments import require
 from ..errors import CommandError, ConnectionLostError, Pop3Error
 from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageEnd, MessageStart
-from ..model.states import ReplyShape, Signal
+from ..model.states import Signal
 from .advice import about_sending_ahead
 from .exchange import Exchange
 from .turn import (
@@ -46,7 +46,6 @@ _LEAST = WINDOW_OCTETS // WINDOW_REPLIES
 _MESSAGE_OCTETS = WINDOW_EXPECTED // WINDOW_OCTETS
 # Looked up once: see the engine.
 _NEED_DATA = Signal.NEED_DATA
-_MESSAGE = ReplyShape.MESSAGE
 _OPEN = Stage.OPEN
 
 
@@ -269,7 +268,7 @@ class AsyncBatch(Generic[R_co]):
             if share < _LEAST:
                 share = _LEAST
             expected = None
-            if command.shape is _MESSAGE:
+            if command.answer is Message:
                 expected = self._expected(command)
                 if expected is not None and expected > share * _MESSAGE_OCTETS:
                     share = expected // _MESSAGE_OCTETS

@@ -29,7 +29,7 @@ from ..model.leniency import Deviation
 from ..model.listings import Listings
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
-from ..model.states import ReplyShape, State
+from ..model.states import State
 from ..sasl.refusals import login_refused
 from .advice import about_capabilities, about_deletions, about_greeting, about_stls
 from .batch import AsyncBatch
@@ -313,7 +313,7 @@ class Session:
         Raises ``LocalProtocolError`` for a command that is not answered by a text.
         """
         check_command(command)
-        if command.shape is not ReplyShape.MESSAGE:
+        if command.answer is not Message:
             raise LocalProtocolError("this command is not answered by a text", command=command)
         return AsyncMessageStream(
             self._exchange,

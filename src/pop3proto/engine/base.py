@@ -18,9 +18,8 @@ from ..model.command import Command, Effect
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
 from ..model.login_commands import Auth
-from ..model.replies import ErrorReply
+from ..model.replies import Challenge, ErrorReply
 from ..model.states import Signal, State
-from .table import state_after
 from .wire import ReceiveBuffer
 
 EventT = TypeVar("EventT")
@@ -126,6 +125,20 @@ class Engine(Generic[EventT]):
             what = f": {printable(line)}" if line else ""
             raise RemoteProtocolError(f"{fault.value}{what}", fault=fault)
         self._ready.append(Deviation(fault, self._current, line[:200], count))
+
+
+def state_after(state: State, command: Command[Any], reply: object) -> State:
+    """Return the state that follows ``state`` once ``reply`` has answered ``command``."""
+    if isinstance(reply, Challenge):
+        return State.AUTHENTICATING
+    if command.effect is Effect.END:
+        # RFC 1939 section 6: QUIT enters UPDATE from TRANSACTION only. Whatever the answer, the
+        # server closes the connection.
+        return State.UPDATE if state is State.TRANSACTION else State.CLOSED
+    if isinstance(reply, ErrorReply):
+        # RFC 5034 section 4: an exchange that fails is over.
+        return State.AUTHORIZATION if state is State.AUTHENTICATING else state
+    return command.next_state or state
 
 
 def stls_injection() -> StlsInjectionError:

@@ -11,7 +11,7 @@ from ..model.grammar import decode, decode_base64
 from ..model.leniency import Deviation, Fault
 from ..model.login_commands import Auth, AuthCancel, AuthResponse
 from ..model.replies import Challenge, Greeting, Message, MessageData, MessageEnd, MessageStart, Ok
-from ..model.states import ReplyShape, Signal, State
+from ..model.states import Signal, State
 from .base import stls_injection
 from .client_state import USUAL_LINE, ClientState
 from .collectors import COLLECTORS, Collector
@@ -30,9 +30,6 @@ _NO_MORE_COMMANDS = frozenset({State.UPDATE, State.CLOSED})
 # Looked up once: up to Python 3.11, each look-up takes a tenth of a microsecond.
 _NEED_DATA = Signal.NEED_DATA
 _TLS_NEGOTIATION = State.TLS_NEGOTIATION
-_STATUS = ReplyShape.STATUS
-_AUTHENTICATION = ReplyShape.AUTHENTICATION
-_MESSAGE = ReplyShape.MESSAGE
 
 
 class ClientConnection(ClientState):
@@ -102,11 +99,11 @@ class ClientConnection(ClientState):
 
         Returns ``None`` for anything else, which ``_read_line()`` handles.
         """
-        shape, buffer = command.shape, self._buffer
+        answer, buffer = command.answer, self._buffer
         data, start = buffer.data, buffer.start
         if self._short_lines:
             return None
-        if shape is _STATUS and data[start : start + 5] == b"+OK\r\n":
+        if answer is Ok and data[start : start + 5] == b"+OK\r\n":
             end, text = start + 5, ""
         else:
             end = data.find(b"\r\n", start, start + USUAL_LINE) + 2
@@ -120,11 +117,11 @@ class ClientConnection(ClientState):
             if "\0" in text or "\n" in text:
                 return None
         self._blank = 0
-        if shape is _MESSAGE:
+        if answer is Message:
             buffer.start, buffer.newline = end, b"\r\n"
             self._body = self._reader.begin()
             return MessageStart(command, text)
-        if shape is _STATUS and not command.moves:
+        if answer is Ok and not command.moves:
             self._current = self._ahead.popleft() if self._ahead else None
             self._after_body = False
             buffer.start, buffer.newline = end, b"\r\n"
@@ -139,7 +136,7 @@ class ClientConnection(ClientState):
             return self._end_of_stream() if buffer.eof else Signal.PAUSED
         command = self._current
         limit = self.limits.status_line
-        if command is not None and command.shape is _AUTHENTICATION:
+        if command is not None and command.answer is Challenge:
             # Room for base64, and for cancelling a challenge that is too long but complete.
             limit = max(limit, 2 * self.limits.challenge)
         line = buffer.next_line(limit, "status_line")
@@ -179,13 +176,13 @@ class ClientConnection(ClientState):
             return self._read_success(command, text)
         if status == b"-ERR":
             return parse_error_reply(self._answered(command), text)
-        if status == b"+" and command.shape is ReplyShape.AUTHENTICATION:
+        if status == b"+" and command.answer is Challenge:
             return self._read_challenge(command, text)
         raise RemoteProtocolError(f"neither +OK nor -ERR: {printable(line)}{self._stuffing_hint()}")
 
     def _answered(self, command: Command[Any]) -> Command[Any]:
         # All answers within an AUTH exchange carry the command that opened it.
-        if command.shape is ReplyShape.AUTHENTICATION and self._auth is not None:
+        if command.answer is Challenge and self._auth is not None:
             return self._auth
         return command
 
@@ -200,19 +197,19 @@ class ClientConnection(ClientState):
         return greeting
 
     def _read_success(self, command: Command[Any], text: bytes) -> ClientEvent | Signal:
-        shape = command.shape
-        if shape is _STATUS:
+        answer = command.answer
+        if answer is Ok:
             if command.next_state is _TLS_NEGOTIATION and len(self._buffer):
                 raise stls_injection()
             return Ok(command, decode(text) if text else "")
-        if shape is _AUTHENTICATION:
+        if answer is Challenge:
             return self._read_auth_success(command, text)
-        if shape is _MESSAGE:
+        if answer is Message:
             self._body = self._reader.begin()
             return MessageStart(command, decode(text) if text else "")
         if command.multiline:
             self._body = self._reader.begin()
-            self._collector = COLLECTORS[shape](command, decode(text), self._body, self.limits)
+            self._collector = COLLECTORS[answer](command, decode(text), self._body, self.limits)
             return self._collect(self._collector, self._body)
         faults: Faults = {}
         reply = parse_single_line(command, text, faults)

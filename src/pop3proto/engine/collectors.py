@@ -18,7 +18,6 @@ from ..model.leniency import Fault
 from ..model.limits import Limits
 from ..model.listings import NO_SIZE, Listings
 from ..model.replies import CapaReply, LangReply, Language, ListReply, MechanismsReply, UidlReply
-from ..model.states import ReplyShape
 from .parsing import Faults, note, parse_scan_row, parse_unique_id_row
 from .wire import BodyReader
 
@@ -285,10 +284,10 @@ class _Mechanisms(_Lines):
         return MechanismsReply(self.command, tuple(map(decode, self.lines)), self.text)
 
 
-COLLECTORS: dict[ReplyShape, type[Collector]] = {
-    ReplyShape.SCAN_LISTING: _ScanListings,
-    ReplyShape.UNIQUE_ID_LISTING: _UniqueIdListings,
-    ReplyShape.CAPABILITIES: _Capabilities,
-    ReplyShape.LANGUAGE: _Languages,
-    ReplyShape.MECHANISMS: _Mechanisms,
+COLLECTORS: dict[type[CollectedReply], type[Collector]] = {
+    ListReply: _ScanListings,
+    UidlReply: _UniqueIdListings,
+    CapaReply: _Capabilities,
+    LangReply: _Languages,
+    MechanismsReply: _Mechanisms,
 }

@@ -28,7 +28,6 @@ from ..model.replies import (
     UidlReply,
     split_response_code,
 )
-from ..model.states import ReplyShape
 
 Faults: TypeAlias = dict[Fault, tuple[int, bytes]]
 """For each fault, how often it was seen, and the first line with it."""
@@ -150,17 +149,17 @@ def parse_single_line(command: Command[Any], text: bytes, faults: Faults) -> Sin
 
     Text after the numbers of a drop listing is ignored (RFC 1939 section 5).
     """
-    shape = command.shape
-    if shape is ReplyShape.DROP_LISTING:
+    answer = command.answer
+    if answer is StatReply:
         first, second = _words(text, 2)
         count = _checked(parse_number(first), "drop listing", text, command)
         return StatReply(command, count, _size(second, text, faults))
-    if shape is ReplyShape.UNIQUE_ID_LISTING:
+    if answer is UidlReply:
         number, unique_id = parse_unique_id_row(text, command, faults)
         return UidlReply(command, _one(command, (number, None, unique_id), text))
-    if shape is ReplyShape.SCAN_LISTING:
+    if answer is ListReply:
         return ListReply(command, _one(command, parse_scan_row(text, command, faults), text))
-    if shape is ReplyShape.LANGUAGE:
+    if answer is LangReply:
         return LangReply(command, (), decode(text))
     [word] = _words(text, 1)
     return LastReply(command, _checked(parse_number(word), "message number", text, command))

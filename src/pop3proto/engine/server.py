@@ -16,6 +16,7 @@ from ..model.replies import (
     Challenge,
     ErrorReply,
     Greeting,
+    Message,
     MessageData,
     MessageEnd,
     MessageStart,
@@ -26,7 +27,6 @@ from ..model.states import Signal, State
 from ..model.stuffing import BodyWriter
 from .base import Engine, stls_injection
 from .requests import parse_auth_response, parse_command
-from .table import fitting_replies
 from .wire import BodyReader
 
 _OVER = frozenset({State.UPDATE, State.CLOSED})
@@ -247,3 +247,14 @@ class ServerConnection(Engine[ServerEvent]):
         if between_commands and not len(self._buffer) and self.state in _CLOSABLE:
             return ConnectionClosed()
         raise ConnectionLostError(f"the stream ended in the state {self.state.value!r}")
+
+
+def fitting_replies(command: Command[Any]) -> tuple[type, ...]:
+    """Return the classes of the positive replies that a server may send to ``command``."""
+    if isinstance(command, Extension):
+        # A server cannot see from the line which form its client waits for.
+        return Ok, MessageStart
+    if command.answer is Challenge:
+        # RFC 5034 section 4: a cancellation is answered with -ERR.
+        return () if isinstance(command, AuthCancel) else (Ok, Challenge)
+    return (MessageStart if command.answer is Message else command.answer,)

@@ -6,6 +6,5 @@ Most of these values are public in ``pop3proto``; those that few programs need a
 from .capabilities import Capability, Expire, LoginDelay
 from .command import Effect
 from .replies import Language
-from .states import ReplyShape
 
-__all__ = ["Capability", "Effect", "Expire", "Language", "LoginDelay", "ReplyShape"]
+__all__ = ["Capability", "Effect", "Expire", "Language", "LoginDelay"]

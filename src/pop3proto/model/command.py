@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from .grammar import encode
-from .states import ReplyShape, State
+from .replies import CapaReply, MechanismsReply, Message, Ok
+from .states import State
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -14,7 +15,7 @@ AUTHORIZATION = frozenset({State.AUTHORIZATION})
 AUTHENTICATING = frozenset({State.AUTHENTICATING})
 TRANSACTION = frozenset({State.TRANSACTION})
 AUTHORIZATION_OR_TRANSACTION = AUTHORIZATION | TRANSACTION
-_MULTILINE = frozenset({ReplyShape.CAPABILITIES, ReplyShape.MECHANISMS, ReplyShape.MESSAGE})
+_MULTILINE = frozenset({CapaReply, MechanismsReply, Message})
 
 
 class Effect(Enum):
@@ -30,7 +31,8 @@ class Effect(Enum):
 class Command(Generic[R_co]):
     """A command whose positive answer is an ``R_co``; see the subclasses.
 
-    Its fields are the arguments of the command line, in their order.
+    Its fields are the arguments of the command line, in their order. The keywords of a class are
+    its row of the state table: they set the attributes below.
     """
 
     __slots__ = ()
@@ -49,8 +51,9 @@ class Command(Generic[R_co]):
     """True if it may not be sent while another command is unanswered."""
     secret: ClassVar[bool] = False
     """True if its arguments must never be shown."""
-    shape: ReplyShape = ReplyShape.STATUS
-    """The form of its positive answer."""
+    answer: type[Any] = Ok
+    """The class of its positive answer: the type parameter of the class. In AUTH, ``Challenge``,
+    instead of which ``Ok`` can come."""
 
     # Worked out once for each class: what the engines need for each answer, and the forms of nearly
     # all command lines.
@@ -59,7 +62,15 @@ class Command(Generic[R_co]):
     _line_with_number: ClassVar[bytes] = b""
     __fields__: ClassVar[tuple[Any, ...]] = ()
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **row: Any) -> None:
+        own = vars(cls)
+        # What type checkers learn from Command[StatReply], the engines learn from it as well.
+        for base in own.get("__orig_bases__", ()) if "answer" not in own else ():
+            for each in get_args(base):
+                if type(each) is type:
+                    cls.answer = each
+        for column, content in row.items():
+            setattr(cls, column, content)
         if not (hasattr(cls, "verb") or cls.__name__.startswith("_")):
             cls.verb = cls.__name__.upper()
         cls.moves = cls.next_state is not None or cls.effect is not None
@@ -69,7 +80,7 @@ class Command(Generic[R_co]):
     @property
     def multiline(self) -> bool:
         """True if a dot-terminated text follows a positive status line (RFC 1939 section 3)."""
-        return self.shape in _MULTILINE
+        return self.answer in _MULTILINE
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""

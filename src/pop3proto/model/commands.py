@@ -1,8 +1,8 @@
 """The client's commands: one immutable class for each.
 
-``Command[R]`` is a command whose positive answer is an ``R``. Its class attributes (verb, states in
-which it is legal, shape of the reply, state after success, effect, barrier, secrecy) are the state
-table of both engines; there is no other. Arguments are checked when a command is built, so that a
+``Command[R]`` is a command whose positive answer is an ``R``. The keywords of its class (states in
+which it is legal, state after success, effect, barrier, secrecy) are its row of the state table of
+both engines; there is no other table. Arguments are checked when a command is built, so that a
 command line holds nothing that does not belong there.
 
 A new command begins as a class here; ``docs/design.md`` names the other places that know it.
@@ -10,7 +10,7 @@ A new command begins as a class here; ``docs/design.md`` names the other places 
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import Any, cast
 
 from ..errors import LocalProtocolError
 from .command import AUTHORIZATION, AUTHORIZATION_OR_TRANSACTION, Command, Effect, R_co
@@ -23,7 +23,7 @@ from .grammar import (
     encode,
 )
 from .replies import CapaReply, LangReply, LastReply, ListReply, Message, Ok, StatReply, UidlReply
-from .states import ReplyShape, State
+from .states import State
 from .stuffing import BodyWriter
 from .value import field, value
 
@@ -31,8 +31,6 @@ from .value import field, value
 @value
 class Stat(Command[StatReply]):
     """STAT: how many messages, how many octets (RFC 1939 section 5)."""
-
-    shape = ReplyShape.DROP_LISTING
 
 
 @value
@@ -73,28 +71,20 @@ class _ListingCommand(Command[R_co]):
 class List(_ListingCommand[ListReply]):
     """LIST: the size of one message or of each (RFC 1939 section 5)."""
 
-    shape = ReplyShape.SCAN_LISTING
-
 
 @value
 class Uidl(_ListingCommand[UidlReply]):
     """UIDL: the unique-id of one message or of each (RFC 1939 section 7)."""
-
-    shape = ReplyShape.UNIQUE_ID_LISTING
 
 
 @value
 class Retr(_MessageCommand[Message]):
     """RETR: a whole message (RFC 1939 section 5)."""
 
-    shape = ReplyShape.MESSAGE
-
 
 @value
-class Dele(_MessageCommand[Ok]):
+class Dele(_MessageCommand[Ok], effect=Effect.MARK):
     """DELE: mark a message as deleted; QUIT deletes it (RFC 1939 section 5)."""
-
-    effect: ClassVar[Effect | None] = Effect.MARK
 
 
 @value
@@ -108,26 +98,19 @@ class Noop(Command[Ok]):
 
 
 @value
-class Rset(Command[Ok]):
+class Rset(Command[Ok], effect=Effect.UNMARK):
     """RSET: unmark every message marked as deleted (RFC 1939 section 5)."""
-
-    effect: ClassVar[Effect | None] = Effect.UNMARK
 
 
 @value
-class Quit(Command[Ok]):
+class Quit(Command[Ok], legal_states=AUTHORIZATION_OR_TRANSACTION, effect=Effect.END, barrier=True):
     """QUIT: end the session, and in TRANSACTION delete the marked messages (RFC 1939 section 6)."""
-
-    legal_states = AUTHORIZATION_OR_TRANSACTION
-    effect: ClassVar[Effect | None] = Effect.END
-    barrier = True
 
 
 @value
 class Top(Command[Message]):
     """TOP: a message's header and the first lines of its body (RFC 1939 section 7)."""
 
-    shape = ReplyShape.MESSAGE
     message: int | str
     """The message number, from 1; text is sent as it is, for servers that take other names."""
     lines: int
@@ -143,42 +126,34 @@ class Top(Command[Message]):
 class Last(Command[LastReply]):
     """LAST: the highest message number accessed (RFC 1460 section 5). Obsolete."""
 
-    shape = ReplyShape.LAST_MESSAGE
-
 
 @value
-class Capa(Command[CapaReply]):
+class Capa(
+    Command[CapaReply], legal_states=AUTHORIZATION_OR_TRANSACTION, effect=Effect.CAPABILITIES
+):
     """CAPA: the server's capabilities (RFC 2449 section 5)."""
 
-    legal_states = AUTHORIZATION_OR_TRANSACTION
-    shape = ReplyShape.CAPABILITIES
-    effect: ClassVar[Effect | None] = Effect.CAPABILITIES
-
 
 @value
-class Stls(Command[Ok]):
+class Stls(
+    Command[Ok],
+    legal_states=AUTHORIZATION,
+    next_state=State.TLS_NEGOTIATION,
+    barrier=True,
+    alone=True,
+):
     """STLS: begin TLS on this connection (RFC 2595 section 4)."""
 
-    legal_states = AUTHORIZATION
-    next_state: ClassVar[State | None] = State.TLS_NEGOTIATION
-    barrier = True
-    alone = True
-
 
 @value
-class Utf8(Command[Ok]):
+class Utf8(Command[Ok], legal_states=AUTHORIZATION, effect=Effect.UTF8):
     """UTF8: messages and texts may be UTF-8 from now on (RFC 6856 section 2)."""
 
-    legal_states = AUTHORIZATION
-    effect: ClassVar[Effect | None] = Effect.UTF8
-
 
 @value
-class Lang(Command[LangReply]):
+class Lang(Command[LangReply], legal_states=AUTHORIZATION_OR_TRANSACTION):
     """LANG: set the language of the server's texts, or list its languages (RFC 6856 section 3)."""
 
-    legal_states = AUTHORIZATION_OR_TRANSACTION
-    shape = ReplyShape.LANGUAGE
     tag: str | None = None
     """A language tag (RFC 5646), ``*`` for the server's default, or ``None`` to ask for a list."""
 
@@ -193,23 +168,21 @@ class Lang(Command[LangReply]):
 
 
 @value
-class Extension(Command[R_co]):
+class Extension(Command[R_co], verb="", legal_states=AUTHORIZATION_OR_TRANSACTION):
     """A command that this package has no class for, such as ``XTND XLST Subject``.
 
-    Only the caller knows the shape of its answer: build it with ``single()`` or ``multi()``.
+    Only the caller knows the form of its answer: build it with ``single()`` or ``multi()``.
     """
 
-    verb = ""
-    legal_states = AUTHORIZATION_OR_TRANSACTION
     line: str | bytes
     """The whole command line, without its CRLF."""
-    shape: ReplyShape = field(default=ReplyShape.STATUS, compare=False)
-    """``STATUS``, or ``MESSAGE`` if a dot-terminated text follows a positive status line. A server
+    answer: type[Any] = field(default=Ok, compare=False)
+    """``Ok``, or ``Message`` if a dot-terminated text follows a positive status line. A server
     cannot see this from the line, so comparisons ignore it."""
 
     def __post_init__(self) -> None:
-        if self.shape not in (ReplyShape.STATUS, ReplyShape.MESSAGE):
-            raise LocalProtocolError("the shape of an extension's answer is STATUS or MESSAGE")
+        if self.answer not in (Ok, Message):
+            raise LocalProtocolError("the answer to an extension is Ok or Message")
         check_text("the command line", self.line, MAX_SECRET_LINE - 2)
         verb = encode(self.line).split(b" ", 1)[0]
         if not verb:
@@ -227,7 +200,7 @@ class Extension(Command[R_co]):
     @classmethod
     def multi(cls, line: str | bytes) -> Extension[Message]:
         """Return a command that is answered by a status line and a dot-terminated text."""
-        return cast(Extension[Message], cls(line, ReplyShape.MESSAGE))
+        return cast(Extension[Message], cls(line, Message))
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
@@ -235,12 +208,9 @@ class Extension(Command[R_co]):
 
 
 @value
-class Upload(Command[Ok]):
+class Upload(Command[Ok], verb="", barrier=True, alone=True):
     """The message that follows a positive answer to an extension such as ``XTND XMIT``."""
 
-    verb = ""
-    barrier = True
-    alone = True
     content: bytes = field(repr=False)
     """The octets of the message; bare LFs are sent as CRLF, dots are stuffed."""
 

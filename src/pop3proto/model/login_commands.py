@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 from ..errors import LocalProtocolError
 from .command import AUTHENTICATING, AUTHORIZATION, Command
 from .grammar import MAX_AUTH_LINE, MAX_LINE, MAX_SECRET_LINE, check_text, encode_base64
 from .replies import Challenge, MechanismsReply, Ok
 from .secret import Secret
-from .states import ReplyShape, State
+from .states import State
 from .value import field, value
 
 # What this package's server accepts, less the verb, two blanks, the digest and the line end.
@@ -23,10 +22,9 @@ def _matches(pattern: str, text: object) -> bool:
 
 
 @value
-class User(Command[Ok]):
+class User(Command[Ok], legal_states=AUTHORIZATION):
     """USER: the name of the maildrop (RFC 1939 section 7)."""
 
-    legal_states = AUTHORIZATION
     name: str | bytes
     """Text is sent as UTF-8 (RFC 6856); octets are sent unchanged, for servers that need another
     encoding."""
@@ -36,12 +34,9 @@ class User(Command[Ok]):
 
 
 @value
-class Pass(Command[Ok]):
+class Pass(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION, secret=True):
     """PASS: the password (RFC 1939 section 7)."""
 
-    legal_states = AUTHORIZATION
-    next_state: ClassVar[State | None] = State.TRANSACTION
-    secret = True
     password: Secret
     """Text is sent as UTF-8 (RFC 6856); octets are sent unchanged. Blanks are part of it."""
 
@@ -52,16 +47,13 @@ class Pass(Command[Ok]):
 
 
 @value
-class Apop(Command[Ok]):
+class Apop(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION, secret=True):
     """APOP: a name and a digest made from the greeting's timestamp (RFC 1939 section 7).
 
     APOP is no substitute for TLS: MD5 is broken, and an attacker in the middle can choose the
     timestamp (CVE-2007-1558).
     """
 
-    legal_states = AUTHORIZATION
-    next_state: ClassVar[State | None] = State.TRANSACTION
-    secret = True
     name: str | bytes
     digest: Secret
     """32 lower-case hexadecimal digits."""
@@ -94,12 +86,9 @@ class Apop(Command[Ok]):
 
 
 @value
-class Rpop(Command[Ok]):
+class Rpop(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION, secret=True):
     """RPOP: log in from a trusted host, in place of PASS (RFC 1460 section 7). Obsolete."""
 
-    legal_states = AUTHORIZATION
-    next_state: ClassVar[State | None] = State.TRANSACTION
-    secret = True
     user: Secret
 
     def __init__(self, user: str | bytes | Secret) -> None:
@@ -109,15 +98,14 @@ class Rpop(Command[Ok]):
 
 
 @value
-class Auth(Command[Ok | Challenge]):
+class _InAuth(Command[Ok | Challenge], answer=Challenge, barrier=True):
+    """A command of an AUTH exchange, which two replies can follow."""
+
+
+@value
+class Auth(_InAuth, legal_states=AUTHORIZATION, next_state=State.TRANSACTION, secret=True):
     """AUTH: log in with a SASL mechanism (RFC 5034)."""
 
-    verb = "AUTH"
-    legal_states = AUTHORIZATION
-    shape = ReplyShape.AUTHENTICATION
-    next_state: ClassVar[State | None] = State.TRANSACTION
-    barrier = True
-    secret = True
     max_line = MAX_AUTH_LINE
 
     mechanism: str
@@ -176,15 +164,11 @@ class Auth(Command[Ok | Challenge]):
 
 
 @value
-class AuthResponse(Command[Ok | Challenge]):
+class AuthResponse(
+    _InAuth, verb="", legal_states=AUTHENTICATING, next_state=State.TRANSACTION, secret=True
+):
     """The answer to a ``Challenge`` within AUTH (RFC 5034 section 4)."""
 
-    verb = ""
-    legal_states = AUTHENTICATING
-    shape = ReplyShape.AUTHENTICATION
-    next_state: ClassVar[State | None] = State.TRANSACTION
-    barrier = True
-    secret = True
     data: Secret
     """The octets of the answer, not yet in base64; may be empty."""
     complete: bool = field(repr=False, compare=False)
@@ -207,19 +191,12 @@ def _check_response(data: Secret) -> None:
 
 
 @value
-class AuthCancel(Command[Ok]):
+class AuthCancel(
+    Command[Ok], verb="*", answer=Challenge, legal_states=AUTHENTICATING, barrier=True
+):
     """Give up an AUTH exchange; the server answers ``-ERR`` (RFC 5034 section 4)."""
-
-    verb = "*"
-    legal_states = AUTHENTICATING
-    shape = ReplyShape.AUTHENTICATION
-    barrier = True
 
 
 @value
-class AuthList(Command[MechanismsReply]):
+class AuthList(Command[MechanismsReply], verb="AUTH", legal_states=AUTHORIZATION):
     """AUTH without an argument: list the mechanisms, on servers older than CAPA."""
-
-    verb = "AUTH"
-    legal_states = AUTHORIZATION
-    shape = ReplyShape.MECHANISMS

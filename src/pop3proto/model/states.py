@@ -42,19 +42,3 @@ class Signal(Enum):
     PAUSED = "paused"
     """The caller has to act first: finish the TLS handshake and call ``tls_established()``, or,
     in the server's role, answer the command that was returned last."""
-
-
-@unique
-class ReplyShape(Enum):
-    """The form of the positive answer to a command."""
-
-    STATUS = "status"
-    DROP_LISTING = "drop listing"
-    SCAN_LISTING = "scan listing"
-    UNIQUE_ID_LISTING = "unique-id listing"
-    LAST_MESSAGE = "last message"
-    AUTHENTICATION = "authentication exchange"
-    CAPABILITIES = "capabilities"
-    LANGUAGE = "language"
-    MECHANISMS = "mechanisms"
-    MESSAGE = "message"

@@ -53,6 +53,7 @@ from ..model.replies import (
     LastReply,
     ListReply,
     MechanismsReply,
+    Message,
     MessageData,
     MessageEnd,
     MessageStart,
@@ -62,7 +63,6 @@ from ..model.replies import (
     StatReply,
     UidlReply,
 )
-from ..model.states import ReplyShape
 from .chaos import Disturbances
 from .conversations import BrokenConversation, Conversation, Damage, Exchange
 
@@ -214,7 +214,7 @@ def replies(command: Command[Any], auth: Auth | None = None) -> _Answers:
     if isinstance(command, AuthCancel):
         # RFC 5034 section 4: the server answers a cancellation with -ERR.
         return refused
-    return _POSITIVE[command.shape](answered) | refused
+    return _POSITIVE[command.answer](answered) | refused
 
 
 def _alone(reply: ServerReply) -> list[ServerReply]:
@@ -280,17 +280,17 @@ def _drop_listing(command: Command[Any]) -> _Answers:
     return st.builds(StatReply, st.just(command), sizes(), sizes()).map(_alone)
 
 
-_POSITIVE: dict[ReplyShape, Callable[[Command[Any]], _Answers]] = {
-    ReplyShape.STATUS: _ok,
-    ReplyShape.AUTHENTICATION: _authentication,
-    ReplyShape.DROP_LISTING: _drop_listing,
-    ReplyShape.SCAN_LISTING: _rows(ListReply, scan_listings(), sizes(), st.none()),
-    ReplyShape.UNIQUE_ID_LISTING: _rows(UidlReply, unique_id_listings(), st.none(), unique_ids()),
-    ReplyShape.LAST_MESSAGE: _one(LastReply, sizes()),
-    ReplyShape.CAPABILITIES: _one(CapaReply, capabilities()),
-    ReplyShape.LANGUAGE: _languages,
-    ReplyShape.MECHANISMS: _mechanisms,
-    ReplyShape.MESSAGE: _message,
+_POSITIVE: dict[type[Any], Callable[[Command[Any]], _Answers]] = {
+    Ok: _ok,
+    Challenge: _authentication,
+    StatReply: _drop_listing,
+    ListReply: _rows(ListReply, scan_listings(), sizes(), st.none()),
+    UidlReply: _rows(UidlReply, unique_id_listings(), st.none(), unique_ids()),
+    LastReply: _one(LastReply, sizes()),
+    CapaReply: _one(CapaReply, capabilities()),
+    LangReply: _languages,
+    MechanismsReply: _mechanisms,
+    Message: _message,
 }
 
 

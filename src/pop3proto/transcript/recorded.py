@@ -14,7 +14,7 @@ from ..model.command import AUTHORIZATION_OR_TRANSACTION, Command
 from ..model.commands import Extension
 from ..model.grammar import decode_base64
 from ..model.login_commands import Auth, AuthCancel, AuthResponse
-from ..model.states import ReplyShape
+from ..model.replies import CapaReply, Message, Ok
 from ..model.value import field, value
 
 __all__ = [
@@ -71,27 +71,20 @@ _PLAIN_COMMAND = re.compile(
 )
 _UPLOADS: Verbs = ((b"XTND", b"XMIT"),)
 # The answer of a server that accepts a malformed command with this name.
-_SHAPES = {
-    b"CAPA": ReplyShape.CAPABILITIES,
-    b"RETR": ReplyShape.MESSAGE,
-    b"TOP": ReplyShape.MESSAGE,
-}
+_ANSWERS: dict[bytes, type[Any]] = {b"CAPA": CapaReply, b"RETR": Message, b"TOP": Message}
 
 
 @value
-class RecordedLine(Command[Any]):
+class RecordedLine(Command[Any], verb="", legal_states=AUTHORIZATION_OR_TRANSACTION, secret=True):
     """A line that a recorded client sent and that is not a command, such as ``STAT extra``.
 
     In a replay, the server's answer to such a line has it as its command.
     """
 
-    verb = ""
-    legal_states = AUTHORIZATION_OR_TRANSACTION
-    secret = True
     line: bytes
     """The line without its end."""
-    shape: ReplyShape = field(default=ReplyShape.STATUS, compare=False)
-    """The form of the positive answer to a correct command of that name."""
+    answer: type[Any] = field(default=Ok, compare=False)
+    """The class of the positive answer to a correct command of that name."""
 
     def __repr__(self) -> str:
         # A mistyped line can hold a secret, so only its beginning is shown.
@@ -135,7 +128,7 @@ def _odd_command(line: bytes) -> Command[Any]:
         # As in auth_line(): an initial response that is not base64.
         with suppress(LocalProtocolError):
             return Auth(words[0].decode("latin-1"), b" ".join(words[1:]))
-    return RecordedLine(line, _SHAPES.get(verb.upper(), ReplyShape.STATUS))
+    return RecordedLine(line, _ANSWERS.get(verb.upper(), Ok))
 
 
 def auth_line(line: bytes) -> AuthCancel | AuthResponse:

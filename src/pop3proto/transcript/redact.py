@@ -18,7 +18,7 @@ from ..engine.parsing import split_status_line
 from ..engine.wire import BodyReader, ReceiveBuffer
 from ..errors import LimitError
 from ..model.commands import KNOWN_VERBS
-from ..model.states import ReplyShape
+from ..model.replies import Message
 from .recorded import Verbs, is_plain_command, offers_upload, recorded_command
 
 __all__ = ["REDACTED", "LineRedactor", "Redactor"]
@@ -263,7 +263,7 @@ class Redactor(LineRedactor):
         if offers_upload(line):
             return Answer.UPLOAD
         command = recorded_command(line, self._multiline)
-        if command.shape is ReplyShape.MESSAGE:
+        if command.answer is Message:
             return Answer.MESSAGE
         return Answer.LISTING if command.multiline else _STATUS
 

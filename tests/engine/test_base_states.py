@@ -1,4 +1,4 @@
-"""What an answer may be and what it changes, for both roles."""
+"""The state after an answer, for both roles."""
 
 from typing import Any
 
@@ -8,23 +8,17 @@ from pop3proto import (
     Auth,
     AuthCancel,
     AuthResponse,
-    Capa,
     Challenge,
     Command,
     ErrorReply,
-    Extension,
-    LangReply,
-    MessageStart,
     Noop,
     Ok,
     Pass,
     Quit,
-    Retr,
     State,
     Stls,
 )
-from pop3proto.engine.table import fitting_replies, state_after
-from tests.samples import COMMAND_LINES, CONTINUATIONS
+from pop3proto.engine.base import state_after
 
 AUTHORIZATION, TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
 AUTHENTICATING = State.AUTHENTICATING
@@ -54,16 +48,3 @@ def test_the_state_after_an_answer(
     before: State, command: Command[Any], reply: object, after: State
 ) -> None:
     assert state_after(before, command, reply) is after
-
-
-def test_every_command_has_a_fitting_reply_but_a_cancellation() -> None:
-    for command, _ in (*COMMAND_LINES, *CONTINUATIONS):
-        assert bool(fitting_replies(command)) is (command != AuthCancel())
-
-
-def test_what_fits() -> None:
-    assert fitting_replies(Retr(1)) == (MessageStart,)
-    assert fitting_replies(AUTH) == (Ok, Challenge)
-    # The server cannot know which of them the client waits for.
-    assert fitting_replies(Extension.single("X")) == (Ok, MessageStart)
-    assert LangReply not in fitting_replies(Capa())
