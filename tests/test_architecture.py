@@ -39,14 +39,19 @@ FOLDERS: dict[str, set[str]] = {
 FOLDERS["cli"] = {*FOLDERS, ""}
 STRANGERS = [("engine.client", "engine.server"), ("engine.server", "engine.client")]
 
-# They wait for nothing and open nothing. A maildrop may have files, and so may a place for mail.
+# They wait for nothing and open nothing. A maildrop may have files, and so may a place for mail;
+# messages are handed to programs and servers, and many accounts are fetched at once.
 SANS_IO = ("mail", "model", "engine", "sasl", "server", "transcript", "sync")
 WITH_FILES = {
     "server.maildir",
     "server.maildrop",
+    "sync.command",
     "sync.delivery",
     "sync.folder",
+    "sync.handover",
+    "sync.lmtp",
     "sync.maildir",
+    "sync.many",
     "sync.mbox",
     "sync.state",
 }

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from pop3proto.errors import CommandError, LocalProtocolError, Pop3Error, RemoteProtocolError
+from pop3proto.errors import (
+    CommandError,
+    ConnectionLostError,
+    LocalProtocolError,
+    Pop3Error,
+    RemoteProtocolError,
+)
 from pop3proto.sync import Fetching, FileFolder, Policy, Record, Standing, State
 from pop3proto.testing import Turn, scripted
 from pop3proto.transcript import EndOfStream, Entry
@@ -197,18 +203,46 @@ def test_one_after_the_other_shows_what_is_whole(session: Session) -> None:
 
 @pytest.mark.parametrize("broken", [1, 2, 3])
 def test_what_was_sent_ahead_shows_nothing(session: Session, broken: int) -> None:
-    answers = [BROKEN if n == broken else b"+OK\r\n" + TEXTS[n] + b".\r\n" for n in TEXTS]
-    script = [
-        *listed(5, 5, 5),
-        *((b"RETR %d" % n, b"") for n in TEXTS),
-        (b"NOOP", b"".join(answers)),
-        EndOfStream("client"),
-    ]
+    answers = {n: BROKEN if n == broken else b"+OK\r\n" + TEXTS[n] + b".\r\n" for n in TEXTS}
+    script = [*listed(5, 5, 5), (b"RETR 1", b"")]
+    if broken == 1:
+        script.append((b"NOOP", answers[1]))
+    else:
+        # The first one is a group of its own.
+        script += [(b"NOOP", answers[1] + b"+OK\r\n"), (b"RETR 2", b""), (b"RETR 3", b"")]
+        script.append((b"NOOP", answers[2] + answers[3]))
     with pytest.raises(RemoteProtocolError):
-        session.run(script, DELETE, capabilities=b"UIDL\r\nPIPELINING\r\n")
-    assert session.stored == Counter()
+        session.run(
+            [*script, EndOfStream("client")], DELETE, capabilities=b"UIDL\r\nPIPELINING\r\n"
+        )
+    assert session.stored == Counter([] if broken == 1 else [TEXTS[1]])
     assert session.drafts == []
-    assert session.records == []
+    assert len(session.records) == (0 if broken == 1 else 1)
+
+
+def test_a_server_that_hangs_up_after_three_messages_in_each_session(tmp_path: Path) -> None:
+    """It announces PIPELINING, so nothing of a group is kept if it does not end; yet all come."""
+    texts = {n: b"%d..\r\n" % n for n in range(1, 12)}
+    session = Session(tmp_path)
+    left: list[int] = []
+    for _ in range(5):
+        there = session.stored
+        new = [n for n in texts if texts[n] not in there]
+        left.append(len(new))
+        script = [*listed(*[5] * len(texts))]
+        for number, group in enumerate((new[:1], new[1:3], new[3:7])):
+            for n in group:
+                answer = b"+OK\r\n" + texts[n] + b".\r\n"
+                script.append((b"RETR %d" % n, answer if number < 2 else b""))
+            if group:
+                script.append(NOOP if number < 2 else EndOfStream("server"))
+        if len(new) <= 3:
+            session.run([*script, QUIT], capabilities=b"UIDL\r\nPIPELINING\r\n")
+            break
+        with pytest.raises(ConnectionLostError):
+            session.run(script, capabilities=b"UIDL\r\nPIPELINING\r\n")
+    assert left == [11, 8, 5, 2]
+    assert session.stored == Counter(texts.values())
 
 
 def test_the_first_message_is_broken(session: Session) -> None:
@@ -247,7 +281,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_message(
     ("wrong", "told"),
     [
         ({"client": 5}, "client is a blocking client, not int"),
-        ({"delivery": 5}, "delivery is a FileFolder, a Maildir or an Mbox, not int"),
+        ({"delivery": 5}, "delivery is a Delivery, such as a FileFolder, not int"),
         ({"account": 5}, "account is an Account, not int"),
         ({"policy": 5}, "policy is a Policy, not int"),
         ({"now": "5"}, "now is a time in seconds, not str"),

@@ -160,6 +160,7 @@ def test_what_the_caller_leaves_out_is_neither_recorded_nor_deleted() -> None:
     assert isinstance(planner.next_action(), Retrieve)
     planner.report(retrieved(1))
     planner.report(retrieved(2))
+    planner.report(Refused(3))
     assert isinstance(planner.next_action(), Store)
     planner.leave_out([1])
     rest = carried_out(planner)
@@ -476,7 +477,38 @@ def test_groups_grow() -> None:
     contents = {n: b"%08d\r\n" % n for n in range(1, 2001)}
     actions = carried_out(planner, contents=contents)
     groups = [len(a.messages) for a in actions if isinstance(a, Retrieve)]
-    assert groups == [4, 16, 64, 256, 1024, 636]
+    assert groups == [4, 8, 16, 32, 64, 128, 256, 512, 980]
+
+
+@pytest.mark.parametrize(
+    ("first", "largest", "expected"),
+    [(1, 4, [1, 2, 4, 3]), (8, 4, [4, 4, 2]), (3, 3, [3, 3, 3, 1])],
+)
+def test_groups_of_other_sizes(first: int, largest: int, expected: list[int]) -> None:
+    sizes = Listings((n, 10) for n in range(1, 11))
+    planner = Planner(Policy(), [], sizes, None, now=NOW, first_group=first, largest_group=largest)
+    contents = {n: b"%08d\r\n" % n for n in range(1, 11)}
+    actions = carried_out(planner, contents=contents)
+    assert [len(a.messages) for a in actions if isinstance(a, Retrieve)] == expected
+
+
+def test_what_there_was_no_room_for_is_retrieved_alone_and_once() -> None:
+    planner = Planner(Policy(), [], SIZES, IDS, now=NOW)
+    assert planner.next_action() == Retrieve((Wanted(1, 5), Wanted(2, 8), Wanted(3, 11)))
+    planner.report(retrieved(1, draft="a"))
+    actions: list[Action] = []
+    while (action := planner.next_action()) is not None:
+        actions.append(action)
+        if isinstance(action, Retrieve) and action.messages[0].number == 3:
+            planner.report(retrieved(3, draft="b"))
+    assert kinds(actions) == [
+        *("Remember", "Store", "Remember"),
+        "Retrieve",
+        *("Retrieve", "Remember", "Store", "Remember"),
+        "Quit",
+    ]
+    assert [len(a.messages) for a in actions if isinstance(a, Retrieve)] == [1, 1]
+    assert planner.new == 2
 
 
 def test_groups_have_a_size_and_large_messages_come_last_and_alone() -> None:
@@ -487,7 +519,7 @@ def test_groups_have_a_size_and_large_messages_come_last_and_alone() -> None:
     contents = {n: b"%d" % n for n in range(1, 103)}
     actions = carried_out(planner, contents=contents)
     groups = [[w.number for w in a.messages] for a in actions if isinstance(a, Retrieve)]
-    assert [len(group) for group in groups] == [4, 16, 33, 33, 14, 1, 1]
+    assert [len(group) for group in groups] == [4, 8, 16, 32, 33, 7, 1, 1]
     assert groups[-2:] == [[1], [102]]
 
 

@@ -1,8 +1,9 @@
 """Fetching mail so that none is lost and none is stored twice.
 
 ``Planner`` decides, without I/O, what to retrieve, store, remember and delete, and in which order.
-``State`` remembers it, ``FileFolder``, ``Maildir`` and ``Mbox`` store messages, and ``Fetching``
-does all of it with the blocking client. Parts that a program does not use are not loaded.
+``State`` remembers it, ``FileFolder``, ``Maildir``, ``Mbox``, ``Command`` and ``Lmtp`` store
+messages or hand them over, and ``Fetching`` does all of it with the blocking client. ``fetch_many``
+does it for many accounts. Parts that a program does not use are not loaded.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from typing import TYPE_CHECKING
 from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
+    from .command import Command
     from .confirming import AsyncNewMessages, NewMessage, NewMessages, Records, fetch_new
-    from .delivery import Delivery, Draft
+    from .delivery import Delivery, DeliveryError, Draft
     from .fetching import Fetching
     from .folder import FileFolder
+    from .lmtp import Lmtp
     from .maildir import Maildir
+    from .many import AsyncResults, fetch_many, fetch_many_async
     from .mbox import Mbox, MboxInUseError
     from .planner import Planner
+    from .schedule import AccountResult
     from .state import Account, AccountInUseError, State, StateError
     from .values import (
         Action,
@@ -42,15 +47,20 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "AccountInUseError",
+    "AccountResult",
     "Action",
     "AsyncNewMessages",
+    "AsyncResults",
+    "Command",
     "Delete",
     "Delivery",
+    "DeliveryError",
     "Discard",
     "Draft",
     "Ended",
     "Fetching",
     "FileFolder",
+    "Lmtp",
     "Maildir",
     "Mbox",
     "MboxInUseError",
@@ -71,18 +81,24 @@ __all__ = [
     "StateError",
     "Store",
     "Wanted",
+    "fetch_many",
+    "fetch_many_async",
     "fetch_new",
     "seconds_to_next_poll",
 ]
 
 _HOMES = {
+    "command": ("Command",),
     "confirming": ("AsyncNewMessages", "NewMessage", "NewMessages", "Records", "fetch_new"),
-    "delivery": ("Delivery", "Draft"),
+    "delivery": ("Delivery", "DeliveryError", "Draft"),
     "fetching": ("Fetching",),
     "folder": ("FileFolder",),
+    "lmtp": ("Lmtp",),
     "maildir": ("Maildir",),
+    "many": ("AsyncResults", "fetch_many", "fetch_many_async"),
     "mbox": ("Mbox", "MboxInUseError"),
     "planner": ("Planner",),
+    "schedule": ("AccountResult",),
     "state": ("Account", "AccountInUseError", "State", "StateError"),
     "values": (
         "Action",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol, cast, overload
 
 from .._arguments import require
 from ..client.stepping import run
-from ..errors import CommandError, LocalProtocolError
+from ..errors import LocalProtocolError
 from .conversation import Conversation, async_client
 from .planner import Planner
+from .results import Results
 from .values import (
     Delete,
     Policy,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from ..transports.blocking import Client
 
 __all__ = ["AsyncNewMessages", "NewMessage", "NewMessages", "Records", "fetch_new"]
+
+
+# How much of a group is held in memory, in octets, however large the messages are said to be.
+_MOST_HELD = 32 * 1024 * 1024
 
 
 class Records(Protocol):
@@ -75,13 +80,13 @@ class NewMessage:
         self._source.confirm(self)
 
 
-class AsyncNewMessages:
+class AsyncNewMessages(Results):
     """The new messages of a maildrop, one by one; ``fetch_new()`` makes it.
 
     After the last one, messages are deleted as the policy says, and the session ends with QUIT.
     Leaving the loop earlier deletes nothing. A message that is not confirmed stays on the server,
     and comes again in the next session. A group of messages is held in memory: at most 32 MiB, or
-    one larger message.
+    one larger message, whatever sizes the server lists.
     """
 
     def __init__(self, client: AsyncClient, records: Records, policy: Policy, now: float) -> None:
@@ -90,11 +95,10 @@ class AsyncNewMessages:
             raise LocalProtocolError(f"records are an Account, or have its methods, unlike {kind}")
         require("policy", policy, Policy, "a Policy")
         require("now", now, (int, float), "a time in seconds")
-        self._session = Conversation(client)
+        super().__init__(Conversation(client))
         self._records = records
         self._policy = policy
         self._now = now
-        self._planner: Planner | None = None
         self._contents: dict[bytes, bytes] = {}
         # The message that was returned last, until it is confirmed.
         self._waiting: NewMessage | None = None
@@ -102,26 +106,6 @@ class AsyncNewMessages:
         # What records it, from the first attempt to confirm it.
         self._recording: Remember | None = None
         self._under_way = False
-
-    @property
-    def refused(self) -> dict[int, CommandError]:
-        """The messages that the server refused to send or to delete, by number."""
-        return self._session.refused
-
-    @property
-    def misfits(self) -> dict[int, Record]:
-        """The messages that were not deleted because of their size, by number."""
-        return {} if self._planner is None else self._planner.misfits
-
-    @property
-    def deletions(self) -> int:
-        """How many messages were marked as deleted."""
-        return self._session.deletions
-
-    @property
-    def confirmed(self) -> bool:
-        """True if the server has confirmed QUIT, so that the deletions are made."""
-        return self._session.confirmed
 
     def __aiter__(self) -> Self:
         return self
@@ -143,7 +127,9 @@ class AsyncNewMessages:
         return message
 
     async def _next(self) -> NewMessage | None:
-        planner = await self._begun()
+        planner = self._session.planner or await self._session.plan(
+            self._policy, self._records.records(), self._now
+        )
         if self._waiting is not None:
             self._waiting = self._recording = None
             planner.leave_out([self._key])
@@ -167,26 +153,26 @@ class AsyncNewMessages:
 
     def confirm(self, message: NewMessage) -> None:
         """Confirm the message that was returned last; see ``NewMessage.confirm()``."""
-        if self._planner is None or message is not self._waiting:
+        planner = self._session.planner
+        if planner is None or message is not self._waiting:
             raise LocalProtocolError("only the last message can be confirmed, and only once")
         if self._recording is None:
             # A planner has a message recorded at once after it was stored.
-            self._recording = cast(Remember, self._planner.next_action())
+            self._recording = cast(Remember, planner.next_action())
         self._records.remember(self._recording)
         self._waiting = self._recording = None
 
-    async def _begun(self) -> Planner:
-        if self._planner is None:
-            sizes, unique_ids = await self._session.listings()
-            records = self._records.records()
-            self._planner = Planner(self._policy, records, sizes, unique_ids, now=self._now)
-        return self._planner
-
     async def _retrieve(self, planner: Planner, messages: tuple[Wanted, ...]) -> None:
         arrived: list[Retrieved | Refused] = []
+        held = 0
         self._contents.clear()
 
         def take(number: int, content: bytes) -> None:
+            nonlocal held
+            if arrived and held + len(content) > _MOST_HELD:
+                # The server lists wrong sizes. It comes once more, alone.
+                return
+            held += len(content)
             digest = sha256(content).digest()
             self._contents[digest] = content
             arrived.append(Retrieved(number, len(content), content.count(b"\n"), digest))
@@ -196,31 +182,12 @@ class AsyncNewMessages:
             planner.report(outcome)
 
 
-class NewMessages:
+class NewMessages(Results):
     """The new messages of a maildrop, for blocking code; see ``AsyncNewMessages``."""
 
     def __init__(self, inner: AsyncNewMessages) -> None:
+        super().__init__(inner._session)
         self._inner = inner
-
-    @property
-    def refused(self) -> dict[int, CommandError]:
-        """The messages that the server refused to send or to delete, by number."""
-        return self._inner.refused
-
-    @property
-    def misfits(self) -> dict[int, Record]:
-        """The messages that were not deleted because of their size, by number."""
-        return self._inner.misfits
-
-    @property
-    def deletions(self) -> int:
-        """How many messages were marked as deleted."""
-        return self._inner.deletions
-
-    @property
-    def confirmed(self) -> bool:
-        """True if the server has confirmed QUIT, so that the deletions are made."""
-        return self._inner.confirmed
 
     def __iter__(self) -> Self:
         return self

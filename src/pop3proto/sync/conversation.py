@@ -10,7 +10,7 @@ from ..errors import CommandError
 from ..model.commands import Noop, Retr, Top
 from ..model.listings import Listings
 from .planner import Planner
-from .values import Ended, Refused, Wanted
+from .values import FIRST_GROUP, LARGEST_GROUP, Ended, Policy, Record, Refused, Wanted
 
 if TYPE_CHECKING:
     from ..client.client import AsyncClient
@@ -28,6 +28,25 @@ class Conversation:
         self.refused: dict[int, CommandError] = {}
         self.deletions: int = 0
         self.confirmed: bool = False
+        self.planner: Planner | None = None
+
+    async def plan(
+        self, policy: Policy, records: list[Record], now: float, largest_group: int = LARGEST_GROUP
+    ) -> Planner:
+        """Return the planner of this session, which asks the server for its listings first."""
+        sizes, unique_ids = await self.listings()
+        self.planner = Planner(
+            policy,
+            records,
+            sizes,
+            unique_ids,
+            now=now,
+            # Of messages that are requested ahead, all or none are kept. A server can hang up after
+            # any number of them.
+            first_group=1 if self.client.pipelining else FIRST_GROUP,
+            largest_group=largest_group,
+        )
+        return self.planner
 
     def refuse(self, number: int, error: CommandError) -> Refused:
         """Take note that a message was refused; return it as an outcome."""

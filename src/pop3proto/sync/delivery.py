@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from errno import ENOTDIR
 from itertools import count
+from stat import S_ISDIR
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .._arguments import require
-from .values import Record
+from ..errors import Pop3Error
+from .values import LARGEST_GROUP, Record
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-__all__ = ["Delivery", "Draft", "sync_folder", "write_whole"]
+__all__ = ["Delivery", "DeliveryError", "Draft", "make_folder", "sync_folder", "write_whole"]
 
 # Waiting for the disk takes nearly all of the time, and if several threads wait, file systems write
 # their files together. More threads than these gain nothing.
@@ -32,6 +36,17 @@ _SLICES = 2 * _THREADS - 4
 # For this many files or fewer, a thread is not worth it.
 _FEW = 2
 _CREATE: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+class DeliveryError(Pop3Error):
+    """A program or a server did not take a message. The message stays where it was.
+
+    ``transient`` is true if it may take the message later.
+    """
+
+    def __init__(self, message: str, *, transient: bool, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.transient: bool = transient
 
 
 class Draft:
@@ -75,6 +90,10 @@ class Delivery:
 
     line_feeds = False
     """True if lines end with LF there, and not with CRLF."""
+    largest_group: int = LARGEST_GROUP
+    """How many messages are stored together at most."""
+    failures: Mapping[str, DeliveryError] = MappingProxyType({})
+    """What was not taken by the last ``store()``: the errors by draft."""
 
     def __init__(self, drafts: str, tag: str) -> None:
         self._drafts = drafts
@@ -86,11 +105,15 @@ class Delivery:
         self._pool: ThreadPoolExecutor | None = None
 
     def begin(self, kept: Collection[str]) -> None:
-        """Remove the drafts that earlier runs have left, except for ``kept``."""
+        """Remove the drafts that earlier runs have left, except for ``kept``.
+
+        Raises ``NotADirectoryError`` if the place of the drafts is not a folder of its own.
+        """
+        _refuse_link(self._drafts)
         with suppress(FileNotFoundError):
             names = os.listdir(self._drafts)
             self.discard(name for name in names if self._tag in name and name not in kept)
-        os.makedirs(self._drafts, mode=0o700, exist_ok=True)
+        make_folder(self._drafts, 0o700)
 
     def draft(self) -> Draft:
         """Return a new draft; pass it to ``written()`` when it is finished, or to ``drop()``."""
@@ -134,8 +157,9 @@ class Delivery:
     def store(self, records: Iterable[Record]) -> list[Record]:
         """Make messages of drafts; when this returns, they are on the disk under their names.
 
-        Return the records without a draft whose messages are not there either: somebody has removed
-        the drafts, or this is another disk than that of the run before.
+        Return the records whose messages are not there: those without a draft, because somebody has
+        removed the drafts, or this is another disk than that of the run before, and those in
+        ``failures``.
         """
         raise NotImplementedError
 
@@ -159,6 +183,26 @@ def write_whole(descriptor: int, data: bytes) -> None:
     """Write all of ``data``, which a system may take piece by piece."""
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def make_folder(path: str, mode: int = 0o777) -> None:
+    """Make a folder, unless it is there. Raises ``NotADirectoryError`` if something else is."""
+    try:
+        os.makedirs(path, mode=mode, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(
+            ENOTDIR, "this is not a folder, but messages are to go into it", error.filename
+        ) from None
+
+
+def _refuse_link(folder: str) -> None:
+    """Refuse a symbolic link in place of a hidden folder.
+
+    In a folder that others can write to, it would lead messages to where they can read them.
+    """
+    with suppress(FileNotFoundError):
+        if not S_ISDIR(os.lstat(folder).st_mode):
+            raise NotADirectoryError(ENOTDIR, "drafts need a folder of their own here", folder)
 
 
 def sync_folder(path: str) -> None:

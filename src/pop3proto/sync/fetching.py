@@ -12,8 +12,9 @@ from .._arguments import require
 from ..client.stepping import run
 from ..errors import CommandError, LocalProtocolError, Pop3Error
 from .conversation import Conversation, async_client
-from .delivery import Delivery
+from .delivery import Delivery, DeliveryError
 from .planner import Planner
+from .results import Results
 from .state import Account
 from .values import (
     Delete,
@@ -40,7 +41,7 @@ __all__ = ["Fetching"]
 _SMALL = 1024 * 1024
 
 
-class Fetching:
+class Fetching(Results):
     """Fetches the new messages of a maildrop, and deletes messages as the policy says.
 
     Call ``run()`` after the login; it ends the session. The attributes tell what was done, also
@@ -59,8 +60,8 @@ class Fetching:
         now: float,
         progress: Callable[[int, int], object] | None = None,
     ) -> None:
-        self._session = Conversation(async_client(client))
-        require("delivery", delivery, Delivery, "a FileFolder, a Maildir or an Mbox")
+        super().__init__(Conversation(async_client(client)))
+        require("delivery", delivery, Delivery, "a Delivery, such as a FileFolder")
         require("account", account, Account, "an Account")
         require("policy", policy, Policy, "a Policy")
         require("now", now, (int, float), "a time in seconds")
@@ -71,40 +72,22 @@ class Fetching:
         self._policy = policy
         self._now = now
         self._progress = progress
-        self._planner: Planner | None = None
+        self.undelivered: dict[int, DeliveryError] = {}
+        """The messages that were not taken where they were delivered to, by number."""
         self._arrived = 0
+        self._numbers: dict[str, int] = {}
         # The drafts that an earlier session was about to store.
         self._begun: set[str] = set()
 
     @property
     def new(self) -> int:
         """How many messages were stored."""
-        return 0 if self._planner is None else self._planner.new
+        return 0 if self._session.planner is None else self._session.planner.new
 
     @property
     def there(self) -> int:
         """How many messages were stored by earlier sessions and are still on the server."""
-        return 0 if self._planner is None else self._planner.there
-
-    @property
-    def refused(self) -> dict[int, CommandError]:
-        """The messages that the server refused to send or to delete, by number."""
-        return self._session.refused
-
-    @property
-    def misfits(self) -> dict[int, Record]:
-        """The messages that were not deleted because of their size, by number."""
-        return {} if self._planner is None else self._planner.misfits
-
-    @property
-    def deletions(self) -> int:
-        """How many messages were marked as deleted."""
-        return self._session.deletions
-
-    @property
-    def confirmed(self) -> bool:
-        """True if the server has confirmed QUIT, so that the deletions are made."""
-        return self._session.confirmed
+        return 0 if self._session.planner is None else self._session.planner.there
 
     def run(self) -> None:
         """Fetch, delete as the policy says, and quit.
@@ -119,9 +102,9 @@ class Fetching:
         self._begun = {r.draft for r in records if r.standing is Standing.STORING}
         try:
             self._delivery.begin(self._begun)
-            sizes, unique_ids = await self._session.listings()
-            planner = Planner(self._policy, records, sizes, unique_ids, now=self._now)
-            self._planner = planner
+            planner = await self._session.plan(
+                self._policy, records, self._now, self._delivery.largest_group
+            )
             await self._carry_out(planner)
         finally:
             self._delivery.close()
@@ -149,8 +132,14 @@ class Fetching:
 
     def _store(self, planner: Planner, records: tuple[Record, ...]) -> None:
         lost = self._delivery.store(records)
+        failures = self._delivery.failures
         planner.leave_out(record.key for record in lost)
         for record in lost:
+            if record.draft in failures:
+                # Of an earlier run's message, the number is not known. It is fetched once more.
+                if record.draft in self._numbers:
+                    self.undelivered[self._numbers[record.draft]] = failures[record.draft]
+                continue
             # An earlier run's messages are fetched once more. But if drafts of this run go away,
             # the next ones would, too.
             if record.draft not in self._begun:
@@ -179,8 +168,11 @@ class Fetching:
             failed, arrived = cast(Pop3Error, error), kept
             planner.give_up()
         self._delivery.settle()
+        self._numbers.clear()
         for outcome in arrived:
             planner.report(outcome)
+            if isinstance(outcome, Retrieved):
+                self._numbers[outcome.draft] = outcome.number
         return failed
 
     def _trusted(

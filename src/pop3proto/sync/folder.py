@@ -11,7 +11,7 @@ from stat import S_ISREG
 
 from .._arguments import require
 from ..errors import LocalProtocolError, printable
-from .delivery import Delivery, sync_folder, write_whole
+from .delivery import Delivery, make_folder, sync_folder, write_whole
 from .values import Record
 
 __all__ = ["FileFolder", "claim", "file_name"]
@@ -45,7 +45,7 @@ class FileFolder(Delivery):
 
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left; make the folder."""
-        os.makedirs(self._folder, exist_ok=True)
+        make_folder(self._folder)
         super().begin(kept)
 
     def store(self, records: Iterable[Record]) -> list[Record]:
@@ -159,7 +159,7 @@ def claim(folder: os.PathLike[str] | str, maildrop: str) -> str:
 
     Raises ``LocalProtocolError`` if it is tied to another maildrop, and ``OSError``.
     """
-    os.makedirs(folder, exist_ok=True)
+    make_folder(os.fspath(folder))
     path = os.path.join(folder, _OWNER)
     mine = f"{maildrop}\n{os.urandom(8).hex()}\n".encode()
     try:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from itertools import count
 
 from .._arguments import require
-from .delivery import Delivery, sync_folder
+from .delivery import Delivery, make_folder, sync_folder
 from .values import Record
 
 __all__ = ["Maildir"]
@@ -32,7 +32,7 @@ class Maildir(Delivery):
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left; make the folders."""
         for name in ("", "cur", "new", "tmp"):
-            os.makedirs(os.path.join(self._folder, name), mode=0o700, exist_ok=True)
+            make_folder(os.path.join(self._folder, name), 0o700)
         super().begin(kept)
 
     def store(self, records: Iterable[Record]) -> list[Record]:

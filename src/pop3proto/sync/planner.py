@@ -16,10 +16,12 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import assert_never
 
-from .._arguments import require
+from .._arguments import require, require_count
 from ..model.listings import Listing, Listings
 from .values import (
     DAY,
+    FIRST_GROUP,
+    LARGEST_GROUP,
     Action,
     Delete,
     Discard,
@@ -44,10 +46,10 @@ __all__ = ["Planner"]
 # hide a message for a while, change all unique-ids, or do not delete what they say they have
 # deleted. The record prevents a second copy.
 _KEPT = 30 * DAY
-# The messages of a group become durable together. The first groups are small, so that a connection
-# that keeps breaking gets somewhere; the last ones large, because each costs a few writes to the
-# disk and a round trip.
-_FIRST_GROUP, _LARGEST_GROUP, _GROWTH = 4, 1024, 4
+# The messages of a group become durable together, and if the connection breaks, nothing of a group
+# that was requested ahead is kept. Each group has twice as many messages as the one before it, so
+# that of a server that hangs up after some messages, half of them are kept in each session.
+_GROWTH = 2
 _GROUP_OCTETS = 32 * 1024 * 1024
 # A message that is larger than this, or of unknown size, makes a group of its own.
 _SMALL = 1024 * 1024
@@ -58,7 +60,8 @@ class Planner:
 
     ``sizes`` is the answer to LIST, ``unique_ids`` the answer to UIDL, or ``None`` if the server
     has no UIDL; ``now`` is the time in seconds since the epoch. ``records`` are the records that
-    earlier sessions have left::
+    earlier sessions have left. The first group that is retrieved together has ``first_group``
+    messages, and no group has more than ``largest_group``::
 
         planner = Planner(policy, records, client.list(), client.uidl(), now=time.time())
         while (action := planner.next_action()) is not None:
@@ -78,6 +81,8 @@ class Planner:
         unique_ids: Listings | None = None,
         *,
         now: float,
+        first_group: int = FIRST_GROUP,
+        largest_group: int = LARGEST_GROUP,
     ) -> None:
         require("policy", policy, Policy, "a Policy")
         require("records", records, Iterable, "a list of Record")
@@ -85,6 +90,9 @@ class Planner:
         if unique_ids is not None:
             require("unique_ids", unique_ids, Listings, "a Listings")
         require("now", now, (int, float), "a time in seconds")
+        require_count("first_group", first_group)
+        require_count("largest_group", largest_group)
+        self._group_sizes = first_group, largest_group
         self.new: int = 0
         """How many messages this session has stored."""
         self.total: int = 0
@@ -154,13 +162,27 @@ class Planner:
             if number not in self._stored and self._policy.retrieves(listing)
         ]
         self.total = len(wanted)
-        for group in _groups(wanted):
-            self._retrieved.clear()
-            yield Retrieve(group)
-            yield from self._keep(group)
+        small = [each for each in wanted if _is_small(each)]
+        late = [each for each in wanted if not _is_small(each)]
+        for group in _groups(small, *self._group_sizes):
+            yield from self._fetch(group)
+            # Those that there was no room for, because the server lists wrong sizes.
+            late += (each for each in group if not self._has_come(each.number))
+            if self._given_up:
+                return
+        for each in late:
+            yield from self._fetch((each,))
             if self._given_up:
                 return
         yield from self._delete()
+
+    def _fetch(self, group: tuple[Wanted, ...]) -> Iterator[Action]:
+        self._retrieved.clear()
+        yield Retrieve(group)
+        yield from self._keep(group)
+
+    def _has_come(self, number: int) -> bool:
+        return number in self._retrieved or number in self._refused
 
     def _finish_storing(self) -> Iterator[Action]:
         """Finish what an earlier session has begun: its drafts are complete."""
@@ -349,24 +371,23 @@ def _identified(sizes: Listings, unique_ids: Listings | None) -> dict[int, Listi
     }
 
 
-def _groups(messages: list[Wanted]) -> Iterator[tuple[Wanted, ...]]:
-    """Yield the messages that are retrieved together, small ones first."""
+def _is_small(wanted: Wanted) -> bool:
+    return wanted.header or (wanted.octets is not None and wanted.octets <= _SMALL)
+
+
+def _groups(messages: list[Wanted], first: int, largest: int) -> Iterator[tuple[Wanted, ...]]:
+    """Yield the messages that are retrieved together."""
     group: list[Wanted] = []
-    large: list[Wanted] = []
-    most, octets = _FIRST_GROUP, 0
+    most, octets = min(first, largest), 0
     for wanted in messages:
-        if not wanted.header and (wanted.octets is None or wanted.octets > _SMALL):
-            large.append(wanted)
-            continue
         if len(group) == most or octets > _GROUP_OCTETS:
             yield tuple(group)
             group.clear()
-            most, octets = min(most * _GROWTH, _LARGEST_GROUP), 0
+            most, octets = min(most * _GROWTH, largest), 0
         group.append(wanted)
         octets += wanted.octets or 0
     if group:
         yield tuple(group)
-    yield from ((wanted,) for wanted in large)
 
 
 def _alone(unique_id: bytes | None, often: Counter[bytes | None]) -> bytes | None:

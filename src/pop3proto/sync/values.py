@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 DAY = 24 * 60 * 60
+# Each group of messages costs a few writes to the disk and a round trip. The first ones are small,
+# so that a connection that keeps breaking gets somewhere.
+FIRST_GROUP, LARGEST_GROUP = 4, 1024
 # Some servers round sizes up to this many octets.
 _ROUNDED = 1024
 # A server may count a last line end that it adds, or the terminator, or not.
@@ -148,7 +151,8 @@ class Retrieve:
 
     Do it so that nothing is outstanding before and after, and read one more status line (that of
     NOOP) after the last of them. If that fails, do not report those whose end is in doubt; see
-    ``Planner.give_up()``.
+    ``Planner.give_up()``. If there is no room for all of them, leave some of them out, but not the
+    first one: each of them is asked for once more, alone.
     """
 
     messages: tuple[Wanted, ...]
