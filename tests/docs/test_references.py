@@ -100,3 +100,9 @@ def test_the_security_tests_are_all_named() -> None:
     text = (ROOT / "docs" / "security.md").read_text("utf-8")
     for path in (ROOT / "tests" / "security").glob("test_*.py"):
         assert path.name in text
+
+
+def test_the_examples_are_all_named() -> None:
+    text = (ROOT / "docs" / "examples.md").read_text("utf-8")
+    there = {path.name for path in (ROOT / "examples").glob("*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", text)) == there

@@ -381,7 +381,8 @@ def test_a_message_is_bytes_and_true_and_has_the_number_that_was_asked_for() -> 
     message = Message(Retr(7), b"text\r\n")
     assert bytes(message) == b"text\r\n"
     assert (len(message), message.number) == (6, 7)
-    assert Message(Retr("last"), b"").number == "last"
+    with pytest.raises(AttributeError, match="'last'"):
+        _ = Message(Retr("last"), b"").number
     empty = Message(Retr(7), b"")
     assert empty
     assert len(empty) == 0

@@ -322,11 +322,13 @@ class Message:
     text: str = ""
 
     @property
-    def number(self) -> int | str:
-        """The message that its command names."""
-        # Not every command has one: for an extension this raises AttributeError.
+    def number(self) -> int:
+        """The message number, from 1, of its command. Raises ``AttributeError`` if that has none:
+        if it is an extension, or names the message by a text."""
         command: Any = self.command
-        return cast("int | str", command.message)
+        if type(number := command.message) is int:
+            return number
+        raise AttributeError(f"not a number: {number!r}")
 
     def __len__(self) -> int:
         """Return the length of ``content`` in octets."""
