@@ -438,3 +438,47 @@ def test_arguments_of_another_type() -> None:
     wrong = "3"
     with pytest.raises(LocalProtocolError, match="chunk_size is an int, not str"):
         replay(Transcript(), "client", chunk_size=wrong)
+
+
+ENDED = (*LOGIN, "C QUIT", "S +OK")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("S +OK more", "S -ERR and more"),
+        ("S +OK more", "-- end of stream from server"),
+        ("-- end of stream from server", "S more"),
+    ],
+)
+def test_a_client_reads_nothing_after_the_answer_to_quit(more: tuple[str, ...]) -> None:
+    closed = any(line.startswith("--") for line in more)
+    assert client_events(*ENDED, *more) == [
+        Greeting(),
+        Ok(USER),
+        Ok(PASS),
+        Ok(Quit()),
+        *[ConnectionClosed()] * closed,
+    ]
+
+
+def test_a_client_whose_quit_was_refused_has_ended_too() -> None:
+    events = client_events(*LOGIN, "C QUIT", "S -ERR", "S +OK more")
+    assert events[-1] == ErrorReply(Quit())
+
+
+def test_a_client_that_quits_before_the_greeting() -> None:
+    assert client_events("C QUIT", "S +OK", "S +OK", "S more") == [Greeting(), Ok(Quit())]
+
+
+@pytest.mark.parametrize(
+    "more", [("C STAT",), ("C QUIT", "C QUIT"), ("-- end of stream from client",)]
+)
+def test_a_server_reads_nothing_after_quit(more: tuple[str, ...]) -> None:
+    closed = any(line.startswith("--") for line in more)
+    expected = [USER, PASS, Quit(), *[ConnectionClosed()] * closed]
+    assert server_events(*ENDED, *more) == expected
+
+
+def test_a_server_reads_nothing_that_was_sent_ahead_of_the_answer_to_quit() -> None:
+    assert server_events(*LOGIN, "C QUIT", "C STAT", "S +OK") == [USER, PASS, Quit()]

@@ -8,7 +8,7 @@ from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
     from .recorded import EndOfStream, Entry, Line, RecordedLine, Role, TlsEstablished
-    from .recorder import Recorder, Transcript
+    from .recorder import Recorder, Transcript, TranscriptWriter
     from .redact import REDACTED
     from .replaying import REPLAY_LIMITS, Replay, replay
 
@@ -24,12 +24,13 @@ __all__ = [
     "Role",
     "TlsEstablished",
     "Transcript",
+    "TranscriptWriter",
     "replay",
 ]
 
 _HOMES = {
     "recorded": ("EndOfStream", "Entry", "Line", "RecordedLine", "Role", "TlsEstablished"),
-    "recorder": ("Recorder", "Transcript"),
+    "recorder": ("Recorder", "Transcript", "TranscriptWriter"),
     "redact": ("REDACTED",),
     # Not called like its function, which it would hide.
     "replaying": ("REPLAY_LIMITS", "Replay", "replay"),

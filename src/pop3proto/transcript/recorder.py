@@ -25,7 +25,7 @@ Line ends are written out, and every octet that is not printable ASCII is escape
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TextIO, overload
 
@@ -34,10 +34,11 @@ from ..errors import LocalProtocolError, TranscriptError, printable
 from .recorded import EndOfStream, Entry, Line, Role, TlsEstablished, verbs
 from .redact import Redactor
 
-__all__ = ["Recorder", "Transcript", "check_role"]
+__all__ = ["Recorder", "Transcript", "TranscriptWriter", "check_role"]
 
 _TITLE = "pop3proto transcript"
 _VERSION = 1
+_HEAD = f"{_TITLE} {_VERSION}\n"
 _PREFIXES: dict[Role, str] = {"client": "C: ", "server": "S: "}
 _SIDES: dict[str, Role] = {prefix: who for who, prefix in _PREFIXES.items()}
 _MARKS: dict[Entry, str] = {
@@ -46,6 +47,9 @@ _MARKS: dict[Entry, str] = {
     EndOfStream("server"): "-- end of stream from server",
 }
 _MARKED = {mark: entry for entry, mark in _MARKS.items()}
+
+# Octets of a line without an end that are held back. Longer ones are written in pieces.
+_HELD = 64 * 1024
 
 _WRITTEN = {
     octet: chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}" for octet in range(256)
@@ -110,12 +114,8 @@ class Transcript(Sequence[Entry]):
         file.writelines(self._text())
 
     def _text(self) -> Iterator[str]:
-        yield f"{_TITLE} {_VERSION}\n"
-        for entry in self:
-            if isinstance(entry, Line):
-                yield f"{_PREFIXES[entry.who]}{_written(entry.data)}\n"
-            else:
-                yield f"{_MARKS[entry]}\n"
+        yield _HEAD
+        yield from map(_as_text, self)
 
     @classmethod
     def loads(cls, text: str) -> Transcript:
@@ -157,6 +157,44 @@ def _by_line(entries: Iterable[Entry]) -> Iterator[Entry]:
         else:
             yield first
             yield from others
+
+
+class TranscriptWriter:
+    """Writes the text form of a transcript to ``file`` while the session goes on.
+
+    Its ``write()`` is for the ``sink`` of a ``Recorder``. What was written when the process ends is
+    a transcript. Raises ``LocalProtocolError`` unless ``file`` is open for text.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        if not hasattr(file, "write"):
+            raise LocalProtocolError(f"file is open for text, unlike {type(file).__name__}")
+        self._file = file
+        # The beginning of a line, until its end comes, and whose it is.
+        self._partial: Line | None = None
+        file.write(_HEAD)
+
+    def write(self, entry: Entry) -> None:
+        """Write ``entry``, but the last line of it only when it is complete."""
+        partial, self._partial = self._partial, None
+        entries = list(_by_line([entry] if partial is None else [partial, entry]))
+        last = entries[-1] if entries else None
+        if isinstance(last, Line) and not last.data.endswith(b"\n") and len(last.data) < _HELD:
+            self._partial = last
+            entries.pop()
+        self._file.writelines(map(_as_text, entries))
+
+    def close(self) -> None:
+        """Write what is left of a line. The file stays open."""
+        if self._partial is not None:
+            self._file.write(_as_text(self._partial))
+            self._partial = None
+
+
+def _as_text(entry: Entry) -> str:
+    if isinstance(entry, Line):
+        return f"{_PREFIXES[entry.who]}{_written(entry.data)}\n"
+    return f"{_MARKS[entry]}\n"
 
 
 def _written(data: bytes) -> str:
@@ -231,19 +269,30 @@ class Recorder:
     text, because the octets alone do not show which ones are. If an extension that is not named
     here gets such an answer, the recorder hides more than necessary.
 
+    With ``sink``, entries are not kept: each is passed to this function, and a long session takes
+    no memory. A ``Line`` is then any piece of what was sent. See ``TranscriptWriter``.
+
     Raises ``LocalProtocolError`` for a wrong argument: a mistyped one would keep secrets or
     messages.
     """
 
     def __init__(
-        self, role: Role = "client", *, bodies: bool = True, multiline: Collection[str] = ()
+        self,
+        role: Role = "client",
+        *,
+        bodies: bool = True,
+        multiline: Collection[str] = (),
+        sink: Callable[[Entry], object] | None = None,
     ) -> None:
         check_role("role", role)
         require("bodies", bodies, bool, "True or False")
+        if sink is not None and not callable(sink):
+            raise LocalProtocolError(f"sink is a function, not {type(sink).__name__}")
         self.role: Role = role
         self._peer: Role = "server" if role == "client" else "client"
         self._redactor = Redactor(bodies=bodies, multiline=verbs(multiline))
         self._entries: list[Entry] = []
+        self._keep = self._entries.append if sink is None else sink
         self._ended: set[Role] = set()
 
     def __repr__(self) -> str:
@@ -251,7 +300,7 @@ class Recorder:
 
     @property
     def transcript(self) -> Transcript:
-        """The session so far, without a line that is not complete yet."""
+        """The session so far, without a line that is not complete yet; empty with a ``sink``."""
         return Transcript(self._entries)
 
     def sent(self, data: bytes | bytearray | memoryview) -> None:
@@ -271,7 +320,7 @@ class Recorder:
 
         The octets of TLS itself are not recorded.
         """
-        self._entries.append(TlsEstablished())
+        self._keep(TlsEstablished())
 
     def closed(self) -> None:
         """Record that this side closed the stream."""
@@ -283,7 +332,7 @@ class Recorder:
 
     def _store(self, who: Role, data: bytes) -> None:
         if data:
-            self._entries.append(Line(who, data))
+            self._keep(Line(who, data))
 
     def _end(self, who: Role) -> None:
         if who in self._ended:
@@ -292,4 +341,4 @@ class Recorder:
         redactor = self._redactor
         rest = redactor.client_ended() if who == "client" else redactor.server_ended()
         self._store(who, rest)
-        self._entries.append(EndOfStream(who))
+        self._keep(EndOfStream(who))

@@ -13,8 +13,6 @@ from itertools import groupby
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from .._arguments import require, require_count
-from ..engine.client import ClientConnection
-from ..engine.server import ServerConnection
 from ..engine.wire import BodyReader, ReceiveBuffer
 from ..errors import (
     ConnectionLostError,
@@ -24,23 +22,19 @@ from ..errors import (
     TranscriptError,
 )
 from ..model.command import Command
-from ..model.commands import Extension, Upload
+from ..model.commands import Extension, Quit, Upload
 from ..model.events import ClientEvent, ConnectionClosed, InvalidCommand, ServerEvent
-from ..model.leniency import Deviation, Leniency
+from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..model.login_commands import Auth, AuthResponse
-from ..model.replies import Challenge, ErrorReply, Greeting, MessageData, MessageStart, Ok
+from ..model.replies import ErrorReply, MessageData, Ok
 from ..model.states import Signal, State
+from .engines import RecordedClient, RecordedServer, line_of, offers_text
 from .recorded import (
     EndOfStream,
     Entry,
     Line,
     Role,
     TlsEstablished,
-    Verbs,
-    auth_line,
-    expects_more,
-    offers_upload,
     recorded_command,
     verbs,
 )
@@ -57,93 +51,6 @@ _MIB = 1024 * 1024
 _NO_LIMIT = 2**63
 REPLAY_LIMITS = Limits(command_line=_MIB, auth_line=_MIB)
 """The limits of a replay: the recorded server may have taken longer lines than this package's."""
-
-# The states in which a client sends commands, perhaps also one that the state table forbids.
-_TALKING = frozenset({State.AUTHORIZATION, State.TRANSACTION})
-
-
-class _RecordedClient(ClientConnection):
-    """A client that sends any recorded command, even one that is illegal in its state."""
-
-    def send_recorded(self, command: Command[Any], following: bytes | None) -> None:
-        """Send ``command``, after which the client's next line was ``following``."""
-        if isinstance(command, Auth):
-            command = _as_sent(command, following)
-        elif isinstance(command, AuthResponse):
-            command = AuthResponse(command.data, complete=not expects_more(following))
-        before = self._projected
-        forbidden = before in _TALKING and before not in command.legal_states
-        if forbidden:
-            self._projected = next(iter(command.legal_states))
-        secured = self.secure, self.utf8
-        if command.next_state is State.TLS_NEGOTIATION:
-            # Some clients ask for STLS under TLS, or after UTF8, and are refused.
-            self.secure = self.utf8 = False
-        self.send(command)
-        self.secure, self.utf8 = secured
-        if forbidden and command.next_state is None:
-            self._projected = before
-
-    def command_for(self, line: bytes, multiline: Verbs) -> Command[Any]:
-        """Return the command that the client's ``line`` is in this state."""
-        if self.state is State.AUTHENTICATING:
-            return auth_line(line)
-        return recorded_command(line, multiline)
-
-
-def _as_sent(command: Auth, following: bytes | None) -> Auth:
-    complete = not expects_more(following)
-    sent = Auth(command.mechanism, command.initial_response, complete=complete)
-    # The engine refuses to write a longer line than RFC 5034 allows. Other clients write one.
-    return sent if sent.fits_line else Auth(command.mechanism, complete=complete)
-
-
-class _RecordedServer(ServerConnection):
-    """A server that gives any recorded answer."""
-
-    def take_as(self, command: Command[Any]) -> None:
-        """Wait for the answer to a line that the engine refuses, as if it were ``command``.
-
-        The recorded server accepted it, or somebody removed a secret from it by hand.
-        """
-        self._awaiting = command
-        if isinstance(command, Auth):
-            self._auth = command
-
-    def answer(self, reply: ClientEvent) -> bool:
-        """Take the step that the recorded ``reply`` led to; return True if it is complete.
-
-        The text of the reply makes no difference to the client's next commands, and cannot always
-        be written. So another reply is sent, which has the same effect on the state.
-        """
-        awaiting = self._awaiting
-        if isinstance(reply, Deviation | MessageStart | MessageData):
-            return False
-        if not isinstance(awaiting, Command):
-            self.send(ErrorReply(None) if isinstance(reply, ErrorReply) else Greeting())
-            return True
-        # All answers within an AUTH exchange are to the command that opened it.
-        command = self._auth or awaiting
-        if isinstance(reply, ErrorReply):
-            self.send(ErrorReply(command))
-        elif isinstance(reply, Challenge):
-            self.send(Challenge(command))
-        else:
-            self.send(Ok(command))
-            if _offers_upload(awaiting):
-                self.expect_upload()
-        return True
-
-    def _check_fit(self, reply: object, command: Command[Any]) -> None:
-        """Do nothing: any recorded answer is allowed."""
-
-
-def _line(command: Extension[Any]) -> bytes:
-    return command.to_bytes()[:-2]
-
-
-def _offers_upload(command: Command[Any] | None) -> bool:
-    return isinstance(command, Extension) and offers_upload(_line(command))
 
 
 class Replay(ABC, Generic[EventT]):
@@ -227,29 +134,32 @@ class _ClientReplay(Replay[ClientEvent]):
     """A recorded session as the client saw it."""
 
     _peer = "server"
-    _engine: _RecordedClient
+    _engine: RecordedClient
 
     def __init__(
         self,
         entries: Sequence[Entry],
         chunk_size: int | None,
         multiline: Collection[str],
-        engine: _RecordedClient,
+        engine: RecordedClient,
     ) -> None:
         super().__init__(entries, chunk_size, multiline)
         self._engine = engine
         self._lines = ReceiveBuffer()
         self._upload: BodyReader | None = None
         self._content: list[bytes] = []
+        # True from when QUIT was sent, and from when it was answered.
+        self._quitting = self._over = False
         self._events = _joined(self._events)
 
     def _fed(self, data: bytes) -> Iterator[ClientEvent]:
         start = 0
-        while True:
+        while not (self._over and data):
             # The client did not wait for the greeting. Its commands are sent right after the
-            # greeting, so the octets before them are fed line by line.
+            # greeting, so the octets before them are fed line by line. So is what may hold the
+            # answer to QUIT, after which a client closes and reads nothing.
             hasty = self._engine.state is State.GREETING and self._lines.data != b""
-            end = (hasty and data.find(b"\n", start) + 1) or len(data)
+            end = ((hasty or self._quitting) and data.find(b"\n", start) + 1) or len(data)
             self._engine.receive_data(data[start:end])
             yield from self._drained()
             self._send_lines()
@@ -260,7 +170,9 @@ class _ClientReplay(Replay[ClientEvent]):
     def _drained(self) -> Iterator[ClientEvent]:
         while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
             self._closed = isinstance(event, ConnectionClosed)
-            if isinstance(event, Ok) and _offers_upload(event.command):
+            if isinstance(event, Ok | ErrorReply):
+                self._over = isinstance(event.command, Quit)
+            if isinstance(event, Ok) and offers_text(event.command):
                 self._upload = BodyReader(self._lines).begin()
             yield event
 
@@ -274,6 +186,7 @@ class _ClientReplay(Replay[ClientEvent]):
             return
         while (command := self._next_command()) is not None:
             self._engine.send_recorded(command, self._following)
+            self._quitting = isinstance(command, Quit)
 
     def _next_command(self) -> Command[Any] | None:
         if self._upload is not None:
@@ -295,37 +208,43 @@ class _ServerReplay(Replay[ServerEvent]):
     """A recorded session as the server saw it."""
 
     _peer = "client"
-    _engine: _RecordedServer
+    _engine: RecordedServer
 
     def __init__(
         self,
         entries: Sequence[Entry],
         chunk_size: int | None,
         multiline: Collection[str],
-        engine: _RecordedServer,
+        engine: RecordedServer,
     ) -> None:
         super().__init__(entries, chunk_size, multiline)
         self._engine = engine
+        # True from QUIT on: after its answer, a server closes and reads nothing.
+        self._over = False
         # It reads the recorded answers, one at a time.
-        self._reader = _RecordedClient(secure=_begins_secure(entries), leniency=Leniency())
+        self._reader = RecordedClient(secure=_begins_secure(entries), leniency=Leniency())
 
     def _tls_established(self) -> None:
         super()._tls_established()
         self._reader.tls_established()
 
     def _fed(self, data: bytes) -> Iterator[ServerEvent]:
-        self._engine.receive_data(data)
-        yield from self._drained()
+        # Line by line, because nothing after QUIT is read. The end of the stream is.
+        for piece in data.splitlines(keepends=True) if b"\n" in data else [data]:
+            if not (self._over and piece):
+                self._engine.receive_data(piece)
+                yield from self._drained()
 
     def _drained(self) -> Iterator[ServerEvent]:
         while not self._closed and not isinstance(event := self._engine.next_event(), Signal):
             self._closed = isinstance(event, ConnectionClosed)
+            self._over = self._over or isinstance(event, Quit)
             yield event
             if isinstance(event, InvalidCommand):
                 command = self._reader.command_for(event.line, self._multiline)
                 self._engine.take_as(command)
             elif isinstance(event, Extension):
-                command = recorded_command(_line(event), self._multiline)
+                command = recorded_command(line_of(event), self._multiline)
             elif isinstance(event, Command):
                 command = event
             else:
@@ -395,9 +314,9 @@ def replay(
         require_count("chunk_size", chunk_size)
     secure = _begins_secure(transcript)
     if role == "client":
-        client = _RecordedClient(secure=secure, limits=limits, leniency=leniency)
+        client = RecordedClient(secure=secure, limits=limits, leniency=leniency)
         return _ClientReplay(transcript, chunk_size, multiline, client)
-    server = _RecordedServer(secure=secure, limits=limits, leniency=leniency)
+    server = RecordedServer(secure=secure, limits=limits, leniency=leniency)
     return _ServerReplay(transcript, chunk_size, multiline, server)
 
 
