@@ -71,7 +71,7 @@ def test_replay_as_the_server(session: Path, capsys: pytest.CaptureFixture[str])
         "Pass(password=<secret>)",
         "Retr(message=1)",
         "List()",
-        "Extension(line='XLST', shape=<ReplyShape.STATUS: 'status'>)",
+        "Extension(line='XLST', answer=Ok)",
         "Dele(message=9)",
         "Quit()",
         "ConnectionClosed",

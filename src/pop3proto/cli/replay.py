@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ __all__ = ["run"]
 # Octets of a message, and characters of any other field, that are shown.
 _PREVIEW = 60
 _LONGEST = 400
+_CLASS = re.compile(r"<class 'pop3proto\.[\w.]+?\.(\w+)'>")
 
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
@@ -86,8 +88,9 @@ def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
     elif isinstance(event, Deviation):
         yield f"  {_shortened(_escaped(str(event)))}"
     elif isinstance(event, Command | InvalidCommand):
-        # Their own repr hides secrets.
-        yield _shortened(ascii(event).removeprefix(type(event).__name__))
+        # Their own repr hides secrets. Of the class of an answer, the name is enough.
+        shown = _CLASS.sub(r"\1", ascii(event).removeprefix(type(event).__name__))
+        yield _shortened(shown)
     else:
         for name in field_names(event):
             yield f"  {name}={_shortened(_shown(getattr(event, name)))}"
