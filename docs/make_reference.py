@@ -36,6 +36,7 @@ MODULES = {
     "pop3proto.testing": "test servers, scripts, bad networks",
     "pop3proto.testing.strategies": "strategies for Hypothesis",
     "pop3proto.testing.plugin": "fixtures for pytest",
+    "pop3proto.conformance": "testing servers with every clause of the standards",
     "pop3proto.compat": "putting the drop-in in place of poplib",
     "pop3proto.compat.poplib": "the drop-in for poplib",
 }

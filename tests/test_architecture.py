@@ -36,6 +36,7 @@ FOLDERS: dict[str, set[str]] = {
     "testing": {"model", "engine", "sasl", "server", "transcript", "client", "transports"},
     "compat": {"model", "engine", "sasl", "transcript"},
 }
+FOLDERS["conformance"] = {*FOLDERS, ""} - {"floor", "compat"}  # a report has the version
 FOLDERS["cli"] = {*FOLDERS, ""}
 STRANGERS = [("engine.client", "engine.server"), ("engine.server", "engine.client")]
 
@@ -289,6 +290,7 @@ PUBLIC = (
     "(package)",
     "compat",
     "compat.poplib",
+    "conformance",
     "errors",
     "mail",
     "model",

@@ -31,6 +31,7 @@ _COMMANDS = {
     "show": "write a message to the standard output",
     "delete": "delete messages from the server",
     "serve": "serve messages for testing mail programs",
+    "conformance": "test a server with every clause of the standards",
     "replay": "put a recorded session through the engine",
     "demo": "run a server and a client on this machine",
 }

@@ -1,0 +1,63 @@
+"""Conformance: what a server does with every clause of the standards, case by case.
+
+``check_server()`` runs the cases against a server, and returns a ``Report``, which ``as_json()``,
+``as_junit()``, ``as_html()`` and ``text_lines()`` write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import loads_when_asked
+
+if TYPE_CHECKING:
+    from .baseline import Baseline
+    from .case import Case, Cases, Severity, Verdict
+    from .check import check_server
+    from .delivery import Command, Deliver, Maildir, Smtp
+    from .report import Conversation, Report, Result
+    from .reports.html import as_html
+    from .reports.json import as_json
+    from .reports.junit import as_junit
+    from .reports.text import text_lines
+    from .server import server_cases
+    from .server.target import ServerTarget
+
+__all__ = [
+    "Baseline",
+    "Case",
+    "Cases",
+    "Command",
+    "Conversation",
+    "Deliver",
+    "Maildir",
+    "Report",
+    "Result",
+    "ServerTarget",
+    "Severity",
+    "Smtp",
+    "Verdict",
+    "as_html",
+    "as_json",
+    "as_junit",
+    "check_server",
+    "server_cases",
+    "text_lines",
+]
+
+_HOMES = {
+    "baseline": ("Baseline",),
+    "case": ("Case", "Cases", "Severity", "Verdict"),
+    "check": ("check_server",),
+    "delivery": ("Command", "Deliver", "Maildir", "Smtp"),
+    "report": ("Conversation", "Report", "Result"),
+    "reports.html": ("as_html",),
+    "reports.json": ("as_json",),
+    "reports.junit": ("as_junit",),
+    "reports.text": ("text_lines",),
+    "server": ("server_cases",),
+    "server.target": ("ServerTarget",),
+}
+
+if not TYPE_CHECKING:  # or every name would be there for a type checker
+    __getattr__, __dir__ = loads_when_asked(__name__, _HOMES)

@@ -1,0 +1,127 @@
+"""Cases about AUTH (RFC 5034)."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+
+from ..case import NotOfferedError, demand
+from ..wire import Status, Wire
+from .run import CASES, ServerRun
+
+_CHALLENGE = re.compile(rb"\+ (?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+def plain(run: ServerRun) -> None:
+    """Raise ``NotOfferedError`` unless AUTH PLAIN is announced before the login."""
+    mechanisms = [each.upper() for each in run.need("SASL", before_login=True)]
+    if "PLAIN" not in mechanisms:
+        raise NotOfferedError("the mechanism PLAIN is not announced")
+
+
+def challenged(run: ServerRun) -> Wire:
+    """Return a connection that has an AUTH PLAIN waiting for its response."""
+    plain(run)
+    wire = run.secured()
+    answer = wire.ask(b"AUTH PLAIN")
+    demand(answer.content.startswith(b"+ ") or answer.content == b"+", f"the answer is {answer}")
+    return wire
+
+
+def still_usable(run: ServerRun, wire: Wire) -> None:
+    """Demand that the login can be tried again on the same connection."""
+    if wire.closes(0.1):
+        return
+    answer = run.log_in(wire)
+    demand(answer.ok, f"a login after that is answered with {answer}")
+    run.bye(wire)
+
+
+def over(answer: Status) -> None:
+    """Demand that an AUTH has ended with -ERR."""
+    demand(answer.content.startswith(b"-"), f"the answer is {answer}")
+
+
+@CASES.case("S851", "RFC 5034 section 4", "AUTH with an unknown mechanism is refused.")
+def _(run: ServerRun) -> None:
+    wire = run.secured()
+    over(wire.ask(b"AUTH XPOP3PROTO"))
+    demand(not wire.ask(b"XPOP3PROTO").ok, "the next command is answered with +OK")
+
+
+@CASES.case("S852", "RFC 5034 section 4", "A challenge is a plus, a space, and base64 or nothing.")
+def _(run: ServerRun) -> None:
+    plain(run)
+    wire = run.secured()
+    answer = wire.ask(b"AUTH PLAIN")
+    demand(_CHALLENGE.fullmatch(answer.content), f"AUTH PLAIN is answered with {answer}")
+
+
+@CASES.case("S853", "RFC 5034 section 4", "An asterisk cancels AUTH, which ends with -ERR.")
+def _(run: ServerRun) -> None:
+    run.credentials()
+    wire = challenged(run)
+    over(wire.ask(b"*", timeout=run.patience))
+    still_usable(run, wire)
+
+
+@CASES.case("S854", "RFC 5034 section 4", "A response that is not base64 ends AUTH with -ERR.")
+def _(run: ServerRun) -> None:
+    run.credentials()
+    wire = challenged(run)
+    over(wire.ask(b"!no base64!", timeout=run.patience))
+    still_usable(run, wire)
+
+
+@CASES.case("S855", "RFC 5034 section 4", "AUTH PLAIN with an initial response logs in.")
+def _(run: ServerRun) -> None:
+    plain(run)
+    response = response_of(run)
+    run.bye(run.logged_in("a session before, so that nobody else has the maildrop"))
+    wire = run.secured()
+    answer = wire.ask(b"AUTH PLAIN " + response, timeout=run.patience)
+    demand(answer.ok, f"the answer is {answer}")
+    run.bye(wire)
+
+
+@CASES.case(
+    "S856", "RFC 5034 section 4", "AUTH PLAIN with the response on a line of its own logs in."
+)
+def _(run: ServerRun) -> None:
+    plain(run)
+    response = response_of(run)
+    run.bye(run.logged_in("a session before, so that nobody else has the maildrop"))
+    wire = challenged(run)
+    answer = wire.ask(response, timeout=run.patience)
+    demand(answer.ok, f"the answer is {answer}")
+    run.bye(wire)
+
+
+@CASES.case(
+    "S857",
+    "RFC 5034 section 4",
+    "An initial response of '=' is an empty one, which PLAIN refuses at once.",
+)
+def _(run: ServerRun) -> None:
+    plain(run)
+    over(run.secured().ask(b"AUTH PLAIN =", timeout=run.patience))
+
+
+@CASES.case("S858", "RFC 5034 section 4", "An initial response that is not base64 is refused.")
+def _(run: ServerRun) -> None:
+    plain(run)
+    over(run.secured().ask(b"AUTH PLAIN !!!!", timeout=run.patience))
+
+
+@CASES.case("S859", "RFC 4616 section 2", "AUTH PLAIN with a wrong password is refused.")
+def _(run: ServerRun) -> None:
+    plain(run)
+    user, _ = run.credentials()
+    wrong = b64encode(b"\0" + user + b"\0not-the-password")
+    over(run.secured().ask(b"AUTH PLAIN " + wrong, timeout=run.patience))
+
+
+def response_of(run: ServerRun) -> bytes:
+    """Return the right response to AUTH PLAIN."""
+    user, password = run.credentials()
+    return b64encode(b"\0" + user + b"\0" + password)

@@ -1,0 +1,33 @@
+"""Cases about time, and the last one of all: the server is still there."""
+
+from __future__ import annotations
+
+from ..case import CaseFailedError, NotTestedError, demand
+from .run import CASES, ServerRun
+
+# RFC 1939 section 3 demands at least ten minutes.
+_IDLE = 595.0
+
+
+@CASES.case(
+    "S951",
+    "RFC 1939 section 3",
+    "The server waits ten minutes for a command before it closes.",
+    slow=True,
+)
+def _(run: ServerRun) -> None:
+    wire = run.logged_in()
+    unasked = wire.unasked(_IDLE)
+    demand(not wire.ended, "the server has closed before ten minutes were over")
+    demand(not unasked, "the server has said something unasked")
+    demand(wire.ask(b"NOOP").ok, "NOOP after ten minutes is refused")
+    run.bye(wire)
+
+
+@CASES.case("S999", "RFC 1939 section 3", "After all of this, the server still takes a connection.")
+def _(run: ServerRun) -> None:
+    try:
+        wire = run.greeted()
+    except NotTestedError as error:
+        raise CaseFailedError(str(error)) from error
+    demand(wire.ask(b"QUIT").ok, "QUIT is refused")

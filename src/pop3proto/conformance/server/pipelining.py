@@ -1,0 +1,63 @@
+"""Cases about commands that are sent ahead."""
+
+from __future__ import annotations
+
+from ..case import demand
+from .run import CASES, ServerRun
+
+_MANY = 200
+
+
+@CASES.case("S701", "RFC 2449 section 6.6", "Commands that are sent ahead are answered in turn.")
+def _(run: ServerRun) -> None:
+    run.need("PIPELINING")
+    wire = run.logged_in()
+    stat = wire.ask(b"STAT")
+    wire.send(b"NOOP", b"STAT", b"LIST", b"XPOP3PROTO", b"STAT", b"CAPA", b"NOOP")
+    demand(wire.status().ok, "NOOP is refused")
+    demand(wire.status().text == stat.text, "the second answer is not that to STAT")
+    demand(wire.status().ok, "LIST is refused")
+    wire.text()
+    demand(not wire.status().ok, "the fourth answer is not that to an unknown command")
+    demand(wire.status().text == stat.text, "the fifth answer is not that to STAT")
+    demand(wire.status().ok, "CAPA is refused")
+    wire.text()
+    demand(wire.status().ok, "the last answer is not that to NOOP")
+    run.bye(wire)
+
+
+@CASES.case("S702", "RFC 2449 section 6.6", "Two hundred commands in one write are all answered.")
+def _(run: ServerRun) -> None:
+    run.need("PIPELINING")
+    wire = run.logged_in()
+    wire.send(*[b"NOOP"] * _MANY)
+    for number in range(_MANY):
+        demand(wire.status().ok, f"NOOP number {number + 1} is refused")
+    demand(not wire.unasked(0.2), "there is one answer too many")
+    run.bye(wire)
+
+
+@CASES.case("S703", "RFC 2449 section 6.6", "USER, PASS and STAT can be sent in one write.")
+def _(run: ServerRun) -> None:
+    run.need("PIPELINING", before_login=True)
+    run.need("USER", before_login=True)
+    user, password = run.credentials()
+    run.bye(run.logged_in("a session before, so that nobody else has the maildrop"))
+    wire = run.secured()
+    wire.send(b"USER " + user, b"PASS " + password, b"STAT")
+    for name in ("USER", "PASS", "STAT"):
+        answer = wire.status(run.patience)
+        demand(answer.ok, f"{name} is answered with {answer}")
+    run.bye(wire)
+
+
+@CASES.case("S704", "RFC 2449 section 6.6", "QUIT sent ahead is answered after what precedes it.")
+def _(run: ServerRun) -> None:
+    run.need("PIPELINING")
+    wire = run.logged_in()
+    wire.send(b"NOOP", b"LIST", b"QUIT")
+    demand(wire.status().ok, "NOOP is refused")
+    demand(wire.status().ok, "LIST is refused")
+    wire.text()
+    demand(wire.status().ok, "QUIT is refused")
+    demand(wire.closes(), "the server does not close after QUIT")
