@@ -5,12 +5,14 @@ import pytest
 from pop3proto import (
     Auth,
     AuthCancel,
+    Capa,
     Challenge,
     ClientConnection,
     Command,
     ConnectionLostError,
     Dele,
     ErrorReply,
+    Last,
     Limits,
     List,
     MessageData,
@@ -18,6 +20,7 @@ from pop3proto import (
     Noop,
     Quit,
     Retr,
+    Stat,
     State,
     Uidl,
 )
@@ -147,3 +150,24 @@ def test_memory_for_a_dead_connection_does_not_grow() -> None:
     for _ in range(100):
         connection.receive_data(b"x" * 10_000)
     assert len(connection._buffer) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (Stat(), b"+OK none\r\n"),
+        (Last(), b"+OK\r\n"),
+        (List(1), b"+OK 2 5\r\n"),
+        (Uidl(1), b"+OK one\r\n"),
+        (List(), b"+OK\r\n1 5\r\nx 5\r\n.\r\n"),
+        (Uidl(), b"+OK\r\n1 5\r\nx 5\r\n.\r\n"),
+        (Capa(), b"+OK\r\nTOP\r\nUIDL\r\nUSER\r\n.\r\n"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_names_its_command(
+    command: Command[Any], answer: bytes
+) -> None:
+    connection = client(Noop(), command, limits=Limits(listing_lines=2))
+    error = error_of(connection, b"+OK\r\n", answer)
+    assert error.command == command
+    assert str(error).endswith(f" (at {command!r})")

@@ -175,9 +175,8 @@ def test_what_was_repeated_or_malformed_is_kept() -> None:
 @pytest.mark.parametrize(("command", "row"), [(List(), b"x 1"), (Uidl(), b"0 a"), (List(), b"")])
 def test_a_row_that_cannot_be_read(command: Command[Any], row: bytes) -> None:
     for chunks in ([wire(b"1 1", row)], octet_by_octet(wire(b"1 1", row))):
-        with pytest.raises(RemoteProtocolError, match="the answer is no") as caught:
+        with pytest.raises(RemoteProtocolError, match="the answer is no"):
             Feed(command).take(chunks)
-        assert caught.value.command == command
 
 
 ROWS = {
@@ -202,7 +201,6 @@ def test_limits(command: Command[Any], cut: Any, name: str, enough: int) -> None
     with pytest.raises(LimitError) as caught:
         Feed(command, Limits(**too_few)).take(cut(rows))
     assert (caught.value.limit, caught.value.value) == (name, enough - 1)
-    assert caught.value.command == command
     assert name.replace("_", " ") in str(caught.value)
 
 

@@ -106,10 +106,10 @@ def parsed(command: List | Uidl, rows: Iterable[bytes]) -> Outcome:
     try:
         for row in rows:
             if isinstance(command, List):
-                number, size = parse_scan_row(row, command, faults)
+                number, size = parse_scan_row(row, faults)
                 sizes.append(-1 if size is None else size)
             else:
-                number, unique_id = parse_unique_id_row(row, command, faults)
+                number, unique_id = parse_unique_id_row(row, faults)
                 ids.append(unique_id or b"")
             numbers.append(number)
     except RemoteProtocolError as caught:

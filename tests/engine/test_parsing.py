@@ -169,7 +169,7 @@ def test_greetings_of_other_protocols(line: bytes, explanation: str) -> None:
 )
 def test_scan_rows(row: bytes, number: int, octets: int | None, fault: Fault | None) -> None:
     faults: Faults = {}
-    assert parse_scan_row(row, List(), faults) == (number, octets)
+    assert parse_scan_row(row, faults) == (number, octets)
     assert faults == ({fault: (1, row[:200])} if fault else {})
 
 
@@ -192,11 +192,10 @@ BAD_NUMBERS = [
 
 @pytest.mark.parametrize("row", BAD_NUMBERS)
 def test_a_row_without_a_message_number_cannot_be_read(row: bytes) -> None:
-    for parse, command in ((parse_scan_row, List()), (parse_unique_id_row, Uidl())):
+    for parse in (parse_scan_row, parse_unique_id_row):
         faults: Faults = {}
         with pytest.raises(RemoteProtocolError, match="the answer is no") as caught:
-            parse(row, command, faults)
-        assert caught.value.command == command
+            parse(row, faults)
         assert len(str(caught.value)) < 300
 
 
@@ -227,7 +226,7 @@ def test_unique_id_rows(
     row: bytes, number: int, unique_id: bytes | None, faults: set[Fault]
 ) -> None:
     noted: Faults = {}
-    assert parse_unique_id_row(row, Uidl(), noted) == (number, unique_id)
+    assert parse_unique_id_row(row, noted) == (number, unique_id)
     assert noted == dict.fromkeys(faults, (1, row[:200]))
 
 
@@ -273,16 +272,14 @@ def test_single_line_replies_that_cannot_be_read(command: Command[Any], text: by
     noted: Faults = {}
     with pytest.raises(RemoteProtocolError, match="the answer is no") as caught:
         parse_single_line(command, text, noted)
-    assert caught.value.command == command
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("command", [List(1), Uidl(1)])
 def test_an_answer_about_another_message(command: Command[Any]) -> None:
-    with pytest.raises(RemoteProtocolError, match="about another message: 2 5") as caught:
+    with pytest.raises(RemoteProtocolError, match="about another message: 2 5"):
         parse_single_line(command, b"2 5", {})
-    assert caught.value.command == command
 
 
 @pytest.mark.parametrize("command", [List("1-1"), Uidl("1-1")])
@@ -295,8 +292,8 @@ def test_an_answer_about_what_only_the_server_understands(command: Command[Any])
 @pytest.mark.parametrize(
     ("parse", "what"),
     [
-        (lambda: parse_scan_row(b"", List(), {}), "the answer is not a scan listing: nothing"),
-        (lambda: parse_unique_id_row(b"x", Uidl(), {}), "the answer is not a unique-id listing: x"),
+        (lambda: parse_scan_row(b"", {}), "the answer is not a scan listing: nothing"),
+        (lambda: parse_unique_id_row(b"x", {}), "the answer is not a unique-id listing: x"),
     ],
 )
 def test_what_the_error_says(parse: Callable[[], object], what: str) -> None:

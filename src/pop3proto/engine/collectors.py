@@ -42,13 +42,9 @@ class Collector(ABC):
     """Reads one dot-terminated reply row by row."""
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
-        self.command = command
-        self.text = text
-        self.body = body
+        self.command, self.text, self.body = command, text, body
         self.faults: Faults = {}
-        self._limits = limits
-        self._partial = b""
-        self._rows = 0
+        self._limits, self._partial, self._rows = limits, b"", 0
 
     def collect(self) -> bool:
         """Take the octets in the buffer; return whether the reply is complete now.
@@ -97,9 +93,9 @@ class Collector(ABC):
         for count, row in enumerate([*rows, self._partial]):
             complete = count < len(rows)
             octets = len(row) + len(self.body.newline) * complete
+            # After how many octets of the row each limit is exceeded.
             passed: list[tuple[int, str]] = []
-            [content] = self._contents([row])
-            if len(content) > limits.listing_line:
+            if len(self._contents([row])[0]) > limits.listing_line:
                 passed.append((limits.listing_line, "listing_line"))
             if complete and self._rows + count == limits.listing_lines:
                 passed.append((octets - 1, "listing_lines"))
@@ -107,14 +103,11 @@ class Collector(ABC):
                 passed.append((limits.listing_octets - start, "listing_octets"))
             if passed:
                 self.take(self._contents(rows[:count]))
-                raise self._too_long(min(passed)[1])
+                name = min(passed)[1]
+                what, limit = name.replace("_", " "), getattr(limits, name)
+                message = f"the answer exceeds the limit for {what}: {limit}"
+                raise LimitError(message, limit=name, value=limit)
             start += octets
-
-    def _too_long(self, name: str) -> LimitError:
-        limit: int = getattr(self._limits, name)
-        what = name.replace("_", " ")
-        message = f"the answer exceeds the limit for {what}: {limit}"
-        return LimitError(message, command=self.command, limit=name, value=limit)
 
     @abstractmethod
     def take(self, rows: list[bytes]) -> None:
@@ -177,14 +170,13 @@ class _ScanListings(_NumberedRows):
 
     def take(self, rows: list[bytes]) -> None:
         for row in rows:
-            number, octets = parse_scan_row(row, self.command, self.faults)
+            number, octets = parse_scan_row(row, self.faults)
             self._numbers.append(number)
             self._column.append(NO_SIZE if octets is None else octets)
 
     def reply(self) -> ListReply:
-        return ListReply(
-            self.command, Listings.from_columns(self._numbers, self._column), self.text
-        )
+        listings = Listings.from_columns(self._numbers, self._column)
+        return ListReply(self.command, listings, self.text)
 
 
 class _UniqueIdListings(_NumberedRows):
@@ -204,7 +196,7 @@ class _UniqueIdListings(_NumberedRows):
 
     def take(self, rows: list[bytes]) -> None:
         for row in rows:
-            number, unique_id = parse_unique_id_row(row, self.command, self.faults)
+            number, unique_id = parse_unique_id_row(row, self.faults)
             self._numbers.append(number)
             if unique_id is not None:
                 self._ids += unique_id

@@ -1,7 +1,7 @@
 """Status lines and listing rows to typed values, for the client's role.
 
-A parser notes the faults that it found; its caller decides if they are tolerated. A line that
-cannot be parsed at all raises ``RemoteProtocolError``.
+A parser notes the faults that it found; its caller decides if they are tolerated, and adds the
+command to the ``RemoteProtocolError`` for a line that cannot be parsed at all.
 """
 
 from __future__ import annotations
@@ -78,12 +78,10 @@ def explain_greeting(line: bytes) -> str:
     return next(found, "this is not a POP3 server")
 
 
-def _checked(number: int | None, what: str, text: bytes, command: Command[Any]) -> int:
+def _checked(number: int | None, what: str, text: bytes) -> int:
     """Return ``number``; if it is ``None``, raise because ``text`` is not a ``what``."""
     if number is None:
-        raise RemoteProtocolError(
-            f"the answer is not a {what}: {printable(text) or 'nothing'}", command=command
-        )
+        raise RemoteProtocolError(f"the answer is not a {what}: {printable(text) or 'nothing'}")
     return number
 
 
@@ -99,7 +97,7 @@ def _size(word: bytes, line: bytes, faults: Faults) -> int | None:
     return size
 
 
-def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[int, int | None]:
+def parse_scan_row(row: bytes, faults: Faults) -> tuple[int, int | None]:
     """Return a scan listing; text after the two numbers is ignored (RFC 1939 section 5)."""
     first, _, second = row.partition(b" ")
     if second.isdigit() and len(second) < MAX_SIZE_DIGITS:
@@ -108,18 +106,16 @@ def parse_scan_row(row: bytes, command: Command[Any], faults: Faults) -> tuple[i
         if number is not None:
             return number, int(second)
     first, second = _words(row, 2)
-    number = _checked(parse_message_number(first), "scan listing", row, command)
+    number = _checked(parse_message_number(first), "scan listing", row)
     if b" ".join(row.split(None, 2)) != row:
         note(faults, Fault.LISTING_SPACING, row)
     return number, _size(second, row, faults)
 
 
-def parse_unique_id_row(
-    row: bytes, command: Command[Any], faults: Faults
-) -> tuple[int, bytes | None]:
+def parse_unique_id_row(row: bytes, faults: Faults) -> tuple[int, bytes | None]:
     """Return a unique-id listing; the unique-id is everything after the first blanks."""
     word, _, rest = row.lstrip(b" \t").partition(b" ")
-    number = _checked(parse_message_number(word), "unique-id listing", row, command)
+    number = _checked(parse_message_number(word), "unique-id listing", row)
     unique_id = rest.lstrip(b" ")
     if not unique_id:
         note(faults, Fault.MISSING_UNIQUE_ID, row)
@@ -135,9 +131,7 @@ def _one(command: Command[Any], row: Row, text: bytes) -> Listings:
     # If the answers are out of step, one about another message must not be mistaken for this one.
     asked = getattr(command, "message", None)
     if isinstance(asked, int) and asked != row[0]:
-        raise RemoteProtocolError(
-            f"the answer is about another message: {printable(text)}", command=command
-        )
+        raise RemoteProtocolError(f"the answer is about another message: {printable(text)}")
     return Listings([row])
 
 
@@ -152,14 +146,14 @@ def parse_single_line(command: Command[Any], text: bytes, faults: Faults) -> Sin
     answer = command.answer
     if answer is StatReply:
         first, second = _words(text, 2)
-        count = _checked(parse_number(first), "drop listing", text, command)
+        count = _checked(parse_number(first), "drop listing", text)
         return StatReply(command, count, _size(second, text, faults))
     if answer is UidlReply:
-        number, unique_id = parse_unique_id_row(text, command, faults)
+        number, unique_id = parse_unique_id_row(text, faults)
         return UidlReply(command, _one(command, (number, None, unique_id), text))
     if answer is ListReply:
-        return ListReply(command, _one(command, parse_scan_row(text, command, faults), text))
+        return ListReply(command, _one(command, parse_scan_row(text, faults), text))
     if answer is LangReply:
         return LangReply(command, (), decode(text))
     [word] = _words(text, 1)
-    return LastReply(command, _checked(parse_number(word), "message number", text, command))
+    return LastReply(command, _checked(parse_number(word), "message number", text))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from operator import attrgetter
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType, MemberDescriptorType, SimpleNamespace
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 T = TypeVar("T")
@@ -17,22 +17,13 @@ T = TypeVar("T")
 _MISSING: Any = object()
 
 
-class _Field:
-    """A field of a value: how it is set, shown and compared."""
-
-    __slots__ = ("annotation", "compare", "default", "kw_only", "name", "repr")
-
-    def __init__(self, default: object, repr: bool, compare: bool) -> None:
-        self.default = default
-        self.repr = repr
-        self.compare = compare
-        self.name, self.kw_only = "", False
-        self.annotation: object = None
+class _Field(SimpleNamespace):
+    """A field of a value: ``name``, ``annotation``, and how it is set, shown and compared."""
 
 
 def field(*, default: T = _MISSING, repr: bool = True, compare: bool = True) -> T:
     """Return a field with a default, or one that the repr does not show or ``==`` ignores."""
-    return cast(T, _Field(default, repr, compare))
+    return cast(T, _Field(default=default, repr=repr, compare=compare))
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -66,11 +57,14 @@ def replace(of: T, /, **changes: Any) -> T:
 def _made(old: type[Any], kw_only: bool) -> type[Any]:
     """Return the class made again with slots, which an existing class cannot get."""
     namespace: dict[str, Any] = {**old.__dict__, "__qualname__": old.__qualname__}
-    own = [
-        _own_field(namespace, name, annotation, kw_only)
-        for name, annotation in old.__annotations__.items()
-        if not str(annotation).removeprefix("typing.").startswith("ClassVar")
-    ]
+    own: list[_Field] = []
+    for name, annotation in old.__annotations__.items():
+        if not str(annotation).removeprefix("typing.").startswith("ClassVar"):
+            # The name of a slot cannot be that of a class attribute too, so the default has to go.
+            given = namespace.pop(name, _MISSING)
+            made: Any = given if isinstance(given, _Field) else field(default=given)
+            made.name, made.annotation, made.kw_only = name, annotation, kw_only
+            own.append(made)
     # An inherited field has its slot already.
     namespace["__slots__"] = tuple(
         f.name for f in own if not isinstance(getattr(old, f.name, None), MemberDescriptorType)
@@ -86,20 +80,11 @@ def _made(old: type[Any], kw_only: bool) -> type[Any]:
     compared = [field.name for field in fields if field.compare]
     # One call in C, with one name or several.
     namespace["__compared__"] = staticmethod(attrgetter(*compared) if compared else lambda _: ())
-    metaclass: Any = type(old)
-    new: type[Any] = metaclass(old.__name__, old.__bases__, namespace)
+    new: type[Any] = cast(Any, type(old))(old.__name__, old.__bases__, namespace)
     if own and "__init__" not in namespace:
         new.__init__ = _constructor(new, fields)
     _move_class_cell(old, new)
     return new
-
-
-def _own_field(namespace: dict[str, Any], name: str, annotation: object, kw_only: bool) -> _Field:
-    # The name of a slot cannot be that of a class attribute too, so the default has to go.
-    given = namespace.pop(name, _MISSING)
-    result = given if isinstance(given, _Field) else _Field(given, True, True)
-    result.name, result.annotation, result.kw_only = name, annotation, kw_only
-    return result
 
 
 def _move_class_cell(old: type[Any], new: type[Any]) -> None:
