@@ -50,6 +50,7 @@ from pop3proto.errors import (
     TranscriptError,
     printable,
 )
+from pop3proto.sasl import apop_command
 
 SESSION_USABLE = {
     LoginError: True,
@@ -226,7 +227,7 @@ def test_survives_pickle_and_copy(
     "command",
     [
         Pass("tanstaaf"),
-        Apop.respond("mrose", "<1@example.org>", "tanstaaf"),
+        apop_command("mrose", "<1@example.org>", "tanstaaf"),
         Auth("PLAIN", b"\0joe\0tanstaaf"),
         Rpop("tanstaaf"),
     ],

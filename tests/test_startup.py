@@ -41,7 +41,7 @@ model.login_commands model.replies model.secret model.states model.stuffing mode
 CLIENT = f"""
 {MODEL} client client.advice client.authentication client.batch client.client client.exchange
 client.message client.options client.session client.stream client.turn model.url sasl
-sasl.advice sasl.channel_binding sasl.choice sasl.login sasl.login_flows
+sasl.advice sasl.apop sasl.channel_binding sasl.choice sasl.login sasl.login_flows
 sasl.mechanism sasl.outcomes
 sasl.plaintext_rule sasl.refusals sasl.registry sasl.saslprep sasl.users transports
 transports.connecting transports.sockets

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from pop3proto import (
-    Apop,
     Command,
     Dele,
     ErrorReply,
@@ -18,6 +17,7 @@ from pop3proto import (
     ServerReply,
     User,
 )
+from pop3proto.sasl import apop_command
 from pop3proto.server import (
     Action,
     Close,
@@ -111,6 +111,6 @@ def test_an_apop_login_is_shown_as_well() -> None:
     hooks = Noting()
     talk = Talk(hooks=hooks)
     assert talk.greeting.timestamp is not None
-    command = Apop.respond("user", talk.greeting.timestamp, "secret")
+    command = apop_command("user", talk.greeting.timestamp, "secret")
     talk.ask(command)
     assert (command, "user") in hooks.asked

@@ -25,6 +25,7 @@ from pop3proto import (
     StatReply,
     User,
 )
+from pop3proto.sasl import apop_command
 from pop3proto.server import (
     Delay,
     LoggedIn,
@@ -85,12 +86,12 @@ def test_apop() -> None:
     talk = Talk(secure=False)
     timestamp = talk.greeting.timestamp
     assert timestamp is not None
-    wrong = Apop.respond("user", timestamp, "wrong")
+    wrong = apop_command("user", timestamp, "wrong")
     assert talk.ask(wrong) == refusal(wrong, "the login failed", WRONG)
     assert talk.actions[0] == Delay(2.0)
-    unknown = Apop.respond("nobody", timestamp, "secret")
+    unknown = apop_command("nobody", timestamp, "secret")
     assert talk.ask(unknown) == refusal(unknown, "the login failed", WRONG)
-    assert isinstance(talk.ask(Apop.respond("user", timestamp, "secret")), Ok)
+    assert isinstance(talk.ask(apop_command("user", timestamp, "secret")), Ok)
     assert talk.session.user == "user"
 
 

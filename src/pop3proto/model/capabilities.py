@@ -8,8 +8,6 @@ from typing import NamedTuple
 from .grammar import parse_number
 from .value import value
 
-_SECONDS_OR_DAYS_DIGITS = 10
-
 
 class Capability(NamedTuple):
     """One capability line: its name as the server spelt it, and its arguments."""
@@ -41,9 +39,8 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
     """The lines of a capability list, in order, as the server sent them.
 
     A mapping from a capability's name, in upper case, to every line of that name. Names are
-    compared without regard to case, so ``"uidl" in capabilities`` works. Octets that are not UTF-8
-    are kept as surrogate escapes. Capabilities belong to one state of a session: servers answer
-    differently before and after STLS and the login.
+    compared without regard to case. Octets that are not UTF-8 are kept as surrogate escapes.
+    Servers answer differently before and after STLS and the login.
     """
 
     lines: tuple[str, ...] = ()
@@ -75,15 +72,10 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
         return len({c.name.upper() for c in self._parsed()})
 
     def arguments(self, name: str) -> tuple[str, ...] | None:
-        """Return the arguments of every line called ``name``, joined; ``None`` if there is no such
-        line.
-
-        Servers repeat lines (SASL above all), and each of them counts.
-        """
+        """Return the arguments of every line called ``name``, joined; ``None`` if there is none."""
+        # Servers repeat lines, SASL above all.
         found = self.get(name)
-        if found is None:
-            return None
-        return tuple(argument for capability in found for argument in capability.arguments)
+        return None if found is None else tuple(word for line in found for word in line.arguments)
 
     @property
     def pipelining(self) -> bool:
@@ -132,17 +124,15 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
         per_user = [word.upper() for word in rest] == ["USER"]
         if days.upper() == "NEVER":
             return Expire(None, per_user)
-        number = _small_number(days)
+        number = _number(days)
         return None if number is None else Expire(number, per_user)
 
     @property
     def login_delay(self) -> LoginDelay | None:
         """The LOGIN-DELAY capability; ``None`` if it is absent or malformed."""
         seconds, *rest = self.arguments("LOGIN-DELAY") or ("",)
-        number = _small_number(seconds)
-        if number is None:
-            return None
-        return LoginDelay(number, [word.upper() for word in rest] == ["USER"])
+        number, per_user = _number(seconds), [word.upper() for word in rest] == ["USER"]
+        return None if number is None else LoginDelay(number, per_user)
 
     @property
     def implementation(self) -> str | None:
@@ -166,7 +156,6 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
         return "LANG" in self
 
 
-def _small_number(word: str) -> int | None:
-    if not word.isascii():
-        return None
-    return parse_number(word.encode("ascii"), _SECONDS_OR_DAYS_DIGITS)
+def _number(word: str) -> int | None:
+    # Ten digits are enough for seconds and days.
+    return parse_number(word.encode("ascii"), 10) if word.isascii() else None

@@ -1,11 +1,7 @@
-"""The client's commands: one immutable class for each.
+"""The client's commands: one immutable class for each, which checks its arguments.
 
-``Command[R]`` is a command whose positive answer is an ``R``. The keywords of its class (states in
-which it is legal, state after success, effect, barrier, secrecy) are its row of the state table of
-both engines; there is no other table. Arguments are checked when a command is built, so that a
-command line holds nothing that does not belong there.
-
-A new command begins as a class here; ``docs/design.md`` names the other places that know it.
+The keywords of a class are its row of the state table; see ``Command`` for the columns. A new
+command begins as a class here; ``docs/design.md`` names the other places that know it.
 """
 
 from __future__ import annotations
@@ -54,8 +50,7 @@ class _ListingCommand(Command[R_co]):
     """A command about one message, which is its only argument, or about all messages."""
 
     message: int | str | None = None
-    """The message number, from 1, or ``None`` for every message; text is sent as it is, for
-    servers that take other names."""
+    """The message, as in ``Retr``; ``None`` for every message."""
 
     def __post_init__(self) -> None:
         if self.message is not None:
@@ -63,7 +58,7 @@ class _ListingCommand(Command[R_co]):
 
     @property
     def multiline(self) -> bool:
-        """True if the answer has a row for each message, on lines of their own."""
+        """True if the answer has a row for each message."""
         return self.message is None
 
 
@@ -93,7 +88,7 @@ class Noop(Command[Ok]):
 
     def to_bytes(self) -> bytes:
         """Return the command line with its CRLF."""
-        # No command is sent as often by programs that keep a session open.
+        # In one step: no command is sent as often by programs that keep a session open.
         return b"NOOP\r\n"
 
 
@@ -112,7 +107,7 @@ class Top(Command[Message]):
     """TOP: a message's header and the first lines of its body (RFC 1939 section 7)."""
 
     message: int | str
-    """The message number, from 1; text is sent as it is, for servers that take other names."""
+    """The message, as in ``Retr``."""
     lines: int
     """How many lines of the body, from 0."""
 

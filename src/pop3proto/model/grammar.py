@@ -36,11 +36,9 @@ _CONTROL_OCTETS = bytes([*range(0x20), 0x7F])
 
 
 def parse_number(word: bytes, digits: int = MAX_SIZE_DIGITS) -> int | None:
-    """Return the number that ``word`` spells in at most ``digits`` digits, or else ``None``.
-
-    ``int()`` alone would accept signs, underscores, blanks and, in text, the digits of every
-    script, and the time that it takes grows with the square of the length (CVE-2020-10735).
-    """
+    """Return the number that ``word`` spells in at most ``digits`` digits, or else ``None``."""
+    # int() alone would accept signs, underscores and blanks, and the time that it takes grows with
+    # the square of the length (CVE-2020-10735).
     if len(word) > digits or not word.isdigit():
         return None
     number = int(word)

@@ -18,8 +18,7 @@ class Fault(Enum):
     """A way in which real peers break the RFCs without leaving any doubt about what they mean."""
 
     BARE_LF = "line ended by LF alone"
-    """A status line, or a command line in the server's role, ends with LF instead of CRLF. The body
-    after such a status line may use LF, too; after a status line with CRLF, it may not."""
+    """In a status line, or in a command. Only the body after such a status line may use LF, too."""
     BLANK_LINE = "blank line between replies"
     STATUS_INDICATOR_CASE = "status indicator not in upper case"
     UNSTUFFED_DOT = "line of a body begins with a single dot"
@@ -63,9 +62,7 @@ class Leniency:
 
     def refusing(self, *faults: Fault) -> Leniency:
         """Return the same leniency without ``faults``."""
-        return Leniency(
-            self.tolerated.difference(listed("faults are members of Fault", faults, Fault))
-        )
+        return Leniency(self.tolerated - set(listed("faults are members of Fault", faults, Fault)))
 
     def tolerating(self, *faults: Fault) -> Leniency:
         """Return the same leniency with ``faults`` as well."""

@@ -11,18 +11,15 @@ _MIB = 1024 * 1024
 
 @options
 class Limits:
-    """Upper bounds on what is collected from a peer, or kept for it.
+    """Upper bounds, all positive, on what is collected from a peer, or kept for it.
 
-    In the client's role a status line or a listing that is too long raises ``LimitError``, and the
-    connection is dead. The caller has to apply ``challenge``; see below. ``send()`` raises
-    ``LocalProtocolError`` for more than ``commands_in_flight``, and nothing has changed.
-
-    In the server's role, a command or an answer within AUTH that is too long becomes an
-    ``InvalidCommand``, which is refused like any other, and the session goes on. An upload that is
-    too long raises ``LimitError``, and the connection is dead.
+    A status line, a listing or an upload that is too long raises ``LimitError``, and the connection
+    is dead. In the server's role, a command or an answer within AUTH that is too long becomes an
+    ``InvalidCommand``, and the session goes on. ``send()`` raises ``LocalProtocolError`` for more
+    than ``commands_in_flight``, and nothing has changed. The caller has to apply ``challenge``.
 
     Message bodies have no limit here, because the engine streams them: it collects neither a whole
-    body nor a whole line of one. Every value is a positive number.
+    body nor a whole line of one.
     """
 
     status_line: int = 8 * _KIB
@@ -37,8 +34,7 @@ class Limits:
     challenge: int = 64 * _KIB
     """Octets of one decoded AUTH challenge. The engine also returns longer ones, in lines of up to
     twice as many octets (or ``status_line``, if that is more), so that its caller can cancel AUTH
-    and go on, as the clients of ``pop3proto.transports`` do. In the server's role, octets of one
-    decoded answer or initial response."""
+    and go on. In the server's role, octets of one decoded answer or initial response."""
     commands_in_flight: int = 100_000
     """Commands sent and not yet answered."""
     command_line: int = 512

@@ -1,8 +1,4 @@
-"""The rows of LIST and UIDL, stored compactly even for a million messages.
-
-A row takes 12 octets (LIST), or 12 octets and the unique-id itself (UIDL), while a list of tuples
-would take ten times as much. Rows are made when a caller looks at them.
-"""
+"""The rows of LIST and UIDL, in 12 octets each and the unique-id, a tenth of what tuples take."""
 
 from __future__ import annotations
 
@@ -25,9 +21,8 @@ class Listing(NamedTuple):
     number: int
     """The message number, from 1."""
     octets: int | None = None
-    """The size that the server claims; ``None`` if LIST was not sent, or its answer had no number.
-    It is only a hint: some servers round it, or count line ends differently from how they send
-    them."""
+    """The size that the server claims, which is only a hint; ``None`` if LIST was not sent, or its
+    answer had no number."""
     unique_id: bytes | None = None
     """The unique-id, octet for octet; ``None`` if UIDL was not sent, or its answer had none."""
 
@@ -79,11 +74,7 @@ class Listings(Sequence[Listing]):
         ends: array[int] | None = None,
         ids: bytearray | None = None,
     ) -> Listings:
-        """Return listings that take over columns which are already checked.
-
-        ``sizes`` has ``NO_SIZE`` for a size that was not a number, and ``ends`` says where each
-        unique-id in ``ids`` ends.
-        """
+        """Return listings of columns that are checked; ``ends`` is where each unique-id ends."""
         listings = cls()
         listings._numbers, listings._sizes, listings._ends = numbers, sizes, ends
         listings._ids = bytearray() if ids is None else ids
@@ -115,9 +106,8 @@ class Listings(Sequence[Listing]):
     def joined(self, other: Listings) -> Listings:
         """Return these rows with the sizes or unique-ids that ``other`` has for them.
 
-        This joins the answer to LIST with the answer to UIDL, or the other way round. A message can
-        arrive or disappear between the two commands: the numbers and their order are those of these
-        listings.
+        ``other`` can be the answer to UIDL, if this is the answer to LIST, or the other way round.
+        A message can arrive or disappear between the two: these rows' numbers and order stay.
         """
         require("other", other, Listings, "a Listings")
         if self._numbers != other._numbers:
@@ -152,9 +142,6 @@ class Listings(Sequence[Listing]):
             unique_id = bytes(ids[start:end]) if ids else None
             yield Listing(number, None if octets == NO_SIZE else octets, unique_id or None)
             start = end
-
-    def __contains__(self, item: object) -> bool:
-        return any(row == item for row in self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Listings):

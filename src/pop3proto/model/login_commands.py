@@ -50,8 +50,8 @@ class Pass(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION
 class Apop(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION, secret=True):
     """APOP: a name and a digest made from the greeting's timestamp (RFC 1939 section 7).
 
-    APOP is no substitute for TLS: MD5 is broken, and an attacker in the middle can choose the
-    timestamp (CVE-2007-1558).
+    ``pop3proto.sasl.apop_command()`` makes it. It is no substitute for TLS: MD5 is broken, and an
+    attacker in the middle can choose the timestamp (CVE-2007-1558).
     """
 
     name: str | bytes
@@ -65,24 +65,6 @@ class Apop(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION
             raise LocalProtocolError("an APOP digest is 32 lower-case hexadecimal digits")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "digest", digest)
-
-    @classmethod
-    def respond(cls, name: str | bytes, timestamp: str, password: str | bytes | Secret) -> Apop:
-        """Return the command that proves knowledge of ``password`` for a greeting's ``timestamp``.
-
-        Raises ``LocalProtocolError`` for a name or a password that is not allowed, and for a
-        timestamp that is not printable ASCII.
-        """
-        password = Secret(password)
-        check_text("the user name", name, _MAX_APOP_NAME)
-        check_text("the password", password, MAX_SECRET_LINE, empty=True)
-        if not _matches("[ -~]*", timestamp):
-            raise LocalProtocolError("a timestamp is printable ASCII")
-        # Here, because few logins need it, and it loads OpenSSL's library.
-        from hashlib import md5
-
-        proof = md5(timestamp.encode("ascii") + password.octets(), usedforsecurity=False)
-        return cls(name, proof.hexdigest())
 
 
 @value
@@ -113,9 +95,8 @@ class Auth(_InAuth, legal_states=AUTHORIZATION, next_state=State.TRANSACTION, se
     initial_response: Secret | None
     """The mechanism's first message, which may be empty; ``None`` to wait for a challenge."""
     complete: bool = field(repr=False, compare=False)
-    """True if the mechanism has nothing more to send after this. If it has more, an ``+OK`` with a
-    base64 text counts as a challenge, because some servers write it like that
-    (``Fault.OK_CHALLENGE``)."""
+    """True if the mechanism has nothing more to send after this. If it has more, a base64 text
+    after ``+OK`` counts as a challenge (``Fault.OK_CHALLENGE``)."""
 
     def __init__(
         self,
@@ -129,9 +110,8 @@ class Auth(_InAuth, legal_states=AUTHORIZATION, next_state=State.TRANSACTION, se
             _check_response(initial_response)
         # RFC 4422 section 3.1.
         if not _matches("[A-Za-z0-9_-]{1,20}", mechanism):
-            raise LocalProtocolError(
-                "a SASL mechanism has 1 to 20 letters, digits, hyphens and underscores"
-            )
+            what = "a SASL mechanism has 1 to 20 letters, digits, hyphens and underscores"
+            raise LocalProtocolError(what)
         object.__setattr__(self, "mechanism", mechanism.upper())
         object.__setattr__(self, "initial_response", initial_response)
         object.__setattr__(self, "complete", complete)
@@ -149,11 +129,7 @@ class Auth(_InAuth, legal_states=AUTHORIZATION, next_state=State.TRANSACTION, se
         return b"AUTH %b %b\r\n" % (name, encode_base64(first.octets()) or b"=")
 
     def to_bytes(self) -> bytes:
-        """Return the command line with its CRLF.
-
-        Raises ``LocalProtocolError`` if it is longer than 255 octets: then the initial response
-        has to wait for the server's first challenge.
-        """
+        """Return the command line with its CRLF; raise ``LocalProtocolError`` if it is too long."""
         if not self.fits_line:
             raise LocalProtocolError(
                 f"AUTH with this initial response is longer than {self.max_line} octets",

@@ -1,8 +1,7 @@
-"""The server's answers: immutable values, the same in both roles.
+"""The server's answers: events of a client's engine, which a server's engine sends.
 
-A client's engine returns them as events; a server's engine sends them. Each that answers a command
-has that command as its first field. ``text`` is what follows the status indicator, decoded as
-UTF-8, with surrogate escapes for octets that are not UTF-8.
+The first field of an answer is its command. ``text`` is what follows the status indicator, as
+UTF-8, with surrogate escapes for octets that are not.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
 
     from .command import Command
 
-# An RFC 822 msg-id of printable ASCII, without comments and quoted strings, as RFC 1939 section 7
-# demands of a timestamp. Anything laxer lets an attacker between client and server choose octets
-# that make MD5 collide (CVE-2007-1558). No part can match the octets of another part, so the search
-# is linear. The drop-in for poplib uses the same pattern.
+# An RFC 822 msg-id of printable ASCII, without comments and quoted strings (RFC 1939 section 7).
+# Anything laxer lets an attacker between client and server choose octets that make MD5 collide
+# (CVE-2007-1558). No part can match the octets of another part, so the search is linear.
 _ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
 TIMESTAMP = rf"<{_ATOM}(?:\.{_ATOM})*@(?:{_ATOM}(?:\.{_ATOM})*|\[[!-Z^-~]+\])>"
 # RFC 2449 section 3: resp-code, of one or more levels.
@@ -46,13 +44,10 @@ def _encoded(text: str) -> bytes:
 
 @value
 class ResponseCode:
-    """A response code (RFC 2449 section 8, RFC 3206), known or not.
-
-    Codes have levels: ``SYS/TEMP`` is within ``SYS``. Case does not count; names are kept in
-    upper case.
-    """
+    """A response code (RFC 2449 section 8, RFC 3206), known or not."""
 
     name: str
+    """In upper case, whatever was given; ``SYS/TEMP`` is within ``SYS``."""
 
     def __post_init__(self) -> None:
         if not (isinstance(cast(Any, self.name), str) and re.fullmatch(_CODE, self.name)):
@@ -130,10 +125,7 @@ class Greeting(_OnTheWire):
 
     @property
     def timestamp(self) -> str | None:
-        """The APOP timestamp with its angle brackets, or ``None`` (RFC 1939 section 7).
-
-        The last well-formed msg-id of the text counts; without one, APOP is not available.
-        """
+        """The APOP timestamp with its angle brackets, the last one in ``text``, or ``None``."""
         found = re.findall(TIMESTAMP, self.text)
         return str(found[-1]) if found else None
 
@@ -151,12 +143,10 @@ class ErrorReply(_OnTheWire):
 
     _indicator = b"-ERR"
     command: Command[Any] | None
-    """The refused command; ``None`` if the server refused the connection itself, or, in the
-    server's role, if the refused line was not a command."""
+    """``None`` if the server refused the connection itself, or a line that was not a command."""
     text: str = ""
     """The server's text, without the response code."""
     code: ResponseCode | None = None
-    """The response code (RFC 2449 section 8), if there was one."""
 
     def _status(self) -> str:
         return self.text if self.code is None else f"[{self.code}] {self.text}".rstrip(" ")
@@ -217,10 +207,9 @@ class UidlReply(_ListingReply):
 
 @value
 class LastReply(_Answer):
-    """The highest message number accessed so far (RFC 1460, LAST)."""
+    """The highest message number accessed so far, or 0 if none was (RFC 1460, LAST)."""
 
     number: int
-    """A message number, or 0 if none was accessed."""
 
     def _status(self) -> str:
         return str(_number(self.number))
@@ -239,12 +228,10 @@ class CapaReply(_Answer):
 
 @value
 class Language:
-    """A language of the server's texts (RFC 6856 section 3)."""
+    """A language of the server's texts: its tag (RFC 5646), and its name (RFC 6856 section 3)."""
 
     tag: str
-    """The language tag (RFC 5646), as the server spelt it."""
     description: str = ""
-    """The name of the language, in that language or in the current one."""
 
 
 @value
@@ -280,9 +267,8 @@ class Challenge(_Answer):
     """A server's challenge within AUTH (RFC 5034 section 4); its command is the ``Auth``."""
 
     data: bytes = b""
-    """The challenge, decoded from base64."""
     text: str = ""
-    """The server's text if it was not base64; ``data`` is empty then."""
+    """The server's text if it was not base64; ``data``, the decoded challenge, is empty then."""
 
     def to_bytes(self) -> bytes:
         """Return the wire form, as long as the challenge needs."""
@@ -343,10 +329,7 @@ class Message:
         return self.content
 
     def as_email(self) -> EmailMessage:
-        """Return ``content``, whatever it is, as an ``EmailMessage`` for reading.
-
-        ``email["Subject"]`` is a field as decoded text. See ``pop3proto.mail.parse()``.
-        """
+        """Return ``content``, whatever it is, for reading, as ``pop3proto.mail.parse()`` does."""
         # The email package takes longer to load than this whole package.
         from ..mail import parse
 

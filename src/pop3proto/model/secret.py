@@ -8,9 +8,8 @@ from ..errors import LocalProtocolError
 class Secret:
     """Holds a password or a token, so that no repr, log or traceback shows it.
 
-    Every public function that takes a password makes a ``Secret`` of it in its first line, so that
-    no local variable holds the text after that. Only ``reveal()`` and ``octets()`` give it back, to
-    code that writes to the wire or computes a proof.
+    Every public function that takes a password makes a ``Secret`` of it in its first line. Only
+    ``reveal()`` and ``octets()`` give it back, to code that writes to the wire or computes a proof.
 
     >>> Secret("correct horse")
     <secret>

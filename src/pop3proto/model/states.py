@@ -27,8 +27,7 @@ class State(Enum):
     DEAD = "dead"
     """The peer broke the protocol, or the stream was cut; the connection is unusable."""
 
-    # A member is equal only to itself, so the hash of ``object`` will do. It is written in C, and
-    # the hash is computed for each command.
+    # For each command, a hash is computed. That of ``object`` is written in C.
     if not TYPE_CHECKING:  # pragma: no branch
         __hash__ = object.__hash__
 

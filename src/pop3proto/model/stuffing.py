@@ -6,8 +6,8 @@ from __future__ import annotations
 class BodyWriter:
     """Turns octets into the lines of a dot-terminated body, chunk by chunk.
 
-    Every line end becomes CRLF: a bare LF gets its CR, and a last line without an end gets one (RFC
-    1939 section 3 allows no other lines). A bare CR stays unchanged.
+    Every line ends with CRLF, as RFC 1939 section 3 demands: a bare LF gets its CR, and the last
+    line its end. A bare CR stays unchanged.
     """
 
     __slots__ = ("_at_line_start", "_held_cr")

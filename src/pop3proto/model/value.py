@@ -1,7 +1,6 @@
 """The class decorators that make commands, replies, events and options immutable values.
 
-They do what ``dataclasses`` do, but compile no code when a module is loaded, and import nothing for
-that purpose: with ``dataclasses``, loading the package would take longer than a session.
+They do what ``dataclasses`` do, with which loading the package would take longer than a session.
 """
 
 from __future__ import annotations
@@ -109,11 +108,9 @@ def _constructor(cls: type[Any], fields: list[_Field]) -> Callable[..., None]:
 
 
 def _with_parameters(template: T, name: str, fields: list[_Field]) -> T:
-    """Return a copy of ``template`` whose parameters after ``self`` are ``fields``.
-
-    So Python itself arranges the arguments of a call, names those that are wrong, and shows the
-    signature. Compiling a function for each class would take far longer.
-    """
+    """Return a copy of ``template`` whose parameters after ``self`` are ``fields``."""
+    # So Python itself arranges the arguments of a call, names those that are wrong, and shows the
+    # signature. Compiling a function for each class would take far longer.
     by_name = [field for field in fields if field.kw_only]
     positional = fields[: len(fields) - len(by_name)]
     names = ("self", *(field.name for field in fields))

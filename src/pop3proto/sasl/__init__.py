@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
+    from .apop import apop_command
     from .channel_binding import channel_bindings
     from .cram_md5 import CramMd5
     from .digest_md5 import DigestMd5
@@ -46,6 +47,7 @@ __all__ = [
     "ScramSha512",
     "ShowsSecret",
     "XOAuth2",
+    "apop_command",
     "by_name",
     "channel_bindings",
     "shows_secret",
@@ -58,6 +60,7 @@ _HOMES = {
         "by_name",
         "shows_secret",
     ),
+    "apop": ("apop_command",),
     "channel_binding": ("channel_bindings",),
     "cram_md5": ("CramMd5",),
     "digest_md5": ("DigestMd5",),

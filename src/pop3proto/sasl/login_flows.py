@@ -23,10 +23,11 @@ from ..errors import (
 )
 from ..model.command import Command
 from ..model.commands import Utf8
-from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
+from ..model.login_commands import Auth, AuthCancel, AuthList, AuthResponse, Pass, Rpop, User
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
 from .advice import TWO_STEPS, joined
+from .apop import apop_command
 from .choice import APOP, USER, Choice, needs_offer
 from .mechanism import ChannelBinding, Mechanism, ReportsDetails
 from .outcomes import LoginResult, RefusedToken
@@ -282,7 +283,7 @@ class Flows:
             # RFC 6856 section 2.2.
             user = _prepared("the user name", Secret(user)).reveal()
             password = _prepared("the password", password)
-        command = Apop.respond(user, timestamp, password)
+        command = apop_command(user, timestamp, password)
         return _Commands(APOP, (command,), _is_odd(user))
 
     def _go(self, way: Mechanism | _Commands) -> Steps[LoginResult]:

@@ -7,7 +7,9 @@ from os import urandom
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ..model.grammar import decode
+from ..model.secret import Secret
 from ..model.value import value
+from .apop import apop_digest
 from .saslprep import prepared
 
 __all__ = [
@@ -99,15 +101,9 @@ def apop_digest_matches(digest: str, timestamp: str, password: str | None) -> bo
     """
     stored = NOBODYS if password is None else password
     # Compared as keyed digests, so that the time that the comparison takes shows nothing.
-    right = [_digest(_apop_digest(timestamp, form)) for form in (stored, prepared(stored))]
+    forms = [Secret(as_octets(form)) for form in (stored, prepared(stored))]
+    right = [_digest(apop_digest(timestamp, form)) for form in forms]
     return _digest(digest) in right and password is not None
-
-
-def _apop_digest(timestamp: str, password: str) -> str:
-    from hashlib import md5
-
-    octets = timestamp.encode("ascii") + as_octets(password)
-    return md5(octets, usedforsecurity=False).hexdigest()
 
 
 @value
