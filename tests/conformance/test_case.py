@@ -25,6 +25,9 @@ class Room:
     def conversations(self) -> tuple[Conversation, ...]:
         return (Conversation("here", ("C: NOOP",)),)
 
+    def without_secrets(self, text: str) -> str:
+        return text.replace("pa55word", "...")
+
     def close(self) -> None:
         self.closed = True
 
@@ -78,6 +81,11 @@ def test_a_failure_has_the_severity_of_its_case_or_its_own() -> None:
 def test_a_reason_is_ascii_and_harmless() -> None:
     result = run_case(some(raising(CaseFailedError("gr\u00fc\u00dfe \x1b[2J\u202e"))), Room())
     assert result.reason == "gr\\xfc\\xdfe \\x1b[2J\\u202e"
+
+
+def test_a_reason_has_no_secrets() -> None:
+    result = run_case(some(raising(CaseFailedError("it said pa55word"))), Room())
+    assert result.reason == "it said ..."
 
 
 def test_a_fault_of_the_tool_itself_is_no_verdict() -> None:

@@ -26,6 +26,10 @@ class Context(Protocol):
         """Return what was said on each connection so far, without secrets."""
         ...
 
+    def without_secrets(self, text: str) -> str:
+        """Return ``text`` without the secrets that the case knows."""
+        ...
+
     def close(self) -> None:
         """Close what the case has left open."""
         ...
@@ -50,7 +54,11 @@ def run_case(case: Case[C], context: C) -> Result:
             severity = error.severity
     finally:
         context.close()
-    text = printable(reason, _LONGEST).encode("ascii", "backslashreplace").decode("ascii")
+    text = (
+        printable(context.without_secrets(reason), _LONGEST)
+        .encode("ascii", "backslashreplace")
+        .decode("ascii")
+    )
     return Result(case, verdict, text, severity, monotonic() - began, context.conversations())
 
 

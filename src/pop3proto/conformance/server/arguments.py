@@ -10,24 +10,24 @@ from .run import CASES, ServerRun, refuses
 _WRAPPED = (2**32 + 1, 2**64 + 1)
 
 
-@CASES.case("S201", "RFC 1939 section 5", "RETR without an argument is refused.")
+@CASES.case("S201", "RFC 1939 sections 3 and 5", "RETR without an argument is refused.")
 def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"RETR")
 
 
-@CASES.case("S202", "RFC 1939 section 5", "RETR of something that is no number is refused.")
+@CASES.case("S202", "RFC 1939 sections 3 and 5", "RETR of something that is no number is refused.")
 def _(run: ServerRun) -> None:
     run.readable()
     refuses(run, run.logged_in, b"RETR x", b"RETR 1x", b"RETR -1", b"RETR 0x1", b"RETR 1.0")
 
 
-@CASES.case("S203", "RFC 1939 section 5", "RETR 0 is refused: messages are numbered from 1.")
+@CASES.case("S203", "RFC 1939 sections 3 and 5", "RETR 0 is refused: messages are numbered from 1.")
 def _(run: ServerRun) -> None:
     run.readable()
     refuses(run, run.logged_in, b"RETR 0")
 
 
-@CASES.case("S204", "RFC 1939 section 5", "RETR of a message that is not there is refused.")
+@CASES.case("S204", "RFC 1939 sections 3 and 5", "RETR of a message that is not there is refused.")
 def _(run: ServerRun) -> None:
     run.readable()
     wire = run.logged_in()
@@ -37,7 +37,7 @@ def _(run: ServerRun) -> None:
 
 
 @CASES.case(
-    "S205", "RFC 1939 section 5", "A number too large for 32 or 64 bits is no other number."
+    "S205", "RFC 1939 sections 3 and 5", "A number too large for 32 or 64 bits is no other number."
 )
 def _(run: ServerRun) -> None:
     run.readable()
@@ -45,12 +45,12 @@ def _(run: ServerRun) -> None:
     refuses(run, run.filled, *commands)
 
 
-@CASES.case("S206", "RFC 1939 section 5", "LIST of no number, or of no message, is refused.")
+@CASES.case("S206", "RFC 1939 sections 3 and 5", "LIST of no number, or of no message, is refused.")
 def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"LIST 0", b"LIST x", b"LIST -1", b"LIST 1x", b"LIST 99999999")
 
 
-@CASES.case("S207", "RFC 1939 section 7", "UIDL of no number, or of no message, is refused.")
+@CASES.case("S207", "RFC 1939 sections 3 and 7", "UIDL of no number, or of no message, is refused.")
 def _(run: ServerRun) -> None:
     wire = run.logged_in()
     run.offered(wire, "UIDL", b"UIDL")
@@ -59,7 +59,7 @@ def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"UIDL 0", b"UIDL x", b"UIDL -1", b"UIDL 1x", b"UIDL 99999999")
 
 
-@CASES.case("S208", "RFC 1939 section 7", "TOP without two numbers of 0 or more is refused.")
+@CASES.case("S208", "RFC 1939 sections 3 and 7", "TOP without two numbers of 0 or more is refused.")
 def _(run: ServerRun) -> None:
     run.readable()
     wire = run.filled()
@@ -69,13 +69,13 @@ def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"TOP", b"TOP 1", b"TOP 1 x", b"TOP 1 -1", b"TOP 0 1", b"TOP x 1")
 
 
-@CASES.case("S209", "RFC 1939 section 5", "More arguments than a command has are refused.")
+@CASES.case("S209", "RFC 1939 sections 3 and 5", "More arguments than a command has are refused.")
 def _(run: ServerRun) -> None:
     run.readable()
     refuses(run, run.filled, b"LIST 1 1", b"RETR 1 1")
 
 
-@CASES.case("S210", "RFC 1939 section 5", "STAT, NOOP and RSET take no argument.")
+@CASES.case("S210", "RFC 1939 sections 3 and 5", "STAT, NOOP and RSET take no argument.")
 def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"STAT 1", b"NOOP 1", b"RSET 1")
 
@@ -93,17 +93,17 @@ def _(run: ServerRun) -> None:
     run.bye(wire)
 
 
-@CASES.case("S212", "RFC 1939 section 7", "USER and PASS without an argument are refused.")
+@CASES.case("S212", "RFC 1939 sections 3 and 7", "USER and PASS without an argument are refused.")
 def _(run: ServerRun) -> None:
     refuses(run, run.secured, b"USER", b"PASS")
 
 
-@CASES.case("S213", "RFC 1939 section 7", "APOP without a name and a digest is refused.")
+@CASES.case("S213", "RFC 1939 sections 3 and 7", "APOP without a name and a digest is refused.")
 def _(run: ServerRun) -> None:
     refuses(run, run.secured, b"APOP", b"APOP user")
 
 
-@CASES.case("S214", "RFC 1939 section 5", "A tab is no space: it separates no argument.")
+@CASES.case("S214", "RFC 1939 sections 3 and 5", "A tab is no space: it separates no argument.")
 def _(run: ServerRun) -> None:
     wire = run.filled()
     answer = wire.ask(b"LIST\t1")
@@ -113,7 +113,7 @@ def _(run: ServerRun) -> None:
 
 @CASES.case(
     "S215",
-    "RFC 1939 section 5",
+    "RFC 1939 sections 3 and 5",
     "DELE of no number, or of no message, is refused.",
     destructive=True,
 )

@@ -80,7 +80,7 @@ def _(run: ServerRun) -> None:
 
 
 @CASES.case(
-    "S605", "RFC 2449 section 6.3", "If USER is announced before the login, USER is accepted."
+    "S605", "RFC 2449 section 6.2", "If USER is announced before the login, USER is accepted."
 )
 def _(run: ServerRun) -> None:
     user, _ = run.credentials()
@@ -111,11 +111,12 @@ def _(run: ServerRun) -> None:
 
 @CASES.case(
     "S608",
-    "RFC 2449 sections 6.2, 6.5 and 6.7",
+    "RFC 2449 sections 6.3, 6.5 and 6.7",
     "EXPIRE and LOGIN-DELAY say a number (or NEVER), and SASL names mechanisms.",
 )
 def _(run: ServerRun) -> None:
-    found = run.facts.after or run.facts.before
+    wire = run.secured() if run.target.user is None else run.logged_in()
+    found = capabilities(wire)
     if found is None:
         raise NotOfferedError("CAPA is not known")
     for name in ("EXPIRE", "LOGIN-DELAY"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..case import CaseFailedError, NotTestedError, demand
+from ..case import CaseFailedError, NotTestedError, Severity, demand
 from ..wire import Status
 from .framing import walk
 from .run import CASES, ServerRun
@@ -42,6 +42,7 @@ def _(run: ServerRun) -> None:
     "S653",
     "RFC 2449 section 8.1.2",
     "With RESP-CODES, a login that is refused because of another session has the code IN-USE.",
+    severity=Severity.WARNING,
 )
 def _(run: ServerRun) -> None:
     run.need("RESP-CODES", before_login=True)

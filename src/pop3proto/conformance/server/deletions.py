@@ -146,8 +146,11 @@ def _(run: ServerRun) -> None:
         # Refused without a word, or made to wait until the first is over.
         run.bye(first)
         return
-    answer = first.ask(b"RETR %d" % count)
-    demand(answer.ok, f"a message that another session has deleted: RETR gets {answer}")
+    try:
+        answer = first.ask(b"RETR %d" % count)
+    except CaseFailedError as error:
+        raise CaseFailedError(f"RETR of a message that another session deleted: {error}") from error
+    demand(answer.ok, f"RETR of a message that another session deleted is answered with {answer}")
     first.text()
 
 

@@ -114,7 +114,7 @@ def _(run: ServerRun) -> None:
     wire = run.logged_in()
     wire.send(b"", b"NOOP")
     first = wire.status()
-    demand(not first.ok, "an empty line gets no answer, or a positive one")
+    demand(not first.ok, f"after an empty line and NOOP, the first answer is {first}")
     demand(wire.status().ok, "NOOP after an empty line is refused")
     run.bye(wire)
 

@@ -26,7 +26,7 @@ def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"UTF8")
 
 
-@CASES.case("S883", "RFC 6856 section 3", "LANG lists languages, each with its tag.")
+@CASES.case("S883", "RFC 6856 section 3.2", "LANG lists languages, each with its tag.")
 def _(run: ServerRun) -> None:
     run.need("LANG", before_login=True)
     wire = run.secured()
@@ -36,20 +36,20 @@ def _(run: ServerRun) -> None:
         demand(_TAG.fullmatch(row.rstrip(b"\r\n")), f"a row is {printable_line(row)}")
 
 
-@CASES.case("S884", "RFC 6856 section 3", "LANG * is accepted.")
+@CASES.case("S884", "RFC 6856 section 3.2", "LANG * is accepted.")
 def _(run: ServerRun) -> None:
     run.need("LANG", before_login=True)
     answer = run.secured().ask(b"LANG *")
     demand(answer.ok, f"the answer is {answer}")
 
 
-@CASES.case("S885", "RFC 6856 section 3", "LANG of a language that nobody has is refused.")
+@CASES.case("S885", "RFC 6856 section 3.2", "LANG of a language that nobody has is refused.")
 def _(run: ServerRun) -> None:
     run.need("LANG", before_login=True)
     refuses(run, run.secured, b"LANG x-pop3proto")
 
 
-@CASES.case("S886", "RFC 6856 section 3", "LANG is known in both states.")
+@CASES.case("S886", "RFC 6856 section 3.2", "LANG is known in both states.")
 def _(run: ServerRun) -> None:
     run.need("LANG")
     for wire in (run.secured(), run.logged_in()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case import demand
+from ..case import CaseFailedError, demand
 from .run import CASES, ServerRun
 
 _MANY = 200
@@ -46,7 +46,10 @@ def _(run: ServerRun) -> None:
     wire = run.secured()
     wire.send(b"USER " + user, b"PASS " + password, b"STAT")
     for name in ("USER", "PASS", "STAT"):
-        answer = wire.status(run.patience)
+        try:
+            answer = wire.status(run.patience)
+        except CaseFailedError as error:
+            raise CaseFailedError(f"{name}: {error}") from error
         demand(answer.ok, f"{name} is answered with {answer}")
     run.bye(wire)
 

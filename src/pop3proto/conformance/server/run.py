@@ -8,6 +8,8 @@ from base64 import b64encode
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+from ...errors import printable
+from ...transcript import REDACTED
 from ...transports import Security
 from ..case import Case, CaseFailedError, Cases, NotOfferedError, NotTestedError, demand
 from ..report import Conversation
@@ -59,6 +61,15 @@ class ServerRun:
         secrets = self._secrets()
         return tuple(wire.conversation(secrets) for wire in self._wires)
 
+    def without_secrets(self, text: str) -> str:
+        """Return ``text`` without the password, in whichever form a server repeats it."""
+        hidden = REDACTED.decode("ascii")
+        for secret in self._secrets():
+            # As it is, and as it is escaped where a line is shown.
+            for form in (secret.decode("utf-8", "backslashreplace"), printable(secret, 10_000)):
+                text = text.replace(form, hidden)
+        return text
+
     def close(self) -> None:
         """Close all connections."""
         for wire in self._wires:
@@ -80,6 +91,13 @@ class ServerRun:
 
         Raises ``NotTestedError`` if there is none.
         """
+        wire = self.in_the_clear(title)
+        if self.target.security is Security.TLS:
+            self.start_tls(wire)
+        return wire
+
+    def in_the_clear(self, title: str) -> Wire:
+        """Return a connection without TLS, even where TLS comes first."""
         target = self.target
         try:
             sock = socket.create_connection((target.host, target.port), target.timeout)
@@ -90,8 +108,6 @@ class ServerRun:
         bodies = target.destructive or target.deliver is not None
         wire = Wire(sock, title, timeout=target.timeout, longest=self._longest, bodies=bodies)
         self._wires.append(wire)
-        if target.security is Security.TLS:
-            self.start_tls(wire)
         return wire
 
     def start_tls(self, wire: Wire) -> None:

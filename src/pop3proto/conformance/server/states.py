@@ -10,17 +10,19 @@ _AFTER_LOGIN = (b"STAT", b"LIST", b"NOOP", b"RSET", b"RETR 1", b"DELE 1")
 _OPTIONAL_AFTER_LOGIN = (b"UIDL", b"TOP 1 0", b"LAST")
 
 
-@CASES.case("S301", "RFC 1939 section 5", "STAT, LIST, RETR, DELE, NOOP and RSET need a login.")
+@CASES.case(
+    "S301", "RFC 1939 sections 3 and 5", "STAT, LIST, RETR, DELE, NOOP and RSET need a login."
+)
 def _(run: ServerRun) -> None:
     refuses(run, run.secured, *_AFTER_LOGIN)
 
 
-@CASES.case("S302", "RFC 1939 section 7", "UIDL, TOP and LAST need a login.")
+@CASES.case("S302", "RFC 1939 sections 3 and 7", "UIDL, TOP and LAST need a login.")
 def _(run: ServerRun) -> None:
     refuses(run, run.secured, *_OPTIONAL_AFTER_LOGIN)
 
 
-@CASES.case("S303", "RFC 1939 section 7", "After a login, USER, PASS and APOP are refused.")
+@CASES.case("S303", "RFC 1939 sections 3 and 7", "After a login, USER, PASS and APOP are refused.")
 def _(run: ServerRun) -> None:
     digest = b"0" * 32
     refuses(run, run.logged_in, b"USER user", b"PASS x", b"APOP user " + digest)
@@ -36,7 +38,7 @@ def _(run: ServerRun) -> None:
     refuses(run, run.logged_in, b"STLS")
 
 
-@CASES.case("S306", "RFC 1939 section 7", "PASS without a USER before it is refused.")
+@CASES.case("S306", "RFC 1939 sections 3 and 7", "PASS without a USER before it is refused.")
 def _(run: ServerRun) -> None:
     _, password = run.credentials()
     refuses(run, run.secured, b"PASS " + password)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+import warnings
+
 from ...transports import Security
 from ..case import CaseFailedError, NotOfferedError, NotTestedError, Severity, demand
 from ..wire import Wire, printable_line
@@ -127,8 +130,44 @@ def _(run: ServerRun) -> None:
     demand(not answer.content.startswith(b"+"), f"AUTH PLAIN without TLS gets {answer}")
 
 
-@CASES.case("S809", "RFC 8314 section 3.3", "The server uses TLS 1.2 or later.")
+@CASES.case(
+    "S809",
+    "RFC 8314 section 4.1, as RFC 8997 changes it",
+    "TLS 1.1 and what is older are refused.",
+    severity=Severity.WARNING,
+)
 def _(run: ServerRun) -> None:
-    wire = secured(run)
-    version = None if wire.tls is None else wire.tls.version()
-    demand(version in ("TLSv1.2", "TLSv1.3"), f"the version is {version}")
+    security = run.target.security
+    if security is Security.PLAINTEXT:
+        raise NotTestedError("it is about TLS, which is not wanted")
+    context = old_context()
+    wire = run.in_the_clear("with TLS 1.1")
+    if security is Security.STLS:
+        wire.status(run.patience)
+        if not wire.ask(b"STLS").ok:
+            raise NotTestedError("the server refuses STLS")
+    try:
+        wire.start_tls(context, run.target.host)
+    except CaseFailedError as error:
+        if "no protocols available" in str(error).lower().replace("_", " "):
+            raise NotTestedError("this OpenSSL has no TLS 1.1") from error
+        return
+    raise CaseFailedError("the server has accepted TLS 1.1")
+
+
+def old_context() -> ssl.SSLContext:
+    """Return a context for TLS 1.0 and 1.1; raise ``NotTestedError`` if OpenSSL has neither."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Nothing is sent over it.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with warnings.catch_warnings():
+            # Of course they are deprecated: that is why they are tried.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    except (ssl.SSLError, ValueError) as error:
+        raise NotTestedError("this OpenSSL has no TLS 1.1") from error
+    return context
