@@ -138,7 +138,13 @@ fi
 """
 GENERATED = """
 .venv/bin/python docs/make_reference.py --check
+.venv/bin/python docs/make_diagrams.py --check
 .venv/bin/python tools/generate_blocking.py --check
+"""
+# Every warning is an error: a link that leads nowhere, a name that is not there.
+SITE = """
+.venv/bin/sphinx-build -q -W --keep-going -b html docs "$scratch/site"
+find "$scratch/site" -name '*.html' | wc -l
 """
 FUZZ = ".venv/bin/python -m tests.fuzz.run --seconds 20 --role"
 BENCHMARKS = """
@@ -186,6 +192,7 @@ STEPS = [
     Step("fuzz mail", f"{FUZZ} mail", after=("development",)),
     Step("README's demo", DEMO, after=("README's tests",)),
     Step("generated files", GENERATED, after=("development",)),
+    Step("site", SITE, after=("development",)),
     Step("api", API, after=("development",)),
     Step(
         "style",

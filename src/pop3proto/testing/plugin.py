@@ -6,7 +6,7 @@ fixture is used.
 ``pop3_server`` is a running ``LoopbackServer``. It answers from ``pop3_maildrop``, a
 ``MemoryMaildrops`` in which the user ``user``, whose password is ``secret``, has no message yet. A
 marker, or an override of ``pop3_server_options``, says how it runs. The marker takes precedence,
-and the closest one wins.
+and the closest one wins::
 
     @pytest.mark.pop3_server(security="tls")
     def test_fetching(pop3_server, pop3_maildrop):
@@ -14,7 +14,7 @@ and the closest one wins.
         fetch(pop3_server.url, "secret", ssl_context=pop3_server.client_context())
         assert pop3_server.messages("user") == []
 
-Each test has a server of its own. To share one within a module or a session, write a fixture:
+Each test has a server of its own. To share one within a module or a session, write a fixture::
 
     @pytest.fixture(scope="session")
     def server():
