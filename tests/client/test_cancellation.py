@@ -106,16 +106,16 @@ async def on_anyio(coroutine: Coroutine[Any, Any, Any], at: int) -> Stepped:
 async def on_blocking(coroutine: Coroutine[Any, Any, Any], at: int) -> Stepped:
     """An exception out of the wait itself, as Ctrl-C makes it."""
     stepped = Stepped(coroutine, 0, list)
-    wait = BlockingStream.wait
+    wait = BlockingStream._wait
 
-    async def interrupted(stream: BlockingStream, *args: Any, **kwargs: Any) -> bool:
+    def interrupted(stream: BlockingStream, *args: Any, **kwargs: Any) -> bool:
         stepped.waits += 1
         if stepped.waits == at:
             raise KeyboardInterrupt
-        return await wait(stream, *args, **kwargs)
+        return wait(stream, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(BlockingStream, "wait", interrupted)
+        patched.setattr(BlockingStream, "_wait", interrupted)
         try:
             await stepped
         except KeyboardInterrupt:

@@ -47,4 +47,4 @@ def test_the_work_of_one_command_at_a_time() -> None:
     # One look before the command, and one wait for its answer.
     expected = {"poll": 2, "recv": 1, "register": 0}
     assert {name: work[name] for name in expected} == expected
-    assert work["frames"] <= 36
+    assert work["frames"] <= 25

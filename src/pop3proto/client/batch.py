@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar
 
 from .._arguments import require
 from ..errors import CommandError, ConnectionLostError, Pop3Error
@@ -171,14 +171,15 @@ class AsyncBatch(Generic[R_co]):
 
         Nearly all results of small messages have already arrived, and need no awaiting.
         """
-        if self._turn.stage is not _OPEN or not self._sent or self._wants_more():
+        sent = self._sent
+        if self._turn.stage is not _OPEN or not sent or self._wants_more():
             return None
         try:
             item = self._take(self._exchange.event_at_hand(whole=True))
         except BaseException as error:
             self._turn.end(error)
             raise
-        if item is not None:
+        if item is not None and not sent:
             self._end_after_last()
         return item
 
@@ -237,18 +238,20 @@ class AsyncBatch(Generic[R_co]):
         """Return the result that begins or goes on with ``event``, if it has arrived completely."""
         exchange, text = self._exchange, self._text
         while event is not _NEED_DATA:
-            if type(event) is MessageData:
+            kind: type[object] = type(event)
+            if kind is MessageData:
                 text.add(event.data)
-            elif type(event) is MessageStart:
+            elif kind is MessageStart:
                 text.begin(event, self._sent[0][2])
             else:
-                if type(event) is Message:
+                if kind is Message:
                     check_whole(event, self._max_octets, self._progress, self._expected)
+                elif kind is MessageEnd:
+                    event = text.message()
                 command, share, _ = self._sent.popleft()
                 self._unanswered -= share
-                if type(event) is ErrorReply:
-                    return refused(event, command)
-                return cast(R_co, text.message() if type(event) is MessageEnd else event)
+                result: R_co | CommandError = event
+                return refused(event, command) if kind is ErrorReply else result
             event = exchange.event_at_hand()
         return None
 

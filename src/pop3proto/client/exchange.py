@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.client import ClientConnection
 from ..errors import (
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from .tls import TlsStream
     from .turn import Turn
 
-__all__ = ["Exchange", "check_command"]
+__all__ = ["CALL", "Exchange", "check_command"]
+
+CALL: Final = "a call"
+"""Stands for the turn of a call, which is a single step."""
 
 # A body makes progress while this many octets arrive within the deadline: otherwise a server that
 # sends one octet at a time could keep a client waiting forever.
@@ -102,8 +105,8 @@ class Exchange:
         self._outgoing: list[bytes] = []
         self.quit_result: QuitResult | None = None
         """How the session has ended, if ``quit()`` has ended it."""
-        self.turn: Turn | None = None
-        """The turn that has not ended, if there is one."""
+        self.turn: Turn | str | None = None
+        """The turn that has not ended, or ``CALL``, if there is one."""
         self.tls: TlsStream | None = None
         self._allow_plaintext_auth = allow_plaintext_auth
         self._recorder = recorder
@@ -158,7 +161,8 @@ class Exchange:
         is left to close; with ``PlaintextAuthError``, a command that shows a password to the
         network; and an object that is not a command at all.
         """
-        check_command(command)
+        if not isinstance(command, Command):  # pyright: ignore[reportUnnecessaryIsInstance]
+            check_command(command)
         if command.barrier and (method := _METHODS.get(type(command))) is not None:
             raise LocalProtocolError(method, command=command)
         if command.secret:
@@ -172,14 +176,20 @@ class Exchange:
         ``whole`` is as for ``event_at_hand()``.
         """
         await self.begin(command)
-        return await self.next_event(phase, command, missing=True, whole=whole)
+        self._deadline = None
+        return await self._complete(phase, command, whole)
 
     async def begin(self, command: Command[Any]) -> None:
         """Send ``command``; raise instead if something has arrived that answers no command."""
-        if not (self.engine.in_flight or self._quiet()):
+        if not self._quiet() and not self.engine.in_flight:
             await self.look(command)
         self.put(command)
-        await self.flush(command)
+        seconds = self.timeouts.reply
+        try:
+            await self._stream.send(self._outgoing.pop(), seconds)
+        except BaseException as error:
+            self._unsent(error, seconds, command)
+            raise
 
     async def look(self, command: Command[Any]) -> None:
         """Take what has arrived before ``command`` is sent, while no other command is unanswered.
@@ -228,12 +238,16 @@ class Exchange:
         try:
             await self._stream.send(self._drained(), seconds)
         except BaseException as error:
-            # The frames of the stream hold the octets.
-            if isinstance(error, OSError) or any(sent.secret for sent in self.engine.in_flight):
-                error.__traceback__ = None
-            if isinstance(error, OSError) and not isinstance(error, Pop3Error):
-                raise self._failed(error, "reply", seconds, command) from error
+            self._unsent(error, seconds, command)
             raise
+
+    def _unsent(self, error: BaseException, seconds: float | None, command: Command[Any]) -> None:
+        """Raise what the session raises if ``error`` has kept the stream from sending."""
+        # The frames of the stream hold the octets.
+        if isinstance(error, OSError) or any(sent.secret for sent in self.engine.in_flight):
+            error.__traceback__ = None
+        if isinstance(error, OSError) and not isinstance(error, Pop3Error):
+            raise self._failed(error, "reply", seconds, command) from error
 
     async def next_event(
         self,
@@ -250,22 +264,52 @@ class Exchange:
         needed in any case, so that asking the engine first would be in vain. ``whole`` is as for
         ``event_at_hand()``.
         """
-        engine = self.engine
-        if engine.in_body:
+        if self.engine.in_body:
             phase = "body"
         else:
             self._deadline = None
+        # Never PAUSED: STLS is completed within its own turn.
         event: Any = _NEED_DATA if missing else self.event_at_hand(whole)
-        while event is _NEED_DATA:
-            await self._receive(phase, command)
-            event = self.event_at_hand(whole)
-            if event is _NEED_DATA and phase != "body" and engine.in_body:
+        return await self._complete(phase, command, whole) if event is _NEED_DATA else event
+
+    async def _complete(
+        self, phase: str, command: Command[Any] | None, whole: bool
+    ) -> ClientEvent | Message:
+        """Receive until the next event is complete, and return it."""
+        engine = self.engine
+        while True:
+            seconds: float | None = getattr(self.timeouts, phase)
+            left = seconds
+            started = monotonic()
+            if seconds is None:
+                pass
+            elif phase == "body":
+                left = max(seconds - self._waited, 0.0)
+            elif self._deadline is None:
+                # A line has one deadline on the clock, however it arrives.
+                self._deadline = started + seconds
+            else:
+                left = max(self._deadline - started, 0.0)
+            try:
+                data = await self._stream.receive(left)
+            except Pop3Error:
+                raise
+            except OSError as error:
+                raise self._failed(error, phase, seconds, command) from error
+            engine.receive_data(data)
+            if phase == "body":
+                self._waited += monotonic() - started
+                self._octets += len(data)
+                if self._octets >= _PROGRESS:
+                    self._restart()
+            event: Any = self.event_at_hand(whole)
+            if event is not _NEED_DATA:
+                found: ClientEvent | Message = event
+                return found
+            if phase != "body" and engine.in_body:
                 # The status line is complete. The rest may take longer, but has to make progress.
                 phase = "body"
                 self._restart()
-        # Never PAUSED: STLS is completed within its own turn.
-        found: ClientEvent | Message = event
-        return found
 
     def event_at_hand(self, whole: bool = False) -> ClientEvent | Message | Signal:
         """Return the next event if no more octets are needed for it, or ``NEED_DATA``.
@@ -301,32 +345,6 @@ class Exchange:
     def _restart(self) -> None:
         self._waited = 0.0
         self._octets = 0
-
-    async def _receive(self, phase: str, command: Command[Any] | None) -> None:
-        seconds: float | None = getattr(self.timeouts, phase)
-        left = seconds
-        started = monotonic()
-        if seconds is None:
-            pass
-        elif phase == "body":
-            left = max(seconds - self._waited, 0.0)
-        elif self._deadline is None:
-            # A line has one deadline on the clock, however it arrives.
-            self._deadline = started + seconds
-        else:
-            left = max(self._deadline - started, 0.0)
-        try:
-            data = await self._stream.receive(left)
-        except Pop3Error:
-            raise
-        except OSError as error:
-            raise self._failed(error, phase, seconds, command) from error
-        self.engine.receive_data(data)
-        if phase == "body":
-            self._waited += monotonic() - started
-            self._octets += len(data)
-            if self._octets >= _PROGRESS:
-                self._restart()
 
     def _failed(
         self,

@@ -60,9 +60,10 @@ _NEW, _OPEN, _WORKING, _ENDED = Stage
 class Turn:
     """One use of the exchange, exclusive from its first step to its end.
 
-    ``with turn as exchange:`` is one step. A call takes one, and ends with it. A stream or a batch
-    takes many: it has ``skip``, which reads the rest of its answers, and ends with ``end()``. An
-    error in a step ends a turn of either kind; then the exchange decides if the session can go on.
+    ``with turn as exchange:`` is one step. A turn without ``skip`` ends with it. A stream or a
+    batch takes many: it has ``skip``, which reads the rest of its answers, and ends with ``end()``.
+    An error in a step ends a turn of either kind; then the exchange decides if the session can go
+    on.
     """
 
     __slots__ = ("_command", "_exchange", "skip", "stage")
@@ -109,9 +110,7 @@ class Turn:
             # Another task has ended it, and has done the rest.
             return
         elif self.skip is None:
-            # The same as end(), written out because every call comes this way.
-            self.stage = _ENDED
-            self._exchange.turn = None
+            self.end()
         else:
             self.stage = _OPEN
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 from ..client.client import AsyncClient
 from ..client.stream import CHUNK, SEND_BUFFER, Stream, stream_closed, stream_in_use
 from .connecting import Dialer
-from .sockets import HAPPY_EYEBALLS_DELAY, Address, Readability, closed_on_error, socket_for
+from .sockets import HAPPY_EYEBALLS_DELAY, Address, closed_on_error, readability, socket_for
 
 __all__ = ["AsyncClient", "connect", "connect_unix"]
 
@@ -70,7 +70,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._readable: Readability | None = None
+        self._readable: Callable[[float | None], object] | None = None
         # One timer for wait after wait, the time at which it ends, and the deadline of this wait.
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -94,7 +94,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         sock = transport.get_extra_info("socket")
         # A proactor has taken what has arrived out of the socket.
         if sock is not None and not isinstance(self._loop, _PROACTORS):
-            self._readable = Readability(sock)
+            self._readable = readability(sock)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -210,7 +210,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
     def is_quiet(self) -> bool:
         """Return True if nothing has arrived; False if that is uncertain."""
         look = self._readable
-        return look is not None and not (self._settled or look.within(0))
+        return look is not None and not (self._settled or look(0))
 
     async def receive_at_hand(self) -> bytes | None:
         """Return octets that have arrived, or ``None`` if there are none; do not wait for the peer.
@@ -222,7 +222,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
                 # After one pass this task would go on before the loop hands over what it has read.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-            elif self._readable.within(0):
+            elif self._readable(0):
                 with suppress(TimeoutError):
                     await self._sleep(self._loop.time() + _READING)
         return await self.receive(None) if self._settled else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..client._blocking import Client
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stepping import run
-from ..client.stream import Stream, stream_closed
+from ..client.stream import Stream, stream_closed, time_left
 from ..model.url import PopUrl
 from .connecting import Dialer, UnixPath
 from .sockets import Address, SocketStream, closed_on_error, socket_for
@@ -29,16 +29,31 @@ T = TypeVar("T")
 class BlockingStream(SocketStream):
     """A ``Stream`` on a connected socket whose coroutines block instead of suspending."""
 
+    async def receive(self, timeout: float | None) -> bytes:
+        """Return the next octets; continue to send unsent ones while waiting."""
+        deadline = None if timeout is None else monotonic() + timeout
+        if not (self._unsent or self._eager):
+            # Nearly always: without coroutines for the wait and the other cases, a NOOP takes a
+            # tenth fewer instructions.
+            self._wait(timeout, read=True, write=False)
+            if (data := self._received()) is not None:
+                return data
+        return await super().receive(time_left(deadline))
+
     async def wait(self, seconds: float | None, *, read: bool, write: bool) -> bool:
         """Block until the socket can be read or written; return True if it can be read."""
+        return self._wait(seconds, read, write)
+
+    def _wait(self, seconds: float | None, read: bool, write: bool) -> bool:
         if self._aborted:
             # Its descriptor may belong to another file by now.
             raise stream_closed()
         try:
-            if not write:
-                readable = writable = self.readable.within(seconds)
-            else:
+            if write:
                 readable, writable = _wait_for(self.sock, seconds, read, write)
+            else:
+                milliseconds = None if seconds is None else seconds * 1000
+                readable = writable = bool(self.readable(milliseconds))
         except ValueError:
             # A socket that was closed has no descriptor.
             raise stream_closed() from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Protocol, TypeAlias, cast
@@ -16,10 +16,10 @@ from ..errors import LocalProtocolError
 __all__ = [
     "HAPPY_EYEBALLS_DELAY",
     "Address",
-    "Readability",
     "SocketStream",
     "closed_on_error",
     "foremost",
+    "readability",
     "socket_for",
 ]
 
@@ -42,29 +42,25 @@ class Closable(Protocol):
         ...
 
 
-class Readability:
-    """Tells whether a socket has something to read: octets, the end of the stream, or an error."""
+def readability(sock: socket.socket) -> Callable[[float | None], object]:
+    """Return a function that waits until there is something to read, a number of milliseconds.
 
-    # One object for the life of the socket: a new one each time would take longer than the look.
-    __slots__ = ("_poll", "_sock")
+    That is octets, the end of the stream, or an error; nothing true is returned if there is none.
+    The function may raise ``ValueError`` if the socket is closed.
+    """
+    # select() cannot wait for a descriptor of 1,024 or more; poll() can, if it exists.
+    if not hasattr(select, "poll"):
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._poll: select.poll | None = None
-        # select() cannot wait for a descriptor of 1,024 or more; poll() can, if it exists.
-        if hasattr(select, "poll"):
-            self._poll = select.poll()
-            self._poll.register(sock, select.POLLIN)
+        def within(milliseconds: float | None) -> object:
+            seconds = None if milliseconds is None else milliseconds / 1000
+            return select.select([sock], [], [], seconds)[0]
 
-    def within(self, seconds: float | None) -> bool:
-        """Block until there is something to read, for ``seconds`` at most; return True if there is.
-
-        Raises ``ValueError`` for a closed socket, on systems that notice it.
-        """
-        if self._poll is None:
-            return bool(select.select([self._sock], [], [], seconds)[0])
-        # It rounds up to whole milliseconds.
-        return bool(self._poll.poll(None if seconds is None else seconds * 1000))
+        return within
+    # One object for the life of the socket, and its own method: a new object each time, or a
+    # function around it, would take longer than the look. It rounds up to whole milliseconds.
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll.poll
 
 
 class SocketStream(ABC):
@@ -77,8 +73,8 @@ class SocketStream(ABC):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         """The socket."""
-        self.readable: Readability = Readability(sock)
-        """Tells whether the socket can be read."""
+        self.readable: Callable[[float | None], object] = readability(sock)
+        """Tells whether the socket can be read: see ``readability()``."""
         self._unsent = b""
         self._eager = 0
         self._aborted = False
@@ -118,18 +114,13 @@ class SocketStream(ABC):
             data = self._received()
             if data is None:
                 # Readiness is a hint: the kernel may have dropped the segment since.
-                self._eager = 0
                 timeout = time_left(deadline)
                 continue
-            if len(data) < CHUNK:
-                self._eager = 0
-            elif not self._eager:
-                self._eager = _EAGER
             return data
 
     def is_quiet(self) -> bool:
         """Return True if nothing has arrived."""
-        return not (self._aborted or self.readable.within(0))
+        return not (self._aborted or self.readable(0))
 
     async def receive_at_hand(self) -> bytes | None:
         """Return octets that have arrived, or ``None`` if there are none; do not wait."""
@@ -140,12 +131,17 @@ class SocketStream(ABC):
         try:
             data = self.sock.recv(CHUNK)
         except BlockingIOError:
+            self._eager = 0
             return None
         except OSError as error:
             raise self._meant(error) from None
-        if not data and self._aborted:
-            # It was another thread that ended the stream, not the peer.
-            raise stream_closed()
+        if len(data) < CHUNK:
+            self._eager = 0
+            if not data and self._aborted:
+                # It was another thread that ended the stream, not the peer.
+                raise stream_closed()
+        elif not self._eager:
+            self._eager = _EAGER
         return data
 
     def _send_now(self) -> None:
