@@ -125,19 +125,3 @@ def test_the_examples_are_all_named() -> None:
     text = (ROOT / "docs" / "examples.md").read_text("utf-8")
     there = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert set(re.findall(r"`(\w+\.py)`", text)) == there
-
-
-def test_the_readme_counts_the_mechanisms() -> None:
-    from pop3proto import sasl
-
-    mechanisms = [
-        each
-        for name in sasl.__all__
-        if isinstance(each := getattr(sasl, name), type)
-        and callable(getattr(each, "respond", None))
-        and each is not sasl.Mechanism
-    ]
-    # Each SCRAM has two names.
-    count = len(mechanisms) + sum(each.__name__.startswith("Scram") for each in mechanisms)
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert f"| USER, APOP, {count} SASL mechanisms | USER, APOP |" in readme

@@ -1,4 +1,4 @@
-"""SOCKS5 and HTTP proxies on the loopback interface, which know hosts by name only.
+"""SOCKS and HTTP proxies on the loopback interface, which know hosts by name only.
 
 They have a table of names of their own: a client that resolved a name itself, or that asked for
 an address, would get nowhere.
@@ -129,6 +129,33 @@ class SocksProxy(Proxy):
     def answer(self, client: socket.socket, server: socket.socket | None) -> None:
         status = 4 if server is None else 0  # 4: host unreachable.
         client.sendall(bytes([5, status, 0, 1]) + bytes(6))
+
+
+class Socks4aProxy(Proxy):
+    """SOCKS4 with names, as SOCKS4a has them. ``login`` is a user, without a password."""
+
+    scheme = "socks4a"
+
+    def agree(self, client: socket.socket) -> tuple[str, int]:
+        version, command, port, address = struct.unpack("!BBH4s", _exactly(client, 8))
+        user = self._text(client)
+        host = socket.inet_ntoa(address)
+        # An address 0.0.0.x says that a name follows.
+        if host.startswith("0.0.0."):
+            host = self._text(client)
+        if (version, command, user) != (4, 1, self.login):
+            client.sendall(bytes([0, 93]) + bytes(6))
+            raise Refused
+        return host, port
+
+    def _text(self, client: socket.socket) -> str:
+        text = b""
+        while not text.endswith(b"\0"):
+            text += _exactly(client, 1)
+        return text[:-1].decode()
+
+    def answer(self, client: socket.socket, server: socket.socket | None) -> None:
+        client.sendall(bytes([0, 91 if server is None else 90]) + bytes(6))
 
 
 class HttpProxy(Proxy):

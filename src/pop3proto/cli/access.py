@@ -4,9 +4,11 @@ commands have in common."""
 from __future__ import annotations
 
 import argparse
+import os
 import ssl
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import LocalProtocolError, TlsError, printable
 from ..model.secret import Secret
@@ -15,15 +17,26 @@ from ..model.value import replace
 from ..sasl import by_name
 from ..transports import ClientOptions, LoginResult, Security, Timeouts
 from ..transports.blocking import Client, connect
-from .inputs import PASSWORD_VARIABLE, client_context
-from .inputs import secret as given_secret
+from .inputs import client_context
+from .passwords import password
+from .proxies import PROXY_VARIABLE, Proxy
 
-__all__ = ["NO_SECRET", "TOKEN", "Access", "fingerprint_of"]
+if TYPE_CHECKING:
+    import socket
+
+    from ..sasl import RefusedToken
+
+__all__ = ["NO_SECRET", "TOKEN", "Access", "Credential", "fingerprint_of"]
+
+Credential: TypeAlias = "Secret | Callable[[RefusedToken | None], str]"
+"""A password, an access token, or a function that returns one."""
 
 TOKEN = ("XOAUTH2", "OAUTHBEARER")
 """The mechanisms that take an access token."""
 NO_SECRET = ("ANONYMOUS", "EXTERNAL", "GSSAPI")
 """The mechanisms that take no secret at all."""
+# Seconds to connect through a proxy, if nothing else says it.
+_LONGEST = 120.0
 
 
 class Access:
@@ -49,10 +62,23 @@ class Access:
         """How TLS is made, or ``None`` without TLS."""
         if not self.clear:
             self.context = client_context(arguments.ca, arguments.cert)
+        self.proxy: Proxy | None = _proxy(arguments)
+        """The proxy on the way, or ``None``."""
+        self._keeper = self._oauth() if arguments.oauth is not None else None
         if self.context is not None and arguments.fingerprint is not None:
             # The fingerprint says which certificate it has to be, whoever vouches for it.
             self.context.check_hostname = False
             self.context.verify_mode = ssl.CERT_NONE
+
+    @property
+    def takes_token(self) -> bool:
+        """True if an access token takes the place of the password."""
+        return self._keeper is not None or self.url.auth in TOKEN
+
+    @property
+    def needs_no_secret(self) -> bool:
+        """True if the mechanism takes no secret at all."""
+        return self.url.auth in NO_SECRET
 
     @property
     def options(self) -> ClientOptions:
@@ -78,17 +104,62 @@ class Access:
             self.log_in(client, secret)
             yield client
 
-    def secret(self) -> Secret:
-        """Return the password or the access token; raise ``LocalProtocolError`` without one."""
-        is_token = self.url.auth in TOKEN
-        if self.url.auth in NO_SECRET:
+    def secret(self) -> Credential:
+        """Return the password, the access token, or what gets one.
+
+        A token that somebody has to agree to is got now, because the server would not wait.
+        Raises ``LocalProtocolError`` without one.
+        """
+        if self._keeper is not None:
+            self._keeper(None)
+            return self._keeper
+        if self.needs_no_secret:
             return Secret("")
-        what, file = "Access token" if is_token else "Password", self.arguments.password_file
-        secret = given_secret(file, what, f"{self.url.user} at {self.url.host}")
-        if is_token and secret.kind is not str:
-            where = PASSWORD_VARIABLE if file is None else f"--password-file {printable(str(file))}"
-            raise LocalProtocolError(f"{where}: the access token is not text in UTF-8", hint="")
-        return secret
+        if not self.takes_token:
+            return self._given("Password")
+        return self._again(self._token())
+
+    def direct_password(self) -> Secret:
+        """Return the password for a command that makes its own connections.
+
+        Raises ``LocalProtocolError`` for options that such a command would pass over.
+        """
+        passed_over = "--proxy" if self.proxy is not None else "--oauth"
+        if self.proxy is not None or self._keeper is not None:
+            raise LocalProtocolError(f"this command cannot do {passed_over}", hint="")
+        if self.url.user is None or self.needs_no_secret:
+            return Secret("")
+        return self._token() if self.takes_token else self._given("Password")
+
+    def _given(self, what: str) -> Secret:
+        return password(self.arguments, self.url.user or "", self.url.host, what)
+
+    def _token(self) -> Secret:
+        token = self._given("Access token")
+        if token.kind is not str:
+            raise LocalProtocolError("the access token is not text in UTF-8", hint="")
+        return token
+
+    def _again(self, token: Secret) -> Credential:
+        """Return a token; if it is that of a command, a function that can run the command again."""
+        if self.arguments.password_command is None:
+            return token
+
+        def get(refused: RefusedToken | None) -> str:
+            return str((token if refused is None else self._token()).reveal())
+
+        return get
+
+    def _oauth(self) -> Callable[[RefusedToken | None], str]:
+        if self.url.auth is not None and self.url.auth not in TOKEN:
+            raise LocalProtocolError(
+                f"--oauth is for {' and '.join(TOKEN)}, not {printable(self.url.auth)}", hint=""
+            )
+        from .oauth_options import keeper
+
+        # The same way: a proxy is often there to hide where this machine is.
+        opener = None if self.proxy is None else self.proxy.connect
+        return keeper(self.arguments, self.url.user or "", opener)
 
     def connect(
         self,
@@ -103,8 +174,16 @@ class Access:
             security=Security.PLAINTEXT if self.clear else security,
             ssl_context=self.context if context is None else context,
             server_hostname=self.arguments.server_name,
+            opener=self._opener(options),
             options=options,
         )
+
+    def _opener(self, options: ClientOptions) -> Callable[[str, int], socket.socket] | None:
+        proxy, seconds = self.proxy, options.timeouts.connect
+        if proxy is None:
+            return None
+        within = _LONGEST if seconds is None else seconds
+        return lambda host, port: proxy.connect(host, port, within)
 
     def verify(self, client: Client) -> None:
         """Raise ``TlsError`` if the server's certificate is not the one that is wanted.
@@ -122,17 +201,29 @@ class Access:
             )
 
     def log_in(
-        self, client: Client, secret: Secret, mechanisms: tuple[str, ...] | None = None
+        self, client: Client, secret: Credential, mechanisms: tuple[str, ...] | None = None
     ) -> LoginResult:
         """Log in as the URL says; ``mechanisms`` are for a URL that does not say it."""
         user, auth = self.url.user or "", self.url.auth
         wanted = self.arguments.initial_response
         how = {} if wanted is None else {"initial_response": wanted}
-        if auth in TOKEN:
+        if self.takes_token or not isinstance(secret, Secret):
             return client.oauth(user, secret, mechanism=auth, **how)
         if auth in NO_SECRET:
             return client.authenticate(by_name(auth, user, host=self.url.host), **how)
         return client.login(user, secret, mechanisms=self.url.mechanisms or mechanisms, **how)
+
+
+def _proxy(arguments: argparse.Namespace) -> Proxy | None:
+    """Return the proxy that is given, or that of the variable."""
+    found: Proxy | None = arguments.proxy
+    given = os.environ.get(PROXY_VARIABLE)
+    if found is None and given:
+        try:
+            return Proxy(given)
+        except LocalProtocolError as error:
+            raise LocalProtocolError(f"{PROXY_VARIABLE}: {error}", hint=error.hint) from None
+    return found
 
 
 def fingerprint_of(client: Client) -> str:

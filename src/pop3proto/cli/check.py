@@ -16,14 +16,13 @@ from ..model.capabilities import Capabilities
 from ..model.commands import Capa, Noop
 from ..model.limits import Limits
 from ..model.login_commands import AuthList
-from ..model.secret import Secret
 from ..model.states import State
 from ..model.value import replace
 from ..sasl import channel_bindings
 from ..sasl.choice import Choice
 from ..transports import Security
 from ..transports.blocking import Client
-from .access import NO_SECRET, TOKEN, Access, fingerprint_of
+from .access import NO_SECRET, TOKEN, Access, Credential, fingerprint_of
 from .certificates import certificate, context_to_look
 from .check_text import lines
 from .hints import hint_for_the_command_line
@@ -64,7 +63,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
 class Check:
     """One check of a server, which fills in its ``report``."""
 
-    def __init__(self, access: Access, secret: Secret | None) -> None:
+    def __init__(self, access: Access, secret: Credential | None) -> None:
         self._access = access
         self._secret = secret
         self._step = "connection"
@@ -212,6 +211,10 @@ class Check:
         report["offered"] = None if offered is None else [*offered]
         if url.auth in (*TOKEN, *NO_SECRET):
             report["chosen"] = url.auth
+            return
+        if self._access.takes_token:
+            # As the client chooses.
+            report["chosen"] = "OAUTHBEARER" if "OAUTHBEARER" in (offered or ()) else "XOAUTH2"
             return
         allowed: bool = self._access.arguments.allow_plaintext_auth
         try:

@@ -41,6 +41,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     """
     access = Access(arguments, without_login=True)
     url = access.url
+    secret = access.direct_password()
     deliver = _delivery(arguments, url)
     known = baseline(arguments)
     security = Security.TLS if url.implicit_tls else Security.STLS
@@ -49,7 +50,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         port=url.effective_port,
         security=Security.PLAINTEXT if access.clear else security,
         user=url.user,
-        secret=None if url.user is None else access.secret(),
+        secret=None if url.user is None else secret,
         ssl_context=access.context,
         server_hostname=arguments.server_name,
         fingerprint=arguments.fingerprint,

@@ -41,7 +41,13 @@ _ENDING = ("SIGTERM", "SIGHUP")
 # Characters of an error's text that are shown: all of it, unless somebody made it long on purpose.
 _LONGEST_COMPLAINT = 4000
 # The packages that the user has to install, and the extras that they belong to.
-_EXTRAS = {"rich": "cli", "trustme": "demo"}
+_EXTRAS = {
+    "rich": "cli",
+    "trustme": "demo",
+    "keyring": "keyring",
+    "oauthlib": "oauth",
+    "python_socks": "proxy",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,6 +114,9 @@ def _main(given: Sequence[str]) -> int:
         return _run(_parser(given).parse_args(given))
     except ImportError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra == "cli" and "demo" in given:
+            # It needs more than this one, so that the next complaint is about the other.
+            extra = _EXTRAS["trustme"]
         if extra is None:
             raise
         print(

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...testing import Quirk
+    from ..proxies import Proxy
 
 __all__ = [
     "days",
+    "descriptor",
     "fingerprint",
     "number",
     "port",
     "positive",
     "positive_seconds",
+    "proxy",
     "quirk",
     "seconds",
 ]
@@ -89,3 +92,21 @@ def positive_seconds(text: str) -> float:
     if not number:
         raise argparse.ArgumentTypeError("expected a number of seconds above 0")
     return number
+
+
+def descriptor(text: str) -> int:
+    """Return the number of an open file, from 0."""
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise argparse.ArgumentTypeError("expected the number of an open file, from 0")
+    return int(text)
+
+
+def proxy(text: str) -> Proxy:
+    """Return the proxy that a URL describes."""
+    from ...errors import LocalProtocolError
+    from ..proxies import Proxy  # here, because only this option needs it
+
+    try:
+        return Proxy(text)
+    except LocalProtocolError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
