@@ -209,16 +209,18 @@ def test_a_message_whose_end_is_in_doubt_among_others(
 ) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     script = [
-        *listed(5, 20, 7),
-        (b"RETR 1", b""),
+        *listed(5, 5, 20, 7),
+        # The first one is a group of its own.
+        (b"RETR 1", b"+OK\r\none\r\n.\r\n"),
+        NOOP,
         (b"RETR 2", b""),
         (b"RETR 3", b""),
-        (b"NOOP", b"+OK\r\none\r\n.\r\n+OK\r\nhalf\r\n.\r\nof it\r\n.\r\n"),
+        (b"NOOP", b"+OK\r\ntwo\r\n.\r\n+OK\r\nhalf\r\n.\r\nof it\r\n.\r\n"),
         EndOfStream("client"),
     ]
     folder = tmp_path / "mail"
     assert told(script, folder, "--delete", capabilities=b"PIPELINING\r\n") == 1
-    assert stored(folder) == Counter()
+    assert stored(folder) == Counter([b"one\r\n"])
 
 
 def test_the_last_message_whose_end_is_in_doubt(
@@ -671,8 +673,8 @@ def test_a_disk_that_is_full(
         patched.setattr(os, "write", filling)
         assert mailbox.fetch("--delete") == 1
     out, err = capsys.readouterr()
-    # The first group is kept, and nothing is deleted.
-    assert out == "4 fetched, 0 were already there\n"
+    # The first groups are kept, of one, two and four messages, and nothing is deleted.
+    assert out == "7 fetched, 0 were already there\n"
     assert "No space left" in err
     # Whoever reads cron's mail has to know which disk it is.
     assert str(mailbox.folder) in err

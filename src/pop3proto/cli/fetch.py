@@ -1,4 +1,4 @@
-"""``pop3proto fetch``: the messages of a maildrop, into a folder, a Maildir or an mbox."""
+"""``pop3proto fetch``: the messages of a maildrop, to where they are wanted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..model.url import PopUrl
-from ..sync import Fetching, FileFolder, Maildir, Mbox, Policy, State
-from ..sync.folder import claim
+from ..sync import Fetching, Policy, State
 from .access import Access
 from .messages import fate
+from .places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_DELIVERIES: dict[str, Callable[[Path, str], Delivery]] = {
-    "files": FileFolder,
-    "maildir": Maildir,
-    "mbox": Mbox,
-}
-
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
     """Fetch the messages that are not stored yet; return the exit code.
@@ -43,15 +37,24 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     access = Access(arguments)
     maildrop = maildrop_name(access.url)
     # What is wrong with files is found before anybody is asked for a password.
-    state = State(_default_state() if arguments.state is None else arguments.state)
+    place = Place(
+        arguments.format,
+        arguments.place,
+        arguments.recipient,
+        arguments.sender,
+        arguments.delivery_timeout,
+        not arguments.crlf,
+    )
+    place.check()
+    path = _default_state() if arguments.state is None else arguments.state
+    state = State(path)
     with state, access.session(pipelining=not arguments.no_pipelining) as client:
         # Not before the login: a mistyped user name would tie the folder to it, and keep out the
         # right one.
-        place = _place(arguments, maildrop)
-        with state.account(f"{maildrop} {place}") as account:
-            delivery = _DELIVERIES[arguments.format](arguments.folder, account.tag)
-            with _naming_place(arguments.folder):
-                return _fetch(console, client, delivery, account, _policy(arguments))
+        name = f"{maildrop} {place.name(maildrop)}"
+        with state.account(name) as account, _naming_place(place.where):
+            delivery = place.delivery(account.tag, f"{path}-drafts")
+            return _fetch(console, client, delivery, account, _policy(arguments))
 
 
 def _policy(arguments: argparse.Namespace) -> Policy:
@@ -80,24 +83,27 @@ def _fetch(
     if fetching.deletions:
         told = fate(fetching.deletions, confirmed=fetching.confirmed)
         console.print(told, highlight=False)
-    failed = fetching.refused or fetching.misfits
+    failed = fetching.refused or fetching.undelivered or fetching.misfits
     return 1 if failed or (fetching.deletions and not fetching.confirmed) else 0
 
 
 @contextmanager
-def _naming_place(place: Path) -> Generator[None]:
+def _naming_place(place: str) -> Generator[None]:
     """Name the place of an ``OSError`` without a file's name, such as that of a full disk."""
     try:
         yield
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        raise OSError(error.errno, error.strerror, str(place)) from error
+        raise OSError(error.errno, error.strerror, place) from error
 
 
 def _report(console: Console, fetching: Fetching) -> None:
     for number, error in fetching.refused.items():
         text = f"message {number}: {error}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for number, failure in fetching.undelivered.items():
+        text = f"message {number}: not delivered: {failure}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     for number, record in fetching.misfits.items():
         console.print(
@@ -126,17 +132,6 @@ def maildrop_name(url: PopUrl) -> str:
     # The two registered ports lead to one maildrop, by TLS and by STLS.
     port = None if url.effective_port in (110, 995) else url.port
     return str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
-
-
-def _place(arguments: argparse.Namespace, maildrop: str) -> str:
-    """Return a name for the place where the messages go.
-
-    What was stored in one place is not there in another one.
-    """
-    if arguments.format == "files":
-        # It stays the same when the folder is renamed.
-        return claim(arguments.folder, maildrop)
-    return f"{arguments.format}:{os.path.realpath(arguments.folder)}"
 
 
 def _default_state() -> Path:

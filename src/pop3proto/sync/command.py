@@ -160,7 +160,7 @@ class Command(Handover):
 
     def _failed(self, how: str, *, transient: bool) -> DeliveryError:
         assert self._said is not None  # noqa: S101 - begin() comes first
-        said = os.pread(self._said.fileno(), _SHOWN, 0).strip()
+        said = b" ".join(os.pread(self._said.fileno(), _SHOWN, 0).split())
         told = f": {printable(said)}" if said else ""
         return DeliveryError(
             f"{printable(self._arguments[0])} {how}{told}",

@@ -97,6 +97,8 @@ class Lmtp(Handover):
             self._socket.connect(self._address)
         else:
             self._socket = socket.create_connection(self._address, self._timeout)
+            # What is sent is whole, and not to wait for the answer to what was sent before.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._replies = self._socket.makefile("rb")
         self._expect(_READY)
         self._send(b"LHLO localhost\r\n")
@@ -123,19 +125,17 @@ class Lmtp(Handover):
                 if replies[-1].code // 100 != _TAKEN:
                     break
         refused = next((r for r in replies if r.code // 100 not in (_TAKEN, _GO_ON // 100)), None)
+        if refused is None:
+            for block in _blocks(draft):
+                self._send(block)
+            return self._reply()
         if replies[-1].code == _GO_ON:
-            if refused is not None:
-                # A server that wants a message for nobody gets an empty one (RFC 2033 section 4.2).
-                self._send(b".\r\n")
-                self._reply()
-            else:
-                for block in _blocks(draft):
-                    self._send(block)
-                return self._reply()
-        if self._socket is not None and refused is not None and refused.code != _CLOSING:
+            # RFC 2033 section 4.2 forbids that. Only to hang up sends nobody an empty message.
+            self._hang_up()
+        elif refused.code != _CLOSING:
             self._send(b"RSET\r\n")
             self._expect(_OK)
-        return refused or replies[-1]
+        return refused
 
     def _refusal(self, reply: _Reply) -> DeliveryError:
         told = printable(reply.text.replace(b"\n", b" "))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .access import add_access
-from .values import days, number
+from .values import days, number, positive_seconds
 
 __all__ = ["add"]
 
@@ -15,8 +15,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add what the command says of itself, its arguments and its options."""
     parser.description = (
         "Copy the messages of a maildrop into a folder, each into a file of its own, octet for"
-        " octet, or into a Maildir or an mbox. Messages that were stored before are not fetched"
-        " again. Nothing is deleted, unless an option says so."
+        " octet, or into a Maildir or an mbox, or hand them to a command or an LMTP server."
+        " Messages that were stored before are not fetched again. Nothing is deleted, unless an"
+        " option says so."
     )
     parser.epilog = (
         "The exit code is 0 if everything was done, 1 if something was not, and 2 if the command"
@@ -29,13 +30,16 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="pops://user@host (TLS, port 995) or pop://user@host (STLS, port 110); another port"
         " can follow the host, and ;AUTH=MECHANISM the user",
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the messages go")
+    parser.add_argument("place", metavar="PLACE", help="where the messages go")
     parser.add_argument(
         "--format",
-        choices=("files", "maildir", "mbox"),
+        choices=("files", "maildir", "mbox", "command", "lmtp"),
         default="files",
-        help="what FOLDER is: a folder of .eml files, a Maildir, or an mbox (default: files)",
+        help="what PLACE is: a folder of .eml files, a Maildir, an mbox, a command that takes a"
+        " message on its standard input, or the HOST:PORT or the socket of an LMTP server"
+        " (default: files)",
     )
+    _add_delivery(parser)
     parser.add_argument(
         "--state",
         type=Path,
@@ -47,6 +51,32 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_access(parser)
     parser.add_argument(
         "--no-pipelining", action="store_true", help="ask for one message at a time"
+    )
+
+
+def _add_delivery(parser: argparse.ArgumentParser) -> None:
+    """Add the options for messages that are handed over."""
+    parser.add_argument(
+        "--recipient", metavar="ADDRESS", help="the recipient at the LMTP server (lmtp only)"
+    )
+    parser.add_argument(
+        "--sender",
+        metavar="ADDRESS",
+        default="",
+        help="who gets a notice from the LMTP server if it delivers a message later on, and fails"
+        " (default: nobody)",
+    )
+    parser.add_argument(
+        "--crlf",
+        action="store_true",
+        help="give a command lines that end with CRLF (default: LF)",
+    )
+    parser.add_argument(
+        "--delivery-timeout",
+        type=positive_seconds,
+        metavar="SECONDS",
+        default=300.0,
+        help="how long a command, or an answer of an LMTP server, may take (default: 300)",
     )
 
 

@@ -1,0 +1,99 @@
+"""A small LMTP server, which does as it is told."""
+
+from __future__ import annotations
+
+import os
+import socketserver
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+EXTENSIONS = ("PIPELINING", "8BITMIME", "SIZE 1000000")
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        with suppress(OSError):
+            self.converse(self.server.world)  # type: ignore[attr-defined]
+
+    def converse(self, server: LmtpServer) -> None:
+        self.answer(server.greeting)
+        data = False
+        while line := self.rfile.readline():
+            server.commands.append(line)
+            verb = line.split()[0].upper().decode()
+            if verb in server.hangs_up:
+                return
+            if verb in server.answers:
+                self.answer(server.answers[verb])
+                continue
+            if verb == "LHLO":
+                lines = ["lmtp.example.org", *server.extensions]
+                for each in lines[:-1]:
+                    self.answer(f"250-{each}")
+                self.answer(f"250 {lines[-1]}")
+            elif verb == "DATA":
+                self.answer("354 go on")
+                data = self.content(server)
+                if data and server.after is None:
+                    return
+                self.answer(server.after if data and server.after else "250 taken")
+            elif verb == "QUIT":
+                self.answer("221 bye")
+                return
+            else:
+                self.answer("250 yes")
+
+    def content(self, server: LmtpServer) -> bool:
+        lines: list[bytes] = []
+        while (line := self.rfile.readline()) != b".\r\n":
+            lines.append(line[1:] if line.startswith(b".") else line)
+        if server.after is None or server.after.startswith("2"):
+            server.taken.append(b"".join(lines))
+        return True
+
+    def answer(self, text: str) -> None:
+        self.wfile.write(text.encode() + b"\r\n")
+
+
+class _TcpHandler(_Handler):
+    # Its answers are written line by line.
+    disable_nagle_algorithm = True
+
+
+class LmtpServer:
+    """It takes everything, unless it is told otherwise.
+
+    ``answers`` are answers in place of its own, by command; ``after`` is the one after the content,
+    and ``None`` hangs up then, with the message taken.
+    """
+
+    def __init__(self, path: Path | None = None, extensions: Iterable[str] = EXTENSIONS) -> None:
+        self.extensions = [*extensions]
+        self.greeting = "220 hello"
+        self.answers: dict[str, str] = {}
+        self.hangs_up: set[str] = set()
+        self.after: str | None = "250 taken"
+        self.taken: list[bytes] = []
+        self.commands: list[bytes] = []
+        server: Any
+        if path is None:
+            server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _TcpHandler)
+        else:
+            server = socketserver.ThreadingUnixStreamServer(os.fspath(path), _Handler)
+        server.daemon_threads = True
+        server.world = self
+        self.address: Any = server.server_address
+        self._server = server
+
+    def __enter__(self) -> Self:
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
