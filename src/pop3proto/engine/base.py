@@ -42,8 +42,7 @@ class Engine(Generic[EventT]):
         self.utf8: bool = False
         """True if the server has accepted UTF8 (RFC 6856 section 2)."""
         self._buffer = ReceiveBuffer()
-        # The results of one parsing step: deviations, and the event or the error that they belong
-        # to.
+        # The results of one parsing step: deviations, and then their event or error.
         self._ready: list[EventT | Deviation | Pop3Error] = []
         # In the client's role, the command whose answer comes next.
         self._current: Command[Any] | None = None
@@ -52,10 +51,9 @@ class Engine(Generic[EventT]):
         self._failure: Pop3Error | None = None
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Take octets that arrived; an empty ``data`` says that the stream has ended.
+        """Take octets that arrived, for ``next_event()``; empty ``data`` is the end of the stream.
 
-        Nothing is parsed here: call ``next_event()`` afterwards. Raises ``LocalProtocolError`` for
-        octets after the end of the stream. A dead connection discards them.
+        Raises ``LocalProtocolError`` for octets after the end. A dead connection discards them.
         """
         if self._failure is None:
             self._buffer.feed(data)

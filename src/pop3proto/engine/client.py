@@ -14,7 +14,7 @@ from ..model.replies import Challenge, Greeting, Message, MessageData, MessageEn
 from ..model.states import Signal, State
 from .base import stls_injection
 from .client_state import USUAL_LINE, ClientState
-from .collectors import COLLECTORS, Collector
+from .collectors import COLLECTORS
 from .parsing import (
     Faults,
     explain_greeting,
@@ -92,7 +92,10 @@ class ClientConnection(ClientState):
         return event
 
     def _read(self) -> ClientEvent | Signal:
-        return self._read_line() if self._body is None else self._read_body(self._body)
+        command, body = self._current, self._body
+        if command is None or body is None:
+            return self._read_line()
+        return self._read_body(command, body)
 
     def _read_usual(self, command: Command[Any]) -> Ok | MessageStart | None:
         """Read ``+OK`` and a text as the complete answer to a command that changes no state.
@@ -182,9 +185,7 @@ class ClientConnection(ClientState):
 
     def _answered(self, command: Command[Any]) -> Command[Any]:
         # All answers within an AUTH exchange carry the command that opened it.
-        if command.answer is Challenge and self._auth is not None:
-            return self._auth
-        return command
+        return (self._auth if command.answer is Challenge else None) or command
 
     def _read_greeting(self, status: bytes, text: bytes, line: bytes) -> ClientEvent:
         if status == b"-ERR":
@@ -210,7 +211,7 @@ class ClientConnection(ClientState):
         if command.multiline:
             self._body = self._reader.begin()
             self._collector = COLLECTORS[answer](command, decode(text), self._body, self.limits)
-            return self._collect(self._collector, self._body)
+            return self._read_body(command, self._body)
         faults: Faults = {}
         reply = parse_single_line(command, text, faults)
         self._forgive_all(faults)
@@ -236,28 +237,19 @@ class ClientConnection(ClientState):
         for fault, (count, line) in faults.items():
             self._forgive(fault, line, count)
 
-    def _read_body(self, body: BodyReader) -> ClientEvent | Signal:
-        if self._collector is not None:
-            return self._collect(self._collector, body)
-        if not body.complete:
-            return self._end_of_stream()
-        self._end_body(body)
-        return MessageEnd(cast("Command[Any]", self._current), body.octets)
-
-    def _collect(self, collector: Collector, body: BodyReader) -> ClientEvent | Signal:
-        if not collector.collect():
+    def _read_body(self, command: Command[Any], body: BodyReader) -> ClientEvent | Signal:
+        collector = self._collector
+        if not (body.complete if collector is None else collector.collect()):
             return self._end_of_stream() if self._buffer.eof else _NEED_DATA
-        reply = collector.reply()
-        self._end_body(body)
-        self._forgive_all(collector.faults)
-        self._collector = None
-        return reply
-
-    def _end_body(self, body: BodyReader) -> None:
-        self._body = None
+        self._body = self._collector = None
         if body.unstuffed:
             # No sample: the line belongs to somebody's mail.
             self._forgive(Fault.UNSTUFFED_DOT, b"", body.unstuffed)
+        if collector is None:
+            return MessageEnd(command, body.octets)
+        reply = collector.reply()
+        self._forgive_all(collector.faults)
+        return reply
 
     def _end_of_stream(self) -> ConnectionClosed:
         """Return the event for the end of the stream, if it may end here; raise if not."""

@@ -41,11 +41,9 @@ class ClientState(Engine[ClientEvent]):
     ) -> None:
         super().__init__(secure, limits, leniency)
         self.capabilities: Capabilities | None = None
-        """The server's last announcement; ``None`` if it was not asked, or refused to answer.
-        Forgotten when TLS begins (RFC 2595 section 4)."""
+        """The server's last announcement; ``None`` if it was not asked, or refused to answer."""
         self.timestamp: str | None = None
-        """The APOP timestamp of the greeting, with its angle brackets (RFC 1939 section 7).
-        Forgotten when TLS begins."""
+        """The APOP timestamp of the greeting, with its angle brackets (RFC 1939 section 7)."""
         self.pending_deletions: int = 0
         """How many messages are marked as deleted, but not gone yet."""
         # The commands in flight after the oldest one. Most sessions never have more than one.
@@ -177,15 +175,14 @@ class ClientState(Engine[ClientEvent]):
         return hint if self._after_body else ""
 
     def tls_established(self) -> None:
-        """Report that the TLS handshake after STLS has succeeded.
+        """Report that the TLS handshake after STLS has succeeded; forget what came before it.
 
-        Capabilities and timestamp are forgotten. Raises ``LocalProtocolError`` if STLS was not
-        accepted before, and ``StlsInjectionError`` if octets came in the clear after it.
+        Raises ``LocalProtocolError`` if STLS was not accepted before, and ``StlsInjectionError`` if
+        octets came in the clear after it.
         """
         super().tls_established()
         self._projected = State.AUTHORIZATION
-        self.capabilities = None
-        self.timestamp = None
+        self.capabilities = self.timestamp = None
 
     def _advance(self, event: ClientEvent | Signal) -> None:
         """Move the state: ``event`` is about to be returned."""

@@ -31,8 +31,7 @@ _USUAL_UNIQUE_ID_ROW = rb"[1-9][0-9]{0,8}+ [!-~]{1,%d}+" % MAX_UNIQUE_ID
 _LONGEST_USUAL_ROW = len(b"123456789 ") + MAX_UNIQUE_ID
 # How many octets there have to be to parse rows many at once; fewer are faster one by one.
 _SEVERAL = 80
-# The most octets that are parsed at once, so that not all words of a long chunk exist at the same
-# time.
+# The most octets that are parsed at once, so that not all words of a long chunk exist together.
 _BLOCK = 16 * 1024
 # Roughly how many hashes are compared at once.
 _PART = 64 * 1024
@@ -49,9 +48,8 @@ class Collector(ABC):
     def collect(self) -> bool:
         """Take the octets in the buffer; return whether the reply is complete now.
 
-        Raises ``LimitError`` for a listing that is too long, and ``RemoteProtocolError`` for a row
-        that cannot be read. The first problem in the listing is raised, however the octets are cut
-        into chunks.
+        Raises ``LimitError``, or ``RemoteProtocolError`` for a row that cannot be read: the first
+        problem in the listing, however the octets are cut into chunks.
         """
         limits = self._limits
         while chunk := self.body.read():
@@ -71,10 +69,7 @@ class Collector(ABC):
         return self.body.complete
 
     def _take_usual(self, octets: bytes) -> int:
-        """Take the rows at the start of ``octets`` that need no closer look, if there are any.
-
-        Returns how many octets these are. Rows that exceed a limit are left.
-        """
+        """Take the first rows that need no closer look and exceed no limit; return their octets."""
         return 0
 
     def _contents(self, rows: list[bytes]) -> list[bytes]:
@@ -126,7 +121,7 @@ def _rows_of(form: bytes, newline: bytes) -> re.Pattern[bytes]:
 class _NumberedRows(Collector):
     """Rows of a number and a word. Nearly all have one form, and are parsed many at once.
 
-    A row of another form goes to ``take()``, together with everything that was received after it.
+    A row of another form goes to ``take()``, with everything that was received after it.
     """
 
     usual: ClassVar[bytes]
@@ -156,8 +151,7 @@ class _NumberedRows(Collector):
 
     @abstractmethod
     def _take_words(self, words: list[bytes]) -> None:
-        """Take what follows the numbers in rows of the usual form, of which there is at least
-        one."""
+        """Take what follows the numbers in one or more rows of the usual form."""
 
 
 class _ScanListings(_NumberedRows):

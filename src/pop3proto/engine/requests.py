@@ -53,8 +53,7 @@ def _text(octets: bytes) -> str | bytes:
 def _message(argument: bytes) -> int | str:
     word = argument.strip(b" ")
     number = parse_message_number(word)
-    # Only the plain spelling becomes a number, because the command has to be written as it was
-    # read.
+    # Only the plain spelling becomes a number, because a command is written as it was read.
     if number is not None and not word.startswith(b"0"):
         return number
     if not word.isascii():

@@ -1,7 +1,6 @@
 """The hot path: octets to lines, and to dot-terminated bodies with dot-stuffing undone.
 
-Everything here is linear in the octets that pass, however they are cut into chunks, and holds no
-more than a chunk and the line in progress.
+It is linear in the octets, however they are cut, and holds no more than a chunk and a line.
 """
 
 from __future__ import annotations
@@ -61,11 +60,8 @@ class ReceiveBuffer:
             self.pending.append(octets)
 
     def merge(self) -> bool:
-        """Join the pending chunks to the unconsumed octets; return whether there were any.
-
-        Chunks wait in a list until they are needed, because appending each of them to one string on
-        arrival would take quadratic time.
-        """
+        """Join the pending chunks to the unconsumed octets; return whether there were any."""
+        # Appending each of them on arrival would take quadratic time.
         if not self.pending:
             return False
         self.pending.insert(0, self.data[self.start :])
@@ -109,11 +105,8 @@ class ReceiveBuffer:
         return data[start:found]
 
     def _ends_line(self, left: int) -> bool:
-        """Return whether pending chunks end a line, or hold the ``left`` octets that may still
-        come.
-
-        Joining the chunks of a long line one by one would copy the line again for each of them.
-        """
+        """Return whether pending chunks end a line, or hold the ``left`` octets that may come."""
+        # Joining the chunks of a long line one by one would copy the line again for each of them.
         for chunk in self.pending[self._looked_at :]:
             self._looked_at += 1
             self._octets += len(chunk)
@@ -122,15 +115,12 @@ class ReceiveBuffer:
         return left <= self._octets
 
     def give_back_newline(self) -> None:
-        """Put the end of the last line back in front of the unconsumed octets.
-
-        This is for the case that a later chunk has replaced the chunk with that line end.
-        """
+        """Put the end of the last line back, if its chunk has been replaced by a later one."""
         self.data = self.newline + self.data[self.start :]
         self.start = self._scanned = 0
 
     def discard_line(self, newline: bytes) -> bool:
-        """Drop the available part of the line in progress; return whether that includes its end."""
+        """Drop what there is of the line in progress; return whether that includes its end."""
         self.merge()
         found = self.data.find(newline, self.start)
         if found >= 0:
@@ -198,8 +188,7 @@ class BodyReader:
         return self
 
     def read(self) -> bytes:
-        """Return the next octets of the content; none if more input is needed or ``complete`` is
-        set.
+        """Return the next octets of the content; none if it is ``complete``, or needs more input.
 
         Full stops are found at the speed of memchr. In base64 the first one nearly always ends the
         body, which takes few steps; that is most of the cost of a small message.
@@ -238,11 +227,7 @@ class BodyReader:
         return b""
 
     def _find_opening(self, data: bytes, dot: int) -> int:
-        """Return where the next line opens with a dot, after a full stop elsewhere; -1 if nowhere.
-
-        A window after the full stop is searched before the search for the next full stop: in prose,
-        one window covers many of them.
-        """
+        """Return where the next line opens with a dot, after another full stop; -1 if nowhere."""
         opening = self._opening
         while True:
             end = dot + _WINDOW
@@ -339,10 +324,7 @@ class BodyReader:
 
 
 def _held_back(data: bytes, start: int, pattern: bytes) -> int:
-    """Return how many octets at the end of ``data[start:]`` can be the start of ``pattern``.
-
-    The whole ``pattern`` counts, too.
-    """
+    """Return how many octets at the end of ``data[start:]`` are a start of ``pattern``, or all."""
     for size in range(min(len(pattern), len(data) - start), 0, -1):
         if data.endswith(pattern[:size]):
             return size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 from .grammar import parse_number
 from .value import value
@@ -34,6 +34,11 @@ class LoginDelay(NamedTuple):
     """The value can differ from user to user: ask again after the login."""
 
 
+def _announced(name: str) -> bool:
+    """Return a property, a ``bool`` for type checkers: whether a line is called ``name``."""
+    return cast(bool, property(lambda capabilities: name in capabilities, doc=f"{name} is there."))
+
+
 @value
 class Capabilities(Mapping[str, tuple[Capability, ...]]):
     """The lines of a capability list, in order, as the server sent them.
@@ -44,6 +49,25 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
     """
 
     lines: tuple[str, ...] = ()
+
+    pipelining: ClassVar[bool] = _announced("PIPELINING")
+    """True if commands may be sent ahead of answers (RFC 2449 section 6.6)."""
+    stls: ClassVar[bool] = _announced("STLS")
+    """True if STLS can be sent now (RFC 2595 section 4)."""
+    top: ClassVar[bool] = _announced("TOP")
+    """True if the server has TOP (RFC 2449 section 6.1)."""
+    uidl: ClassVar[bool] = _announced("UIDL")
+    """True if the server has UIDL (RFC 2449 section 6.8)."""
+    user: ClassVar[bool] = _announced("USER")
+    """True if the server accepts USER and PASS now (RFC 2449 section 6.2)."""
+    resp_codes: ClassVar[bool] = _announced("RESP-CODES")
+    """True if ``-ERR`` carries response codes (RFC 2449 section 6.4)."""
+    auth_resp_code: ClassVar[bool] = _announced("AUTH-RESP-CODE")
+    """True if every refused login is marked AUTH, and no other error is (RFC 3206)."""
+    utf8: ClassVar[bool] = _announced("UTF8")
+    """True if the server has the UTF8 command (RFC 6856 section 2)."""
+    lang: ClassVar[bool] = _announced("LANG")
+    """True if the server has the LANG command (RFC 6856 section 3)."""
 
     @classmethod
     def of(cls, *lines: str) -> Capabilities:
@@ -78,41 +102,6 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
         return None if found is None else tuple(word for line in found for word in line.arguments)
 
     @property
-    def pipelining(self) -> bool:
-        """True if commands may be sent ahead of answers (RFC 2449 section 6.6)."""
-        return "PIPELINING" in self
-
-    @property
-    def stls(self) -> bool:
-        """True if STLS can be sent now (RFC 2595 section 4)."""
-        return "STLS" in self
-
-    @property
-    def top(self) -> bool:
-        """True if the server has TOP (RFC 2449 section 6.1)."""
-        return "TOP" in self
-
-    @property
-    def uidl(self) -> bool:
-        """True if the server has UIDL (RFC 2449 section 6.8)."""
-        return "UIDL" in self
-
-    @property
-    def user(self) -> bool:
-        """True if the server accepts USER and PASS now (RFC 2449 section 6.2)."""
-        return "USER" in self
-
-    @property
-    def resp_codes(self) -> bool:
-        """True if ``-ERR`` carries response codes (RFC 2449 section 6.4)."""
-        return "RESP-CODES" in self
-
-    @property
-    def auth_resp_code(self) -> bool:
-        """True if every refused login is marked AUTH, and no other error is (RFC 3206)."""
-        return "AUTH-RESP-CODE" in self
-
-    @property
     def sasl(self) -> tuple[str, ...]:
         """The SASL mechanisms offered, in upper case, in the server's order (RFC 5034)."""
         return tuple(dict.fromkeys(m.upper() for m in self.arguments("SASL") or ()))
@@ -141,19 +130,9 @@ class Capabilities(Mapping[str, tuple[Capability, ...]]):
         return None if words is None else " ".join(words)
 
     @property
-    def utf8(self) -> bool:
-        """True if the server has the UTF8 command (RFC 6856 section 2)."""
-        return "UTF8" in self
-
-    @property
     def utf8_user(self) -> bool:
         """True if user names and passwords may be UTF-8 (RFC 6856 section 2.2)."""
         return "USER" in (word.upper() for word in self.arguments("UTF8") or ())
-
-    @property
-    def lang(self) -> bool:
-        """True if the server has the LANG command (RFC 6856 section 3)."""
-        return "LANG" in self
 
 
 def _number(word: str) -> int | None:

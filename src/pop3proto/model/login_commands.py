@@ -16,11 +16,6 @@ from .value import field, value
 _MAX_APOP_NAME = MAX_LINE - len(b"APOP  \r\n") - 32
 
 
-def _matches(pattern: str, text: object) -> bool:
-    # Compiled on demand: most sessions log in only once, or with PASS, which needs no pattern.
-    return isinstance(text, str) and re.fullmatch(pattern, text, re.ASCII) is not None
-
-
 @value
 class User(Command[Ok], legal_states=AUTHORIZATION):
     """USER: the name of the maildrop (RFC 1939 section 7)."""
@@ -61,7 +56,8 @@ class Apop(Command[Ok], legal_states=AUTHORIZATION, next_state=State.TRANSACTION
     def __init__(self, name: str | bytes, digest: str | Secret) -> None:
         digest = Secret(digest)
         check_text("the user name", name, _MAX_APOP_NAME)
-        if digest.kind is not str or not _matches("[0-9a-f]{32}", digest.reveal()):
+        # Patterns are compiled on demand: nearly all sessions log in once, or need none.
+        if digest.kind is not str or not re.fullmatch("[0-9a-f]{32}", str(digest.reveal())):
             raise LocalProtocolError("an APOP digest is 32 lower-case hexadecimal digits")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "digest", digest)
@@ -109,7 +105,8 @@ class Auth(_InAuth, legal_states=AUTHORIZATION, next_state=State.TRANSACTION, se
             initial_response = Secret(initial_response)
             _check_response(initial_response)
         # RFC 4422 section 3.1.
-        if not _matches("[A-Za-z0-9_-]{1,20}", mechanism):
+        given: object = mechanism
+        if not (isinstance(given, str) and re.fullmatch("[A-Za-z0-9_-]{1,20}", given)):
             what = "a SASL mechanism has 1 to 20 letters, digits, hyphens and underscores"
             raise LocalProtocolError(what)
         object.__setattr__(self, "mechanism", mechanism.upper())
