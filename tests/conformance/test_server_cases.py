@@ -164,10 +164,11 @@ FAULTS: dict[str, Fault] = {
     "S906": on("LIST", later(b"DELE 1", b"+OK\r\n1 1\r\n2 2\r\n.\r\n")),
     "S907": on("UIDL", later(b"DELE 1", b"+OK\r\n1 a\r\n2 b\r\n3 c\r\n.\r\n")),
     "S908": on("PASS .*", accepted, "DELE .*", OK, "RETR .*", ERR),
-    "S909": on(
+    "S919": on(
         "LIST",
         lambda m: ERR if m.octets.endswith(b"\r\n.\r\n") and b"DELE 1" in m.before else m.octets,
     ),
+    "S909": on("STAT", later(b"RETR 1", b"+OK 3 100\r\n")),
     "S951": Fault(idle=0.1),
     "S999": on(GREETING, ERR),
 }

@@ -19,10 +19,11 @@ from pathlib import Path
 
 from pop3proto import PopUrl
 from pop3proto.conformance import (
-    Command,
+    CommandDelivery,
     Deliver,
-    Maildir,
+    MaildirDelivery,
     Report,
+    Result,
     ServerTarget,
     as_html,
     as_json,
@@ -47,6 +48,11 @@ BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 # A few plain messages, so that a run is quick; the cases deliver what they need besides.
 FEW = 4
 TIMEOUT = 5.0
+_STORE = """
+import sys, time
+with open(f"{sys.argv[1]}/{time.time_ns()}.localhost", "xb") as file:
+    file.write(sys.stdin.buffer.read())
+"""
 _APPEND = """
 import os, sys, fcntl
 with open(sys.argv[1], "ab") as box:
@@ -66,6 +72,8 @@ class Tested:
     """The Debian package whose version is shown; empty if it is a Python package."""
     maildir: str = ""
     """The Maildir below the folder of the server; without one, mail is appended to an mbox."""
+    folder: str = "new"
+    """Where in the Maildir the server looks for mail."""
 
 
 @contextmanager
@@ -85,7 +93,7 @@ SERVERS = {
         nginx_before_dovecot, Security.STLS, "nginx", "home/user/Maildir"
     ),
     "popa3d": Tested(popa3d, Security.PLAINTEXT, "popa3d"),
-    "Twisted": Tested(twisted, Security.TLS, "", "Maildir"),
+    "Twisted": Tested(twisted, Security.TLS, "", "MaildirDelivery", "cur"),
 }
 
 
@@ -109,16 +117,20 @@ def version_of(name: str, tested: Tested) -> str:
 def few_messages(base: Path, tested: Tested) -> Deliver:
     """Leave a few plain messages in the maildrop, and return the way to deliver more."""
     message = HEADER % b"few" + b"A few words.\r\n"
+    script = base / "deliver.py"
     if not tested.maildir:
         box = base / "mail" / USER
         box.write_bytes(b"")
-        deliver: Deliver = Command(f"{sys.executable} {base}/append.py {box}")
-        (base / "append.py").write_text(_APPEND)
+        script.write_text(_APPEND)
+        deliver: Deliver = CommandDelivery(f"{sys.executable} {script} {box}")
     else:
         folder = base / tested.maildir
         for path in (*(folder / "cur").iterdir(), *(folder / "new").iterdir()):
             path.unlink()
-        deliver = Maildir(folder)
+        deliver = MaildirDelivery(folder)
+        if tested.folder != "new":
+            script.write_text(_STORE)
+            deliver = CommandDelivery(f"{sys.executable} {script} {folder / tested.folder}")
     for number in range(FEW):
         deliver.deliver(b"Message-ID: <%d@example.org>\r\n" % number + message)
     return deliver
@@ -144,7 +156,12 @@ def run(name: str, only: list[str]) -> Report:
             deliver=deliver,
         )
         url = PopUrl(HOST, port, USER, scheme="pops" if security is Security.TLS else "pop")
-        return check_server(target, str(url), only=only)
+        return check_server(target, str(url), only=only, tell=tell)
+
+
+def tell(result: Result) -> None:
+    """Show that the run goes on."""
+    print(result.case.number, result.verdict.value, f"{result.seconds:.1f} s", flush=True)
 
 
 def rows(reports: dict[str, Report]) -> Iterator[str]:

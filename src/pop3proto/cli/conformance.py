@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..conformance import (
     Baseline,
-    Command,
+    CommandDelivery,
     Deliver,
-    Maildir,
+    MaildirDelivery,
     Report,
     ServerTarget,
-    Smtp,
+    SmtpDelivery,
     as_html,
     as_json,
     as_junit,
@@ -97,16 +97,16 @@ def write_reports(console: Console, arguments: argparse.Namespace, report: Repor
 
 def _delivery(arguments: argparse.Namespace, url: PopUrl) -> Deliver | None:
     if arguments.deliver_maildir is not None:
-        return Maildir(arguments.deliver_maildir)
+        return MaildirDelivery(arguments.deliver_maildir)
     if arguments.deliver_command is not None:
-        return Command(arguments.deliver_command)
+        return CommandDelivery(arguments.deliver_command)
     place = arguments.deliver_smtp or arguments.deliver_lmtp
     if place is None:
         return None
     lmtp = arguments.deliver_lmtp is not None
     option = "--deliver-lmtp" if lmtp else "--deliver-smtp"
     host, port = _place(option, place, None if lmtp else _SMTP_PORT)
-    return Smtp(host, port, arguments.recipient or url.user or "", lmtp=lmtp)
+    return SmtpDelivery(host, port, arguments.recipient or url.user or "", lmtp=lmtp)
 
 
 def _place(option: str, text: str, default: int | None) -> tuple[str, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .baseline import Baseline
     from .case import Case, Cases, Severity, Verdict
     from .check import check_server
-    from .delivery import Command, Deliver, Maildir, Smtp
+    from .delivery import CommandDelivery, Deliver, MaildirDelivery, SmtpDelivery
     from .report import Conversation, Report, Result
     from .reports.html import as_html
     from .reports.json import as_json
@@ -27,15 +27,15 @@ __all__ = [
     "Baseline",
     "Case",
     "Cases",
-    "Command",
+    "CommandDelivery",
     "Conversation",
     "Deliver",
-    "Maildir",
+    "MaildirDelivery",
     "Report",
     "Result",
     "ServerTarget",
     "Severity",
-    "Smtp",
+    "SmtpDelivery",
     "Verdict",
     "as_html",
     "as_json",
@@ -49,7 +49,7 @@ _HOMES = {
     "baseline": ("Baseline",),
     "case": ("Case", "Cases", "Severity", "Verdict"),
     "check": ("check_server",),
-    "delivery": ("Command", "Deliver", "Maildir", "Smtp"),
+    "delivery": ("CommandDelivery", "Deliver", "MaildirDelivery", "SmtpDelivery"),
     "report": ("Conversation", "Report", "Result"),
     "reports.html": ("as_html",),
     "reports.json": ("as_json",),

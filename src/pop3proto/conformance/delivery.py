@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..errors import LocalProtocolError
 
-__all__ = ["Command", "Deliver", "Maildir", "Smtp"]
+__all__ = ["CommandDelivery", "Deliver", "MaildirDelivery", "SmtpDelivery"]
 
 _SECONDS = 60.0
 SENDER = "sender@example.org"
@@ -31,7 +31,7 @@ class Deliver(Protocol):
         ...
 
 
-class Smtp:
+class SmtpDelivery:
     """Delivery by SMTP or LMTP, without TLS and without a login: for a server that is tested."""
 
     exact = False
@@ -48,7 +48,7 @@ class Smtp:
             client.sendmail(SENDER, [self._recipient], message)
 
 
-class Maildir:
+class MaildirDelivery:
     """Delivery into a Maildir; its owner will own the messages."""
 
     exact = True
@@ -72,7 +72,7 @@ class Maildir:
         path.rename(self._folder / "new" / name)
 
 
-class Command:
+class CommandDelivery:
     """Delivery by a command, which reads a message with UNIX line ends."""
 
     exact = True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..case import CaseFailedError, NotTestedError, demand
 from ..wire import Wire
-from .run import CASES, ServerRun, refuses
-from .transaction import listing
+from .run import CASES, ServerRun, answer_to, refuses
+from .transaction import listing, retrieved
 from .unique_ids import unique_ids
 
 
@@ -27,7 +27,7 @@ def deleted(run: ServerRun, title: str = "after the login") -> tuple[Wire, int]:
 def _(run: ServerRun) -> None:
     wire, _ = deleted(run)
     for command in (b"RETR 1", b"LIST 1", b"DELE 1"):
-        answer = wire.ask(command)
+        answer = answer_to(wire, command)
         demand(not answer.ok, f"{command.decode()} after DELE 1 is answered with {answer}")
     wire.ask(b"RSET")
     run.bye(wire)
@@ -156,6 +156,24 @@ def _(run: ServerRun) -> None:
 
 @CASES.case(
     "S909",
+    "RFC 1939 section 6",
+    "What is not marked as deleted is never removed, even if it was read.",
+    destructive=True,
+)
+def _(run: ServerRun) -> None:
+    wire = run.filled()
+    count = run.count(wire)
+    retrieved(wire, b"RETR 1")
+    demand(wire.ask(b"QUIT").ok, "QUIT is refused")
+    wire.closes()
+    wire = run.logged_in("the next session")
+    left = run.count(wire)
+    demand(left == count, f"of {count} messages {left} are left after RETR and QUIT")
+    run.bye(wire)
+
+
+@CASES.case(
+    "S919",
     "RFC 1939 section 5",
     "An empty maildrop has '0 0' in STAT, and empty answers to LIST and UIDL.",
     destructive=True,

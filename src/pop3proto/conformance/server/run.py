@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .facts import Facts
     from .target import ServerTarget
 
-__all__ = ["CASES", "ServerRun", "refuses"]
+__all__ = ["CASES", "ServerRun", "answer_to", "refuses"]
 
 # Seconds in which a server has to notice that a session is gone, and to release the maildrop.
 _RELEASE = 15.0
@@ -266,15 +266,23 @@ def refuses(run: ServerRun, opened: Callable[[], Wire], *commands: bytes) -> Non
     wire, fresh = opened(), True
     for command in commands:
         try:
-            answer = wire.ask(command)
+            answer = answer_to(wire, command)
         except CaseFailedError:
             if fresh or not wire.ended:
                 raise
             wire = opened()
-            answer = wire.ask(command)
+            answer = answer_to(wire, command)
         fresh = False
         demand(
             answer.content.startswith(b"-"),
             f"{printable_line(command)} is answered with {answer}",
         )
     run.bye(wire)
+
+
+def answer_to(wire: Wire, command: bytes) -> Status:
+    """Return the answer to ``command``; if there is none, the error names the command."""
+    try:
+        return wire.ask(command)
+    except CaseFailedError as error:
+        raise CaseFailedError(f"{printable_line(command)}: {error}") from error
