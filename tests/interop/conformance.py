@@ -93,7 +93,7 @@ SERVERS = {
         nginx_before_dovecot, Security.STLS, "nginx", "home/user/Maildir"
     ),
     "popa3d": Tested(popa3d, Security.PLAINTEXT, "popa3d"),
-    "Twisted": Tested(twisted, Security.TLS, "", "MaildirDelivery", "cur"),
+    "Twisted": Tested(twisted, Security.TLS, "", "Maildir", "cur"),
 }
 
 
