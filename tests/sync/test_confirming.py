@@ -243,6 +243,25 @@ def test_records_of_another_way_to_fetch(maildrops: MemoryMaildrops) -> None:
         next(fetch_new(client(maildrops), memory, now=0.0))
 
 
+def test_a_server_that_lists_wrong_sizes_does_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pop3proto.sync.confirming._MOST_HELD", 100)
+    contents = [b"%02d" % n + b"x" * 38 + b"\r\n" for n in range(12)]
+    messages = fetch_new(client(MemoryMaildrops({"user": contents})), Memory(), DELETE, now=0.0)
+    most, stored = 0, list[bytes]()
+    for message in messages:
+        stored.append(message.content)
+        message.confirm()
+        held = messages._inner._contents  # what is in memory at the moment
+        most = max(most, sum(map(len, held.values())))
+    # Each of them comes, and those that there was no room for come once more, at the end.
+    assert sorted(stored) == contents
+    assert stored != contents
+    assert most <= 100
+    assert messages.deletions == 12
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

@@ -328,6 +328,40 @@ def test_a_folder_that_has_gone(kind: str, tmp_path: Path) -> None:
         delivery.store([Record(1, 1, b"", b"a", 1, 0.0, 0.0, Standing.STORING, draft="x")])
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_a_link_in_place_of_the_drafts(kind: str, what: str, tmp_path: Path) -> None:
+    """It would lead messages to where somebody else can read them."""
+    place = Place(kind, tmp_path / "a")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    drafts = {"files": "mail/.pop3proto-drafts", "maildir": "mail/tmp"}
+    path = place.folder / drafts.get(kind, ".mail.pop3proto-drafts")
+    path.parent.mkdir(exist_ok=True)
+    if what == "link":
+        path.symlink_to(elsewhere)
+    else:
+        path.touch()
+    with pytest.raises(NotADirectoryError, match=re.escape(path.name)):
+        place.run()
+    assert not [*elsewhere.iterdir()]
+    assert len(place.maildrops.contents("user")) == 6
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_a_file_in_place_of_a_folder(kind: str, above: bool, tmp_path: Path) -> None:
+    place = Place(kind, tmp_path / "a")
+    if above:
+        place.place.touch()
+        place.place /= "mail"
+    elif kind == "mbox":
+        pytest.skip("it is a file")
+    else:
+        place.place.touch()
+    with pytest.raises(NotADirectoryError, match="mail"):
+        place.run()
+
+
 class TestMbox:
     @pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
     def test_a_file_without_a_blank_line_at_its_end(self, end: bytes, tmp_path: Path) -> None:

@@ -35,13 +35,16 @@ class Fetching(RuleBasedStateMachine):
         self.removed: Counter[bytes] = Counter()
         self.serial = 0
         self.now = 0.0
-        self.kind = ""
+        self.kind = self.way = ""
         # Whether the server has said that it has deleted messages, and has not.
         self.lied = False
 
-    @initialize(kind=st.sampled_from(["honest", "no uidl", "numbering", "same ids"]))
-    def begin(self, kind: str) -> None:
-        self.kind = kind
+    @initialize(
+        kind=st.sampled_from(["honest", "no uidl", "numbering", "same ids"]),
+        way=st.sampled_from(["store", "command", "lmtp"]),
+    )
+    def begin(self, kind: str, way: str) -> None:
+        self.kind, self.way = kind, way
         self.server.uidl = kind != "no uidl"
         self.server.numbering = kind == "numbering"
         self.server.same_ids = kind == "same ids"
@@ -83,7 +86,10 @@ class Fetching(RuleBasedStateMachine):
         confirms=st.sampled_from([True, True, False]),
         deletes=st.sampled_from([True, True, False]),
         hidden=st.sampled_from([set[int](), set[int](), {0}, {1}, {0, 2}]),
-        missing=st.sampled_from(["without_size", "without_id", "hidden", "truncates"]),
+        missing=st.sampled_from(
+            ["without_size", "without_id", "hidden", "truncates", "unwanted", "unwanted"]
+        ),
+        room=st.sampled_from([None, None, 0, 1]),
     )
     def session(
         self,
@@ -95,6 +101,7 @@ class Fetching(RuleBasedStateMachine):
         deletes: bool,
         hidden: set[int],
         missing: str,
+        room: int | None,
     ) -> None:
         server = self.server
         server.confirms, server.deletes = confirms, deletes
@@ -112,6 +119,8 @@ class Fetching(RuleBasedStateMachine):
                 crash_at=crash_at,
                 luck=luck,
                 breaks_at=breaks_at,
+                way=self.way,
+                room=room,
             ).all()
         except CrashError:
             pass
@@ -122,7 +131,7 @@ class Fetching(RuleBasedStateMachine):
     def a_whole_session_fetches_all(self, policy: Policy) -> None:
         self.server.confirms = self.server.deletes = True
         there = {c for _, c in self.server.messages}
-        Run(self.server, self.disk, policy, now=self.now).all()
+        Run(self.server, self.disk, policy, now=self.now, way=self.way).all()
         assert there <= set(self.disk.stored)
         if policy.delete_after == 0:
             assert not self.server.messages

@@ -43,6 +43,8 @@ class Server:
         self.confirms = True
         self.deletes = True
         self.truncates: set[bytes] = set()
+        # What is not taken in this session where messages are handed over.
+        self.unwanted: set[bytes] = set()
 
     def listed(self) -> list[tuple[int, bytes, bytes]]:
         """The messages of a session: number, unique-id and content."""
@@ -77,6 +79,10 @@ class Disk:
         self.drafts: dict[str, bytes] = {}
         self.stored: list[bytes] = []
         self.serial = 0
+        # Of messages that are handed over: what was taken, as far as it is noted, and how often a
+        # message was taken while its note was not written.
+        self.notes: set[str] = set()
+        self.unnoted: Counter[bytes] = Counter()
 
     def draft(self, content: bytes) -> str:
         self.serial += 1
@@ -103,11 +109,16 @@ class Run:
         crash_at: int | None = None,
         luck: int = 0,
         breaks_at: int | None = None,
+        way: str = "store",
+        room: int | None = None,
     ) -> None:
         self.server, self.disk = server, disk
         self.left = crash_at
         self.luck = random.Random(luck)
         self.breaks_at = breaks_at
+        self.way = way
+        # How many messages of a group there is room for, besides the first one.
+        self.room = room
         self.retrieved: list[int] = []
         self.deleted: list[int] = []
         self.steps = 0
@@ -134,8 +145,10 @@ class Run:
                     self.disk.records.update((record.key, record) for record in records)
                     for key in forgotten:
                         del self.disk.records[key]
-                case Store(records):
+                case Store(records) if self.way == "store":
                     self.store(records)
+                case Store(records):
+                    self.hand_over(records)
                 case Discard(drafts):
                     for draft in drafts:
                         del self.disk.drafts[draft]
@@ -150,6 +163,8 @@ class Run:
             if self.breaks_at == len(self.retrieved):
                 self.planner.give_up()
                 break
+            if self.room is not None and len(drafts) > self.room:
+                continue
             content = self.server.content(wanted.number)
             self.retrieved.append(wanted.number)
             name = self.disk.draft(content)
@@ -177,6 +192,35 @@ class Run:
                 self.disk.stored.append(self.disk.drafts.pop(record.draft))
         self.step()
 
+    def hand_over(self, records: tuple[Record, ...]) -> None:
+        disk = self.disk
+        lost: list[Record] = []
+        if disk.notes.isdisjoint(record.draft for record in records):
+            disk.notes.clear()
+        for record in records:
+            if record.draft in disk.notes:
+                continue
+            content = disk.drafts.get(record.draft)
+            if content is None or content in self.server.unwanted:
+                lost.append(record)
+                continue
+            self.step()
+            disk.stored.append(content)
+            if self.way == "lmtp":
+                # A command has a witness, which writes the note also if this program has ended.
+                try:
+                    self.step()
+                except CrashError:
+                    disk.unnoted[content] += 1
+                    raise
+            disk.notes.add(record.draft)
+        crashes = self.left == 0
+        for record in records:
+            if not (crashes and self.luck.random() < 0.5):
+                disk.drafts.pop(record.draft, None)
+        self.step()
+        self.planner.leave_out(record.key for record in lost)
+
     def quit(self) -> None:
         crashes = self.left == 0
         if self.server.deletes and not (crashes and self.luck.random() < 0.5):
@@ -187,7 +231,7 @@ class Run:
 
 def doubles(disk: Disk, delivered: Counter[bytes]) -> Counter[bytes]:
     """What is stored more often than it was delivered."""
-    return Counter(disk.stored) - delivered
+    return Counter(disk.stored) - delivered - disk.unnoted
 
 
 __all__ = ["CrashError", "Disk", "Refused", "Run", "Server", "doubles"]
