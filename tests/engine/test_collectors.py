@@ -292,4 +292,4 @@ def test_behind_crlf_a_bare_lf_ends_no_row_and_no_listing() -> None:
 
 
 def test_a_collector_says_what_it_has_to_be_taught() -> None:
-    assert Collector.__abstractmethods__ == {"take", "reply"}
+    assert Collector.__abstractmethods__ == {"reply"}

@@ -38,11 +38,12 @@ _PART = 64 * 1024
 
 
 class Collector(ABC):
-    """Reads one dot-terminated reply row by row."""
+    """Reads one dot-terminated reply row by row: by default, keeps its few lines."""
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
         self.command, self.text, self.body = command, text, body
         self.faults: Faults = {}
+        self.lines: list[bytes] = []
         self._limits, self._partial, self._rows = limits, b"", 0
 
     def collect(self) -> bool:
@@ -104,9 +105,9 @@ class Collector(ABC):
                 raise LimitError(message, limit=name, value=limit)
             start += octets
 
-    @abstractmethod
     def take(self, rows: list[bytes]) -> None:
-        """Parse the next rows, given without their line ends."""
+        """Keep the next rows, given without their line ends, or parse them."""
+        self.lines += rows
 
     @abstractmethod
     def reply(self) -> CollectedReply:
@@ -228,18 +229,7 @@ class _UniqueIdListings(_NumberedRows):
             seen.add(unique_id)
 
 
-class _Lines(Collector):
-    """A reply of a few lines, all of which are kept."""
-
-    def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
-        super().__init__(command, text, body, limits)
-        self.lines: list[bytes] = []
-
-    def take(self, rows: list[bytes]) -> None:
-        self.lines += rows
-
-
-class _Capabilities(_Lines):
+class _Capabilities(Collector):
     """CAPA (RFC 2449 section 5)."""
 
     def reply(self) -> CapaReply:
@@ -254,7 +244,7 @@ class _Capabilities(_Lines):
         return CapaReply(self.command, Capabilities(tuple(map(decode, self.lines))), self.text)
 
 
-class _Languages(_Lines):
+class _Languages(Collector):
     """LANG without an argument (RFC 6856 section 3)."""
 
     def reply(self) -> LangReply:
@@ -263,7 +253,7 @@ class _Languages(_Lines):
         return LangReply(self.command, tuple(languages), self.text)
 
 
-class _Mechanisms(_Lines):
+class _Mechanisms(Collector):
     """AUTH without an argument, on servers older than CAPA."""
 
     def reply(self) -> MechanismsReply:

@@ -100,13 +100,14 @@ class ServerConnection(Engine[ServerEvent]):
 
     def _check_fit(self, reply: ServerReply, command: Command[Any]) -> None:
         if self.state not in command.legal_states:
-            raise LocalProtocolError(
-                f"not possible in the state {self.state.value!r}", command=command
-            )
-        if command.next_state is State.TLS_NEGOTIATION and self.secure:
-            raise LocalProtocolError("the connection is already under TLS", command=command)
-        if not isinstance(reply, fitting_replies(command)):
-            raise LocalProtocolError(f"{type(reply).__name__} does not answer it", command=command)
+            why = f"not possible in the state {self.state.value!r}"
+        elif command.next_state is State.TLS_NEGOTIATION and self.secure:
+            why = "the connection is already under TLS"
+        elif not isinstance(reply, fitting_replies(command)):
+            why = f"{type(reply).__name__} does not answer it"
+        else:
+            return
+        raise LocalProtocolError(why, command=command)
 
     def _send_greeting(self, reply: ServerReply) -> bytes:
         if not isinstance(reply, Greeting | ErrorReply):

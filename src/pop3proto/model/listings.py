@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat, starmap
+from operator import eq
 from typing import Any, NamedTuple, TypeAlias, overload
 
 from .._arguments import require
@@ -148,10 +149,9 @@ class Listings(Sequence[Listing]):
             return NotImplemented
         if self._numbers != other._numbers or self._ids != other._ids:
             return False
-        if (self._sizes, self._ends) == (other._sizes, other._ends):
-            return True
         # An empty column is equal to a missing one.
-        return all(one == another for one, another in zip(self, other, strict=True))
+        same = (self._sizes, self._ends) == (other._sizes, other._ends)
+        return same or all(map(eq, self, other))
 
     def __hash__(self) -> int:
         return hash((self._numbers.tobytes(), self.octets, bytes(self._ids)))
