@@ -27,6 +27,7 @@ SECRET = "pa55 word"
 USERS = {"user": SECRET}
 KEYS = {
     "url": str,
+    "command": str,
     "host": str,
     "port": int,
     "security": str,

@@ -101,7 +101,8 @@ def test_as_a_module() -> None:
     assert done.stderr == b""
 
 
-FETCH = ("access", "fetch", "values")
+FETCH = ("access", "common", "fetch", "values")
+SERVE = ("common", "serve", "values")
 LOADED = """
 import sys
 import pop3proto
@@ -120,7 +121,10 @@ except SystemExit:
         (["--version"], set()),
         (["--help"], set()),
         (["fetch", "--help"], {"options", *(f"options.{x}" for x in FETCH)}),
-        (["serve", "--port", "x"], {"options", "options.serve", "options.values"}),
+        (
+            ["serve", "--port", "x"],
+            {"options", *(f"options.{x}" for x in SERVE)},
+        ),
     ],
 )
 def test_what_is_not_used_is_not_loaded(arguments: list[str], own: set[str]) -> None:

@@ -169,6 +169,9 @@ class Access:
         context: ssl.SSLContext | None = None,
     ) -> Client:
         """Return a client that has read the greeting; see ``verify()``."""
+        recordings = getattr(self.arguments, "recordings", None)
+        if recordings is not None:
+            options = replace(options, recorder=recordings.new())
         return connect(
             self.url,
             security=Security.PLAINTEXT if self.clear else security,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import ssl
 import time
 from collections.abc import Generator
@@ -25,10 +24,10 @@ from ..transports.blocking import Client
 from .access import NO_SECRET, TOKEN, Access, Credential, fingerprint_of
 from .certificates import certificate, context_to_look
 from .check_text import lines
-from .hints import hint_for_the_command_line
+from .output import problem
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from .output import Output
 
 __all__ = ["run"]
 
@@ -41,7 +40,7 @@ _LIMITS = Limits(listing_lines=500, listing_octets=64 * 1024)
 _SOON = 21
 
 
-def run(console: Console, arguments: argparse.Namespace) -> int:
+def run(output: Output, arguments: argparse.Namespace) -> int:
     """Print the report; return 0 if the server can be used as asked, and otherwise 1.
 
     Raises ``LocalProtocolError`` for a URL, a password or a file that cannot be used.
@@ -51,12 +50,13 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     access = Access(arguments, without_login=True)
     secret = None if access.url.user is None else access.secret()
     check = Check(access, secret)
+    # The same object, so that a report is there when a signal ends the check.
+    output.report = output.reports() | check.report
+    check.report = output.report
+    output.kept = "the check is not complete"
     check.run()
-    if arguments.json:
-        console.print(json.dumps(check.report, indent=2), soft_wrap=True, highlight=False)
-    else:
-        for line in lines(check.report):
-            console.print(line, soft_wrap=True, highlight=False)
+    for line in lines(check.report, only_problems=output.brief):
+        output.result(line)
     return 0 if check.report["ok"] else 1
 
 
@@ -264,14 +264,7 @@ class Check:
 
     def _problem(self, error: Pop3Error | OSError) -> None:
         where = "tls" if isinstance(error, TlsError) else self._step
-        self.report["problems"].append(
-            {
-                "at": where,
-                "error": type(error).__name__,
-                "text": str(error),
-                "hint": hint_for_the_command_line(getattr(error, "hint", "")),
-            }
-        )
+        self.report["problems"].append(problem(error, where))
 
     def _advise(self) -> None:
         """Say what a user should do."""

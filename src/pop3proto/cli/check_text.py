@@ -20,9 +20,9 @@ _STATES = {
 _LONGEST = 1000
 
 
-def lines(report: dict[str, Any]) -> Iterator[str]:
-    """Yield the report line by line."""
-    for line in _lines(report):
+def lines(report: dict[str, Any], *, only_problems: bool = False) -> Iterator[str]:
+    """Yield the report line by line, or the problems in it."""
+    for line in _problems(report) if only_problems else _lines(report):
         yield printable(line, _LONGEST)
 
 
@@ -40,11 +40,15 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         yield f"Round trip: {seconds * 1000:.1f} ms"
     for deviation in report["deviations"]:
         yield f"Fault: {deviation['first']} [{deviation['fault']}, {deviation['count']} in all]"
-    for problem in report["problems"]:
-        yield f"Problem: {problem['error']}, {problem['at']}: {problem['text']}"
+    yield from _problems(report)
     for advice in report["advice"]:
         yield f"To do: {advice}"
     yield f"Result: {'the server can be used' if report['ok'] else 'there are problems'}"
+
+
+def _problems(report: dict[str, Any]) -> Iterator[str]:
+    for problem in report["problems"]:
+        yield f"Problem: {problem['error']}, {problem['at']}: {problem['text']}"
 
 
 def _tls(report: dict[str, Any]) -> Iterator[str]:

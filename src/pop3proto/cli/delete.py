@@ -5,38 +5,48 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..errors import CommandError
+from ..errors import CommandError, Pop3Error
 from .access import Access
 from .messages import fate, find
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from .output import Output
 
 __all__ = ["run"]
 
 
-def run(console: Console, arguments: argparse.Namespace) -> int:
+def run(output: Output, arguments: argparse.Namespace) -> int:
     """Delete the messages; return the exit code.
 
     Raises ``Pop3Error`` and ``OSError``. Nothing is deleted then, unless the error says that it is
     not known.
     """
+    report = output.reports(numbers=[], deletions=0, confirmed=None)
+    output.kept = "nothing was deleted"
     with Access(arguments).session() as client:
-        for number in find(client, arguments.messages, by_id=arguments.unique_id):
+        report["numbers"] = find(client, arguments.messages, by_id=arguments.unique_id)
+        for number in report["numbers"]:
             try:
                 client.dele(number)
             except CommandError as error:
                 # It ends the session without QUIT.
                 error.hint = "nothing was deleted"
                 raise
-        marked = client.pending_deletions
+        marked = report["deletions"] = client.pending_deletions
+        # From here on, Ctrl+C comes when QUIT may have been sent.
+        output.kept = fate(marked, confirmed=False)
+        report["confirmed"] = False
         try:
             result = client.quit()
-        except BaseException:
-            # Ctrl+C, for example: QUIT may have been sent.
-            console.print(fate(marked, confirmed=False), highlight=False)
+        except (Pop3Error, OSError):
+            output.result(output.kept)
             raise
-    console.print(fate(result.deletions, confirmed=result.confirmed), highlight=False)
+    report["deletions"], report["confirmed"] = result.deletions, result.confirmed
+    told = fate(result.deletions, confirmed=result.confirmed)
+    if result.confirmed:
+        output.summary(told)
+    else:
+        output.result(told)
     if result.error is not None:
         raise result.error
     return 0

@@ -19,8 +19,9 @@ from .._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from rich.console import Console
+    from .output import Output
 
 __all__ = ["ending_signals", "main"]
 
@@ -149,29 +150,67 @@ def _run(arguments: argparse.Namespace) -> int:
     from importlib import import_module
 
     from ..errors import Pop3Error
+    from .output import Output, problem
 
     module = import_module(f"{__package__}.{arguments.command}")
-    run: Callable[[Console, argparse.Namespace], int] = module.run
+    run: Callable[[Output, argparse.Namespace], int] = module.run
+    output = Output(arguments)
     try:
-        return run(_console(), arguments)
+        with _recorded(output, arguments):
+            status = run(output, arguments)
+        output.finish(ok=status == 0)
     except (OSError, Pop3Error) as error:
-        _complain(_console(stderr=True), error)
+        if output.json:
+            output.failed(problem(error))
+            with suppress(OSError):  # which may be the error itself: nobody reads any more
+                output.finish(ok=False)
+        else:
+            _complain(error)
         return _FAILED
+    except (KeyboardInterrupt, SystemExit):
+        _tell_interrupted(output)
+        raise
+    return status
 
 
-def _console(*, stderr: bool = False) -> Console:
+@contextmanager
+def _recorded(output: Output, arguments: argparse.Namespace) -> Generator[None]:
+    """Write down the sessions of the block, if an option asks for it."""
+    path: Path | None = getattr(arguments, "record", None)
+    if path is None and not output.verbose:
+        yield
+        return
+    from .recording import Recordings
+
+    follow = output.detail if output.verbose else None
+    bodies = not getattr(arguments, "no_bodies", False)
+    arguments.recordings = Recordings(path, bodies=bodies, follow=follow)
+    try:
+        yield
+    finally:
+        arguments.recordings.close()
+
+
+def _tell_interrupted(output: Output) -> None:
+    """Say what was kept when a signal ended the command."""
+    text = f"Interrupted{output.kept and ': '}{output.kept}"
+    # The terminal may be gone, and nothing may keep the process from ending.
+    with suppress(OSError):
+        if output.json:
+            output.failed({"at": None, "error": "Interrupted", "text": text, "hint": ""})
+            output.finish(ok=False)
+        elif sys.stderr is not None:
+            print(text, file=sys.stderr)
+
+
+def _complain(error: Exception) -> None:
     from rich.console import Console
-
-    # File names, passwords and servers' texts may look like rich's markup, or like ":name:".
-    return Console(stderr=stderr, markup=False, emoji=False)
-
-
-def _complain(errors: Console, error: Exception) -> None:
     from rich.text import Text
 
     from ..errors import printable
     from .hints import hint_for_the_command_line
 
+    errors = Console(stderr=True, markup=False, emoji=False)
     message = Text(f"{type(error).__name__}: ", style="bold red")
     # Not only the servers' part of it: a file's name can hold anything, too.
     text = printable(str(error), _LONGEST_COMPLAINT).encode("ascii", "backslashreplace")

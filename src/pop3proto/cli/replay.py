@@ -21,21 +21,24 @@ from ..transcript import Replay, Transcript, replay
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
+    from .output import Output
 
 __all__ = ["run"]
 
 # Octets of a message, and characters of any other field, that are shown.
 _PREVIEW = 60
 _LONGEST = 400
+_NO_LIMIT = 2**63 - 1
 _CLASS = re.compile(r"<class 'pop3proto\.[\w.]+?\.(\w+)'>")
 
 
-def run(console: Console, arguments: argparse.Namespace) -> int:
+def run(output: Output, arguments: argparse.Namespace) -> int:
     """Replay the transcript and print its events; return the exit code.
 
     Raises ``OSError`` for a file that cannot be read, and ``Pop3Error`` if the engine does.
     """
+    output.ongoing = True
+    output.reports(events=0, deviations=0, state=None)
     path: Path = arguments.file
     multiline: list[str] = arguments.multiline
     chunk_size: int | None = arguments.chunk_size
@@ -43,34 +46,45 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     with path.open(encoding="utf-8-sig") as file:
         transcript = Transcript.load(file)
     if arguments.role == "client":
-        _show(console, replay(transcript, "client", chunk_size=chunk_size, multiline=multiline))
+        _show(output, replay(transcript, "client", chunk_size=chunk_size, multiline=multiline))
     else:
-        _show(console, replay(transcript, "server", chunk_size=chunk_size, multiline=multiline))
+        _show(output, replay(transcript, "server", chunk_size=chunk_size, multiline=multiline))
     return 0
 
 
-def _show(console: Console, events: Replay[ClientEvent] | Replay[ServerEvent]) -> None:
-    deviations = count = 0
+def _show(output: Output, events: Replay[ClientEvent] | Replay[ServerEvent]) -> None:
+    report = output.report
     try:
         for event in events:
-            count += 1
-            deviations += isinstance(event, Deviation)
-            console.print(_line(event), soft_wrap=True)
+            report["events"] += 1
+            report["deviations"] += isinstance(event, Deviation)
+            output.event(type(event).__name__, fields=dict(_fields(event, full=True)))
+            if not (output.json or output.brief):
+                output.print(_line(event, full=output.verbose), soft_wrap=True)
     except (ProtocolError, ConnectionLostError) as error:
         # There is no connection that could be made again.
         error.hint = ""
         raise
     finally:
         # If the engine raises, this shows how far it got.
-        ending = f"{count} events, {deviations} deviations; state: {events.state.value}"
-        console.print(ending, style="bold", highlight=False, soft_wrap=True)
+        report["state"] = events.state.value
+        numbers = f"{report['events']} events, {report['deviations']} deviations"
+        output.result(f"{numbers}; state: {events.state.value}")
 
 
-def _line(event: ClientEvent | ServerEvent) -> Text:
+def _line(event: ClientEvent | ServerEvent, *, full: bool) -> Text:
     line = Text()
     line.append(type(event).__name__, style=_style(event))
-    for field in _fields(event):
-        line.append(field)
+    fields = dict(_fields(event, full=full))
+    if isinstance(event, MessageData):
+        line.append(f"  {len(event.data):,} octets: {fields['data']}")
+    elif isinstance(event, Deviation):
+        line.append(f"  {fields['text']}")
+    elif isinstance(event, Command | InvalidCommand):
+        line.append(fields["arguments"])
+    else:
+        for name, text in fields.items():
+            line.append(f"  {name}={text}")
     return line
 
 
@@ -80,26 +94,30 @@ def _style(event: ClientEvent | ServerEvent) -> str:
     return "bold red" if isinstance(event, ErrorReply | InvalidCommand) else "bold cyan"
 
 
-def _fields(event: ClientEvent | ServerEvent) -> Iterator[str]:
-    """Yield the fields of ``event`` in ASCII, so that no terminal obeys what a peer wrote."""
+def _fields(event: ClientEvent | ServerEvent, *, full: bool) -> Iterator[tuple[str, str]]:
+    """Yield the fields of ``event`` in ASCII, so that no terminal obeys what a peer wrote.
+
+    Long ones are shortened, unless they are wanted in ``full``.
+    """
+    most = _NO_LIMIT if full else _LONGEST
     if isinstance(event, MessageData):
-        preview = ascii(event.data[:_PREVIEW])
-        yield f"  {len(event.data):,} octets: {preview}{'...' * (len(event.data) > _PREVIEW)}"
+        preview = ascii(event.data if full else event.data[:_PREVIEW])
+        yield "data", preview + "..." * (not full and len(event.data) > _PREVIEW)
     elif isinstance(event, Deviation):
-        yield f"  {_shortened(_escaped(str(event)))}"
+        yield "text", _shortened(_escaped(str(event)), most)
     elif isinstance(event, Command | InvalidCommand):
         # Their own repr hides secrets. Of the class of an answer, the name is enough.
         shown = _CLASS.sub(r"\1", ascii(event).removeprefix(type(event).__name__))
-        yield _shortened(shown)
+        yield "arguments", _shortened(shown, most)
     else:
         for name in field_names(event):
-            yield f"  {name}={_shortened(_shown(getattr(event, name)))}"
+            yield name, _shortened(_shown(getattr(event, name), most), most)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, most: int) -> str:
     if isinstance(value, Listings):
         # Each row takes at least a dozen characters, so these are more than can be shown.
-        return ascii([tuple(x for x in row if x is not None) for row in value[:_LONGEST]])
+        return ascii([tuple(x for x in row if x is not None) for row in value[:most]])
     return ascii(value)
 
 
@@ -107,5 +125,5 @@ def _escaped(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -8,7 +8,7 @@ import mailbox
 import os
 import signal
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from secrets import token_urlsafe
@@ -27,19 +27,24 @@ from .inputs import PASSWORD_VARIABLE, load_certificate
 from .main import ending_signals
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from .output import Output
 
 __all__ = ["run"]
 
 _IDENTIFIED = 32
+# Seconds between two looks at what clients have sent, and characters of a command that are shown.
+_LOOKS = 0.5
+_LONGEST_COMMAND = 1000
 _FROM = b"From "
 
 
-def run(console: Console, arguments: argparse.Namespace) -> int:
+def run(output: Output, arguments: argparse.Namespace) -> int:
     """Serve until the process is interrupted; return the exit code.
 
     Raises ``OSError``, ``MaildropError`` and ``LocalProtocolError`` for what cannot be served.
     """
+    output.reports()
+    output.ongoing = True
     users = _users(arguments.user or ["user"])
     security = Security.of(arguments.security)
     if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
@@ -70,12 +75,13 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     ) as server:
         if arguments.write_ca is not None:
             _write_authority(server, arguments.write_ca)
-        _announce(console, server, users, messages)
-        _wait()
+        _announce(output, server, users, messages)
+        _wait(_Follower(output, server).look)
     for session in server.sessions:
         if session.user is not None:
-            deleted = f"{len(session.deleted)} deleted"
-            console.print(f"{session.user}: {deleted}", markup=False, highlight=False)
+            deleted = len(session.deleted)
+            output.summary(f"{session.user}: {deleted} deleted")
+            output.event("session", user=session.user, deleted=deleted)
     return 0
 
 
@@ -170,20 +176,47 @@ def _write_authority(server: LoopbackServer, path: Path) -> None:
 
 
 def _announce(
-    console: Console, server: LoopbackServer, users: Mapping[str, str], messages: int
+    output: Output, server: LoopbackServer, users: Mapping[str, str], messages: int
 ) -> None:
+    accounts = []
     for user, password in users.items():
         url = PopUrl(server.host, server.port, user)
         if server.security is Security.TLS:
             url = replace(url, scheme="pops")
-        shown = printable(password, len(password))
-        console.print(f"{url}  password: {shown}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{messages} messages for each user", highlight=False)
-    console.print("Press Ctrl+C to stop.", highlight=False)
+        output.summary(f"{url}  password: {printable(password, len(password))}")
+        accounts.append({"url": str(url), "user": user, "password": password})
+    output.summary(f"{messages} messages for each user")
+    output.summary("Press Ctrl+C to stop.")
+    output.event(
+        "listening",
+        host=server.host,
+        port=server.port,
+        security=server.security.value,
+        accounts=accounts,
+        messages=messages,
+    )
 
 
-def _wait() -> None:
-    """Wait until the process is told to end."""
+class _Follower:
+    """Prints what clients send, for those who want to see it."""
+
+    def __init__(self, output: Output, server: LoopbackServer) -> None:
+        self._output, self._server = output, server
+        self._shown = 0
+
+    def look(self) -> None:
+        """Print the commands that have come since the last look."""
+        if self._output.verbose:
+            new = self._server.commands[self._shown :]
+            self._shown += len(new)
+            for command in new:
+                text = printable(command, _LONGEST_COMMAND)
+                self._output.result(f"C: {text}")
+                self._output.event("command", text=text)
+
+
+def _wait(look: Callable[[], None]) -> None:
+    """Wait until the process is told to end, and ``look()`` now and then."""
     told = Event()
 
     def tell(number: int, frame: object) -> None:
@@ -193,8 +226,9 @@ def _wait() -> None:
     previous = {number: signal.signal(number, tell) for number in numbers}
     try:
         # With a timeout, because on Windows a signal does not end the wait.
-        while not told.wait(1.0):
-            pass
+        while not told.wait(_LOOKS):
+            look()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+    look()

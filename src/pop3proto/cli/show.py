@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import io
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import LocalProtocolError
@@ -13,9 +14,8 @@ from .access import Access
 from .messages import find
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..transports import SupportsWrite
+    from .output import Output
 
 __all__ = ["run"]
 
@@ -23,18 +23,32 @@ __all__ = ["run"]
 _HARMLESS = "\n\t"
 
 
-def run(console: Console, arguments: argparse.Namespace) -> int:
+def run(output: Output, arguments: argparse.Namespace) -> int:
     """Write the message, octet for octet unless to a terminal; return the exit code.
 
     Raises ``Pop3Error`` and ``OSError`` if it cannot go on. What has come by then is written.
     """
-    output = _output(sys.stdout)
+    report = output.reports(number=None, header=arguments.header, octets=None, base64=None)
+    file = io.BytesIO() if output.json else _output(sys.stdout)
     with suppress(BrokenPipeError), Access(arguments).session() as client:
         (number,) = find(client, [arguments.message], by_id=arguments.unique_id)
-        stream = client.top_stream(number) if arguments.header else client.retr_stream(number)
-        with stream:
-            stream.save(output)
-        sys.stdout.flush()
+        output.kept = "the message is not complete"
+        # On one terminal, it would be drawn into the message.
+        quiet = isinstance(file, Printable)
+        with nullcontext() if quiet else output.progress(f"Message {number}") as progress:
+            if arguments.header:
+                stream = client.top_stream(number, progress=progress)
+            else:
+                stream = client.retr_stream(number, progress=progress)
+            with stream:
+                octets = stream.save(file)
+        if isinstance(file, io.BytesIO):
+            from base64 import b64encode
+
+            text = b64encode(file.getvalue()).decode("ascii")
+            report |= {"number": number, "octets": octets, "base64": text}
+        elif sys.stdout is not None:
+            sys.stdout.flush()
         return 0
     # Nobody reads any more, as with "| head", and nobody has to be told.
     return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .access import add_access
-from .common import add_json
+from .common import add_output, add_recording
 
 __all__ = ["add"]
 
@@ -23,5 +23,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a host, for TLS on port 995; or pop://host or pops://host, or with user@ before the"
         " host to log in",
     )
-    add_json(parser)
+    add_output(parser)
     add_access(parser)
+    add_recording(parser)

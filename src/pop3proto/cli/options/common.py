@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-__all__ = ["add_json", "add_unique_id", "add_url"]
+__all__ = ["add_json", "add_output", "add_recording", "add_unique_id", "add_url"]
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:
@@ -24,3 +25,32 @@ def add_unique_id(parser: argparse.ArgumentParser, what: str) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option that prints JSON."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_output(
+    parser: argparse.ArgumentParser,
+    quiet: str = "print results and problems alone",
+    verbose: str = "show the conversation with the server, without secrets",
+) -> None:
+    """Add the options that say how much is printed, and in which form."""
+    add_json(parser)
+    much = parser.add_mutually_exclusive_group()
+    much.add_argument("-q", "--quiet", action="store_true", help=quiet)
+    much.add_argument("-v", "--verbose", action="store_true", help=verbose)
+
+
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add the options that write down the session of a client."""
+    group = parser.add_argument_group("recording")
+    group.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="write the session into this new file, without secrets but with the messages",
+    )
+    group.add_argument(
+        "--no-bodies",
+        action="store_true",
+        help="with --record: write x in place of each character of a message",
+    )
+    parser.set_defaults(recordings=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .access import add_access
-from .common import add_unique_id, add_url
+from .common import add_output, add_recording, add_unique_id, add_url
 
 __all__ = ["add"]
 
@@ -19,4 +19,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_url(parser)
     parser.add_argument("messages", metavar="N", nargs="+", help="the number of a message")
     add_unique_id(parser, "each N is a unique-id: numbers change when messages are deleted")
+    add_output(parser)
     add_access(parser)
+    add_recording(parser)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .access import add_access
+from .common import add_output, add_recording
 from .values import days, number, positive_seconds
 
 __all__ = ["add"]
@@ -48,7 +49,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         " XDG_STATE_HOME, which is ~/.local/state, or in LOCALAPPDATA on Windows)",
     )
     _add_policy(parser)
+    add_output(parser)
     add_access(parser)
+    add_recording(parser)
     parser.add_argument(
         "--no-pipelining", action="store_true", help="ask for one message at a time"
     )

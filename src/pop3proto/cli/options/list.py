@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .access import add_access
-from .common import add_json, add_url
+from .common import add_output, add_recording, add_url
 
 __all__ = ["add"]
 
@@ -14,5 +14,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add what the command says of itself, its arguments and its options."""
     parser.description = "Print the number, the size in octets and the unique-id of each message."
     add_url(parser)
-    add_json(parser)
+    add_output(parser)
     add_access(parser)
+    add_recording(parser)

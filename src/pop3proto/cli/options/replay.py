@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .common import add_output
 from .values import positive
 
 __all__ = ["add"]
@@ -33,3 +34,4 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="VERB",
         help="an extension whose answer is a text, for example 'XTND XLST'; may be repeated",
     )
+    add_output(parser, quiet="print only how the session ended", verbose="print events in full")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .common import add_output
 from .values import port, quirk, seconds
 
 __all__ = ["add"]
@@ -70,4 +71,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="a way to misbehave on purpose, for example no-capa; may be repeated",
+    )
+    add_output(
+        parser,
+        quiet="print nothing but problems",
+        verbose="show what clients send and get, without secrets",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .access import add_access
-from .common import add_unique_id, add_url
+from .common import add_output, add_recording, add_unique_id, add_url
 
 __all__ = ["add"]
 
@@ -20,4 +20,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("message", metavar="N", help="the number of the message")
     parser.add_argument("--header", action="store_true", help="only its header, which TOP asks for")
     add_unique_id(parser, "N is a unique-id")
+    add_output(parser)
     add_access(parser)
+    add_recording(parser)
