@@ -175,6 +175,8 @@ STEPS = [
     ),
     Step("slow tests", f"{PYTEST} -m slow --ignore=tests/interop", ("development",), counts=True),
     Step("benchmarks", BENCHMARKS, after=("development",)),
+    # Figures that are older than the code which they are of are worse than none.
+    Step("age of the figures", ".venv/bin/python -m benchmarks check", after=("development",)),
     Step("other examples", f"POP3PROTO_EFFORT=1 {PYTEST} -m hypothesis", after=("development",)),
     Step("coverage", ".venv/bin/python .ci/coverage_by_module.py", after=("development",)),
     # The other modules take too long for every time: see tests/README.md.

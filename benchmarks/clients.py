@@ -1,167 +1,268 @@
-"""``clients``: whole clients beside a server that is as near as it can be."""
+"""Clients within a process: each job of each of them, from the login to the last answer.
+
+They call what a user would call, and add up the lengths of what they get.
+"""
 
 from __future__ import annotations
 
-import argparse
-import platform
+import importlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from benchmarks.contests import Aim, Contest, Entry
-from benchmarks.measuring import Goal
-from benchmarks.reporting import Report
-from benchmarks.server import Maildrop, serving
+from benchmarks.meter import Meter
+from benchmarks.server import HOST, Address, Maildrop, on_cpus_of
 
-HELP = "clients on a plain connection: small mail, real mail, large mail, commands"
-
-_KIB = 1024
-_MIB = 1024 * 1024
-RAW = "raw socket"
-ONE = Entry(RAW, "retr", about="one at a time")
-AHEAD = Entry(RAW, "retr_many", about="pipelined")
-STREAM = Entry(RAW, "stream", about="recv loop")
-COMPAT = "pop3proto.compat.poplib"
-RUNTIMES = ("blocking", "asyncio", "uvloop", "trio")
-GROWTH = Goal(6, True, " MiB")
-"""While a message passes that is not kept, however large it is."""
-GROWTH_IS = (
-    "Growth is the peak of resident memory minus the resident memory after the login. It includes"
-    " the mail or the listings that are kept. It is not known for other programs."
-)
-PROGRAM = Entry("pop3proto, a program", limit=AHEAD.label)
-UNLIKE = (
-    "The contestants within Python read each message as a whole and add up the lengths. Programs do"
-    " more: each appends every message to a file, as an mbox with LF line ends, except that curl"
-    " writes them unchanged and fetchmail as batched SMTP. mpop and getmail6 also keep a list of"
-    " unique-ids. The goal relative to mpop is for the client within Python; the ratio after it is"
-    " the fair comparison, one program with another, including the start of Python and the file."
-)
-"""What the contestants at small mail do that others do not."""
+_CHUNK = 64 * 1024
+_LARGE = 8 * 1024 * 1024 * 1024
+_ROOM = 256 * 1024
+ROUGHLY = 0.07
+"""How much of what a server sends may be left out or added: status lines, carriage returns."""
 
 
-def ours(*jobs: str, runtimes: tuple[str, ...] = RUNTIMES) -> list[Entry]:
-    """This package on each runtime, at each of the jobs."""
-    about = {
-        "retr": ("one at a time", ONE.label),
-        "retr_many": ("pipelined", AHEAD.label),
-        "stream": ("streamed", STREAM.label),
-    }
-    return [
-        Entry(f"pop3proto, {runtime}", job, limit=about[job][1], about=about[job][0])
-        for job in jobs
-        for runtime in runtimes
-    ]
+class Raw:
+    """The limit: the socket itself, and no more than a look at the end of each answer."""
+
+    def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
+        self._sock: socket.socket = socket.create_connection((HOST, address.port))
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # All the commands of retr_many(), so that it need not receive while it sends.
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+        if context is not None:
+            self._sock = context.wrap_socket(self._sock, server_hostname=HOST)
+        self._sock.recv(_CHUNK)
+        for command in (b"USER user\r\n", b"PASS secret\r\n"):
+            self._sock.sendall(command)
+            self._sock.recv(_CHUNK)
+
+    def retr(self, count: int) -> int:
+        octets, recv, sendall = 0, self._sock.recv, self._sock.sendall
+        for number in range(1, count + 1):
+            sendall(b"RETR %d\r\n" % number)
+            end = b""
+            # No other answer can come after this one.
+            while end != b"\r\n.\r\n":
+                data = recv(_CHUNK)
+                octets += len(data)
+                end = data[-5:] if len(data) >= 5 else (end + data)[-5:]
+        return octets
+
+    def retr_many(self, count: int) -> int:
+        commands = b"".join(b"RETR %d\r\n" % number for number in range(1, count + 1))
+        self._sock.sendall(commands + b"QUIT\r\n")
+        octets, recv = 0, self._sock.recv
+        while data := recv(_CHUNK):
+            octets += len(data)
+        return octets
+
+    def noop(self, count: int) -> int:
+        for _ in range(count):
+            self._sock.sendall(b"NOOP\r\n")
+            self._sock.recv(_CHUNK)
+        return count
+
+    def stream(self, count: int) -> int:
+        return self.retr(1)
+
+    def quit(self) -> None:
+        self._sock.close()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--contest",
-        choices=("small", "real", "large", "noop"),
-        action="append",
-        help="only this one; can be repeated",
-    )
+class Poplib:
+    """The standard library, or what is called like it."""
+
+    module = "poplib"
+
+    def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
+        library: Any = importlib.import_module(self.module)
+        if context is not None:
+            self._pop = library.POP3_SSL(HOST, address.port, context=context)
+        else:
+            self._pop = library.POP3(HOST, address.port)
+        self._pop.user("user")
+        self._pop.pass_("secret")
+
+    def retr(self, count: int) -> int:
+        return sum(self._pop.retr(number)[2] for number in range(1, count + 1))
+
+    def noop(self, count: int) -> int:
+        for _ in range(count):
+            self._pop.noop()
+        return count
+
+    def whole(self, count: int) -> int:
+        return sum(len(line) + 2 for line in self._pop.retr(1)[1])
+
+    def listings(self, count: int) -> int:
+        """Return what the others return: the lines have to be taken apart."""
+        self._pop.stat()
+        sizes = [(int(n), int(size)) for n, size in map(bytes.split, self._pop.list()[1])]
+        names = [(int(n), name) for n, name in map(bytes.split, self._pop.uidl()[1])]
+        self.kept = (sizes, names)
+        return len(names)
+
+    def quit(self) -> None:
+        self._pop.quit()
 
 
-def run(args: argparse.Namespace) -> Report:
-    rounds, scale = (1, 100) if args.quick else (args.rounds, 1)
-    report = Report("clients", f"Clients, plain, no delay, CPython {platform.python_version()}")
-    report.judge_goals = not args.quick
-    chosen = args.contest or ("small", "real", "large", "noop")
-    for name in chosen:
-        contest, maildrop = _CONTESTS[name](scale)
-        with serving(maildrop) as address:
-            contest.run(report, address, maildrop, rounds)
-    report.add(
-        "Programs are timed from their start, contestants within Python from connecting to the end"
-        " of QUIT (commands and large mail: from the login to the last answer). Median (least to"
-        " most)."
-    )
-    return report
+class DropIn(Poplib):
+    module = "pop3proto.compat.poplib"
 
 
-def _small(scale: int) -> tuple[Contest, Maildrop]:
-    count = 10_000 // scale
-    entries = [
-        ONE,
-        AHEAD,
-        Entry("poplib", limit=ONE.label),
-        *ours("retr", "retr_many"),
-        Entry("Twisted", limit=ONE.label),
-        Entry("pycurl", limit=ONE.label),
-        PROGRAM,
-        Entry("poplib, a program", limit=ONE.label),
-        Entry("mpop", limit=AHEAD.label),
-        *(Entry(name, limit=ONE.label) for name in ("curl", "fetchmail", "Net::POP3", "net/pop")),
-        Entry("node-pop3", limit=ONE.label),
-        # It starts a process for each message.
-        Entry("getmail6", share=20, limit=ONE.label),
-    ]
-    aims = [
-        Aim("pop3proto, blocking, pipelined", Goal(10, unit="x"), "poplib"),
-        Aim("pop3proto, blocking, pipelined", Goal(3.5, unit="x"), "mpop", beside=PROGRAM.label),
-        Aim("pop3proto, asyncio, pipelined", Goal(7, unit="x"), "poplib"),
-        Aim("pop3proto, trio, pipelined", Goal(5, unit="x"), "poplib"),
-        Aim("pop3proto, blocking, one at a time", Goal(95, unit=" %"), ONE.label),
-    ]
-    contest = Contest(
-        f"{count:,} messages of 4 KiB",
-        entries,
-        aims,
-        count,
-        session=True,
-        references=("poplib", "mpop"),
-        note=UNLIKE,
-    )
-    return contest, Maildrop(count, 4 * _KIB, 4 * _KIB, text=True)
+class Blocking:
+    """The blocking client."""
+
+    module = "pop3proto.transports.blocking"
+
+    def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
+        library: Any = importlib.import_module(self.module)
+        self._client = library.connect(HOST, address.port, **_arguments(context))
+        self._client.login("user", "secret")
+
+    def retr(self, count: int) -> int:
+        retr = self._client.retr
+        return sum(len(retr(number).content) for number in range(1, count + 1))
+
+    def retr_many(self, count: int) -> int:
+        messages = self._client.retr_many(range(1, count + 1))
+        return sum(len(message.content) for message in messages)
+
+    def noop(self, count: int) -> int:
+        noop = self._client.noop
+        for _ in range(count):
+            noop()
+        return count
+
+    def stream(self, count: int) -> int:
+        return sum(map(len, self._client.retr_stream(1)))
+
+    def whole(self, count: int) -> int:
+        return len(self._client.retr(1, max_octets=_LARGE).content)
+
+    def listings(self, count: int) -> int:
+        self._client.stat()
+        self.kept = (self._client.list(), self._client.uidl())
+        return len(self.kept[1])
+
+    def quit(self) -> None:
+        self._client.quit()
 
 
-def _real(scale: int) -> tuple[Contest, Maildrop]:
-    count = 1_000 // scale
-    compat = Entry(COMPAT, limit=ONE.label)
-    entries = [
-        ONE,
-        AHEAD,
-        Entry("poplib", limit=ONE.label),
-        compat,
-        *ours("retr", "retr_many", runtimes=("blocking", "asyncio")),
-        Entry("pycurl", limit=ONE.label),
-        Entry("mpop", limit=AHEAD.label),
-    ]
-    aims = [
-        Aim(compat.label, Goal(3, unit="x"), "poplib"),
-        # By the clock, both of them wait as long for the server, as neither can ask ahead.
-        Aim(compat.label, Goal(33.3, True, " %"), "poplib", "CPU"),
-    ]
-    title = f"{count:,} messages of 20 to 100 KiB, base64"
-    contest = Contest(title, entries, aims, count, session=True, references=("poplib", "mpop"))
-    return contest, Maildrop(count, 20 * _KIB, 100 * _KIB)
+class Async:
+    """The asynchronous client; its jobs are coroutines."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def retr(self, count: int) -> int:
+        octets = 0
+        for number in range(1, count + 1):
+            octets += len((await self._client.retr(number)).content)
+        return octets
+
+    async def retr_many(self, count: int) -> int:
+        octets = 0
+        async for message in self._client.retr_many(range(1, count + 1)):
+            octets += len(message.content)
+        return octets
+
+    async def noop(self, count: int) -> int:
+        for _ in range(count):
+            await self._client.noop()
+        return count
+
+    async def stream(self, count: int) -> int:
+        octets = 0
+        async for data in self._client.retr_stream(1):
+            octets += len(data)
+        return octets
 
 
-def _large(scale: int) -> tuple[Contest, Maildrop]:
-    size = 1024 * _MIB // scale
-    entries = ours("stream")
-    aims = [
-        Aim(entries[0].label, Goal(90, unit=" %"), STREAM.label),
-        *(Aim(entry.label, GROWTH, figure="MiB") for entry in entries),
-    ]
-    title = f"Streaming one message of {size // _MIB:,} MiB"
-    contest = Contest(title, [STREAM, *entries], aims, unit="MB/s", memory=True, note=GROWTH_IS)
-    return contest, Maildrop(1, size, size)
+def _arguments(context: ssl.SSLContext | None) -> dict[str, Any]:
+    from pop3proto.transports import ClientOptions
+
+    if context is not None:
+        return {"security": "tls", "ssl_context": context}
+    return {"security": "plaintext", "options": ClientOptions(allow_plaintext_auth=True)}
 
 
-def _noop(scale: int) -> tuple[Contest, Maildrop]:
-    count = 20_000 // scale
-    raw = Entry(RAW, "noop", about="ping-pong")
-    entries = [
-        raw,
-        Entry("poplib", "noop", limit=raw.label),
-        *(Entry(f"pop3proto, {name}", "noop", limit=raw.label) for name in RUNTIMES),
-        Entry("pop3proto, blocking", "noop_many", limit=raw.label, about="pipelined"),
-    ]
-    aims = [
-        Aim("pop3proto, blocking", Goal(93, unit=" %"), raw.label),
-        Aim("pop3proto, blocking, pipelined", Goal(80, unit="x"), raw.label),
-    ]
-    contest = Contest(f"{count:,} NOOP", entries, aims, count, unit="commands/s")
-    return contest, Maildrop(1, 1, 1)
+Job = tuple[str, int, Address, "ssl.SSLContext | None", Meter]
 
 
-_CONTESTS = {"small": _small, "real": _real, "large": _large, "noop": _noop}
+def _blocking(make: Callable[..., Any]) -> Callable[[Job], int]:
+    # What has to be loaded is no part of what a job costs.
+    if make is not Raw:
+        importlib.import_module(make.module)  # type: ignore[attr-defined]
+
+    def run(job: Job) -> int:
+        name, count, address, context, meter = job
+        peer = make(address, context)
+        meter.begin()
+        got: int = getattr(peer, name)(count)
+        meter.end()
+        peer.quit()
+        return got
+
+    return run
+
+
+async def _session(connect: Callable[..., Awaitable[Any]], job: Job) -> int:
+    name, count, address, context, meter = job
+    async with await connect(HOST, address.port, **_arguments(context)) as client:
+        await client.login("user", "secret")
+        meter.begin()
+        got: int = await getattr(Async(client), name)(count)
+        meter.end()
+    return got
+
+
+def _asyncio(loop: str) -> Callable[[Job], int]:
+    from pop3proto.transports.asyncio import connect
+
+    run: Any = importlib.import_module(loop).run
+    return lambda job: run(_session(connect, job))
+
+
+def _trio() -> Callable[[Job], int]:
+    import trio
+
+    from pop3proto.transports.trio import connect
+
+    return lambda job: trio.run(_session, connect, job)
+
+
+CLIENTS: dict[str, Callable[[], Callable[[Job], int]]] = {
+    "raw loop": lambda: _blocking(Raw),
+    "poplib": lambda: _blocking(Poplib),
+    "pop3proto.compat.poplib": lambda: _blocking(DropIn),
+    "pop3proto, blocking": lambda: _blocking(Blocking),
+    "pop3proto, asyncio": lambda: _asyncio("asyncio"),
+    "pop3proto, uvloop": lambda: _asyncio("uvloop"),
+    "pop3proto, trio": _trio,
+}
+
+
+def run(
+    name: str, job: str, count: int, address: dict[str, Any], maildrop: dict[str, Any]
+) -> dict[str, float]:
+    """What a client's job takes; raises ``AssertionError`` if it got something else."""
+    where = Address(**address)
+    context = ssl.create_default_context(cafile=where.ca) if where.ca else None
+    run = CLIENTS[name]()
+    with on_cpus_of(server=False):
+        meter = Meter()
+        got = run((job, count, where, context, meter))
+    wanted = expected(job, count, Maildrop(**maildrop))
+    if abs(got - wanted) > (ROUGHLY * wanted if name == "raw loop" else 0):
+        raise AssertionError(f"{name} got {got} where {wanted} was to be got")
+    return meter.results
+
+
+def expected(job: str, count: int, maildrop: Maildrop) -> int:
+    """What a job has to come to: octets, or commands answered."""
+    if job in {"noop", "listings"}:
+        return count
+    if job in {"retr", "retr_many"}:
+        return sum(map(maildrop.octets, range(1, count + 1)))
+    return maildrop.octets(1)

@@ -1,235 +1,352 @@
-"""Contests beside a server: rounds that take turns, ratios pair by pair, one table each."""
+"""What is measured: every contest with its contestants, as data."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from benchmarks import peers, tools
-from benchmarks.measuring import Contestant, Figure, Goal, number, run_apart, turns
-from benchmarks.reporting import Report, say
-from benchmarks.server import Address, Maildrop
+from benchmarks import corpora, programs, servers
+from benchmarks.clients import CLIENTS
+from benchmarks.layers import LAYERS
+from benchmarks.measuring import Contest, Entry
+from benchmarks.relay import delayed
+from benchmarks.server import Maildrop, serving
 
-_MIB = 1024 * 1024
-_RELIED_ON = ("pop3proto", "poplib", "raw socket")
-_FIGURES = {
-    "MiB": "of growth",
-    "of its size": "growth to its size",
-    "a message": "of growth a message",
-}
-_AGAINST = {"speed": "to", "CPU": "of the CPU time of"}
-# How much of what the server sends a program may leave out or add: carriage returns, envelopes.
-_REWRITTEN = 0.07
-# Growth by less than a page cannot be seen, and nothing is no divisor.
-_PAGE = 4096
+_KIB = 1024
+_MIB = 1024 * _KIB
+_DELAY = 50.0
+"""Milliseconds of round trip, in the contest that is about waiting."""
+_BLOCKING, _ASYNCIO, _UVLOOP, _TRIO = (name for name in CLIENTS if name.startswith("pop3proto, "))
+_DROP_IN = "pop3proto.compat.poplib"
+_MODULES = {_UVLOOP: "uvloop", _TRIO: "trio"}
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One contestant at one job."""
-
-    peer: str
-    job: str = "retr"
-    share: int = 1
-    """For a slow one: only one in so many messages."""
-    limit: str = ""
-    """The label of the entry that shows what is possible."""
-    about: str = ""
-
-    @property
-    def label(self) -> str:
-        return f"{self.peer}, {self.about}" if self.about else self.peer
+Scene = Callable[[int], AbstractContextManager[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """A goal for one entry: a ratio to another one, or one of its own figures."""
+def _scene(make: Callable[[int], Maildrop], tls: bool = False, milliseconds: float = 0.0) -> Scene:
+    """A server with so much mail, and so far away."""
 
-    label: str
-    goal: Goal
-    against: str = ""
-    figure: str = "speed"
-    beside: str = ""
-    """An entry whose ratio is told with it, but not judged."""
+    @contextmanager
+    def scene(count: int) -> Generator[dict[str, Any]]:
+        maildrop = make(count)
+        with ExitStack() as stack:
+            address = stack.enter_context(serving(maildrop, tls=tls))
+            if milliseconds:
+                address = stack.enter_context(delayed(address, milliseconds))
+            yield {"address": address.arguments(), "maildrop": asdict(maildrop)}
 
-    @property
-    def what(self) -> str:
-        if not self.against:
-            return _FIGURES[self.figure]
-        return f"{_AGAINST.get(self.figure, 'of the growth of')} {self.against}"
+    return scene
 
 
-@dataclass(slots=True)
-class Contest:
-    """Entries that do the same work, and what is wanted of them."""
+@contextmanager
+def _compiled(count: int) -> Generator[dict[str, Any]]:
+    """Bytecode is there when the clocks start, as it is for whoever has installed a package."""
+    for who in programs.STARTS:
+        programs.start(who, 1)
+    yield {}
 
-    title: str
-    entries: Sequence[Entry]
-    aims: Sequence[Aim]
-    count: int = 1
-    """Messages, or commands."""
-    unit: str = "messages/s"
-    """Or ``MB/s``, for one large message."""
-    session: bool = False
-    """Whether connecting, the login and QUIT count."""
-    references: Sequence[str] = ("poplib",)
-    memory: bool = False
-    note: str = ""
-    """What has to be known to read the table."""
-    figures: dict[str, dict[str, Figure]] = field(
-        init=False, default_factory=dict[str, dict[str, Figure]]
+
+def _small(count: int) -> Maildrop:
+    return Maildrop(count, 4 * _KIB, 4 * _KIB, text=True)
+
+
+def _real(count: int) -> Maildrop:
+    return Maildrop(count, 20 * _KIB, 100 * _KIB)
+
+
+def _one(mebibytes: int) -> Maildrop:
+    return Maildrop(1, mebibytes * _MIB, mebibytes * _MIB)
+
+
+def _listed(count: int) -> Maildrop:
+    return Maildrop(count, 2_000, 50_000)
+
+
+def _program(who: str, share: int = 1, on_disk: bool = False) -> Entry:
+    arguments = {"who": who, "on_disk": on_disk}
+    return Entry(who, "programs:run", arguments, share, missing=partial(programs.missing, who))
+
+
+def _client(who: str, job: str) -> Entry:
+    module = _MODULES.get(who)
+    missing = partial(programs.missing_module, module) if module else lambda: ""
+    arguments = {"name": who, "job": job}
+    return Entry(who, "clients:run", arguments, missing=missing)
+
+
+def _server(name: str, job: str) -> Entry:
+    return Entry(
+        name,
+        "servers:run",
+        {"name": name, "job": job},
+        missing=partial(servers.missing, name),
     )
 
-    def run(self, report: Report, address: Address, maildrop: Maildrop, rounds: int) -> None:
-        """Let all of them run that are installed, and add the table."""
-        say(self.title)
-        present = [entry for entry in self.entries if not self._left_out(report, entry.peer)]
-        samples: dict[str, list[dict[str, float]]] = {entry.label: [] for entry in present}
-        for about, entry in turns(present, rounds):
-            say(f"{about}: {entry.label}")
-            try:
-                sample = self._sample(entry, address, maildrop)
-            except (subprocess.CalledProcessError, AssertionError) as error:
-                self._failed(report, entry, error)
-                samples.pop(entry.label, None)
-            else:
-                if entry.label in samples:
-                    samples[entry.label].append(sample)
-        self.figures = {
-            label: {name: Figure(tuple(s[name] for s in found)) for name in found[0]}
-            for label, found in samples.items()
-        }
-        self._table(report, [entry for entry in present if entry.label in samples])
 
-    def _left_out(self, report: Report, peer: str) -> bool:
-        command = peers.missing(peer)
-        if command:
-            report.add(f"{peer} is not installed: {command}")
-        return bool(command)
-
-    def _failed(self, report: Report, entry: Entry, error: Exception) -> None:
-        line = f"{self.title}: {entry.label} failed: {error}"
-        if entry.peer.startswith(_RELIED_ON):
-            report.failures.append(line)
-        else:
-            # Other people's programs fail for reasons of their own.
-            report.add(line)
-
-    def _sample(self, entry: Entry, address: Address, maildrop: Maildrop) -> dict[str, float]:
-        count = self._share(entry)
-        about = {"count": count, "session": self.session, "address": address.arguments()}
-        arguments: dict[str, Any] = {"name": entry.peer, "job": entry.job, **about}
-        sample = run_apart(Contestant(entry.label, "peers:run", arguments))
-        got = sample.pop("got")
-        expected = _expected(entry.job, count, maildrop)
-        exact = entry.peer.startswith(_RELIED_ON) and entry.peer not in {"raw socket", *tools.TOOLS}
-        tolerance = 0 if exact else _REWRITTEN * expected
-        if abs(got - expected) > tolerance:
-            raise AssertionError(f"it got {got} where {expected} was to be got")
-        amount = expected / 1e6 if self.unit == "MB/s" else count
-        figures = {"speed": amount / sample["seconds"], "CPU": sample["cpu"] / count * 1e6}
-        if "growth" in sample:
-            growth = max(sample["growth"], _PAGE)
-            figures |= {"MiB": growth / _MIB, "of its size": growth / expected}
-            figures["a message"] = growth / count
-        return figures
-
-    def _share(self, entry: Entry) -> int:
-        return max(1, self.count // entry.share)
-
-    def _table(self, report: Report, entries: list[Entry]) -> None:
-        references = [name for name in self.references if name in self.figures]
-        judged = self._judged(report)
-        columns: list[tuple[str, Callable[[Entry], str]]] = [
-            ("who", self._who),
-            (self.unit, lambda entry: self.figures[entry.label]["speed"].spread()),
-        ]
-        if self.unit != "MB/s":
-            one = self.unit.removesuffix("s/s")
-            columns.append((f"CPU, µs a {one}", self._cell("CPU")))
-        if self.memory:
-            columns.append(("growth, MiB", self._cell("MiB")))
-        columns += [(f"to {name}", self._to(name)) for name in references]
-        if any(entry.limit in self.figures for entry in entries):
-            columns.append(("of the limit", self._of_limit))
-        columns.append(("goals", lambda entry: "; ".join(judged.get(entry.label, []))))
-        rows = [[cell(entry) for _, cell in columns] for entry in entries]
-        report.table([name for name, _ in columns], rows, self.title)
-        if self.note:
-            report.add(self.note)
-        report.data[self.title] = {
-            entry.label: self._as_json(entry, references) for entry in entries
-        }
-
-    def _as_json(self, entry: Entry, references: list[str]) -> dict[str, Any]:
-        ratios = {f"to {name}": self.ratio(entry.label, name) for name in references}
-        if entry.limit in self.figures:
-            ratios["of the limit"] = self.ratio(entry.label, entry.limit)
-        figures = {**self.figures[entry.label], **ratios}
-        kept = {name: figure.as_json() for name, figure in figures.items()}
-        return {"who": self._who(entry), "count": self._share(entry), **kept}
-
-    def _who(self, entry: Entry) -> str:
-        if entry.share == 1:
-            return entry.label
-        return f"{entry.label} ({self._share(entry):,} of them)"
-
-    def _cell(self, name: str) -> Callable[[Entry], str]:
-        def cell(entry: Entry) -> str:
-            figure = self.figures[entry.label].get(name)
-            return "" if figure is None else number(figure.median)
-
-        return cell
-
-    def ratio(self, label: str, against: str, figure: str = "speed") -> Figure:
-        """One speed, or other figure, divided by that of another one, pair by pair."""
-        return self.figures[label][figure] / self.figures[against][figure]
-
-    def _to(self, reference: str) -> Callable[[Entry], str]:
-        def cell(entry: Entry) -> str:
-            # Beside itself, nothing spreads.
-            ratio = self.ratio(entry.label, reference)
-            return "1.00x" if entry.label == reference else ratio.spread("x")
-
-        return cell
-
-    def _of_limit(self, entry: Entry) -> str:
-        if entry.limit not in self.figures:
-            return ""
-        return self.ratio(entry.label, entry.limit).scaled(100).spread(" %")
-
-    def _judged(self, report: Report) -> dict[str, list[str]]:
-        """What becomes of each aim, by the labels of their entries."""
-        verdicts: dict[str, list[str]] = {}
-        for aim in self.aims:
-            what = f"{self.title}: {aim.label}, {aim.what}"
-            if not {aim.label, aim.against or aim.label} <= self.figures.keys():
-                report.not_measured(aim.goal, what)
-                continue
-            value, beside = self._aimed(aim), ""
-            if aim.beside in self.figures:
-                like = self._aimed(replace(aim, label=aim.beside))
-                beside = f"{aim.beside}: {like.spread(aim.goal.unit)}"
-            verdict = report.verdict(aim.goal, value, what, beside)
-            reached = f"{number(value.median)}{aim.goal.unit} {aim.what}"
-            verdicts.setdefault(aim.label, []).append(f"{reached}, {aim.goal}: {verdict}")
-        return verdicts
-
-    def _aimed(self, aim: Aim) -> Figure:
-        if not aim.against:
-            return self.figures[aim.label][aim.figure]
-        factor = 100 if aim.goal.unit == " %" else 1
-        return self.ratio(aim.label, aim.against, aim.figure).scaled(factor)
+_PROGRAMS = (
+    "A program, from its start to its end. Each gets all the mail and adds up its octets; those to"
+    " an mbox write a file in memory, as mpop does, which makes them the fair comparison with mpop."
+    " poplib and curl send one command at a time. The raw loop sends all commands at once and looks"
+    " at nothing that it gets."
+)
+_COLLECTING = ("raw loop", "poplib", _BLOCKING, _ASYNCIO, _TRIO)
+_TO_MBOX = ("poplib, to an mbox", "pop3proto, to an mbox", "mpop")
+_FETCHERS = tuple(who for who, program in programs.PROGRAMS.items() if program.durability)
+_OVER_TLS = ("raw loop", "poplib", _BLOCKING, "pop3proto, to an mbox", "mpop")
+_DURABILITY = "A message is safe: " + "; ".join(
+    f"{who}: {programs.PROGRAMS[who].durability}" for who in _FETCHERS
+)
 
 
-def _expected(job: str, count: int, maildrop: Maildrop) -> int:
-    """What a job has to come to: octets, or commands answered."""
-    if job in {"noop", "noop_many"}:
-        return count
-    if job in {"listings", "rows"}:
-        return maildrop.count
-    if job in {"retr", "retr_many"}:
-        return sum(map(maildrop.octets, range(1, count + 1)))
-    return maildrop.octets(1)
+def _fetching(name: str, title: str, scene: Scene, count: int, share: int, about: float) -> Contest:
+    """Programs that keep the mail. Those that start a process a message get only some of it."""
+    entries = [_program(who, share if "dd" in who else 1, on_disk=True) for who in _FETCHERS]
+    return Contest(
+        name,
+        title,
+        entries,
+        count=count,
+        quick=10,
+        scene=scene,
+        references=("mpop, to a Maildir",),
+        rounds=3,
+        seconds=about,
+        note=f"{_DURABILITY}. All write to the same disk ({programs.filesystem()}).",
+    )
+
+
+def _streaming(name: str, title: str, tls: bool, about: float) -> Contest:
+    return Contest(
+        name,
+        title,
+        [_client(who, "stream") for who in ("raw loop", _BLOCKING, _ASYNCIO, _TRIO)],
+        unit="MiB",
+        count=1024,
+        quick=4,
+        scene=_scene(_one, tls),
+        memory=True,
+        references=("raw loop",),
+        rounds=5 if not tls else 3,
+        seconds=about,
+        note="Growth is the peak of resident memory less that after the login.",
+    )
+
+
+def _parsing(corpus: str) -> Contest:
+    return Contest(
+        f"parse-{corpus}",
+        f"The engine alone, corpus '{corpus}', from memory",
+        [
+            Entry(who, "engine:parse", {"who": who, "corpus": corpus})
+            for who in ("poplib", "pop3proto")
+        ],
+        unit="MiB",
+        # Of all the corpus, one in so many octets.
+        count=1,
+        quick=64,
+        rounds=3,
+        seconds=5,
+    )
+
+
+def _serving(name: str, title: str, job: str) -> Contest:
+    names = (servers.LIMIT, servers.OURS, servers.TWISTED, servers.DOVECOT)
+    return Contest(
+        name,
+        title,
+        [_server(one, job) for one in names],
+        count=5_000,
+        scene=servers.all_of_them,
+        references=(servers.TWISTED,),
+        seconds=5,
+        note="CPU is that of the server's process; that of Dovecot, which is several and has a"
+        " Maildir and logs to look after, is not known.",
+    )
+
+
+def _sessions(name: str, title: str, count: int, tls: bool, about: float) -> Contest:
+    contestants = ((_ASYNCIO, "client_sessions"), ("bare asyncio", "bare_sessions"))
+    return Contest(
+        name,
+        title,
+        [Entry(who, f"sessions:{function}", {"tls": tls}) for who, function in contestants],
+        unit="session",
+        memory=True,
+        count=count,
+        references=(),
+        rounds=3,
+        seconds=about,
+        note="All are logged in and open. Bare asyncio has as many connections with a protocol that"
+        " does nothing.",
+    )
+
+
+CONTESTS = (
+    Contest(
+        "start",
+        "Starting Python and loading a module",
+        [
+            Entry(who, "programs:start", {"who": who}, command=command)
+            for who, command in programs.STARTS.items()
+        ],
+        unit="start",
+        count=10,
+        quick=1,
+        scene=_compiled,
+        counted=tuple(programs.STARTS),
+        seconds=10,
+    ),
+    Contest(
+        "small",
+        "Programs that fetch 10,000 mails of 4 KiB",
+        [_program(who) for who in (*_COLLECTING, *_TO_MBOX, "curl")],
+        scene=_scene(_small),
+        references=("poplib", "mpop"),
+        seconds=14,
+        note=_PROGRAMS,
+    ),
+    Contest(
+        "real",
+        "Programs that fetch 1,000 mails of 20 to 100 KiB",
+        [_program(who) for who in (*_COLLECTING, *_TO_MBOX)],
+        count=1_000,
+        scene=_scene(_real),
+        references=("poplib", "mpop"),
+        seconds=7,
+        note=_PROGRAMS,
+    ),
+    Contest(
+        "small-tls",
+        "Programs that fetch 10,000 mails of 4 KiB over TLS",
+        [_program(who) for who in _OVER_TLS],
+        scene=_scene(_small, tls=True),
+        references=("poplib", "mpop"),
+        rounds=3,
+        seconds=8,
+        note=f"{_PROGRAMS} The server is written in Python here.",
+    ),
+    Contest(
+        "real-tls",
+        "Programs that fetch 1,000 mails of 20 to 100 KiB over TLS",
+        [_program(who) for who in _OVER_TLS],
+        count=1_000,
+        scene=_scene(_real, tls=True),
+        references=("poplib", "mpop"),
+        rounds=3,
+        seconds=6,
+        note=f"{_PROGRAMS} The server is written in Python here.",
+    ),
+    Contest(
+        "delay",
+        f"Programs that fetch 10,000 mails of 4 KiB, {_DELAY:g} ms of round trip away",
+        [
+            _program("raw loop"),
+            _program("poplib", share=100),
+            *(_program(who) for who in (_BLOCKING, _ASYNCIO, _UVLOOP, _TRIO, "mpop")),
+        ],
+        scene=_scene(_small, milliseconds=_DELAY),
+        references=("poplib", "mpop"),
+        rounds=3,
+        seconds=28,
+        quick=5,
+        note=f"{_PROGRAMS} poplib waits for each answer, so it gets one mail in a hundred.",
+    ),
+    Contest(
+        "noop",
+        "NOOP, one at a time",
+        [_client(who, "noop") for who in CLIENTS],
+        unit="command",
+        scene=_scene(_small),
+        counted=("poplib", _BLOCKING),
+        seconds=8,
+    ),
+    Contest(
+        "retr",
+        "RETR of 4 KiB, one at a time",
+        [_client(who, "retr") for who in CLIENTS],
+        count=5_000,
+        scene=_scene(_small),
+        counted=("poplib", _DROP_IN, _BLOCKING),
+        seconds=7,
+    ),
+    Contest(
+        "pipelined",
+        "RETR of 4 KiB, asked for ahead",
+        [
+            _client("raw loop", "retr_many"),
+            _client("poplib", "retr"),
+            *(_client(who, "retr_many") for who in (_BLOCKING, _ASYNCIO, _UVLOOP, _TRIO)),
+        ],
+        scene=_scene(_small),
+        counted=("poplib", _BLOCKING, _ASYNCIO, _TRIO),
+        seconds=5,
+        note="poplib cannot ask ahead. All are timed from the login to the last answer.",
+    ),
+    Contest(
+        "retr-real",
+        "RETR of 20 to 100 KiB, one at a time",
+        [_client(who, "retr") for who in ("raw loop", "poplib", _DROP_IN, _BLOCKING)],
+        count=1_000,
+        scene=_scene(_real),
+        seconds=3,
+    ),
+    *map(_parsing, corpora.NAMES),
+    Contest(
+        "layers",
+        "Where the time of small mail goes, layer by layer",
+        [Entry(who, "layers:run", {"layer": layer}) for layer, who in LAYERS.items()],
+        scene=_scene(_small),
+        references=(),
+        seconds=8,
+        note="Each layer contains the one before it; the last talks to a server, the others work on"
+        " octets in memory.",
+    ),
+    _streaming("stream", "Streaming one message of 1 GiB", False, 7),
+    _streaming("stream-tls", "Streaming one message of 1 GiB over TLS", True, 15),
+    Contest(
+        "whole",
+        "A whole message of 100 MiB in memory",
+        [_client(who, "whole") for who in ("poplib", _DROP_IN, _BLOCKING)],
+        unit="MiB",
+        count=100,
+        quick=1,
+        scene=_scene(_one),
+        memory=True,
+        rounds=3,
+        seconds=4,
+        note="poplib returns a list of lines, and so does its drop-in.",
+    ),
+    Contest(
+        "listings",
+        "STAT, LIST and UIDL of a million messages",
+        [_client(who, "listings") for who in ("poplib", _BLOCKING)],
+        count=1_000_000,
+        quick=1_000,
+        scene=_scene(_listed),
+        memory=True,
+        rounds=3,
+        seconds=5,
+        note="Both return numbers, sizes and unique-ids. Those of pop3proto are checked.",
+    ),
+    _sessions("sessions", "5,000 open sessions in one asyncio process", 5_000, False, 8),
+    _sessions(
+        "sessions-tls", "1,000 open sessions over TLS in one asyncio process", 1_000, True, 8
+    ),
+    _serving("serve", "Servers, RETR of 4 KiB one at a time", "retr"),
+    _serving("serve-ahead", "Servers, RETR of 4 KiB asked for ahead", "retr_many"),
+    _fetching(
+        "fetch", "Onto a disk, safely: 10,000 mails of 4 KiB", _scene(_small), 10_000, 20, 40
+    ),
+    _fetching(
+        "fetch-real",
+        "Onto a disk, safely: 1,000 mails of 20 to 100 KiB",
+        _scene(_real),
+        1_000,
+        5,
+        12,
+    ),
+)
+BY_NAME = {contest.name: contest for contest in CONTESTS}

@@ -1,226 +1,171 @@
-"""``document``: docs/performance.md and its plot, of what ``all --json`` has kept."""
+"""``document``: the pages about performance in ``docs``, from the JSON of a run."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
-from benchmarks.measuring import markdown
-from benchmarks.reporting import NOT_ASKED, VERDICTS, rendered, say
+from benchmarks.measuring import ROOT, Figure, say
+from benchmarks.reporting import VERDICTS, goals_table, markdown, table
 
-HELP = "write docs/performance.md, and the plot in it, from the JSON of runs of all"
+HELP = "write docs/performance.md, its plot and docs/performance-full.md from the JSON of a run"
 
-_DOCS = Path(__file__).resolve().parent.parent / "docs"
-_SMALL = " messages of 4 KiB"
-_OPTIMISATIONS = ("Profile-guided optimisation", "Link-time optimisation")
-_TOP = """\
+_PAGE = """\
 # Performance
 
-This page compares the speed of pop3proto with that of its peers, and with the limit: a loop around
-a bare socket. No figure on this page is written by hand: `python -m benchmarks document` writes the
-page from the results of {runs}. Only the ratios carry over to other machines. To measure on yours:
+How fast pop3proto is beside others that do the same work, on {date}, with {python} on a
+machine with {processors} ({system}), at commit
+`{commit}`.
+
+| what | beside | pop3proto is | goal | met |
+|---|---|---|---|---|
+{rows}{plot}
+
+A "7x" is a seventh of the time of the other one, "≤ 0.5x" allows half of it. By the clock, times
+depend on how soon two processes wake each other: so most rows compare processor time. The row with
+a delay and that of the disk are by the clock. Programs count from their start to their end, with
+all that they load. {why}
+
+[All figures and all goals](performance-full.md) are on a page of their own: commands one at a time,
+asyncio and trio, parsing, memory, servers, and what each program does to keep mail safe on a disk.
+{count}
+
+No figure is written by hand. Only the ratios carry over to other machines; to measure on yours:
 
 ```sh
 python -m pip install -e '.[benchmark,test]'
-python -m benchmarks all --json performance.json && python -m benchmarks document performance.json
+python -m benchmarks all --json result.json
+python -m benchmarks document result.json --to docs
 ```
-
-To compare several Pythons, give each of them an environment of its own, and all their files to the
-last command:
-
-```sh
-.venv-3.11/bin/python -m benchmarks all --json 3.11.json
-.venv-3.13/bin/python -m benchmarks all --json 3.13.json
-python -m benchmarks document 3.11.json 3.13.json
-```
-
-{parts}
 """
-_PARTS = """\
-`python -m benchmarks {first}` measures one part; the other parts are {others} and {last}.
-`--quick` checks in about a minute that everything runs. Peers take part if they are installed; for
-each one that is not, the command that installs it is printed.
+_WHY = "[The hot path](hot-path.md#goals-that-are-not-met) shows why a goal is not met."
+_FULL = """\
+# Performance, in full
+
+These are all the figures behind the [page about performance](performance.md), from one run.
+
+- Each contestant runs in fresh processes, in rounds that take turns, each of which begins with
+  another one. A figure is the median of the rounds. Two contestants are compared round by round: a
+  ratio is the median, with the least and the most after it.
+- "Times" another one is how many times as fast: by processor time, and by the clock.
+- The server answers from memory, on a processor of its own. It is written in C, and under TLS in
+  Python.
+- Instructions were {instructions}. Each number is of one message or command, in user mode,
+  without what happens once.
+- Python keeps its bytecode, as it does for whoever installs a package. Who is absent is named below
+  the table.
+
+{about}
+
+## Every goal
+
+{count} {why}
+
+{goals}
+
+{contests}
 """
-_PLOT = """\
-![Messages a second, pop3proto and its peers](performance.png)
-"""
-_WHY = """\
-[How the hot path works](hot-path.md) explains why some are not met, and how the code has changed
-since it was measured."""
-_METHOD = """\
-## How it is measured
-
-- Each contestant runs in a process of its own. The contestants take turns in every round, and each
-  round begins with a different one. Two contestants are compared round by round: a figure or a
-  ratio is the median of the rounds, followed by the least and the most.
-- The server answers from memory. It is written in C and has a processor to itself. Under TLS it is
-  written in Python.
-- pop3proto takes part in the form that its users see: `Client` and `AsyncClient` with their
-  replies, not the engine alone. The engine has a table of its own, on octets in memory.
-- The table of machines says how each Python was built, as far as the arguments of its `configure`
-  show it; some distributions optimise in ways that do not show there. Without profile-guided
-  optimisation (`--enable-optimizations`) and link-time optimisation (`--with-lto`) Python code runs
-  more slowly, while peers and limits that are written in C are as fast as ever: on a Python built
-  with both, the same code has better ratios to them.
-"""
-
-
-@dataclass(slots=True)
-class Run:
-    """All that was measured with one Python on one machine."""
-
-    machine: dict[str, str]
-    results: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    """The sub-commands' reports, by their names."""
-
-    @property
-    def python(self) -> str:
-        return self.machine["Python"]
-
-    @property
-    def goals(self) -> dict[tuple[str, str, str], Mapping[str, Any]]:
-        """Every goal, by its sub-command, what it is about, and itself."""
-        return {
-            (name, found["what"], found["goal"]): found
-            for name, result in self.results.items()
-            for found in result["goals"]
-        }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="the JSON of python -m benchmarks all --json FILE, or of one part; of several files of"
-        " the same Python, a later one replaces the parts of an earlier one",
+    parser.add_argument("file", type=Path, metavar="FILE", help="what --json has kept")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs", help="the folder (default: docs)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the pages, and the plot if there is something to plot, and something to plot with."""
+    result = json.loads(args.file.read_text("utf-8"))
+    plotted = plot(result, args.to / "performance.png")
+    (args.to / "performance.md").write_text(page(result, plotted), encoding="utf-8")
+    (args.to / "performance-full.md").write_text(full(result), encoding="utf-8")
+    return 0
+
+
+def page(result: Mapping[str, Any], plotted: bool) -> str:
+    """The page that is read in two minutes."""
+    about = result["about"]
+    rows = [
+        f"| {goal['page']} | {_beside(result, goal)} | {goal['median'] or 'not measured'} |"
+        f" {goal['goal']} | {VERDICTS[goal['met']]} |"
+        for goal in result["goals"]
+        if goal["page"]
+    ]
+    image = "\n\n![Processor time of programs that fetch mail](performance.png)"
+    return _PAGE.format(
+        date=about["Date"],
+        python=about["Python"],
+        processors=f"{about['Processors'].partition(',')[0]} processors",
+        system=about["System"].partition(" ")[0],
+        commit=about["Commit"],
+        rows="\n".join(rows),
+        plot=image if plotted else "",
+        why=_WHY,
+        count=_count(result),
     )
-    parser.add_argument("--to", type=Path, default=_DOCS, help="the folder (default: docs)")
 
 
-def write(args: argparse.Namespace, parts: Sequence[str]) -> None:
-    """Write the page, and its plot if the small messages are among what was measured.
+def _beside(result: Mapping[str, Any], goal: Mapping[str, Any]) -> str:
+    """The other one, if there is one, and how much of what each took."""
+    if not goal["against"] or not goal["terms"]:
+        return str(goal["against"])
+    ours, theirs = goal["terms"]
+    unit = result["contests"][goal["contest"]]["unit"]
+    return f"{goal['against']} {theirs}, here {ours} µs a {unit}"
 
-    ``parts`` are the names of the sub-commands, in the order of the page.
-    """
-    runs = merged(json.loads(path.read_text("utf-8")) for path in args.files)
-    measured = "one run" if len(runs) == 1 else f"{len(runs)} runs"
-    names = [f"`{part}`" for part in parts]
-    about = _PARTS.format(first=parts[0], others=", ".join(names[1:-1]), last=names[-1])
-    page = [_TOP.format(runs=measured, parts=fill(about, 100)), _summary(runs)]
-    small = [(run, found) for run in runs if (found := _small(run))]
+
+def _count(result: Mapping[str, Any]) -> str:
+    met = [goal["met"] for goal in result["goals"]]
+    said = f"{met.count(True)} of {len(met)} goals are met"
+    return f"{said}; {met.count(None)} were not judged." if None in met else f"{said}."
+
+
+def full(result: Mapping[str, Any]) -> str:
+    """Everything that was measured."""
+    about = result["about"]
+    return _FULL.format(
+        instructions=about["Instructions"],
+        about=markdown(["", ""], [list(item) for item in about.items()]),
+        goals=goals_table(result),
+        count=_count(result),
+        why=_WHY,
+        contests="\n\n".join(table(contest) for contest in result["contests"].values()),
+    )
+
+
+def plot(result: Mapping[str, Any], path: Path) -> bool:
+    """Bars of the processor time of programs, ours in another colour; whether it was drawn."""
+    panels = [result["contests"][name] for name in ("small", "real") if name in result["contests"]]
+    if not panels:
+        return False
     if not importlib.util.find_spec("matplotlib"):
         say("there is no plot without matplotlib: python -m pip install -e '.[benchmark]'")
-    elif small:
-        run, figures = small[0]
-        page.append(_PLOT)
-        plot(figures, run.python, args.to / "performance.png")
-    page += [_METHOD, _machines(runs)]
-    page += [
-        rendered(run.results[part]) + "\n" for part in parts for run in runs if part in run.results
-    ]
-    (args.to / "performance.md").write_text("\n".join(page), encoding="utf-8")
-
-
-def merged(files: Iterable[Mapping[str, Mapping[str, Any]]]) -> list[Run]:
-    """The runs that the files are of: one for each Python on each machine, in their order."""
-    runs: dict[tuple[str, ...], Run] = {}
-    for results in files:
-        for name, result in results.items():
-            machine: dict[str, str] = result["machine"]
-            key = tuple(what for name, what in machine.items() if name != "Date")
-            runs.setdefault(key, Run(machine)).results[name] = result
-    return list(runs.values())
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """What the runs are called: by their Pythons, and by a number where these are the same."""
-    pythons = [run.python for run in runs]
-    return [
-        f"{python}, {pythons[: index + 1].count(python)}" if pythons.count(python) > 1 else python
-        for index, python in enumerate(pythons)
-    ]
-
-
-def _summary(runs: Sequence[Run]) -> str:
-    """Every goal, and what each run has measured."""
-    names = _names(runs)
-    keys = list(dict.fromkeys(key for run in runs for key in run.goals))
-    rows = [[*key, *(_measured(run.goals.get(key)) for run in runs)] for key in keys]
-    sentences = [f"{name}: {_count(run)}" for name, run in zip(names, runs, strict=True)]
-    table = markdown(["part", "what", "goal", *names], rows)
-    return "\n\n".join(["## Every goal", *sentences, _WHY, table]) + "\n"
-
-
-def _measured(goal: Mapping[str, Any] | None) -> str:
-    if goal is None:
-        return ""
-    return f"{goal['measured']}: {VERDICTS[goal['met']]}"
-
-
-def _count(run: Run) -> str:
-    met = [goal["met"] for goal in run.goals.values()]
-    said = f"{met.count(True)} of {len(met)} goals are met"
-    if None in met:
-        said += f", {met.count(None)} were not judged"
-    unoptimised = [name for name in _OPTIMISATIONS if run.machine[name] == NOT_ASKED]
-    if unoptimised:
-        without = " or ".join(unoptimised).lower()
-        said += f". This Python's configure was not asked for {without}"
-    return said + "."
-
-
-def _machines(runs: Sequence[Run]) -> str:
-    rows: list[list[str]] = []
-    for name in runs[0].machine:
-        cells = [run.machine[name] for run in runs]
-        if name == "Date":
-            cells = [
-                " to ".join(dict.fromkeys((min(days), max(days)))) for days in map(_days, runs)
-            ]
-        rows.append([name, *cells])
-    return "## Where and when\n\n" + markdown(["", *_names(runs)], rows) + "\n"
-
-
-def _days(run: Run) -> list[str]:
-    return [result["machine"]["Date"] for result in run.results.values()]
-
-
-def _small(run: Run) -> Mapping[str, Any]:
-    """The contest of small messages, if it took place."""
-    contests: Mapping[str, Any] = run.results.get("clients", {}).get("data", {})
-    return next((found for title, found in contests.items() if title.endswith(_SMALL)), {})
-
-
-def plot(figures: Mapping[str, Any], python: str, path: Path) -> None:
-    """Bars of messages a second, ours in another colour, with the least and the most."""
+        return False
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    speeds = [
-        (found["who"], found["speed"])
-        for name, found in figures.items()
-        if not name.startswith("raw socket")
-    ]
-    speeds.sort(key=lambda item: float(item[1]["median"]))
-    names = [name for name, _ in speeds]
-    medians = [found["median"] for _, found in speeds]
-    below = [found["median"] - min(found["rounds"]) for _, found in speeds]
-    above = [max(found["rounds"]) - found["median"] for _, found in speeds]
-    colours = ["#1f6f8b" if name.startswith("pop3proto") else "#b8b8b8" for name in names]
-    figure, axes = pyplot.subplots(figsize=(9, 0.32 * len(names) + 1.2), layout="constrained")
-    axes.barh(names, medians, xerr=[below, above], color=colours, ecolor="#444444")
-    axes.set_xscale("log")
-    axes.set_xlabel(f"messages of 4 KiB a second, no delay, {python} (logarithmic)")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
+    figure, axes = pyplot.subplots(
+        1, len(panels), figsize=(5 * len(panels), 3.4), layout="constrained", squeeze=False
+    )
+    for ax, contest in zip(axes[0], panels, strict=True):
+        taken = [
+            (Figure(tuple(entry["figures"]["cpu"])).median * entry["count"] / 1e6, who)
+            for who, entry in contest["entries"].items()
+        ]
+        taken.sort(reverse=True)
+        colours = ["#1f6f8b" if who.startswith("pop3proto") else "#b8b8b8" for _, who in taken]
+        bars = ax.barh([who for _, who in taken], [seconds for seconds, _ in taken], color=colours)
+        ax.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+        ax.set_title(contest["title"], fontsize=9)
+        ax.set_xlabel("seconds of processor time, with the start", fontsize=8)
+        ax.tick_params(labelsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.margins(x=0.12)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
+    return True

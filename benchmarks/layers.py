@@ -1,79 +1,165 @@
-"""``layers``: where the time of a session goes, found by adding one layer after the other."""
+"""Where the time of small mail goes: each layer does what the one before it does, and more."""
 
 from __future__ import annotations
 
-import argparse
-import platform
+import time
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any
 
-from benchmarks.measuring import Contestant, Figure, number, run_apart, turns
-from benchmarks.reporting import Report, say
-from benchmarks.server import Maildrop, serving
+from benchmarks import corpora
+from benchmarks.engine import logged_in
+from benchmarks.server import HOST, Address
+from pop3proto import ClientConnection, Message, MessageData, Retr, Signal
 
-HELP = "where the time of a session goes, layer by layer"
-
-_KIB = 1024
-# Each layer contains the one before it.
-_LAYERS = {
-    "scan": "a bare loop: bytes.find() for the end of each answer, and a copy of it",
-    "engine": "events: ClientConnection.receive_data() and next_event()",
-    "commands": "commands: built, checked and sent; answers matched with them",
-    "client": "the client: outcomes, messages, limits, deadlines",
-    "socket": "the socket: receiving, and waiting for the server",
+LAYERS = {
+    "scan": "raw loop: bytes.find() for the end of each answer, and a copy of it",
+    "events": "pop3proto, the engine: receive_data() and next_event()",
+    "whole": "pop3proto, the engine: receive_data() and next_whole()",
+    "client": "pop3proto, the blocking client: on answers in memory",
+    "socket": "pop3proto, the blocking client: on a socket",
 }
-_JOBS = {"retr": "RETR of 4 KiB, pipelined", "noop": "NOOP, pipelined"}
+_CHUNK = 64 * 1024
+_PASSES = 3
+_CAPABILITIES = b"+OK\r\nPIPELINING\r\nTOP\r\nUIDL\r\nUSER\r\n.\r\n"
+# What a server says until a client that asks for capabilities before and after is logged in.
+_LOGIN = [b"+OK ready\r\n", _CAPABILITIES, b"+OK\r\n", b"+OK\r\n", _CAPABILITIES]
+_END = b"\r\n.\r\n"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--job", choices=_JOBS, action="append", help="only this one")
+def run(
+    layer: str, count: int, address: dict[str, Any], maildrop: dict[str, Any]
+) -> dict[str, float]:
+    """The least CPU for ``count`` messages that were asked for ahead."""
+    messages = corpora.build("small", max(1, 10_000 // count)).messages
+    answers = [corpora.response(message) for message in messages]
+    wanted = sum(len(one) - one.index(b"\r\n") - len(_END) for one in answers)
+    least = float("inf")
+    for _ in range(_PASSES):
+        client = _connected(Address(**address)) if layer == "socket" else None
+        work = _collecting(client, len(answers)) if client else _MAKERS[layer](answers)
+        begin = time.process_time()
+        got = work()
+        least = min(least, time.process_time() - begin)
+        if client:
+            client.quit()
+        elif got != wanted:  # the server's own mail has another size
+            raise AssertionError(f"{layer} got {got} where {wanted} was to be got")
+    return {"cpu": least, "units": len(answers)}
 
 
-def run(args: argparse.Namespace) -> Report:
-    title = f"Where the time goes, CPython {platform.python_version()}"
-    report = Report("layers", title, judge_goals=not args.quick)
-    rounds, scale = (1, 100) if args.quick else (args.rounds, 1)
-    for job in args.job or _JOBS:
-        # As many as in the contests of the clients.
-        count = {"retr": 10_000, "noop": 20_000}[job] // scale
-        maildrop = Maildrop(count, 4 * _KIB, 4 * _KIB, text=True)
-        with serving(maildrop) as address:
-            arguments = {"job": job, "count": count, "address": address.arguments()}
-            _measure(report, job, arguments, rounds)
-    report.add(
-        "The blocking client, in microseconds of wall time for each message or command. The last"
-        " layer talks to the server of the clients' contests, all others work on octets in memory."
-        " A layer's own time is the time that it adds to the layer before it."
-    )
-    return report
+def _chunks(answers: list[bytes]) -> list[bytes]:
+    stream = b"".join(answers)
+    return [stream[i : i + _CHUNK] for i in range(0, len(stream), _CHUNK)]
 
 
-def _measure(report: Report, job: str, arguments: dict[str, Any], rounds: int) -> None:
-    samples: dict[str, list[float]] = {layer: [] for layer in _LAYERS}
-    for about, layer in turns(list(_LAYERS), rounds):
-        say(f"{about}: {job}, {layer}")
-        contestant = Contestant(layer, "layer_contestants:run", {"layer": layer, **arguments})
-        samples[layer].append(run_apart(contestant) * 1e6)
-    figures = {layer: Figure(tuple(found)) for layer, found in samples.items()}
-    own = {first: figures[first] for first in list(_LAYERS)[:1]}
-    for before, layer in pairwise(_LAYERS):
-        own[layer] = _difference(figures[layer], figures[before])
-    report.data[job] = {
-        layer: {"own": own[layer].as_json(), "up to here": figures[layer].as_json()}
-        for layer in _LAYERS
-    }
-    whole = figures[list(_LAYERS)[-1]]
-    columns: list[tuple[str, Callable[[str], str]]] = [
-        (f"layer ({_JOBS[job]})", lambda layer: _LAYERS[layer]),
-        ("its own, µs", lambda layer: own[layer].spread()),
-        ("of all", lambda layer: number(100 * own[layer].median / whole.median) + " %"),
-        ("up to here, µs", lambda layer: figures[layer].spread()),
-    ]
-    rows = [[cell(layer) for _, cell in columns] for layer in _LAYERS]
-    report.table([name for name, _ in columns], rows)
+def _scan(answers: list[bytes]) -> Callable[[], int]:
+    """The plainest way. These messages have no other line that begins with a dot."""
+    chunks = _chunks(answers)
+
+    def work() -> int:
+        octets, rest = 0, b""
+        for chunk in chunks:
+            data, start = rest + chunk, 0
+            while (status := data.find(b"\r\n", start)) >= 0:
+                end = data.find(_END, status)
+                if end < 0:
+                    break
+                octets += len(data[status + 2 : end + 2])
+                start = end + len(_END)
+            rest = data[start:]
+        return octets
+
+    return work
 
 
-def _difference(larger: Figure, smaller: Figure) -> Figure:
-    pairs = zip(larger.values, smaller.values, strict=True)
-    return Figure(tuple(a - b for a, b in pairs))
+def _in_flight(count: int) -> ClientConnection:
+    connection = logged_in(count + 1)
+    for number in range(1, count + 1):
+        connection.send(Retr(number))
+    return connection
+
+
+def _events(answers: list[bytes]) -> Callable[[], int]:
+    chunks, connection = _chunks(answers), _in_flight(len(answers))
+
+    def work() -> int:
+        octets, need_data = 0, Signal.NEED_DATA
+        for chunk in chunks:
+            connection.receive_data(chunk)
+            while (event := connection.next_event()) is not need_data:
+                if type(event) is MessageData:
+                    octets += len(event.data)
+        return octets
+
+    return work
+
+
+def _whole(answers: list[bytes]) -> Callable[[], int]:
+    chunks, connection = _chunks(answers), _in_flight(len(answers))
+
+    def work() -> int:
+        octets, need_data = 0, Signal.NEED_DATA
+        for chunk in chunks:
+            connection.receive_data(chunk)
+            while (event := connection.next_whole()) is not need_data:
+                if type(event) is Message:
+                    octets += len(event.content)
+                elif type(event) is MessageData:
+                    octets += len(event.data)
+        return octets
+
+    return work
+
+
+def _client(answers: list[bytes]) -> Callable[[], int]:
+    from pop3proto.transports.blocking import Client
+
+    client = Client.start(_Stream(_LOGIN + answers), **_plain())
+    client.login("user", "secret")
+    return _collecting(client, len(answers))
+
+
+def _connected(address: Address) -> Any:
+    from pop3proto.transports.blocking import connect
+
+    client = connect(HOST, address.port, **_plain())
+    client.login("user", "secret")
+    return client
+
+
+def _plain() -> dict[str, Any]:
+    from pop3proto.transports import ClientOptions
+
+    return {"security": "plaintext", "options": ClientOptions(allow_plaintext_auth=True)}
+
+
+def _collecting(client: Any, count: int) -> Callable[[], int]:
+    return lambda: sum(len(one.content) for one in client.retr_many(range(1, count + 1)))
+
+
+_MAKERS = {"scan": _scan, "events": _events, "whole": _whole, "client": _client}
+
+
+class _Stream:
+    """A stream to a server that answers from memory, in chunks, and has greeted already."""
+
+    def __init__(self, answers: list[bytes]) -> None:
+        self._stream = b"".join(answers)
+        self._ends = list(accumulate(map(len, answers)))
+        self._asked = 1
+        self._at = 0
+
+    async def send(self, data: bytes, timeout: float | None) -> None:
+        self._asked += data.count(b"\n")
+
+    async def receive(self, timeout: float | None) -> bytes:
+        until = self._ends[self._asked - 1]
+        begin, self._at = self._at, min(self._at + _CHUNK, until)
+        return self._stream[begin : self._at]
+
+    async def aclose(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass

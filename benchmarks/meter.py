@@ -4,45 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import resource
-import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.server import Address
 
-
-@dataclass(slots=True)
 class Meter:
-    """Seconds, CPU and memory of one job."""
+    """Seconds, CPU and growth of memory between two moments."""
 
-    address: Address
-    count: int = 1
-    """How many messages, or commands."""
-    session: bool = False
-    """Whether connecting, the login and QUIT count."""
-    context: ssl.SSLContext | None = field(init=False, default=None)
-    folder: Path = field(init=False, default=Path())
-    """Where a job may leave a file."""
-    results: dict[str, float] = field(init=False, default_factory=dict[str, float])
-    _begin: tuple[float, float] = field(init=False, default=(0.0, 0.0))
-    _resident: int = field(init=False, default=0)
-
-    def __post_init__(self) -> None:
-        if self.address.ca:
-            self.context = ssl.create_default_context(cafile=self.address.ca)
+    def __init__(self) -> None:
+        self.results: dict[str, float] = {}
         self.begin()
-
-    @contextmanager
-    def logged_in(self) -> Iterator[None]:
-        """What is measured, unless it is a whole session."""
-        if not self.session:
-            self.begin()
-        yield
-        if not self.session:
-            self.end()
 
     def begin(self) -> None:
         """Start the clocks."""
@@ -58,6 +29,7 @@ class Meter:
 
 
 def _cpu() -> float:
+    """Seconds, with those of the processes that were started and have ended."""
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, whose))
 

@@ -1,12 +1,13 @@
-"""``sessions``: thousands of them in one asyncio process, and what each holds in memory."""
+"""Thousands of sessions in one asyncio process, and what each holds in memory.
+
+Every session is logged in and open; then all of them send NOOP at once.
+"""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import multiprocessing
-import platform
 import resource
 import socket
 import ssl
@@ -18,72 +19,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.measuring import Contestant, Goal, measure
-from benchmarks.reporting import Report, say
-
-HELP = "many sessions in one asyncio process: memory of each"
-
 HOST = "127.0.0.1"
-COUNTS = {"plain": 5_000, "TLS": 1_000}
-GOALS = {
-    "plain": Goal(5, at_most=True, unit=" KiB"),
-    "TLS": Goal(35, at_most=True, unit=" KiB"),
-}
 # How many are opened at a time, so that no queue of the kernel runs over.
 _AT_ONCE = 50
 # What the first sessions load and allocate once is not theirs.
 _WARMING = 50
-_CONTESTANTS = {
-    "pop3proto": "sessions:client_sessions",
-    "asyncio alone": "sessions:bare_sessions",
-}
 _ANSWERS = {b"CAPA": b"+OK\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nSASL PLAIN\r\n.\r\n"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    for name, count in COUNTS.items():
-        parser.add_argument(
-            f"--{name.lower()}",
-            type=int,
-            default=count,
-            metavar="N",
-            help=f"{name} sessions (default: {count:,})",
-        )
-
-
-def run(args: argparse.Namespace) -> Report:
-    title = f"Sessions in one asyncio process, CPython {platform.python_version()}"
-    report = Report("sessions", title, judge_goals=not args.quick)
-    rows: list[list[str]] = []
-    for kind in COUNTS:
-        count = 100 if args.quick else getattr(args, kind.lower())
-        contestants = [
-            Contestant(name, target, {"count": count, "tls": kind == "TLS"})
-            for name, target in _CONTESTANTS.items()
-        ]
-        say(f"{count:,} {kind} sessions")
-        figures = measure(contestants, 1 if args.quick else args.rounds, say)
-        ours, bare = (figures[name].scaled(1 / 1024) for name in _CONTESTANTS)
-        goal = GOALS[kind]
-        report.data[kind] = {
-            "sessions": count,
-            "KiB of a session": ours.as_json(),
-            "KiB of a connection of asyncio's": bare.as_json(),
-        }
-        verdict = report.verdict(goal, ours, f"memory of each of {count:,} {kind} sessions")
-        rows.append([kind, f"{count:,}", ours.spread(), str(goal), verdict, bare.spread()])
-    header = ["connections", "sessions", "KiB of each", "goal", "met", "asyncio alone, KiB"]
-    report.add(
-        "Every session is logged in and open; then all of them send NOOP at once. Memory is that of"
-        " the process, without kernel buffers. For comparison: the same number of open connections"
-        " of asyncio's own, with a protocol that does nothing."
-    )
-    report.table(header, rows)
-    return report
-
-
-def client_sessions(count: int, tls: bool) -> float:
-    """Octets of memory that each of ``count`` sessions holds."""
+def client_sessions(count: int, tls: bool) -> dict[str, float]:
+    """Octets of memory that ``count`` sessions hold."""
     from pop3proto.transports import ClientOptions, Security
     from pop3proto.transports.asyncio import AsyncClient, connect
 
@@ -111,7 +56,7 @@ class _Silent(asyncio.Protocol):
         self.transport = transport
 
 
-def bare_sessions(count: int, tls: bool) -> float:
+def bare_sessions(count: int, tls: bool) -> dict[str, float]:
     """The same for connections of asyncio's with nothing upon them."""
 
     async def open_one(port: int, context: ssl.SSLContext | None) -> _Silent:
@@ -130,7 +75,7 @@ def _measured(
     tls: bool,
     open_one: Callable[[int, ssl.SSLContext | None], Coroutine[Any, Any, Any]],
     use: Callable[[Any], Coroutine[Any, Any, None]],
-) -> float:
+) -> dict[str, float]:
     _allow_files(count + _WARMING + 100)
     with _server(tls) as (port, context):
         return asyncio.run(_held(count, lambda: open_one(port, context), use))
@@ -140,7 +85,7 @@ async def _held(
     count: int,
     open_one: Callable[[], Coroutine[Any, Any, Any]],
     use: Callable[[Any], Coroutine[Any, Any, None]],
-) -> float:
+) -> dict[str, float]:
     warm = await _opened(_WARMING, open_one)
     gc.collect()
     before = _resident()
@@ -149,7 +94,7 @@ async def _held(
     held = _resident() - before
     # All of them are alive, at the same time.
     await asyncio.gather(*map(use, [*warm, *sessions]))
-    return held / count
+    return {"growth": held}
 
 
 async def _opened(count: int, open_one: Callable[[], Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -1,49 +1,55 @@
-"""The page of the benchmarks' results: made of the JSON of any runs, whole or not."""
+"""The pages of the results: made from the JSON of any run, whole or not."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import document, reporting
+from benchmarks import reporting
 from benchmarks.__main__ import main
-from benchmarks.measuring import Figure, Goal
-from benchmarks.reporting import NOT_ASKED, Report
+from benchmarks.contests import BY_NAME
+from benchmarks.freshness import stale
+from benchmarks.goals import Goal
+from benchmarks.measuring import ROOT, Figure, Outcome
+from benchmarks.reporting import NOT_ASKED, as_json
 
-PARTS = ["engine", "clients", "layers"]
-MACHINE = {
-    "Date": "2026-01-02",
-    "Processors": "2, fast",
-    "Python": "CPython 3.11.7",
-    "Compiler of Python": "GCC",
-    "Profile-guided optimisation": NOT_ASKED,
-    "Link-time optimisation": NOT_ASKED,
-}
-
-
-def result(name: str, *rounds: float, **machine: str) -> dict[str, Any]:
-    """A report with a goal of at least 2, some text and a table."""
-    report = Report(name, f"Of {name}")
-    report.add(f"Text of {name}.")
-    report.table(["column"], [["cell"]], "A table")
-    report.verdict(Goal(2, unit="x"), Figure(rounds), f"{name}, to poplib")
-    report.data["10 messages of 4 KiB"] = {
-        "poplib": {"who": "poplib (5 of them)", "speed": Figure(rounds).as_json()}
-    }
-    return {**report.as_json(), "machine": {**MACHINE, **machine}}
+GOALS = [
+    Goal(
+        "small",
+        "pop3proto, blocking",
+        "small mail is fast",
+        least=7,
+        against="poplib",
+        page="small mail",
+    ),
+    Goal("small", "pop3proto, blocking", "a mail is cheap", most=11, unit=" µs", page="a mail"),
+    Goal("small", "pop3proto, trio", "on trio too", least=7, against="poplib", page="on trio"),
+    Goal("small", "pop3proto, blocking", "faster than C", least=3, against="mpop"),
+]
+CPU = {"poplib": 90.0, "pop3proto, blocking": 12.0, "mpop": 30.0}
 
 
-def page(tmp_path: Path, *files: dict[str, Any]) -> str:
-    paths = [tmp_path / f"{number}.json" for number in range(len(files))]
-    for path, content in zip(paths, files, strict=True):
-        path.write_text(json.dumps(content), "utf-8")
-    document.write(argparse.Namespace(files=paths, to=tmp_path), PARTS)
-    return (tmp_path / "performance.md").read_text("utf-8")
+def result(cpu: Mapping[str, float] = CPU, quick: bool = False) -> dict[str, Any]:
+    """A run of one contest."""
+    figures = {who: {"cpu": Figure((taken, taken, 2 * taken))} for who, taken in cpu.items()}
+    outcome = Outcome(BY_NAME["small"], 10_000, figures, notes=["curl is absent: install it"])
+    return as_json([outcome], GOALS, quick)
+
+
+def written(tmp_path: Path, result: dict[str, Any]) -> tuple[str, str]:
+    """The page and the full page."""
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result), "utf-8")
+    assert main(["document", str(path), "--to", str(tmp_path)]) == 0
+    return (
+        (tmp_path / "performance.md").read_text("utf-8"),
+        (tmp_path / "performance-full.md").read_text("utf-8"),
+    )
 
 
 def rows(text: str, begin: str) -> list[list[str]]:
@@ -51,32 +57,59 @@ def rows(text: str, begin: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_the_page(tmp_path: Path) -> None:
-    text = page(tmp_path, {"clients": result("clients", 1, 3, 2), "layers": result("layers", 1.0)})
-    assert rows(text, "part") == [["part", "what", "goal", "CPython 3.11.7"]]
-    assert rows(text, "clients") == [
-        ["clients", "clients, to poplib", "≥ 2.00x", "2.00x (1.00 to 3.00): yes"]
+def test_the_page_has_the_rows_that_are_for_it(tmp_path: Path) -> None:
+    page, _ = written(tmp_path, result())
+    assert rows(page, "small mail") == [
+        ["small mail", "poplib 90.0, here 12.0 µs a message", "7.50x", "≥ 7x", "yes"]
     ]
-    assert rows(text, "layers")[0][-1] == "1.00x: NO"
-    assert (
-        "CPython 3.11.7: 1 of 2 goals are met. This Python's configure was not asked for"
-        " profile-guided optimisation or link-time optimisation." in text
-    )
-    assert rows(text, "Link-time") == [["Link-time optimisation", NOT_ASKED]]
-    # The summary is above all figures, and what is measured in the order of the parts.
-    headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings[0] == "## Every goal"
-    assert "explains why some are not met" in text
-    assert "since it was measured.\n\n| part" in text
-    assert headings[-2:] == ["## Of clients", "## Of layers"]
-    assert "Text of layers.\n\n### A table\n\n| column |" in text
-    assert "Goals not met:\n\n- layers, to poplib: 1.00x where ≥ 2.00x is the goal" in text
+    assert rows(page, "a mail") == [["a mail", "", "12.0 µs", "≤ 11 µs", "**no**"]]
+    assert rows(page, "on trio") == [["on trio", "poplib", "not measured", "≥ 7x", "-"]]
+    assert "faster than C" not in page
+    assert "1 of 4 goals are met; 1 were not judged." in page
+    assert "(hot-path.md#goals-that-are-not-met)" in page
+    assert "(performance-full.md)" in page
+
+
+def test_the_full_page_has_everything(tmp_path: Path) -> None:
+    _, full = written(tmp_path, result())
+    assert rows(full, "faster than C")[0][1:] == ["≥ 3x", "2.50x (2.50 to 2.50)", "**no**"]
+    assert "## Programs that fetch 10,000 mails of 4 KiB" in full
+    assert rows(full, "mpop")[0][:2] == ["mpop", "30.0"]
+    assert "curl is absent: install it" in full
+    assert rows(full, "Date") == [["Date", reporting.machine()["Date"]]]
+
+
+def test_the_page_names_the_commit_that_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"rev-parse": "a" * 40, "status": ""}
+    monkeypatch.setattr(reporting, "ROOT", tmp_path)
+    monkeypatch.setattr(reporting, "_git", lambda command, *rest: said[command])
+    assert reporting.commit() == reporting.UNKNOWN  # this is no clone
+    (tmp_path / ".git").mkdir()
+    page, _ = written(tmp_path, result())
+    assert f"at commit\n`{'a' * 40}`" in page
+    said["status"] = " M src/pop3proto/errors.py"
+    assert reporting.commit() == f"{'a' * 40}, with changes"
+    page, _ = written(tmp_path, result())
+    assert stale(tmp_path / "performance.md", ROOT) == [
+        "performance.md is of code that was not committed"
+    ]
+
+
+def test_no_name_of_the_host_and_no_path(tmp_path: Path) -> None:
+    import platform
+
+    for text in written(tmp_path, result()):
+        assert str(ROOT) not in text
+        assert str(tmp_path) not in text
+        assert platform.node() not in text.split()
 
 
 def test_the_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="python -m pip install -e '.[benchmark]'")
-    text = page(tmp_path, {"clients": result("clients", 1, 3, 2)})
-    assert "(performance.png)" in text
+    page, _ = written(tmp_path, result())
+    assert "(performance.png)" in page
     assert (tmp_path / "performance.png").exists()
 
 
@@ -84,81 +117,22 @@ def test_the_page_without_matplotlib(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    text = page(tmp_path, {"clients": result("clients", 2.0)})
-    assert "performance.png" not in text
+    page, _ = written(tmp_path, result())
+    assert "performance.png" not in page
     assert "pip install -e '.[benchmark]'" in capsys.readouterr().err
-    assert rows(text, "clients")[0][3:] == ["2.00x: yes"]
 
 
-def test_every_part_is_named(tmp_path: Path) -> None:
-    text = page(tmp_path, {"layers": result("layers", 2.0)})
-    assert "`python -m benchmarks engine` measures one part; the other parts are `clients`" in text
-    assert "the results of one run." in text
+def test_a_run_without_programs_has_no_plot(tmp_path: Path) -> None:
+    outcome = Outcome(BY_NAME["noop"], 10_000, {"poplib": {"cpu": Figure((9.0,))}})
+    page, _ = written(tmp_path, as_json([outcome], GOALS, quick=False))
+    assert "performance.png" not in page
+    assert "0 of 0 goals are met." in page
 
 
-def test_a_run_without_the_clients_has_no_plot(tmp_path: Path) -> None:
-    text = page(tmp_path, {"layers": result("layers", 2.0)})
-    assert "performance.png" not in text
-    assert not (tmp_path / "performance.png").exists()
-    assert "1 of 1 goals are met" in text
-
-
-def test_several_pythons_are_side_by_side(tmp_path: Path) -> None:
-    other = {"Python": "CPython 3.13.0", "Link-time optimisation": "yes"}
-    text = page(
-        tmp_path,
-        {"layers": result("layers", 2.0)},
-        {"engine": result("engine", 4.0, **other), "layers": result("layers", 1.5, **other)},
-    )
-    assert rows(text, "part")[0][3:] == ["CPython 3.11.7", "CPython 3.13.0"]
-    assert rows(text, "layers")[0][2:] == ["≥ 2.00x", "2.00x: yes", "1.50x: NO"]
-    assert rows(text, "engine")[0][2:] == ["≥ 2.00x", "", "4.00x: yes"]
-    assert rows(text, "Link-time") == [["Link-time optimisation", NOT_ASKED, "yes"]]
-    assert text.count("## Of layers") == 2
-    assert "the results of 2 runs." in text
-
-
-def test_the_same_version_built_twice_is_two_runs(tmp_path: Path) -> None:
-    better = result("layers", 3.0, **{"Profile-guided optimisation": "yes"})
-    text = page(tmp_path, {"layers": result("layers", 2.0)}, {"layers": better})
-    assert rows(text, "part")[0][3:] == ["CPython 3.11.7, 1", "CPython 3.11.7, 2"]
-
-
-def test_files_of_one_python_are_one_run(tmp_path: Path) -> None:
-    again = result("layers", 3.0, Date="2026-01-03")
-    text = page(
-        tmp_path,
-        {"engine": result("engine", 2.0), "layers": result("layers", 1.0)},
-        {"layers": again},
-    )
-    assert rows(text, "layers")[0][3:] == ["3.00x: yes"]
-    assert rows(text, "engine")[0][3:] == ["2.00x: yes"]
-    assert rows(text, "Date") == [["Date", "2026-01-02 to 2026-01-03"]]
-
-
-def test_what_failed_and_what_was_not_judged_is_told(tmp_path: Path) -> None:
-    report = Report("engine", "Of the engine", judge_goals=False)
-    report.require(False, "it is linear", "twice", "four times")
-    report.verdict(Goal(2), Figure((1.0,)), "fast")
-    report.not_measured(Goal(3, unit="x"), "beside who is absent")
-    text = page(tmp_path, {"engine": {**report.as_json(), "machine": MACHINE}})
-    assert "Failures:\n\n- it is linear: four times where twice is required" in text
-    assert [row[1:] for row in rows(text, "engine")] == [
-        ["it is linear", "twice", "four times: NO"],
-        ["fast", "≥ 2.00", "1.00: -"],
-        ["beside who is absent", "≥ 3.00x", "not measured: -"],
-    ]
-    assert "0 of 3 goals are met, 2 were not judged." in text
-
-
-def test_from_the_command_line(tmp_path: Path) -> None:
-    for name in ("clients", "layers"):
-        path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps({name: result(name, 2.0)}), "utf-8")
-    files = [str(tmp_path / name) for name in ("clients.json", "layers.json")]
-    assert main(["document", *files, "--to", str(tmp_path)]) == 0
-    text = (tmp_path / "performance.md").read_text("utf-8")
-    assert "`servers` and `layers`. `--quick`" in " ".join(text.split())
+def test_a_run_in_a_hurry_is_not_judged(tmp_path: Path) -> None:
+    page, _ = written(tmp_path, result(quick=True))
+    assert rows(page, "small mail")[0][-1] == "-"
+    assert "0 of 4 goals are met; 4 were not judged." in page
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import linearity
-from benchmarks.linearity import CHUNK_SIZES, CountingBytes, Work, scalings
 from pop3proto.engine.wire import BodyReader, ReceiveBuffer
+from tests.benchmarks import linearity
+from tests.benchmarks.linearity import CHUNK_SIZES, CountingBytes, Work, scalings
 
 SEVERAL = [size for size in CHUNK_SIZES if size]
 

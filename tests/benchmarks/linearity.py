@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
 from benchmarks import corpora
-from benchmarks.engine_contestants import logged_in
+from benchmarks.engine import logged_in
 from pop3proto import ClientConnection, MessageData, Retr, Signal
 from pop3proto.engine.wire import BodyReader, ReceiveBuffer
 
