@@ -156,7 +156,7 @@ def test_what_has_to_be_installed(
 
 @pytest.fixture
 def _ending_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pop3proto.cli.serve._wait", lambda look: None)
+    monkeypatch.setattr("pop3proto.cli.serve.wait_until_told", lambda look: None)
 
 
 @pytest.mark.usefixtures("_ending_at_once")

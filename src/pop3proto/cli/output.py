@@ -75,6 +75,12 @@ class Output(Console):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 
+    def complain(self, text: str) -> None:
+        """Write a line to the standard error, unless JSON is wanted, which has it in the report."""
+        if not self.json and sys.stderr is not None:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
     def event(self, name: str, **fields: object) -> None:
         """Print what has happened as a line of JSON, if that is wanted."""
         if self.json:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..transcript import Role
 
-__all__ = ["RecordingFile", "Recordings", "Talk"]
+__all__ = ["RecordingFile", "Recordings", "Several", "Talk"]
 
 _NAMES: dict[Role, str] = {"client": "C", "server": "S"}
 # Octets of a line that are shown to a person.
@@ -74,7 +74,7 @@ class Recordings:
         if self._follow is not None:
             recorders.append(Recorder(bodies=False, sink=Talk(self._follow).take))
         if len(recorders) > 1:
-            return _Several(recorders)
+            return Several(recorders)
         return recorders[0] if recorders else None
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Talk:
             self._elided = 0
 
 
-class _Several(Recorder):
+class Several(Recorder):
     """Several recorders of the same session."""
 
     def __init__(self, recorders: Iterable[Recorder]) -> None:

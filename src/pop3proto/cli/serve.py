@@ -6,13 +6,11 @@ import argparse
 import hashlib
 import mailbox
 import os
-import signal
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from secrets import token_urlsafe
-from threading import Event
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, MaildropError, printable
@@ -24,7 +22,7 @@ from ..testing import LoopbackServer, serve
 from ..testing.quirks.names import consistent
 from ..transports import Security
 from .inputs import PASSWORD_VARIABLE, load_certificate
-from .main import ending_signals
+from .waiting import wait_until_told
 
 if TYPE_CHECKING:
     from .output import Output
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _IDENTIFIED = 32
-# Seconds between two looks at what clients have sent, and characters of a command that are shown.
-_LOOKS = 0.5
+# Characters of a command that are shown.
 _LONGEST_COMMAND = 1000
 _FROM = b"From "
 
@@ -76,7 +73,7 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
         if arguments.write_ca is not None:
             _write_authority(server, arguments.write_ca)
         _announce(output, server, users, messages)
-        _wait(_Follower(output, server).look)
+        wait_until_told(_Follower(output, server).look)
     for session in server.sessions:
         if session.user is not None:
             deleted = len(session.deleted)
@@ -213,22 +210,3 @@ class _Follower:
                 text = printable(command, _LONGEST_COMMAND)
                 self._output.result(f"C: {text}")
                 self._output.event("command", text=text)
-
-
-def _wait(look: Callable[[], None]) -> None:
-    """Wait until the process is told to end, and ``look()`` now and then."""
-    told = Event()
-
-    def tell(number: int, frame: object) -> None:
-        told.set()
-
-    numbers = (signal.SIGINT, *ending_signals())
-    previous = {number: signal.signal(number, tell) for number in numbers}
-    try:
-        # With a timeout, because on Windows a signal does not end the wait.
-        while not told.wait(_LOOKS):
-            look()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    look()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ..proxies import Proxy
 
 __all__ = [
+    "address",
+    "count",
     "days",
     "descriptor",
     "fingerprint",
@@ -110,3 +112,18 @@ def proxy(text: str) -> Proxy:
         return Proxy(text)
     except LocalProtocolError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def count(text: str) -> int:
+    """Return a number from 1."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError("expected a number from 1")
+    return int(text)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return the address and the port of ``ADDRESS:PORT``; an IPv6 address is in brackets."""
+    host, mark, number = text.rpartition(":")
+    if not (mark and host) or (":" in host and not (host[0] == "[" and host[-1] == "]")):
+        raise argparse.ArgumentTypeError("expected an address and a port, such as 127.0.0.1:1110")
+    return host.strip("[]"), port(number)
