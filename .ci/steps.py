@@ -138,6 +138,7 @@ fi
 """
 GENERATED = """
 .venv/bin/python docs/make_reference.py --check
+.venv/bin/python docs/make_cases.py --check
 .venv/bin/python docs/make_diagrams.py --check
 .venv/bin/python tools/generate_blocking.py --check
 """

@@ -158,6 +158,12 @@ def test_a_number_that_no_case_has(
     assert "no case" in capsys.readouterr().err
 
 
+def test_another_login_than_the_cases_have(capsys: Captured) -> None:
+    url = "pops://user;AUTH=XOAUTH2@pop.example.org"
+    assert main(["conformance", "server", url]) == 1
+    assert "the cases log in with USER and PASS" in capsys.readouterr().err
+
+
 def test_no_tls_needs_leave_to_show_the_password(capsys: pytest.CaptureFixture[str]) -> None:
     options = ServerOptions(allow_plaintext_auth=True)
     with serve({"user": []}, password=SECRET, security="plaintext", options=options) as server:

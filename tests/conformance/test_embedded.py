@@ -29,7 +29,7 @@ MODES = [*Security]
 # What is about STLS, about TLS, or takes minutes.
 ONLY_WITH_STLS = {"S801", "S802", "S805", "S806", "S807", "S808"}
 ONLY_WITH_TLS = {"S803", "S804", "S809"}
-SLOW, MARKED = {"S951"}, {"S807"}
+SLOW, MARKED = {"S951", "S952"}, {"S807"}
 
 
 def target(server: LoopbackServer, **more: object) -> ServerTarget:

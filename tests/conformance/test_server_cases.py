@@ -27,6 +27,10 @@ def accepted(moment: Moment) -> bytes:
     return OK if moment.refused else moment.octets
 
 
+def changed_behind_noop(moment: Moment) -> bytes:
+    return moment.octets.replace(b"first", b"1st") if b"NOOP" in moment.earlier else moment.octets
+
+
 def without_a_row(moment: Moment) -> bytes:
     return re.sub(rb"\r\n2 [^\r]*", b"", moment.octets)
 
@@ -88,6 +92,8 @@ FAULTS: dict[str, Fault] = {
     "S307": on("QUIT", ERR),
     "S308": on("QUIT", b""),
     "S309": on("PASS .*", accepted),
+    "S310": on(GREETING, b"+OK <1.2@example.org>\r\n"),
+    "S311": on("APOP .*", OK),
     "S401": on("STAT", b"+OK many\r\n"),
     "S402": on("LIST", without_a_row),
     "S403": on("STAT", b"+OK 4 1\r\n"),
@@ -100,6 +106,7 @@ FAULTS: dict[str, Fault] = {
     "S410": on("TOP . 1", replacing(b"first\r\n", b"")),
     "S411": on("TOP . 100000000", replacing(b"second\r\n", b"")),
     "S412": on("LAST", b"+OK 0\r\n"),
+    "S413": on("LIST 1", replacing(b"\r\n", b" octets\r\n")),
     "S421": on("RETR .*", replacing(b"\r\n..", b"\r\n.")),
     "S422": on("RETR .*", replacing(b"\r\n..", b"\r\n.")),
     "S423": on("TOP . 1000", replacing(b"\r\n..x", b"\r\n.x")),
@@ -128,6 +135,7 @@ FAULTS: dict[str, Fault] = {
     "S702": on("NOOP", lambda m: m.octets * (1 if b"NOOP" in m.earlier else 2)),
     "S703": on("STAT", ERR),
     "S704": on("QUIT", ERR),
+    "S705": on("RETR 4", changed_behind_noop),
     "S801": on("STLS", ERR, security=Security.STLS),
     "S802": on("CAPA", replacing(b"STLS\r\n", b""), security=Security.STLS),
     "S803": on("CAPA", replacing(b"UIDL\r\n", b"UIDL\r\nSTLS\r\n"), security=Security.STLS),
@@ -156,6 +164,7 @@ FAULTS: dict[str, Fault] = {
     "S884": on(r"LANG \*", ERR),
     "S885": on("LANG x-pop3proto", OK),
     "S886": on("LANG", lambda m: ERR if m.earlier else m.octets),
+    "S887": on("LANG en", ERR),
     "S901": on("LIST 1", b"+OK 1 100\r\n"),
     "S902": on("STAT", b"+OK 4 400\r\n"),
     "S903": on("UIDL", b"+OK\r\n1 a\r\n2 b\r\n3 c\r\n4 d\r\n.\r\n"),
@@ -170,6 +179,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "S909": on("STAT", later(b"RETR 1", b"+OK 3 100\r\n")),
     "S951": Fault(idle=0.1),
+    "S952": on("STAT", later(b"DELE 1", b"+OK 3 100\r\n"), idle=0.1),
     "S999": on(GREETING, ERR),
 }
 # Where the server that is right has to be another one than that of the fault.
@@ -179,6 +189,7 @@ RIGHT: dict[str, Fault] = {
     )
     for number, fault in FAULTS.items()
 }
+RIGHT["S952"] = Fault(idle=0.1)
 RIGHT["S808"] = Fault(security=Security.STLS, options=GUARDED)
 RIGHT["S412"] = on("LAST", lambda m: b"+OK 1\r\n" if b"RETR 1" in m.earlier else b"+OK 0\r\n")
 
@@ -186,6 +197,7 @@ RIGHT["S412"] = on("LAST", lambda m: b"+OK 1\r\n" if b"RETR 1" in m.earlier else
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endurance, "_IDLE", 0.4)
+    monkeypatch.setattr(endurance, "_LONG_IDLE", 2.0)
     monkeypatch.setattr("pop3proto.conformance.server.framing._FEW_SECONDS", 0.2)
 
 

@@ -11,7 +11,8 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,18 +20,19 @@ from pathlib import Path
 
 from pop3proto import PopUrl
 from pop3proto.conformance import (
+    Baseline,
     CommandDelivery,
     Deliver,
     MaildirDelivery,
     Report,
     Result,
     ServerTarget,
+    Verdict,
     as_html,
     as_json,
     check_server,
     text_lines,
 )
-from pop3proto.conformance.report import OUTCOMES
 from pop3proto.model.secret import Secret
 from pop3proto.transports import Security
 from tests.interop.courier import courier
@@ -44,6 +46,7 @@ from tests.interop.servers import HOST, PASSWORD, USER, RealServer, open_folder
 from tests.interop.twisted_server import twisted
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
+KNOWN = Path(__file__).with_name("known")
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 # A few plain messages, so that a run is quick; the cases deliver what they need besides.
 FEW = 4
@@ -136,7 +139,12 @@ def few_messages(base: Path, tested: Tested) -> Deliver:
     return deliver
 
 
-def run(name: str, only: list[str]) -> Report:
+def known(name: str) -> Path:
+    """Return the file with what is known to fail for a server."""
+    return KNOWN / f"{name.replace(' ', '-')}.txt"
+
+
+def run(name: str, only: Iterable[str] = ()) -> Report:
     """Start a server and test it with all cases, the slow ones excepted."""
     tested = SERVERS[name]
     with open_folder() as base, tested.start(base) as server:
@@ -156,7 +164,9 @@ def run(name: str, only: list[str]) -> Report:
             deliver=deliver,
         )
         url = PopUrl(HOST, port, USER, scheme="pops" if security is Security.TLS else "pop")
-        return check_server(target, str(url), only=only, tell=tell)
+        lines = known(name).read_text("utf-8").splitlines() if known(name).exists() else []
+        baseline = Baseline.load(lines)
+        return check_server(target, str(url), only=only, baseline=baseline, tell=tell)
 
 
 def tell(result: Result) -> None:
@@ -164,26 +174,35 @@ def tell(result: Result) -> None:
     print(result.case.number, result.verdict.value, f"{result.seconds:.1f} s", flush=True)
 
 
+OUTCOMES = ("pass", "fail", "warning", "not offered", "not tested")
+
+
+def outcome(result: Result) -> str:
+    """Return the outcome of a result; what is known counts as what it is."""
+    if result.verdict is not Verdict.FAIL:
+        return str(result.verdict.value)
+    return "fail" if result.failed else "warning"
+
+
 def rows(reports: dict[str, Report]) -> Iterator[str]:
     """Yield the lines of the table and of the list after it."""
     yield "| Server | Version | Security | " + " | ".join(OUTCOMES) + " |"
     yield "|---" * (3 + len(OUTCOMES)) + "|"
     for name, report in reports.items():
-        counts = [str(report.counts[outcome]) for outcome in OUTCOMES]
-        security = SERVERS[name].security.value
-        found = version_of(name, SERVERS[name])
-        yield f"| {name} | {found} | {security} | {' | '.join(counts)} |"
+        found = Counter(map(outcome, report.results))
+        counts = " | ".join(str(found[each]) for each in OUTCOMES)
+        tested = SERVERS[name]
+        yield f"| {name} | {version_of(name, tested)} | {tested.security.value} | {counts} |"
     yield ""
     yield "| Case | Server | Outcome | Demand | What was seen |"
     yield "|---|---|---|---|---|"
     for name, report in reports.items():
         for result in report.results:
-            outcome = report.outcome(result)
-            if outcome in ("fail", "warning"):
+            if result.verdict is Verdict.FAIL:
                 reason = re.sub(r"([|<>*_`\[\]])", r"\\\1", result.reason)
                 case = result.case
                 yield (
-                    f"| {case.number} | {name} | {outcome} | {case.title} ({case.clause}) "
+                    f"| {case.number} | {name} | {outcome(result)} | {case.title} ({case.clause}) "
                     f"| {reason} |"
                 )
 
@@ -194,7 +213,9 @@ def main() -> int:
     parser.add_argument("server", nargs="*", help=f"{', '.join(SERVERS)} (default: all)")
     parser.add_argument("--only", action="append", default=[], metavar="NUMBER")
     parser.add_argument("--pages", type=Path, help="a folder for a page and JSON of each server")
-    parser.add_argument("--write", action="store_true", help="write the table into the document")
+    parser.add_argument(
+        "--write", action="store_true", help="write the table, and what is known to fail"
+    )
     arguments = parser.parse_args()
     print(f"packages in {CACHE}", flush=True)
     reports: dict[str, Report] = {}
@@ -209,6 +230,9 @@ def main() -> int:
     table = "".join(f"{row}\n" for row in rows(reports))
     print(table)
     if arguments.write:
+        KNOWN.mkdir(exist_ok=True)
+        for name, report in reports.items():
+            known(name).write_text(report.baseline().dumps(), "utf-8")
         head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
         PAGE.write_text(f"{head}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", "utf-8")
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,18 +41,26 @@ exec nginx -c {base}/nginx.conf -p {base}
 """
 
 
+def _proof(method: str | None, salt: str) -> str:
+    """What shows that a client knows the password."""
+    password = PASSWORD.encode()
+    if method == "apop":
+        return hashlib.md5(salt.encode() + password).hexdigest()
+    if method == "cram-md5":
+        return hmac.digest(password, salt.encode(), "md5").hex()
+    return PASSWORD
+
+
 @contextmanager
 def _authorizing(backend: int) -> Generator[int, None, None]:
     """What nginx asks, over HTTP, whether a login is right and where to go; its port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            plain = self.headers.get("Auth-Method") == "plain"
-            right = self.headers.get("Auth-User") == USER and (
-                not plain or self.headers.get("Auth-Pass") == PASSWORD
-            )
+            proof = _proof(self.headers.get("Auth-Method"), self.headers.get("Auth-Salt", ""))
+            given = self.headers.get("Auth-User"), self.headers.get("Auth-Pass")
             self.send_response(200)
-            if right:
+            if given == (USER, proof):
                 # With a method that only proves to know the password, nginx wants to be told it.
                 self.send_header("Auth-Status", "OK")
                 self.send_header("Auth-Server", HOST)

@@ -30,17 +30,28 @@ if TYPE_CHECKING:
 __all__ = ["run", "write_reports"]
 
 _SMTP_PORT = 25
+# What a URL can say, and what the cases try in turn anyway.
+_LOGINS = (None, "*", "+USER", "PLAIN")
 _SECONDS = 10.0
 
 
 def run(console: Console, arguments: argparse.Namespace) -> int:
-    """Test the server and print the report; return 1 if a case has failed that was not known.
+    """Run the cases for a role and print the report; return 1 if a case failed that was not known.
 
     Raises ``LocalProtocolError`` for arguments that cannot be used, and ``OSError`` if the server,
     or a file, cannot be reached.
     """
+    report = _REPORTS[arguments.role](arguments)
+    write_reports(console, arguments, report)
+    return 0 if report.ok else 1
+
+
+def _server(arguments: argparse.Namespace) -> Report:
+    """Test the server that the arguments describe."""
     access = Access(arguments, without_login=True)
     url = access.url
+    if url.auth not in _LOGINS:
+        raise LocalProtocolError("the cases log in with USER and PASS, or with PLAIN", hint="")
     secret = access.direct_password()
     deliver = _delivery(arguments, url)
     known = baseline(arguments)
@@ -60,7 +71,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         slow=arguments.slow,
         deliver=deliver,
     )
-    report = check_server(
+    return check_server(
         target,
         str(url),
         only=arguments.only,
@@ -68,8 +79,9 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
         baseline=known,
         strict=arguments.strict,
     )
-    write_reports(console, arguments, report)
-    return 0 if report.ok else 1
+
+
+_REPORTS = {"server": _server}
 
 
 def baseline(arguments: argparse.Namespace) -> Baseline:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ..case import CaseFailedError, NotTestedError, demand
+from .deletions import deleted
 from .run import CASES, ServerRun
 
 # RFC 1939 section 3 demands at least ten minutes.
 _IDLE = 595.0
+# Many servers wait so long, and not much longer.
+_LONG_IDLE = 840.0
 
 
 @CASES.case(
@@ -21,6 +24,24 @@ def _(run: ServerRun) -> None:
     demand(not wire.ended, "the server has closed before ten minutes were over")
     demand(not unasked, "the server has said something unasked")
     demand(wire.ask(b"NOOP").ok, "NOOP after ten minutes is refused")
+    run.bye(wire)
+
+
+@CASES.case(
+    "S952",
+    "RFC 1939 section 3",
+    "When the server closes because nobody says anything, nothing is deleted.",
+    destructive=True,
+    slow=True,
+)
+def _(run: ServerRun) -> None:
+    wire, count = deleted(run)
+    wire.unasked(_LONG_IDLE)
+    if not wire.ended:
+        raise NotTestedError(f"the server has not closed within {_LONG_IDLE:g} s")
+    wire = run.logged_in("the next session")
+    left = run.count(wire)
+    demand(left == count, f"of {count} messages {left} are left, without any QUIT")
     run.bye(wire)
 
 

@@ -56,3 +56,14 @@ def _(run: ServerRun) -> None:
         answer = wire.ask(b"LANG")
         demand(answer.ok, f"the answer is {answer}")
         wire.text()
+
+
+@CASES.case("S887", "RFC 6856 section 3.2", "Each language that LANG lists can be chosen.")
+def _(run: ServerRun) -> None:
+    run.need("LANG", before_login=True)
+    wire = run.secured()
+    demand(wire.ask(b"LANG").ok, "LANG is refused")
+    for row in wire.text():
+        tag = row.rstrip(b"\r\n").partition(b" ")[0]
+        answer = wire.ask(b"LANG " + tag)
+        demand(answer.ok, f"LANG {printable_line(tag)} is answered with {answer}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..case import CaseFailedError, demand
 from .run import CASES, ServerRun
+from .transaction import retrieved, small_ones
 
 _MANY = 200
 
@@ -64,3 +65,19 @@ def _(run: ServerRun) -> None:
     wire.text()
     demand(wire.status().ok, "QUIT is refused")
     demand(wire.closes(), "the server does not close after QUIT")
+
+
+@CASES.case("S705", "RFC 2449 section 6.6", "RETR can be sent ahead, and its texts come in turn.")
+def _(run: ServerRun) -> None:
+    run.need("PIPELINING")
+    run.readable()
+    wire = run.filled()
+    number = small_ones(run, wire)[-1][0]
+    alone = retrieved(wire, b"RETR %d" % number)
+    wire.send(b"RETR %d" % number, b"NOOP", b"RETR %d" % number, b"NOOP")
+    for _ in range(2):
+        demand(wire.status().ok, "RETR is refused")
+        text = [line[1:] if line.startswith(b".") else line for line in wire.text()]
+        demand(text == alone, "the message is another one than without sending ahead")
+        demand(wire.status().ok, "NOOP after RETR is refused")
+    run.bye(wire)

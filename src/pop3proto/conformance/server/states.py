@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ..case import CaseFailedError, demand
-from ..wire import Wire
+import re
+
+from ..case import CaseFailedError, NotOfferedError, demand
+from ..wire import Wire, printable_line
 from .run import CASES, ServerRun, refuses
 
+_TIMESTAMP = re.compile(rb"<[^<>@ ]+@[^<> ]+>")
 _AFTER_LOGIN = (b"STAT", b"LIST", b"NOOP", b"RSET", b"RETR 1", b"DELE 1")
 _OPTIONAL_AFTER_LOGIN = (b"UIDL", b"TOP 1 0", b"LAST")
 
@@ -77,3 +80,27 @@ def _(run: ServerRun) -> None:
         return
     demand(not answer.ok, f"STAT after a refused login is answered with {answer}")
     run.bye(wire)
+
+
+def timestamp(run: ServerRun) -> bytes:
+    """Return the timestamp of a new greeting; raise ``NotOfferedError`` if there is none."""
+    greeting = run.connect("a greeting").status(run.patience)
+    found = _TIMESTAMP.search(greeting.content)
+    if found is None:
+        raise NotOfferedError("the greeting has no timestamp, so that APOP is not offered")
+    return found[0]
+
+
+@CASES.case("S310", "RFC 1939 section 7", "Each greeting has another timestamp for APOP.")
+def _(run: ServerRun) -> None:
+    first, second = timestamp(run), timestamp(run)
+    demand(first != second, f"two greetings have the timestamp {printable_line(first)}")
+
+
+@CASES.case("S311", "RFC 1939 section 7", "APOP with a wrong digest is refused.")
+def _(run: ServerRun) -> None:
+    user, _ = run.credentials()
+    timestamp(run)
+    wire = run.secured()
+    answer = wire.ask(b"APOP " + user + b" " + b"0" * 32, timeout=run.patience)
+    demand(answer.content.startswith(b"-"), f"it is answered with {answer}")

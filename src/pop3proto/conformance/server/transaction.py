@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..case import NotOfferedError, NotTestedError, demand
+from ..case import NotOfferedError, NotTestedError, Severity, demand
 from ..wire import Wire, printable_line
 from .run import CASES, ServerRun
 
@@ -183,6 +183,23 @@ def _(run: ServerRun) -> None:
     retrieved(wire, b"RETR 1")
     after = number_of(wire.ask(b"LAST").text)
     demand(after == max(1, before or 0), f"LAST is {before}, and {after} after RETR 1")
+    run.bye(wire)
+
+
+@CASES.case(
+    "S413",
+    "RFC 1939 section 5",
+    "STAT and LIST say nothing but the numbers.",
+    severity=Severity.WARNING,
+)
+def _(run: ServerRun) -> None:
+    wire = run.filled()
+    for command in (b"STAT", b"LIST 1"):
+        answer = wire.ask(command)
+        demand(len(answer.text.split()) <= 2, f"{command.decode()} is answered with {answer}")
+    demand(wire.ask(b"LIST").ok, "LIST is refused")
+    for row in wire.text():
+        demand(len(row.split()) <= 2, f"a row of LIST is {printable_line(row)}")
     run.bye(wire)
 
 
