@@ -41,7 +41,9 @@ class Collector(ABC):
     """Reads one dot-terminated reply row by row: by default, keeps its few lines."""
 
     def __init__(self, command: Command[Any], text: str, body: BodyReader, limits: Limits) -> None:
-        self.command, self.text, self.body = command, text, body
+        self.command = command
+        self.text = text
+        self.body = body
         self.faults: Faults = {}
         self.lines: list[bytes] = []
         self._limits, self._partial, self._rows = limits, b"", 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from ..errors import LocalProtocolError
 from .command import AUTHENTICATING, AUTHORIZATION, Command
@@ -105,7 +106,7 @@ class Auth(_InAuth, legal_states=AUTHORIZATION, next_state=State.TRANSACTION, se
             initial_response = Secret(initial_response)
             _check_response(initial_response)
         # RFC 4422 section 3.1.
-        given: object = mechanism
+        given = cast(object, mechanism)
         if not (isinstance(given, str) and re.fullmatch("[A-Za-z0-9_-]{1,20}", given)):
             what = "a SASL mechanism has 1 to 20 letters, digits, hyphens and underscores"
             raise LocalProtocolError(what)
