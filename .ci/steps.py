@@ -87,8 +87,8 @@ print("imported", pop3proto.__version__, "from", pop3proto.__file__)')
 }
 """
 
-# For GSSAPI, whose libraries have no wheels; and other people's clients.
-PACKAGES = "gcc libc6-dev libkrb5-dev curl fetchmail mpop getmail6"
+# For GSSAPI, whose libraries have no wheels; other people's clients; and shells to complete in.
+PACKAGES = "gcc libc6-dev libkrb5-dev curl fetchmail mpop getmail6 zsh fish mandoc"
 README_TESTS = 'block=$(readme tests); echo "$block"; bash -euo pipefail -c "$block"'
 # What is about servers, documents and speed, or was tried with every seed, is about no Python.
 OTHER_PYTHON = """

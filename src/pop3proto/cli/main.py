@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .output import Output
 
-__all__ = ["ending_signals", "main"]
+__all__ = ["ending_signals", "main", "whole_parser"]
 
 _COMMANDS = {
     "fetch": "put the messages of a maildrop into a folder",
@@ -36,6 +36,8 @@ _COMMANDS = {
     "record": "record the sessions of any mail program",
     "replay": "put a recorded session through the engine",
     "demo": "run a server and a client on this machine",
+    "completion": "print what a shell needs to complete this command line",
+    "man": "print the manual page",
 }
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
 # The signals, besides that of Ctrl+C, that ask a process to end. Windows has no SIGHUP.
@@ -45,6 +47,7 @@ _LONGEST_COMPLAINT = 4000
 # The packages that the user has to install, and the extras that they belong to.
 _EXTRAS = {
     "rich": "cli",
+    "shtab": "cli",
     "trustme": "demo",
     "keyring": "keyring",
     "oauthlib": "oauth",
@@ -144,6 +147,11 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
             add_options(name, command)
     return parser
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """Return a parser that knows the arguments of all commands."""
+    return _parser([*_COMMANDS])
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -84,7 +84,7 @@ class Output(Console):
     def event(self, name: str, **fields: object) -> None:
         """Print what has happened as a line of JSON, if that is wanted."""
         if self.json:
-            self._write(json.dumps({"event": name, **fields}))
+            self.write(json.dumps({"event": name, **fields}))
 
     def failed(self, found: dict[str, Any]) -> None:
         """Add a problem to the report; see ``problem()``."""
@@ -99,10 +99,10 @@ class Output(Console):
         if self.ongoing:
             self.event("end", **self.report)
         else:
-            self._write(json.dumps(self.report, indent=2))
+            self.write(json.dumps(self.report, indent=2))
 
-    def _write(self, text: str) -> None:
-        # Not as rich does, which would cut it into lines.
+    def write(self, text: str) -> None:
+        """Write ``text`` and a line end as they are, unlike rich, which changes tabs and lines."""
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
