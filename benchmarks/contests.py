@@ -112,7 +112,7 @@ def _fetching(name: str, title: str, scene: Scene, count: int, share: int, about
         quick=10,
         scene=scene,
         references=("mpop, to a Maildir",),
-        rounds=3,
+        rounds=2,
         seconds=about,
         note=f"{_DURABILITY}. All write to the same disk ({programs.filesystem()}).",
     )
@@ -147,8 +147,8 @@ def _parsing(corpus: str) -> Contest:
         # Of all the corpus, one in so many octets.
         count=1,
         quick=64,
-        rounds=3,
-        seconds=5,
+        rounds=2,
+        seconds=4,
     )
 
 
@@ -161,7 +161,7 @@ def _serving(name: str, title: str, job: str) -> Contest:
         count=5_000,
         scene=servers.all_of_them,
         references=(servers.TWISTED,),
-        seconds=5,
+        seconds=4,
         note="CPU is that of the server's process; that of Dovecot, which is several and has a"
         " Maildir and logs to look after, is not known.",
     )
@@ -197,7 +197,7 @@ CONTESTS = (
         quick=1,
         scene=_compiled,
         counted=tuple(programs.STARTS),
-        seconds=10,
+        seconds=4,
     ),
     Contest(
         "small",
@@ -215,7 +215,7 @@ CONTESTS = (
         count=1_000,
         scene=_scene(_real),
         references=("poplib", "mpop"),
-        seconds=7,
+        seconds=6,
         note=_PROGRAMS,
     ),
     Contest(
@@ -225,7 +225,7 @@ CONTESTS = (
         scene=_scene(_small, tls=True),
         references=("poplib", "mpop"),
         rounds=3,
-        seconds=8,
+        seconds=5,
         note=f"{_PROGRAMS} The server is written in Python here.",
     ),
     Contest(
@@ -236,7 +236,7 @@ CONTESTS = (
         scene=_scene(_real, tls=True),
         references=("poplib", "mpop"),
         rounds=3,
-        seconds=6,
+        seconds=4,
         note=f"{_PROGRAMS} The server is written in Python here.",
     ),
     Contest(
@@ -249,8 +249,8 @@ CONTESTS = (
         ],
         scene=_scene(_small, milliseconds=_DELAY),
         references=("poplib", "mpop"),
-        rounds=3,
-        seconds=28,
+        rounds=2,
+        seconds=23,
         quick=5,
         note=f"{_PROGRAMS} poplib waits for each answer, so it gets one mail in a hundred.",
     ),
@@ -270,7 +270,7 @@ CONTESTS = (
         count=5_000,
         scene=_scene(_small),
         counted=("poplib", _DROP_IN, _BLOCKING),
-        seconds=7,
+        seconds=6,
     ),
     Contest(
         "pipelined",
@@ -282,7 +282,7 @@ CONTESTS = (
         ],
         scene=_scene(_small),
         counted=("poplib", _BLOCKING, _ASYNCIO, _TRIO),
-        seconds=5,
+        seconds=4,
         note="poplib cannot ask ahead. All are timed from the login to the last answer.",
     ),
     Contest(
@@ -300,12 +300,12 @@ CONTESTS = (
         [Entry(who, "layers:run", {"layer": layer}) for layer, who in LAYERS.items()],
         scene=_scene(_small),
         references=(),
-        seconds=8,
+        seconds=4,
         note="Each layer contains the one before it; the last talks to a server, the others work on"
         " octets in memory.",
     ),
-    _streaming("stream", "Streaming one message of 1 GiB", False, 7),
-    _streaming("stream-tls", "Streaming one message of 1 GiB over TLS", True, 15),
+    _streaming("stream", "Streaming one message of 1 GiB", False, 3),
+    _streaming("stream-tls", "Streaming one message of 1 GiB over TLS", True, 5),
     Contest(
         "whole",
         "A whole message of 100 MiB in memory",
@@ -316,7 +316,7 @@ CONTESTS = (
         scene=_scene(_one),
         memory=True,
         rounds=3,
-        seconds=4,
+        seconds=5,
         note="poplib returns a list of lines, and so does its drop-in.",
     ),
     Contest(
@@ -338,7 +338,7 @@ CONTESTS = (
     _serving("serve", "Servers, RETR of 4 KiB one at a time", "retr"),
     _serving("serve-ahead", "Servers, RETR of 4 KiB asked for ahead", "retr_many"),
     _fetching(
-        "fetch", "Onto a disk, safely: 10,000 mails of 4 KiB", _scene(_small), 10_000, 20, 40
+        "fetch", "Onto a disk, safely: 10,000 mails of 4 KiB", _scene(_small), 10_000, 20, 60
     ),
     _fetching(
         "fetch-real",
