@@ -71,7 +71,7 @@ IO = {
 }
 MOST_LINES = 450
 # The size that it has: it may shrink, towards 3,750, and not grow.
-MOST_LINES_OF_THE_CORE = 3911
+MOST_LINES_OF_THE_CORE = 3906
 
 
 def modules() -> dict[str, Path]:

@@ -43,6 +43,12 @@ def parse_auth_response(line: bytes) -> bytes:
     return data
 
 
+def _ascii(word: bytes, problem: str) -> str:
+    if not word.isascii():
+        raise LocalProtocolError(problem)
+    return word.decode("ascii")
+
+
 def _text(octets: bytes) -> str | bytes:
     try:
         return octets.decode("utf-8")
@@ -56,9 +62,7 @@ def _message(argument: bytes) -> int | str:
     # Only the plain spelling becomes a number, because a command is written as it was read.
     if number is not None and not word.startswith(b"0"):
         return number
-    if not word.isascii():
-        raise LocalProtocolError("a message number is missing")
-    return word.decode("ascii")
+    return _ascii(word, "a message number is missing")
 
 
 def _top(argument: bytes) -> c.Top:
@@ -71,9 +75,7 @@ def _top(argument: bytes) -> c.Top:
 
 def _apop(argument: bytes) -> login.Apop:
     name, _, digest = argument.rstrip(b" ").rpartition(b" ")
-    if not digest.isascii():
-        raise LocalProtocolError("APOP takes a name and a digest")
-    return login.Apop(_text(name), digest.decode("ascii").lower())
+    return login.Apop(_text(name), _ascii(digest, "APOP takes a name and a digest").lower())
 
 
 def _auth(argument: bytes) -> login.Auth:
@@ -87,13 +89,6 @@ def _auth(argument: bytes) -> login.Auth:
     return login.Auth(mechanism, b"" if words[1] == b"=" else parse_auth_response(words[1]))
 
 
-def _lang(argument: bytes) -> c.Lang:
-    tag = argument.strip(b" ")
-    if not tag.isascii():
-        raise LocalProtocolError("a language tag is ASCII")
-    return c.Lang(tag.decode("ascii"))
-
-
 # For each verb, the command without an argument, or None if it needs one; and the function that
 # reads the argument, or None if it takes none.
 _FORMS: dict[bytes, tuple[type[AnyCommand] | None, Callable[[bytes], AnyCommand] | None]] = {
@@ -101,7 +96,7 @@ _FORMS: dict[bytes, tuple[type[AnyCommand] | None, Callable[[bytes], AnyCommand]
     b"AUTH": (login.AuthList, _auth),
     b"CAPA": (c.Capa, None),
     b"DELE": (None, lambda argument: c.Dele(_message(argument))),
-    b"LANG": (c.Lang, _lang),
+    b"LANG": (c.Lang, lambda tag: c.Lang(_ascii(tag.strip(b" "), "a language tag is ASCII"))),
     b"LAST": (c.Last, None),
     b"LIST": (c.List, lambda argument: c.List(_message(argument))),
     b"NOOP": (c.Noop, None),
