@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from ..conformance import (
     Baseline,
@@ -23,9 +24,6 @@ from ..errors import LocalProtocolError
 from ..model.url import PopUrl
 from ..transports import Security
 from .access import Access
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["run", "write_reports"]
 
@@ -71,14 +69,17 @@ def _server(arguments: argparse.Namespace) -> Report:
         slow=arguments.slow,
         deliver=deliver,
     )
-    return check_server(
-        target,
-        str(url),
-        only=arguments.only,
-        skip=arguments.skip,
-        baseline=known,
-        strict=arguments.strict,
-    )
+    # On a terminal it shows that something happens; elsewhere it shows nothing.
+    with Console(stderr=True).status("testing") as status:
+        return check_server(
+            target,
+            str(url),
+            only=arguments.only,
+            skip=arguments.skip,
+            baseline=known,
+            strict=arguments.strict,
+            tell=lambda result: status.update(f"testing: {result.case.number} is done"),
+        )
 
 
 _REPORTS = {"server": _server}

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from ..errors import printable
 from ..model.value import value
-from ..transcript import REDACTED, Line, Recorder, Transcript
+from ..transcript import REDACTED, Entry, Line, Recorder, Transcript
 from .case import CaseFailedError
 from .report import Conversation
 
@@ -194,7 +194,7 @@ class Wire:
 
     def conversation(self, secrets: tuple[bytes, ...]) -> Conversation:
         """Return what was said, without ``secrets`` even where the server repeats them."""
-        entries = []
+        entries: list[Entry] = []
         for entry in self._recorder.transcript:
             if isinstance(entry, Line):
                 data = entry.data

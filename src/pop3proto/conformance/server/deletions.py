@@ -40,10 +40,13 @@ def _(run: ServerRun) -> None:
     destructive=True,
 )
 def _(run: ServerRun) -> None:
-    wire, count = deleted(run)
-    left = run.count(wire)
-    demand(left == count - 1, f"STAT counts {count} messages, and {left} after DELE 1")
-    numbers = [number for number, _ in listing(wire)]
+    wire = run.filled(least=3)
+    (count, octets), size = run.stat(wire), dict(listing(wire)).get(1, 0)
+    demand(wire.ask(b"DELE 1").ok, "DELE 1 is refused")
+    left = run.stat(wire)
+    demand(left[0] == count - 1, f"STAT counts {count} messages, and {left[0]} after DELE 1")
+    demand(left[1] == octets - size, "STAT still has the octets of what is marked")
+    numbers = sorted(number for number, _ in listing(wire))
     demand(numbers == [*range(2, count + 1)], "LIST has not the numbers from 2 on after DELE 1")
     wire.ask(b"RSET")
     run.bye(wire)
@@ -93,7 +96,7 @@ def _(run: ServerRun) -> None:
 )
 def _(run: ServerRun) -> None:
     wire = run.filled(least=3)
-    count, sizes = run.count(wire), listing(wire)
+    count, sizes = run.count(wire), sorted(listing(wire))
     for number in (1, count):
         answer = wire.ask(b"DELE %d" % number)
         demand(answer.ok, f"DELE {number} is answered with {answer}")
@@ -101,7 +104,7 @@ def _(run: ServerRun) -> None:
     demand(answer.ok, f"QUIT is answered with {answer}")
     wire.closes()
     wire = run.logged_in("the next session")
-    left = [size for _, size in listing(wire)]
+    left = [size for _, size in sorted(listing(wire))]
     demand(left == [size for _, size in sizes[1:-1]], "other messages are left than were to be")
     run.bye(wire)
 

@@ -67,3 +67,17 @@ def _(run: ServerRun) -> None:
         tag = row.rstrip(b"\r\n").partition(b" ")[0]
         answer = wire.ask(b"LANG " + tag)
         demand(answer.ok, f"LANG {printable_line(tag)} is answered with {answer}")
+
+
+@CASES.case("S888", "RFC 6856 section 2.1", "After UTF8, a login and RETR go as before.")
+def _(run: ServerRun) -> None:
+    run.need("UTF8", before_login=True)
+    run.readable()
+    run.bye(run.filled())
+    wire = run.secured()
+    demand(wire.ask(b"UTF8").ok, "UTF8 is refused")
+    run.demand_login(run.log_in(wire), "the login is")
+    answer = wire.ask(b"RETR 1")
+    demand(answer.ok, f"RETR 1 is answered with {answer}")
+    wire.text()
+    run.bye(wire)

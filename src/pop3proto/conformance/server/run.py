@@ -186,6 +186,15 @@ class ServerRun:
         answer = wire.ask(b"USER " + user, timeout=self.patience)
         return wire.ask(b"PASS " + secret, timeout=self.patience) if answer.ok else answer
 
+    def demand_login(self, answer: Status, what: str) -> None:
+        """Raise ``CaseFailedError`` unless a login with the right password has succeeded.
+
+        If another session is in the way, or it is too early, nothing can be said.
+        """
+        if not answer.ok and answer.code in (b"IN-USE", b"LOGIN-DELAY"):
+            raise NotTestedError(f"{what} answered with {answer}")
+        demand(answer.ok, f"{what} answered with {answer}")
+
     # What is needed
 
     def need(self, capability: str, *, before_login: bool = False) -> list[str]:

@@ -118,7 +118,11 @@ def _(run: ServerRun) -> None:
     wire = run.filled()
     for number, size in small_ones(run, wire):
         sent = len(b"".join(retrieved(wire, b"RETR %d" % number)))
-        demand(sent == size, f"LIST says {size} octets for message {number}, and RETR sends {sent}")
+        # The line end that a server adds to a last line without one may belong to the final dot.
+        demand(
+            sent - size in (0, 2),
+            f"LIST says {size} octets for message {number}, and RETR sends {sent}",
+        )
     run.bye(wire)
 
 
