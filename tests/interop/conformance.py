@@ -144,8 +144,8 @@ def known(name: str) -> Path:
     return KNOWN / f"{name.replace(' ', '-')}.txt"
 
 
-def run(name: str, only: Iterable[str] = ()) -> Report:
-    """Start a server and test it with all cases, the slow ones excepted."""
+def run(name: str, only: Iterable[str] = (), *, slow: bool = False) -> Report:
+    """Start a server and test it with all cases; the slow ones only if ``slow``."""
     tested = SERVERS[name]
     with open_folder() as base, tested.start(base) as server:
         deliver = few_messages(base, tested)
@@ -161,6 +161,7 @@ def run(name: str, only: Iterable[str] = ()) -> Report:
             allow_plaintext_auth=security is Security.PLAINTEXT,
             timeout=TIMEOUT,
             destructive=True,
+            slow=slow,
             deliver=deliver,
         )
         url = PopUrl(HOST, port, USER, scheme="pops" if security is Security.TLS else "pop")
@@ -212,6 +213,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("server", nargs="*", help=f"{', '.join(SERVERS)} (default: all)")
     parser.add_argument("--only", action="append", default=[], metavar="NUMBER")
+    parser.add_argument("--slow", action="store_true", help="with the cases that take minutes")
     parser.add_argument("--pages", type=Path, help="a folder for a page and JSON of each server")
     parser.add_argument(
         "--write", action="store_true", help="write the table, and what is known to fail"
@@ -220,7 +222,7 @@ def main() -> int:
     print(f"packages in {CACHE}", flush=True)
     reports: dict[str, Report] = {}
     for name in arguments.server or SERVERS:
-        reports[name] = run(name, arguments.only)
+        reports[name] = run(name, arguments.only, slow=arguments.slow)
         print(name, *text_lines(reports[name]), sep="\n", flush=True)
         if arguments.pages is not None:
             arguments.pages.mkdir(exist_ok=True)
