@@ -238,7 +238,7 @@ class AsyncBatch(Generic[R_co]):
         """Return the result that begins or goes on with ``event``, if it has arrived completely."""
         exchange, text = self._exchange, self._text
         while event is not _NEED_DATA:
-            kind: type[object] = type(event)
+            kind: type[Any] = event.__class__
             if kind is MessageData:
                 text.add(event.data)
             elif kind is MessageStart:

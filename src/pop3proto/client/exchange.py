@@ -46,6 +46,8 @@ _PROGRESS = 1024
 # Deviations are kept for the user to look at. If a server deviates in every reply, the first
 # thousand, and the first of each fault, say enough about it.
 _KEPT_DEVIATIONS = 1000
+# Every empty set takes 216 octets, a twenty-fifth of a session.
+_NO_FAULTS: frozenset[Fault] = frozenset()
 # Looked up once: see the engine.
 _NEED_DATA = Signal.NEED_DATA
 # Commands that are only part of what has to be done.
@@ -65,7 +67,6 @@ class Exchange:
     # Thousands of sessions can be open in one process: see the benchmarks.
     __slots__ = (
         "_allow_plaintext_auth",
-        "_at_hand",
         "_cause_of_death",
         "_deadline",
         "_known_faults",
@@ -99,7 +100,7 @@ class Exchange:
         self.timeouts: Timeouts = timeouts
         self.deviations: list[Deviation] = []
         # The faults among these deviations, set once no more of them are kept.
-        self._known_faults: frozenset[Fault] = frozenset()
+        self._known_faults = _NO_FAULTS
         self.login_failure: CommandError | None = None
         # The octets of the commands that are sent next.
         self._outgoing: list[bytes] = []
@@ -177,7 +178,7 @@ class Exchange:
         """
         await self.begin(command)
         self._deadline = None
-        return await self._complete(phase, command, whole)
+        return await self.complete(phase, command, whole)
 
     async def begin(self, command: Command[Any]) -> None:
         """Send ``command``; raise instead if something has arrived that answers no command."""
@@ -197,10 +198,12 @@ class Exchange:
         A reply answers a command that was sent before it arrived. Without this look, which does not
         wait, a reply that nobody asked for would be taken for the answer to ``command``.
         """
-        if self._at_hand is None:
+        at_hand: Callable[[], Awaitable[bytes | None]] | None
+        at_hand = getattr(self._stream, "receive_at_hand", None)
+        if at_hand is None:
             return
         try:
-            while (data := await self._at_hand()) is not None:
+            while (data := await at_hand()) is not None:
                 self.engine.receive_data(data)
                 if data.strip(b"\r\n") or not data:
                     # The engine refuses to send after that.
@@ -270,12 +273,12 @@ class Exchange:
             self._deadline = None
         # Never PAUSED: STLS is completed within its own turn.
         event: Any = _NEED_DATA if missing else self.event_at_hand(whole)
-        return await self._complete(phase, command, whole) if event is _NEED_DATA else event
+        return await self.complete(phase, command, whole) if event is _NEED_DATA else event
 
-    async def _complete(
-        self, phase: str, command: Command[Any] | None, whole: bool
+    async def complete(
+        self, phase: str, command: Command[Any] | None, whole: bool = False
     ) -> ClientEvent | Message:
-        """Receive until the next event is complete, and return it."""
+        """Receive until the next event, which needs more octets, is complete; return it."""
         engine = self.engine
         while True:
             seconds: float | None = getattr(self.timeouts, phase)
@@ -389,8 +392,6 @@ class Exchange:
         self._transport = self._stream = transport
         if self._recorder is not None:
             self._stream = RecordingStream(transport, self._recorder)
-        self._at_hand: Callable[[], Awaitable[bytes | None]] | None
-        self._at_hand = getattr(self._stream, "receive_at_hand", None)
         # Nearly always nothing is there. The streams of this package tell that without the two
         # coroutines of a look, which take a twentieth of a NOOP; of others, bool() says False.
         self._quiet: Callable[[], bool] = getattr(transport, "is_quiet", bool)

@@ -8,6 +8,7 @@ from typing import Protocol, Self, cast
 
 from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
+from ..model.states import Signal
 from .exchange import Exchange
 from .turn import (
     MAX_COLLECTED_OCTETS,
@@ -22,6 +23,9 @@ from .turn import (
 )
 
 __all__ = ["AsyncMessageStream", "SupportsWrite"]
+
+# Looked up once: see the engine.
+_NEED_DATA = Signal.NEED_DATA
 
 
 class SupportsWrite(Protocol):
@@ -107,10 +111,13 @@ class AsyncMessageStream:
         with self._turn as exchange:
             if first:
                 await self._start(exchange)
-            event = await exchange.next_event("body", self.command)
+            event = exchange.event_at_hand()
+            if event is _NEED_DATA:
+                event = await exchange.complete("body", self.command)
             if isinstance(event, MessageData):
                 self.octets += len(event.data)
-                check_length(self.command, self.octets, self._max_octets)
+                if self._max_octets is not None:
+                    check_length(self.command, self.octets, self._max_octets)
                 if self._progress is not None:
                     self._progress(self.octets, self.expected)
                 return event.data

@@ -187,7 +187,8 @@ class TlsPipe:
     @property
     def unread(self) -> bool:
         """True if ``read()`` may return or raise something although nothing more has arrived."""
-        return bool(self._incoming.pending or self._ended or self._postponed is not None)
+        arrived = self._incoming
+        return bool(arrived.pending or arrived.eof or self._ended or self._postponed is not None)
 
     def close(self) -> bytes:
         """Return the octets that end TLS in an orderly way (close_notify), if still possible."""
@@ -247,7 +248,8 @@ class TlsStream:
         at most 16 KiB.
         """
         read = self._pipe.read
-        data = read()
+        # Otherwise it would only raise SSLWantReadError, which takes a tenth of a NOOP.
+        data = read() if self._pipe.unread else None
         if data is not None:
             return data
         deadline = None if timeout is None else monotonic() + timeout

@@ -152,7 +152,7 @@ async def collect(
     while True:
         event = exchange.event_at_hand()
         if event is Signal.NEED_DATA:
-            event = await exchange.next_event("body", start.command, missing=True)
+            event = await exchange.complete("body", start.command)
         if not isinstance(event, MessageData):
             return text.message()
         text.add(event.data)
