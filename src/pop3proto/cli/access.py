@@ -18,13 +18,14 @@ from ..sasl import by_name
 from ..transports import ClientOptions, LoginResult, Security, Timeouts
 from ..transports.blocking import Client, connect
 from .inputs import client_context
-from .passwords import password
+from .passwords import gets_password_alone, password
 from .proxies import PROXY_VARIABLE, Proxy
 
 if TYPE_CHECKING:
     import socket
 
     from ..sasl import RefusedToken
+    from .oauth import Keeper
 
 __all__ = ["NO_SECRET", "TOKEN", "Access", "Credential", "fingerprint_of"]
 
@@ -92,16 +93,35 @@ class Access:
             utf8=True,
         )
 
-    @contextmanager
-    def session(self, *, pipelining: bool = True) -> Generator[Client]:
-        """Ask for the password if it is not given, connect, log in; QUIT at the end of the block.
+    @property
+    def asks_user(self) -> bool:
+        """True if ``secret()`` may ask the user, or has to read something in its turn."""
+        if self._keeper is not None:
+            return self._keeper.may_ask
+        if self.needs_no_secret:
+            return False
+        return not gets_password_alone(self.arguments)
 
-        Raises what ``connect()`` and ``login()`` raise, and ``LocalProtocolError``.
+    @contextmanager
+    def session(
+        self,
+        credential: Credential | None = None,
+        *,
+        pipelining: bool = True,
+        connected: Callable[[Client], object] | None = None,
+    ) -> Generator[Client]:
+        """Get the password if it is not given, connect, log in; QUIT at the end of the block.
+
+        ``connected`` gets the client before the login. Raises what ``connect()`` and ``login()``
+        raise, and ``LocalProtocolError``.
         """
-        secret = self.secret()
+        if credential is None:
+            credential = self.secret()
         with self.connect(replace(self.options, pipelining=pipelining)) as client:
+            if connected is not None:
+                connected(client)
             self.verify(client)
-            self.log_in(client, secret)
+            self.log_in(client, credential)
             yield client
 
     def secret(self) -> Credential:
@@ -150,7 +170,7 @@ class Access:
 
         return get
 
-    def _oauth(self) -> Callable[[RefusedToken | None], str]:
+    def _oauth(self) -> Keeper:
         if self.url.auth is not None and self.url.auth not in TOKEN:
             raise LocalProtocolError(
                 f"--oauth is for {' and '.join(TOKEN)}, not {printable(self.url.auth)}", hint=""

@@ -3,58 +3,120 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import LocalProtocolError
 from ..model.url import PopUrl
 from ..sync import Fetching, Policy, State
 from .access import Access
 from .messages import fate
+from .output import problem
 from .places import Place
+from .state_folder import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
-
-    from ..sync import Account, Delivery
     from ..transports.blocking import Client
+    from .access import Credential
+    from .output import Output
 
-__all__ = ["run"]
+__all__ = ["Job", "lines", "numbers", "problems", "run", "succeeded", "sums"]
 
 
-def run(console: Console, arguments: argparse.Namespace) -> int:
+def run(output: Output, arguments: argparse.Namespace) -> int:
     """Fetch the messages that are not stored yet; return the exit code.
 
     Raises ``Pop3Error`` and ``OSError`` if it cannot go on.
     """
-    access = Access(arguments)
-    maildrop = maildrop_name(access.url)
-    # What is wrong with files is found before anybody is asked for a password.
-    place = Place(
-        arguments.format,
-        arguments.place,
-        arguments.recipient,
-        arguments.sender,
-        arguments.delivery_timeout,
-        not arguments.crlf,
-    )
-    place.check()
-    path = _default_state() if arguments.state is None else arguments.state
-    state = State(path)
-    with state, access.session(pipelining=not arguments.no_pipelining) as client:
-        # Not before the login: a mistyped user name would tie the folder to it, and keep out the
-        # right one.
-        name = f"{maildrop} {place.name(maildrop)}"
-        with state.account(name) as account, _naming_place(place.where):
-            delivery = place.delivery(account.tag, f"{path}-drafts")
-            return _fetch(console, client, delivery, account, _policy(arguments))
+    if arguments.accounts is not None:
+        from .fetch_accounts import run as run_accounts
+
+        return run_accounts(output, arguments)
+    job = Job(arguments)
+    report = output.reports(url=str(job.access.url), **numbers(None))
+    with _progress_bar(output) as progress:
+        try:
+            fetching = job.run(progress=progress)
+        except BaseException:
+            report |= numbers(job.fetching)
+            if job.fetching is not None and job.fetching.new:
+                # This much is kept, whatever has happened.
+                output.kept = f"{job.fetching.new} fetched"
+                _tell(output, job.fetching)
+            raise
+    report |= numbers(fetching)
+    for found in problems(fetching):
+        output.failed(found)
+    _tell(output, fetching)
+    if fetching.deletions:
+        told = fate(fetching.deletions, confirmed=fetching.confirmed)
+        (output.summary if fetching.confirmed else output.result)(told)
+    return 0 if succeeded(fetching) else 1
+
+
+class Job:
+    """What is to be fetched, and to where, as the arguments say.
+
+    Raises ``LocalProtocolError`` and ``OSError``: what is wrong with arguments and files is found
+    before anybody is asked for a password.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.access = Access(arguments)
+        """The way to the maildrop."""
+        self.maildrop: str = maildrop_name(self.access.url)
+        """A name for the maildrop: the same for each way to it."""
+        self.fetching: Fetching | None = None
+        """What was done, from the login on."""
+        self._pipelining: bool = not arguments.no_pipelining
+        self._policy = _policy(arguments)
+        self._place = Place(
+            arguments.format,
+            arguments.place,
+            arguments.recipient,
+            arguments.sender,
+            arguments.delivery_timeout,
+            not arguments.crlf,
+        )
+        self._place.check()
+        folder = state_folder("--state FILE") if arguments.state is None else None
+        self._state = arguments.state if folder is None else folder / "fetched.sqlite3"
+
+    def run(
+        self,
+        credential: Credential | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        connected: Callable[[Client], object] | None = None,
+    ) -> Fetching:
+        """Fetch, delete as the policy says, and quit; return what was done.
+
+        Without a ``credential``, it comes from its source. ``connected`` gets the client. Raises
+        ``Pop3Error`` and ``OSError``; ``fetching`` then tells what was done until then.
+        """
+        place = self._place
+        state = State(self._state)
+        session = self.access.session(credential, pipelining=self._pipelining, connected=connected)
+        with state, session as client:
+            # Not before the login: a mistyped user name would tie the folder to it, and keep out
+            # the right one.
+            name = f"{self.maildrop} {place.name(self.maildrop)}"
+            with state.account(name) as account, _naming_place(place.where):
+                delivery = place.delivery(account.tag, f"{self._state}-drafts")
+                self.fetching = Fetching(
+                    client, delivery, account, self._policy, now=time.time(), progress=progress
+                )
+                self.fetching.run()
+                return self.fetching
+
+
+def succeeded(fetching: Fetching) -> bool:
+    """Return ``True`` if everything was done."""
+    failed = fetching.refused or fetching.undelivered or fetching.misfits
+    return not failed and (fetching.confirmed or not fetching.deletions)
 
 
 def _policy(arguments: argparse.Namespace) -> Policy:
@@ -65,26 +127,6 @@ def _policy(arguments: argparse.Namespace) -> Policy:
         headers_only=arguments.headers_only,
         compare_sizes=not arguments.ignore_sizes,
     )
-
-
-def _fetch(
-    console: Console, client: Client, delivery: Delivery, account: Account, policy: Policy
-) -> int:
-    with _progress_bar(console) as progress:
-        fetching = Fetching(client, delivery, account, policy, now=time.time(), progress=progress)
-        try:
-            fetching.run()
-        except BaseException:
-            if fetching.new:
-                # This much is kept, whatever has happened.
-                _report(console, fetching)
-            raise
-    _report(console, fetching)
-    if fetching.deletions:
-        told = fate(fetching.deletions, confirmed=fetching.confirmed)
-        console.print(told, highlight=False)
-    failed = fetching.refused or fetching.undelivered or fetching.misfits
-    return 1 if failed or (fetching.deletions and not fetching.confirmed) else 0
 
 
 @contextmanager
@@ -98,26 +140,52 @@ def _naming_place(place: str) -> Generator[None]:
         raise OSError(error.errno, error.strerror, place) from error
 
 
-def _report(console: Console, fetching: Fetching) -> None:
-    for number, error in fetching.refused.items():
-        text = f"message {number}: {error}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+def numbers(fetching: Fetching | None) -> dict[str, int]:
+    """Return how much was done, as it stands in a report; ``None`` means nothing yet."""
+    deletions = 0 if fetching is None else fetching.deletions
+    confirmed = fetching is not None and fetching.confirmed
+    return {
+        "fetched": 0 if fetching is None else fetching.new,
+        "already_there": 0 if fetching is None else fetching.there,
+        "deleted": deletions if confirmed else 0,
+        "perhaps_deleted": 0 if confirmed else deletions,
+    }
+
+
+def problems(fetching: Fetching) -> list[dict[str, Any]]:
+    """Return what went wrong with single messages, as it stands in a report."""
+    found = [problem(e, f"message {number}") for number, e in fetching.refused.items()]
     for number, failure in fetching.undelivered.items():
-        text = f"message {number}: not delivered: {failure}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        told = problem(failure, f"message {number}")
+        found.append({**told, "text": f"not delivered: {told['text']}"})
     for number, record in fetching.misfits.items():
-        console.print(
-            f"message {number}: not deleted, because the server lists {record.listed} octets, and"
-            f" {record.octets} came",
-            highlight=False,
-            soft_wrap=True,
+        text = (
+            f"not deleted, because the server lists {record.listed} octets, and {record.octets}"
+            " came"
         )
-    console.print(f"{fetching.new} fetched, {fetching.there} were already there", highlight=False)
+        found.append({"at": f"message {number}", "error": None, "text": text, "hint": ""})
+    return found
+
+
+def lines(fetching: Fetching) -> list[str]:
+    """Return what is told of the messages that made trouble."""
+    return [f"{found['at']}: {found['text']}" for found in problems(fetching)]
+
+
+def sums(fetching: Fetching) -> str:
+    """Return what is told of all messages together."""
+    return f"{fetching.new} fetched, {fetching.there} were already there"
+
+
+def _tell(output: Output, fetching: Fetching) -> None:
+    for line in lines(fetching):
+        output.result(line)
+    output.summary(sums(fetching))
 
 
 @contextmanager
-def _progress_bar(console: Console) -> Generator[Callable[[int, int], None] | None]:
-    if not console.is_terminal:
+def _progress_bar(console: Output) -> Generator[Callable[[int, int], None] | None]:
+    if not console.is_terminal or console.quiet or console.json:
         yield None
         return
     from rich.progress import Progress
@@ -132,17 +200,3 @@ def maildrop_name(url: PopUrl) -> str:
     # The two registered ports lead to one maildrop, by TLS and by STLS.
     port = None if url.effective_port in (110, 995) else url.port
     return str(PopUrl(url.host.lower(), port, url.user)).removeprefix("pop://")
-
-
-def _default_state() -> Path:
-    """Return the file for the records, in the folder that this system has for such files."""
-    if sys.platform == "win32":
-        base, default = "LOCALAPPDATA", "~/AppData/Local"
-    else:
-        base, default = "XDG_STATE_HOME", "~/.local/state"
-    folder = os.environ.get(base) or os.path.expanduser(default)
-    if folder.startswith("~"):
-        raise LocalProtocolError(
-            "this user has no home folder for the records", hint="name a file: --state FILE"
-        )
-    return Path(folder) / "pop3proto" / "fetched.sqlite3"

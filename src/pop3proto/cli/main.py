@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .output import Output
 
-__all__ = ["ending_signals", "main", "whole_parser"]
+__all__ = ["ending_signals", "main", "missing_package", "whole_parser"]
 
 _COMMANDS = {
     "fetch": "put the messages of a maildrop into a folder",
@@ -118,19 +118,24 @@ def _main(given: Sequence[str]) -> int:
     try:
         return _run(_parser(given).parse_args(given))
     except ImportError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra == "cli" and "demo" in given:
-            # It needs more than this one, so that the next complaint is about the other.
-            extra = _EXTRAS["trustme"]
-        if extra is None:
+        missing = missing_package(error, demo="demo" in given)
+        if missing is None:
             raise
-        print(
-            f'This needs the package {error.name}: pip install "pop3proto[{extra}]"',
-            file=sys.stderr,
-        )
+        print(missing, file=sys.stderr)
         return _UNUSABLE
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def missing_package(error: ImportError, *, demo: bool = False) -> str | None:
+    """Return what to install; ``None`` if an extra would not help. ``demo`` needs more."""
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    if extra == "cli" and demo:
+        # Or the next complaint would be about the other package.
+        extra = _EXTRAS["trustme"]
+    return f'This needs the package {error.name}: pip install "pop3proto[{extra}]"'
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

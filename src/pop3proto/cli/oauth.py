@@ -79,7 +79,8 @@ class Keeper:
         self._store = store
         self._server = TokenServer(settings.token_url, opener)
         self._opener = opener
-        self._may_ask = may_ask
+        self.may_ask: bool = may_ask and bool(settings.device_url)
+        """True if a user may have to type a code into a browser."""
         self._now = now
         self._sleep = sleep
         self._last = Tokens()
@@ -131,7 +132,7 @@ class Keeper:
     def _own_form(self) -> Secret:
         from oauthlib.oauth2 import BackendApplicationClient
 
-        client = BackendApplicationClient(self._settings.client_id)
+        client: Any = BackendApplicationClient(self._settings.client_id)
         return Secret(
             client.prepare_request_body(
                 scope=self._settings.scope or None, include_client_id=True, **self._secret()
@@ -142,8 +143,9 @@ class Keeper:
         from oauthlib.oauth2 import LegacyApplicationClient
 
         settings = self._settings
+        client: Any = LegacyApplicationClient(settings.client_id)
         return Secret(
-            LegacyApplicationClient(settings.client_id).prepare_refresh_body(
+            client.prepare_refresh_body(
                 refresh_token=str(token.reveal()),
                 scope=settings.scope or None,
                 client_id=settings.client_id,
@@ -165,7 +167,7 @@ class Keeper:
         host = self._server.host
         members = _members(answer, host)
         read = {name: members[name] for name in _READ if name in members}
-        client = LegacyApplicationClient(self._settings.client_id)
+        client: Any = LegacyApplicationClient(self._settings.client_id)
         code = ""
         try:
             client.parse_request_body_response(json.dumps(read, default=_revealed))
@@ -197,7 +199,7 @@ class Keeper:
                 "there is no refresh token",
                 hint=settings.no_device or "give one with --oauth-refresh-token-file",
             )
-        if not self._may_ask:
+        if not self.may_ask:
             raise refused or LocalProtocolError(
                 "there is no refresh token, and nobody can be asked without a terminal",
                 hint="run pop3proto check once in a terminal, with the same options",
@@ -237,8 +239,9 @@ class DeviceFlow:
                 transient=_is_busy(answer.status),
             )
         _tell(members)
+        client: Any = DeviceClient(settings.client_id)
         form = Secret(
-            DeviceClient(settings.client_id).prepare_request_body(
+            client.prepare_request_body(
                 str(device_code.reveal()),
                 include_client_id=True,
                 **({"client_secret": str(secret.reveal())} if secret else {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def keeper(arguments: argparse.Namespace, user: str, opener: Opener | None) -> K
     ``ImportError`` without oauthlib.
     """
     # Now, and not when a token is needed.
-    import oauthlib.oauth2  # noqa: F401
+    import_module("oauthlib.oauth2")
 
     settings = _settings(arguments)
     # A cron job has no terminal, and neither has one of several accounts that run side by side.
@@ -91,7 +92,8 @@ def _store(arguments: argparse.Namespace, settings: Settings, user: str) -> Stor
     parts = (settings.token_url, settings.client_id, settings.scope, str(settings.own), user)
     name = sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     if arguments.oauth_tokens == _KEYRING:
-        import keyring  # noqa: F401 - now, and not when a token is there to be kept
+        # Now, and not when a token is there to be kept.
+        import_module("keyring")
 
         return KeyringStore(name)
     if arguments.oauth_tokens is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-__all__ = ["from_command", "password"]
+__all__ = ["from_command", "gets_password_alone", "password"]
 
 # Seconds for a command that prints a password. It may have to ask for the one that protects it.
 _PATIENCE = 120.0
@@ -40,6 +40,17 @@ def password(arguments: argparse.Namespace, user: str, host: str, what: str = "P
         return first_line("--password-file", arguments.password_file)
     variable: str | None = arguments.password_variable
     return file_or_question(None, what, f"{user} at {host}", variable=variable)
+
+
+def gets_password_alone(arguments: argparse.Namespace) -> bool:
+    """Return ``True`` if ``password()`` asks nobody, and can be called in any order."""
+    if arguments.password_fd is not None:
+        # The next account reads the next line.
+        return False
+    sources = ("password", "password_command", "keyring", "password_file")
+    variable = arguments.password_variable
+    set_variable = variable is not None and bool(os.environ.get(variable))
+    return set_variable or any(getattr(arguments, name) is not None for name in sources)
 
 
 def from_command(option: str, command: str) -> Secret:

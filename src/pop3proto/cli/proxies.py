@@ -6,6 +6,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from time import monotonic
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -25,7 +26,8 @@ _LONGEST_ANSWER = 64 * 1024
 class Proxy:
     """A proxy that a URL describes. It gets names, never addresses: it resolves them itself.
 
-    Raises ``LocalProtocolError`` for another URL, without showing it: it can hold a password.
+    Raises ``LocalProtocolError`` for another URL, without showing it: it can hold a password; and
+    ``ImportError`` without python-socks, if it is needed.
     """
 
     def __init__(self, url: str) -> None:
@@ -35,6 +37,9 @@ class Proxy:
         self._port = parts.port or _SOCKS_PORT
         self._user = unquote(parts.username or "")
         self._password = Secret(unquote(parts.password or ""))
+        if self._scheme in _SOCKS:
+            # Now, and not when a connection is needed.
+            import_module("python_socks")
 
     def __str__(self) -> str:
         """Return the URL without the user and the password."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from ..errors import printable
@@ -61,16 +62,19 @@ class Recordings:
         self._path, self._bodies, self._follow = path, bodies, follow
         self._files = [] if path is None else [RecordingFile(path)]
         self._sessions = 0
+        self._lock = Lock()
 
     def new(self) -> Recorder | None:
         """Return a recorder for the next session; ``None`` if nothing is wanted."""
-        self._sessions += 1
         recorders: list[Recorder] = []
-        if self._path is not None:
-            if self._sessions > 1:
-                name = f"{self._path.stem}-{self._sessions}{self._path.suffix}"
-                self._files.append(RecordingFile(self._path.with_name(name)))
-            recorders.append(Recorder(bodies=self._bodies, sink=self._files[-1].write))
+        # Many accounts are fetched in threads.
+        with self._lock:
+            self._sessions += 1
+            if self._path is not None:
+                if self._sessions > 1:
+                    name = f"{self._path.stem}-{self._sessions}{self._path.suffix}"
+                    self._files.append(RecordingFile(self._path.with_name(name)))
+                recorders.append(Recorder(bodies=self._bodies, sink=self._files[-1].write))
         if self._follow is not None:
             recorders.append(Recorder(bodies=False, sink=Talk(self._follow).take))
         if len(recorders) > 1:

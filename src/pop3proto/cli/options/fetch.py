@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 from .access import add_access
 from .common import add_output, add_recording
-from .values import days, number, positive_seconds
+from .values import count, days, number, positive_seconds
 
 __all__ = ["add"]
 
@@ -25,13 +26,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         " line is wrong. The next run goes on with what is left. It needs no terminal: with cron,"
         " use --password-file."
     )
-    parser.add_argument(
+    url = parser.add_argument(
         "url",
         metavar="URL",
         help="pops://user@host (TLS, port 995) or pop://user@host (STLS, port 110); another port"
         " can follow the host, and ;AUTH=MECHANISM the user",
     )
-    parser.add_argument("place", metavar="PLACE", help="where the messages go")
+    place = parser.add_argument("place", metavar="PLACE", help="where the messages go")
+    _add_accounts(parser, url, place)
     parser.add_argument(
         "--format",
         choices=("files", "maildir", "mbox", "command", "lmtp"),
@@ -54,6 +56,47 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_recording(parser)
     parser.add_argument(
         "--no-pipelining", action="store_true", help="ask for one message at a time"
+    )
+
+
+def _add_accounts(parser: argparse.ArgumentParser, *replaced: argparse.Action) -> None:
+    """Add the options for many accounts, which come from a file in place of a URL."""
+
+    class Accounts(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: object,
+            option_string: str | None = None,
+        ) -> None:
+            path, *names = cast("list[str]", values)
+            setattr(namespace, self.dest, (Path(path), *names))
+            for action in replaced:
+                action.required = False
+
+    group = parser.add_argument_group("many accounts")
+    group.add_argument(
+        "--accounts",
+        action=Accounts,
+        nargs="+",
+        metavar=("FILE", "NAME"),
+        help="a TOML file with accounts, in place of URL and PLACE; and the names of those that are"
+        " wanted (default: all)",
+    )
+    group.add_argument(
+        "--concurrency",
+        type=count,
+        metavar="N",
+        default=8,
+        help="how many accounts to fetch at the same time (default: 8)",
+    )
+    group.add_argument(
+        "--per-host",
+        type=count,
+        metavar="N",
+        default=2,
+        help="how many of them on the same host (default: 2)",
     )
 
 

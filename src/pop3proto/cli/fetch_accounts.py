@@ -1,0 +1,241 @@
+"""``pop3proto fetch --accounts``: many accounts side by side, by a file that describes them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LocalProtocolError, Pop3Error, printable
+from ..sync import fetch_many
+from .accounts import RUN_OPTIONS, AccountsFile, NamedAccount, options_of_fetch
+from .fetch import Job, lines, numbers, problems, succeeded, sums
+from .main import missing_package
+from .messages import fate
+from .output import problem
+
+if TYPE_CHECKING:
+    from ..sync import AccountResult, Fetching
+    from ..transports.blocking import Client
+    from .access import Credential
+    from .output import Output
+
+__all__ = ["run"]
+
+# Seconds that sessions have to end after Ctrl+C: their connections are closed by then.
+_LAST_WORDS = 5.0
+# Characters of an error's text that are shown.
+_LONGEST = 4000
+
+
+def run(output: Output, arguments: argparse.Namespace) -> int:
+    """Fetch the accounts that are named, or all of them; return 0 if everything was done.
+
+    Raises ``LocalProtocolError`` for a file that cannot be used. The failure of an account is told,
+    and ends no other one.
+    """
+    path, *names = arguments.accounts
+    _refuse_others(arguments)
+    # A name can follow another option.
+    names += [name for name in (arguments.url, arguments.place) if name is not None]
+    chosen = AccountsFile(path).chosen(names)
+    report = Report(output)
+    for account in chosen:
+        # Each session has a file of its own.
+        account.arguments.recordings = arguments.recordings
+    work = [Work(account) for account in chosen]
+    for each in work:
+        each.prepare()
+    begun = Running(work, arguments.concurrency, arguments.per_host)
+    try:
+        for result in begun.results():
+            report.add(result)
+    finally:
+        report.end(len(work))
+    return 0 if report.ok else 1
+
+
+def _refuse_others(arguments: argparse.Namespace) -> None:
+    """Raise ``LocalProtocolError`` for options that belong into the file."""
+    usual = vars(options_of_fetch().parse_args(["", ""]))
+    for name, given in vars(arguments).items():
+        option = name.replace("_", "-")
+        ours = option in RUN_OPTIONS or name in ("url", "place", "command", "recordings")
+        if not ours and given != usual.get(name):
+            raise LocalProtocolError(
+                f"--{option} and --accounts exclude each other",
+                hint="put it into the file: for all accounts, under [defaults]",
+            )
+
+
+class Work:
+    """One of the accounts, and what came of it."""
+
+    def __init__(self, account: NamedAccount) -> None:
+        self.name: str = account.name
+        """Its name in the file."""
+        self.job: Job | None = None
+        """What is to be fetched; ``None`` if that cannot be said."""
+        self._arguments = account.arguments
+        self._credential: Credential | None = None
+        self._problem: Exception | None = None
+
+    def prepare(self) -> None:
+        """Find mistakes, and ask the user what has to be asked: no two accounts at a time."""
+        try:
+            self.job = Job(self._arguments)
+            if self.job.access.asks_user:
+                self._credential = self.job.access.secret()
+        except (Pop3Error, OSError, ImportError) as error:
+            # The others go on.
+            self._problem = error
+
+    @property
+    def host(self) -> str:
+        """The host of its server, for the limit of sessions on each."""
+        return "" if self.job is None else self.job.access.url.host.lower()
+
+    def run(self, connected: Callable[[Client], object]) -> Fetching:
+        """Fetch once; raise what went wrong."""
+        if self._problem is not None or self.job is None:
+            raise self._problem or LocalProtocolError("there is nothing to fetch")
+        return self.job.run(self._credential, connected=connected)
+
+
+class Running:
+    """Accounts that are fetched side by side. They end, all of them, when the caller stops."""
+
+    def __init__(self, work: list[Work], concurrency: int, per_host: int) -> None:
+        self._work = work
+        self._concurrency = concurrency
+        self._per_host = per_host
+        self._stopped = Event()
+        self._lock = Lock()
+        self._clients: list[Client] = []
+
+    def results(self) -> Generator[AccountResult[Work, Fetching]]:
+        """Yield the results as they come."""
+        ended: SimpleQueue[AccountResult[Work, Fetching] | None] = SimpleQueue()
+
+        def work() -> None:
+            try:
+                many = fetch_many(
+                    self._work,
+                    self._fetch,
+                    host=lambda each: each.host,
+                    concurrency=self._concurrency,
+                    per_host=self._per_host,
+                )
+                for result in many:
+                    ended.put(result)
+            finally:
+                ended.put(None)
+
+        # A signal reaches the main thread, which can then close the connections of the others.
+        Thread(target=work, name="pop3proto-accounts", daemon=True).start()
+        finished = False
+        try:
+            while (result := ended.get()) is not None:
+                yield result
+            finished = True
+        finally:
+            if not finished:
+                self._stop()
+                with suppress(Empty):
+                    while ended.get(timeout=_LAST_WORDS) is not None:
+                        pass
+
+    def _fetch(self, work: Work) -> Fetching:
+        try:
+            return work.run(self._connected)
+        except Pop3Error as error:
+            if self._stopped.is_set():
+                # It is not to be tried again.
+                raise StoppedError("stopped") from error
+            raise
+
+    def _connected(self, client: Client) -> None:
+        with self._lock:
+            self._clients = [each for each in self._clients if not each.closed]
+            self._clients.append(client)
+        if self._stopped.is_set():
+            client.abort()
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        with self._lock:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.abort()
+
+
+class StoppedError(Pop3Error):
+    """A session was ended by a signal."""
+
+
+class Report:
+    """What is told of the accounts, as they end: lines, or a report in JSON."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._accounts: list[dict[str, Any]] = []
+        output.reports(accounts=self._accounts)
+
+    @property
+    def ok(self) -> bool:
+        """True if everything was done for all that have ended."""
+        return all(account["ok"] for account in self._accounts)
+
+    def add(self, result: AccountResult[Work, Fetching]) -> None:
+        """Tell the result of an account."""
+        work = result.account
+        # After an error, too: what was stored is kept.
+        done = None if work.job is None else work.job.fetching
+        found = [] if done is None else problems(done)
+        if result.error is not None:
+            found.append(_problem(result.error))
+        self._accounts.append(
+            {
+                "name": work.name,
+                "url": None if work.job is None else str(work.job.access.url),
+                "ok": result.error is None and done is not None and succeeded(done),
+                **numbers(done),
+                "attempts": result.attempts,
+                "problems": found,
+            }
+        )
+        name = printable(work.name)
+        for line in [] if done is None else lines(done):
+            self._output.result(f"{name}: {line}")
+        if done is not None and (result.error is None or done.new):
+            self._output.summary(f"{name}: {sums(done)}")
+        if done is not None and done.deletions:
+            told = fate(done.deletions, confirmed=done.confirmed)
+            (self._output.summary if done.confirmed else self._output.result)(f"{name}: {told}")
+        if result.error is not None:
+            self._tell_error(name, found[-1])
+
+    def _tell_error(self, name: str, found: dict[str, Any]) -> None:
+        text = printable(found["text"], _LONGEST)
+        self._output.result(f"{name}: {found['error']}: {text}")
+        if found["hint"]:
+            self._output.result(f"{name}: Hint: {printable(found['hint'], _LONGEST)}")
+
+    def end(self, accounts: int) -> None:
+        """Tell the sum of all accounts."""
+        failed = sum(not account["ok"] for account in self._accounts)
+        left = accounts - len(self._accounts)
+        fetched = sum(account["fetched"] for account in self._accounts)
+        text = f"{accounts} accounts: {fetched} fetched, {failed} failed"
+        self._output.summary(text + (f", {left} not ended" if left else ""))
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    """Return an error that has ended the session of an account, as it stands in a report."""
+    found = problem(error)
+    if isinstance(error, ImportError):
+        found["text"] = missing_package(error) or found["text"]
+    return found
