@@ -1,4 +1,4 @@
-"""``pop3proto conformance``: test a server with every clause of the standards."""
+"""``pop3proto conformance``: test a server, or a program that fetches, case by case."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ..conformance import (
     Baseline,
+    ClientTarget,
     CommandDelivery,
     Deliver,
     MaildirDelivery,
@@ -17,6 +18,7 @@ from ..conformance import (
     as_html,
     as_json,
     as_junit,
+    check_client,
     check_server,
     text_lines,
 )
@@ -37,7 +39,7 @@ def run(console: Console, arguments: argparse.Namespace) -> int:
     """Run the cases for a role and print the report; return 1 if a case failed that was not known.
 
     Raises ``LocalProtocolError`` for arguments that cannot be used, and ``OSError`` if the server,
-    or a file, cannot be reached.
+    the program or a file cannot be reached.
     """
     report = _REPORTS[arguments.role](arguments)
     write_reports(console, arguments, report)
@@ -82,7 +84,28 @@ def _server(arguments: argparse.Namespace) -> Report:
         )
 
 
-_REPORTS = {"server": _server}
+def _client(arguments: argparse.Namespace) -> Report:
+    """Test the program that the arguments describe."""
+    target = ClientTarget(
+        tuple(arguments.program),
+        security=arguments.security,
+        deletes=arguments.deletes,
+        timeout=arguments.timeout,
+    )
+    with Console(stderr=True).status("testing") as status:
+        return check_client(
+            target,
+            name=arguments.name,
+            only=arguments.only,
+            skip=arguments.skip,
+            slow=arguments.slow,
+            baseline=baseline(arguments),
+            strict=arguments.strict,
+            tell=lambda result: status.update(f"testing: {result.case.number} is done"),
+        )
+
+
+_REPORTS = {"server": _server, "client": _client}
 
 
 def baseline(arguments: argparse.Namespace) -> Baseline:

@@ -32,7 +32,7 @@ _COMMANDS = {
     "show": "write a message to the standard output",
     "delete": "delete messages from the server",
     "serve": "serve messages for testing mail programs",
-    "conformance": "test a server with every clause of the standards",
+    "conformance": "test a server, or a mail program, with every clause of the standards",
     "record": "record the sessions of any mail program",
     "replay": "put a recorded session through the engine",
     "demo": "run a server and a client on this machine",

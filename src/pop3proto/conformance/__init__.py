@@ -1,7 +1,8 @@
-"""Conformance: what a server does with every clause of the standards, case by case.
+"""Conformance: what servers and clients do with every clause of the standards, case by case.
 
-``check_server()`` runs the cases against a server, and returns a ``Report``, which ``as_json()``,
-``as_junit()``, ``as_html()`` and ``text_lines()`` write.
+``check_server()`` runs the cases against a server, and ``check_client()`` runs a program against
+servers that test it. Both return a ``Report``, which ``as_json()``, ``as_junit()``, ``as_html()``
+and ``text_lines()`` write.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from .baseline import Baseline
     from .case import Case, Cases, Severity, Verdict
     from .check import check_server
+    from .client import client_cases
+    from .client.check import check_client
+    from .client.target import ClientTarget
     from .delivery import CommandDelivery, Deliver, MaildirDelivery, SmtpDelivery
     from .report import Conversation, Report, Result
     from .reports.html import as_html
@@ -27,6 +31,7 @@ __all__ = [
     "Baseline",
     "Case",
     "Cases",
+    "ClientTarget",
     "CommandDelivery",
     "Conversation",
     "Deliver",
@@ -40,7 +45,9 @@ __all__ = [
     "as_html",
     "as_json",
     "as_junit",
+    "check_client",
     "check_server",
+    "client_cases",
     "server_cases",
     "text_lines",
 ]
@@ -49,6 +56,9 @@ _HOMES = {
     "baseline": ("Baseline",),
     "case": ("Case", "Cases", "Severity", "Verdict"),
     "check": ("check_server",),
+    "client": ("client_cases",),
+    "client.check": ("check_client",),
+    "client.target": ("ClientTarget",),
     "delivery": ("CommandDelivery", "Deliver", "MaildirDelivery", "SmtpDelivery"),
     "report": ("Conversation", "Report", "Result"),
     "reports.html": ("as_html",),

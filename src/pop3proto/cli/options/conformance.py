@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ...conformance.client.target import PLACEHOLDERS
+from ...transports import Security
 from .access import add_access
 from .common import add_json
 
@@ -16,6 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.description = "Test POP3 software case by case, each of them a clause of an RFC."
     roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
     _add_server(roles.add_parser("server", help="test a server"))
+    _add_client(roles.add_parser("client", help="test a program that fetches mail"))
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,46 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     _add_delivery(parser)
     add_reports(parser)
     add_access(parser)
+
+
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    parser.description = (
+        "Run a program that fetches mail against servers on this machine, case by case: servers"
+        " that are right, that break off, that have another certificate, or that have the faults"
+        " of real ones. Judge what it has stored in its output folder, what it has deleted, and how"
+        " it ended."
+    )
+    parser.epilog = (
+        f"In the command, {names} are replaced; the environment has the same texts, as POP3_HOST"
+        " and so on. Everything below the output folder counts as stored: files with one message"
+        " each, Maildirs, and mbox files. The exit code is 0 if no case has failed that the"
+        " baseline does not know, 1 if one has, or if the program cannot be run, and 2 if the"
+        " command line is wrong."
+    )
+    parser.add_argument("program", nargs="+", metavar="COMMAND", help="the program, after --")
+    parser.add_argument(
+        "--security",
+        choices=[each.value for each in Security],
+        default=Security.TLS.value,
+        help="how the program connects (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--deletes", action="store_true", help="the program deletes what it has stored: test that"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="end the program after this time (default: %(default)g)",
+    )
+    parser.add_argument("--name", default="", help="what the report calls the program")
+    parser.add_argument(
+        "--slow", action="store_true", help="test what takes a minute and a half, too"
+    )
+    add_cases(parser)
+    add_reports(parser)
 
 
 def add_cases(parser: argparse.ArgumentParser) -> None:
