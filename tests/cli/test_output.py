@@ -28,6 +28,7 @@ COMMON = ["command", "version", "ok", "problems"]
 KEYS = {
     "list": ["messages", "octets"],
     "show": ["number", "header", "octets", "base64"],
+    "fetch": ["url", "fetched", "already_there", "deleted", "perhaps_deleted"],
     "delete": ["numbers", "deletions", "confirmed"],
     "replay": ["events", "deviations", "state"],
 }
@@ -38,8 +39,9 @@ Report = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def password(monkeypatch: pytest.MonkeyPatch) -> None:
+def password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def url(server: LoopbackServer) -> str:
     return f"pop://user@{server.host}:{server.port}"
 
 
-ARGUMENTS = {"list": [], "show": ["1"], "delete": ["1"], "replay": []}
+ARGUMENTS = {"list": [], "fetch": ["mail"], "show": ["1"], "delete": ["1"], "replay": []}
 
 
 @pytest.mark.parametrize("command", KEYS)
@@ -91,7 +93,7 @@ def test_the_keys_of_a_report(command: str, reported: Any) -> None:
     assert None not in report.values()
 
 
-@pytest.mark.parametrize("command", ["list", "show", "delete"])
+@pytest.mark.parametrize("command", ["list", "fetch", "show", "delete"])
 def test_the_keys_of_a_report_of_a_failure(
     command: str, reported: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +165,7 @@ def test_quiet(server: LoopbackServer, session: Path, capsys: pytest.CaptureFixt
     assert main(["list", url(server), *PLAIN, "-q"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert main(["check", url(server), *PLAIN, "-q"]) == 0
+    assert main(["fetch", url(server), "mail", *PLAIN, "-q"]) == 0
     assert main(["delete", url(server), "1", *PLAIN, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert main(["replay", str(session), "-q"]) == 0
@@ -214,6 +217,7 @@ def test_verbose_json_keeps_the_standard_output_for_json(
         ("check", "Interrupted: the check is not complete"),
         ("delete", "Interrupted: nothing was deleted"),
         ("show", "Interrupted"),
+        ("fetch", "Interrupted"),
     ],
 )
 def test_a_word_when_interrupted(

@@ -89,6 +89,17 @@ def test_progress_of_a_message(
     assert seen.rstrip().endswith(("\x1b[2K", "\x1b[?25h"))
 
 
+def test_progress_of_all_messages(
+    server: LoopbackServer, environment: dict[str, str], tmp_path: Path
+) -> None:
+    code, seen = shown(environment, "fetch", url(server), str(tmp_path / "mail"), *PLAIN)
+    assert code == 0
+    assert "Fetching" in seen
+    assert re.search(r"1\.5/1\.5 MiB", DRAWN.sub("", seen))
+    # Nothing is left of it but the result.
+    assert seen.replace("\r", "\n").rstrip().endswith("2 fetched, 0 were already there")
+
+
 @pytest.mark.parametrize(
     "variables", [{"TERM": "dumb"}, {"TERM": ""}, {"QUIET": "-q"}], ids=lambda v: next(iter(v))
 )

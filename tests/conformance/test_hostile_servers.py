@@ -180,10 +180,3 @@ def test_what_a_peer_repeats_of_a_secret_is_hidden_and_much_is_left_out() -> Non
     assert not any("pa55word" in line for line in said.lines)
     assert len(said.lines) < 50
     assert any("lines left out" in line for line in said.lines)
-
-
-@pytest.mark.parametrize(("line", "seconds"), [(b"NOOP", "0.01"), (b"AUTH X", "0.03")])
-def test_the_answer_to_a_login_may_take_longer(line: bytes, seconds: str) -> None:
-    expected = pytest.raises(CaseFailedError, match=f"no answer within {seconds} s")
-    with wire(b"", timeout=0.01) as (here, _), expected:
-        here.ask(line)

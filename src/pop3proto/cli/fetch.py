@@ -37,7 +37,7 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
         return run_accounts(output, arguments)
     job = Job(arguments)
     report = output.reports(url=str(job.access.url), **numbers(None))
-    with _progress_bar(output) as progress:
+    with output.progress("Fetching") as progress:
         try:
             fetching = job.run(progress=progress)
         except BaseException:
@@ -89,7 +89,7 @@ class Job:
         self,
         credential: Credential | None = None,
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
         connected: Callable[[Client], object] | None = None,
     ) -> Fetching:
         """Fetch, delete as the policy says, and quit; return what was done.
@@ -181,18 +181,6 @@ def _tell(output: Output, fetching: Fetching) -> None:
     for line in lines(fetching):
         output.result(line)
     output.summary(sums(fetching))
-
-
-@contextmanager
-def _progress_bar(console: Output) -> Generator[Callable[[int, int], None] | None]:
-    if not console.is_terminal or console.quiet or console.json:
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console) as bar:
-        task = bar.add_task("Fetching")
-        yield lambda arrived, total: bar.update(task, completed=arrived, total=total)
 
 
 def maildrop_name(url: PopUrl) -> str:

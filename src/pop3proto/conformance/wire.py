@@ -26,7 +26,6 @@ LONGEST_STATUS = 64 * 1024
 _MOST_OCTETS = 64 * 1024 * 1024
 # What a report shows of a conversation: its beginning and its end.
 _SHOWN_LINES, _SHOWN_COLUMNS = 40, 240
-_LOGINS = (b"USER", b"PASS", b"APOP", b"AUTH")
 _CODE = re.compile(rb"\[([^\]]*)\]")
 
 
@@ -120,14 +119,8 @@ class Wire:
             self._ended = self._ended or self._sock.fileno() < 0
 
     def ask(self, *lines: bytes, timeout: float | None = None) -> Status:
-        """Send lines and return the next status line.
-
-        Without a ``timeout``, the answer to a login may take three times as long as another one:
-        servers delay refusals.
-        """
+        """Send lines and return the next status line."""
         self.send(*lines)
-        if timeout is None and lines[-1][:4].upper() in _LOGINS:
-            timeout = 3 * self.timeout
         return self.status(timeout)
 
     def status(self, timeout: float | None = None) -> Status:

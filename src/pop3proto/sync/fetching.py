@@ -45,9 +45,10 @@ class Fetching(Results):
     """Fetches the new messages of a maildrop, and deletes messages as the policy says.
 
     Call ``run()`` after the login; it ends the session. The attributes tell what was done, also
-    after an error. ``now`` is the time in seconds since the epoch. ``progress`` is called with the
-    number of messages that have arrived, and the number of all that are to be fetched. Raises
-    ``LocalProtocolError`` for an argument of another type.
+    after an error. ``now`` is the time in seconds since the epoch. ``progress`` is called as octets
+    arrive, with their number so far, and the number that is expected (``None`` if the server lists
+    no sizes, or if only headers are fetched). Raises ``LocalProtocolError`` for an argument of
+    another type.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Fetching(Results):
         policy: Policy = Policy(),
         *,
         now: float,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Callable[[int, int | None], object] | None = None,
     ) -> None:
         super().__init__(Conversation(async_client(client)))
         require("delivery", delivery, Delivery, "a Delivery, such as a FileFolder")
@@ -74,7 +75,9 @@ class Fetching(Results):
         self._progress = progress
         self.undelivered: dict[int, DeliveryError] = {}
         """The messages that were not taken where they were delivered to, by number."""
+        # Octets that have arrived, and that are expected.
         self._arrived = 0
+        self._expected: int | None = None
         self._numbers: dict[str, int] = {}
         # The drafts that an earlier session was about to store.
         self._begun: set[str] = set()
@@ -149,15 +152,9 @@ class Fetching(Results):
         """Retrieve a group; return what ended the session, if something is kept nevertheless."""
         arrived: list[Retrieved | Refused] = []
         failed: Pop3Error | None = None
-
-        def arrives(outcome: Retrieved | Refused) -> None:
-            arrived.append(outcome)
-            self._arrived += 1
-            if self._progress is not None:
-                self._progress(self._arrived, planner.total)
-
+        self._expected = planner.octets
         try:
-            await self._receive(messages, arrives)
+            await self._receive(messages, arrived.append)
         except BaseException as error:
             kept = self._trusted(arrived, error)
             if not kept:
@@ -201,7 +198,13 @@ class Fetching(Results):
             arrives(await self._streamed(first.number))
             await session.client.noop()
 
+    def _arrives(self, octets: int) -> None:
+        self._arrived += octets
+        if self._progress is not None:
+            self._progress(self._arrived, self._expected)
+
     def _written(self, number: int, content: bytes) -> Retrieved:
+        self._arrives(len(content))
         with self._draft() as draft:
             draft.write(content)
         lines, digest = content.count(b"\n"), sha256(content).digest()
@@ -216,6 +219,7 @@ class Fetching(Results):
                         draft.write(chunk)
                         digest.update(chunk)
                         octets += len(chunk)
+                        self._arrives(len(chunk))
                         lines += chunk.count(b"\n")
         except CommandError as error:
             return self._session.refuse(number, error)

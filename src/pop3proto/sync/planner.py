@@ -95,8 +95,8 @@ class Planner:
         self._group_sizes = first_group, largest_group
         self.new: int = 0
         """How many messages this session has stored."""
-        self.total: int = 0
-        """How many messages are to be retrieved, known after the first action that does so."""
+        self.octets: int | None = None
+        """The octets to be retrieved, as the server lists them; ``None`` if they are not known."""
         self.misfits: dict[int, Record] = {}
         """The messages that were not deleted because of their size, by number."""
         self._policy = policy
@@ -161,7 +161,8 @@ class Planner:
             for number, listing in self._listings.items()
             if number not in self._stored and self._policy.retrieves(listing)
         ]
-        self.total = len(wanted)
+        if not any(each.header or each.octets is None for each in wanted):
+            self.octets = sum(each.octets or 0 for each in wanted)
         small = [each for each in wanted if _is_small(each)]
         late = [each for each in wanted if not _is_small(each)]
         for group in _groups(small, *self._group_sizes):
