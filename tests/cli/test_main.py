@@ -64,6 +64,18 @@ def test_without_a_package(
     assert f'pip install "pop3proto[{extra}]"' in capsys.readouterr().err
 
 
+def test_without_any_package_the_demonstration_needs_more_than_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == "rich" or name.startswith("pop3proto.cli."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    for command, extra in (["demo"], "demo"), (["serve", "demo"], "cli"):
+        assert main(command) == 2
+        assert f'pip install "pop3proto[{extra}]"' in capsys.readouterr().err
+
+
 def demo(result: BaseException | int) -> ModuleType:
     module = ModuleType("pop3proto.cli.demo")
 

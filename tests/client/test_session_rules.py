@@ -15,7 +15,7 @@ import pytest
 
 from pop3proto import CommandError, Noop, Pop3Error
 from pop3proto.client.client import AsyncClient
-from pop3proto.errors import ConnectError
+from pop3proto.errors import ConnectError, LocalProtocolError
 from pop3proto.transports import ClientOptions, Security
 from tests.collector import without_collector
 from tests.runtimes import SMALL, Flow, resolve_to, runtime, security, serving
@@ -294,3 +294,21 @@ async def broken_by_the_caller(client: Any) -> None:
 
 
 FAILURES = (too_long, too_long_in_a_batch, broken_by_the_caller)
+
+
+@runtime
+def test_whoever_has_not_logged_in_is_told_to(on: Callable[[Flow], Any]) -> None:
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        async with await connect(server.host, server.port, **how) as client:
+            for call in client.stat, partial(client.retr, 1), partial(client.top, 1, 0):
+                with pytest.raises(LocalProtocolError, match="'authorization'") as caught:
+                    await call()
+                assert caught.value.hint == "log in first"
+            # Other mistakes have other hints.
+            await client.login("user", "secret")
+            with pytest.raises(LocalProtocolError, match="'transaction'") as caught:
+                await client.login("user", "secret")
+            assert caught.value.hint == LocalProtocolError.hint
+
+    with serving(Security.PLAINTEXT) as (server, _, how):
+        on(flow)

@@ -255,8 +255,9 @@ def test_what_a_unix_socket_needs(on: On, monkeypatch: pytest.MonkeyPatch) -> No
         for mode in (TLS, STLS):
             with pytest.raises(LocalProtocolError, match="server_hostname"):
                 await connect_unix(connect, path, security=mode)
-        with pytest.raises(ConnectError, match="nowhere"):
+        with pytest.raises(ConnectError, match="nowhere") as caught:
             await connect_unix(connect, os.fsencode(f"{path}-nowhere"))
+        assert caught.value.hint.startswith("check the path")
         with monkeypatch.context() as patch:
             patch.delattr(socket, "AF_UNIX")
             with pytest.raises(ConnectError, match="no UNIX sockets"):

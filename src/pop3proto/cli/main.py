@@ -118,7 +118,7 @@ def _main(given: Sequence[str]) -> int:
     try:
         return _run(_parser(given).parse_args(given))
     except ImportError as error:
-        missing = missing_package(error, demo="demo" in given)
+        missing = missing_package(error, demo=given[:1] == ["demo"])
         if missing is None:
             raise
         print(missing, file=sys.stderr)

@@ -21,7 +21,7 @@ from ..model.commands import Quit, Stls
 from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
 from ..model.replies import Message, MessageStart
-from ..model.states import Signal
+from ..model.states import Signal, State
 from ..sasl.plaintext_rule import refuse_plaintext
 from .advice import about_deletions
 from .options import QuitResult, Timeouts
@@ -228,6 +228,11 @@ class Exchange:
             self._outgoing.append(self.engine.send(command))
         except ConnectionLostError as error:
             raise error from self.login_failure
+        except LocalProtocolError as error:
+            legal = command.legal_states
+            if self.engine.state is State.AUTHORIZATION and State.AUTHORIZATION not in legal:
+                error.hint = "log in first"
+            raise
         return len(self._outgoing[-1])
 
     def _drained(self) -> bytes:

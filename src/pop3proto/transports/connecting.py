@@ -44,6 +44,7 @@ _NO_HOST = r"[/@\s\x00-\x1f\x7f-\x9f]"
 # Seconds between attempts at a UNIX socket whose queue is full: short, but long enough not to keep
 # the processor busy.
 _RETRY = 0.01
+_UNIX_HINT = "check the path, who may use it, and that a server listens there"
 # The characters that IDNA 2003 replaces and IDNA 2008 keeps (UTS 46 section 7), so that a name with
 # one of them stands for two names. They can belong to two owners, so a guess could lead to the
 # wrong one.
@@ -191,15 +192,14 @@ async def _unix_connected(
                 break
             except BlockingIOError:
                 # The queue is full (on Linux). The attempt does not go on by itself, and waiting
-                # for the socket does not help: it can be written to, which elsewhere means that it
-                # is connected.
+                # for it does not help: it can be written to, which elsewhere means connected.
                 await sleep(_RETRY)
     return sock
 
 
 @contextmanager
-def connecting(where: str, seconds: float | None) -> Generator[None]:
-    """Turn errors of the ``with`` block into ``ConnectError`` or ``DeadlineError``."""
+def connecting(where: str, seconds: float | None, hint: str | None = None) -> Generator[None]:
+    """Turn errors of the block into ``ConnectError``, with the ``hint``, or ``DeadlineError``."""
     try:
         yield
     except Pop3Error:
@@ -212,8 +212,8 @@ def connecting(where: str, seconds: float | None) -> Generator[None]:
                 phase="connect",
                 seconds=seconds,
             ) from error
-        message = f"no connection to {printable(where)}: {printable(str(error))}"
-        raise ConnectError(message) from error
+        why = f"no connection to {printable(where)}: {printable(str(error))}"
+        raise ConnectError(why, hint=hint) from error
 
 
 class Connecting(Coroutine[Any, Any, AsyncClient]):
@@ -389,7 +389,7 @@ class Dialer(Protocol):
                 return await _unix_connected(path, self.sleep)
 
             return await AsyncClient.start(
-                await _stream(self, opening, os.fsdecode(path), chosen),
+                await _stream(self, opening, os.fsdecode(path), chosen, _UNIX_HINT),
                 security=mode,
                 ssl_context=ssl_context,
                 server_hostname=hostname,
@@ -429,6 +429,7 @@ async def _stream(
     opening: Callable[[], Awaitable[socket.socket | Stream]],
     where: str,
     options: ClientOptions,
+    hint: str | None = None,
 ) -> Stream:
     async def opened() -> Stream:
         connected: Any = await opening()
@@ -445,5 +446,5 @@ async def _stream(
             return await dialer.wrap(sock)
 
     seconds = options.timeouts.connect
-    with connecting(where, seconds):
+    with connecting(where, seconds, hint):
         return await dialer.within(seconds, opened)
