@@ -209,3 +209,43 @@ def test_wrong_arguments() -> None:
         ServerTarget(host="pop.example.org", port=995, security=Security.TLS)
     with pytest.raises(LocalProtocolError, match="no case"):
         check_server(ServerTarget(**clear), "url", only=["X1"])  # type: ignore[arg-type]
+    for wrong in ({"only": "S101"}, {"skip": "S101"}, {"only": [401]}, {"strict": "no"}):
+        with pytest.raises(LocalProtocolError, match=next(iter(wrong))):
+            check_server(ServerTarget(**clear), "url", **wrong)  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match="target"):
+        check_server("pop://pop.example.org", "url")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("argument", "wrong"),
+    [
+        ("host", 1),
+        ("port", "110"),
+        ("port", 0),
+        ("security", "tls"),
+        ("user", b"user"),
+        ("secret", "pa55word"),
+        ("secret", None),
+        ("user", "user\r\nQUIT"),
+        ("secret", Secret("pa55\nQUIT")),
+        ("timeout", 0),
+        ("timeout", "5"),
+        ("destructive", "no"),
+        ("slow", 1),
+        ("allow_plaintext_auth", "no"),
+    ],
+)
+def test_an_argument_that_is_wrong_is_named(argument: str, wrong: object) -> None:
+    settings: dict[str, object] = {
+        "host": "pop.example.org",
+        "port": 110,
+        "security": Security.PLAINTEXT,
+        "user": "user",
+        "secret": Secret("pa55word"),
+        "allow_plaintext_auth": True,
+    }
+    ServerTarget(**settings)  # type: ignore[arg-type]
+    settings[argument] = wrong
+    with pytest.raises(LocalProtocolError, match=argument) as caught:
+        ServerTarget(**settings)  # type: ignore[arg-type]
+    assert "pa55" not in str(caught.value)

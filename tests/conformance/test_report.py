@@ -151,7 +151,8 @@ def test_text() -> None:
     assert lines[0] == "server pop://user@pop.example.org"
     assert not any("S101" in line for line in lines)
     assert f"S102  fail         The server does S102: S102 said {NASTY}" in lines
-    assert "      RFC 1939 section 5, error" in lines
+    assert "      RFC 1939 section 5" in lines
+    assert "      RFC 1939 section 5, a SHOULD" in lines
     assert "      C: STAT\\r\\n" in lines
     assert any("pass now" in line and "S107" in line for line in lines)
     assert any("S101" in line for line in text_lines(report(), verbose=True))

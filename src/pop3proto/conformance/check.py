@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from time import gmtime, strftime
 
+from .._arguments import listed, require
 from .._version import __version__
 from .baseline import Baseline
 from .report import Report, Result
@@ -33,10 +34,13 @@ def check_server(
     ``url`` is how the report names the server. ``only`` and ``skip`` are beginnings of numbers of
     cases, such as ``S4`` or ``S401``. ``tell`` is called with each result.
 
-    Raises ``LocalProtocolError`` for a number that no case has, and ``ConnectionError`` if the
-    server cannot be reached, or refuses the login.
+    Raises ``LocalProtocolError`` for a wrong argument, such as a number that no case has, and
+    ``ConnectionError`` if the server cannot be reached, or refuses the login.
     """
-    cases = server_cases().chosen([*only], [*skip])
+    require("target", target, ServerTarget, "a ServerTarget")
+    require("strict", strict, bool, "True or False")
+    wanted = listed("only is a list of numbers", only, str)
+    cases = server_cases().chosen(wanted, listed("skip is a list of numbers", skip, str))
     began = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
     facts = look(target)
     mail = Mail(target.deliver)

@@ -46,6 +46,12 @@ class Result:
     """What was sent, and what came."""
 
     @property
+    def clause(self) -> str:
+        """The clause of the case, and whether it is only a SHOULD."""
+        advice = ", a SHOULD" if self.severity is Severity.WARNING else ""
+        return self.case.clause + advice
+
+    @property
     def failed(self) -> bool:
         """True if a MUST was broken."""
         return self.verdict is Verdict.FAIL and self.severity is Severity.ERROR

@@ -60,7 +60,7 @@ def _row(report: Report, result: Result) -> Iterator[str]:
     case, outcome = result.case, report.outcome(result)
     yield f'<tr id="{escape(case.number)}"><td>{escape(case.number)}</td>'
     yield f'<td class="o {outcome.split()[0]}">{escape(outcome)}</td><td>{escape(case.title)}'
-    yield f'<div class="clause">{escape(case.clause)}, {result.severity.value}</div>'
+    yield f'<div class="clause">{escape(result.clause)}</div>'
     if result.reason:
         yield f"<div>{escape(result.reason)}</div>"
     if result.conversations:

@@ -33,7 +33,7 @@ def text_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
         if verbose or outcome != "pass":
             yield result_line(report, result)
         if outcome in ("fail", "warning") or (verbose and outcome == "known"):
-            yield f"      {result.case.clause}, {result.severity.value}"
+            yield f"      {result.clause}"
             yield from (f"      {line}" for line in _conversation(result))
     yield ""
     yield ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items())

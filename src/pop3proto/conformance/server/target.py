@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from types import NoneType
 
+from ..._arguments import require, require_count, require_seconds
 from ...errors import LocalProtocolError
+from ...model.grammar import has_control
 from ...model.secret import Secret
 from ...model.value import options
 from ...transports import Security
@@ -17,8 +20,9 @@ __all__ = ["ServerTarget"]
 class ServerTarget:
     """A server to test, and the account for it.
 
-    Raises ``LocalProtocolError`` if TLS is wanted and there is no context, or a password is to be
-    sent in the clear although that is not allowed.
+    Raises ``LocalProtocolError``, which names the argument, for a value of another type, if TLS is
+    wanted and there is no context, or if a password is to be sent in the clear although that is not
+    allowed.
     """
 
     host: str
@@ -49,6 +53,20 @@ class ServerTarget:
     """How to put mail into the account."""
 
     def __post_init__(self) -> None:
+        require("host", self.host, str, "a str")
+        require_count("port", self.port)
+        require("security", self.security, Security, "a Security")
+        require("user", self.user, (str, NoneType), "a str")
+        require("secret", self.secret, (Secret, NoneType), "a Secret")
+        require_seconds("timeout", self.timeout, zero=False)
+        for name in ("allow_plaintext_auth", "destructive", "slow"):
+            # Text such as "no" would count as true.
+            require(name, getattr(self, name), bool, "True or False")
+        if (self.user is None) is not (self.secret is None):
+            raise LocalProtocolError("user and secret are given together, or neither of them")
+        octets = (self.user or "").encode(), b"" if self.secret is None else self.secret.octets()
+        if any(map(has_control, octets)):
+            raise LocalProtocolError("user and secret have no control characters")
         if self.security is not Security.PLAINTEXT and self.ssl_context is None:
             raise LocalProtocolError("TLS needs an ssl_context")
         clear = self.security is Security.PLAINTEXT and not self.allow_plaintext_auth
