@@ -42,14 +42,23 @@ class Fetching(RuleBasedStateMachine):
     @initialize(
         kind=st.sampled_from(["honest", "no uidl", "numbering", "same ids"]),
         way=st.sampled_from(["store", "command", "lmtp"]),
+        messages=st.integers(1, 5),
     )
-    def begin(self, kind: str, way: str) -> None:
+    def begin(self, kind: str, way: str, messages: int) -> None:
         self.kind, self.way = kind, way
         self.server.uidl = kind != "no uidl"
         self.server.numbering = kind == "numbering"
         self.server.same_ids = kind == "same ids"
+        # Nothing can go wrong with an empty maildrop.
+        for _ in range(messages):
+            self.deliver(None)
 
-    @rule(reused=st.sampled_from([None, 0, 0, 1]))
+    @rule(reused=st.sampled_from([None, 0, 0, 1]), others=st.integers(0, 3))
+    def deliver_some(self, reused: int | None, others: int) -> None:
+        self.deliver(reused)
+        for _ in range(others):
+            self.deliver(None)
+
     def deliver(self, reused: int | None) -> None:
         """A message of its own size comes, perhaps under an id that another one had."""
         self.serial += 1
@@ -67,7 +76,8 @@ class Fetching(RuleBasedStateMachine):
         self.removed[self.server.messages[number - 1][1]] += 1
         self.server.remove({number})
 
-    # Who says that messages are gone, and then lists them under other names, lists new messages.
+    # Who says that messages are gone, and then lists them under other names, or under none, lists
+    # new messages.
     @precondition(lambda self: not self.lied)
     @rule()
     def all_ids_change(self) -> None:
@@ -109,6 +119,8 @@ class Fetching(RuleBasedStateMachine):
             server.deletes = self.kind != "honest"
             self.lied |= not server.deletes
         contents = [c for _, c in server.messages]
+        if self.lied and missing == "without_id":
+            missing = "without_size"
         setattr(server, missing, {contents[i] for i in hidden if i < len(contents)})
         try:
             Run(
