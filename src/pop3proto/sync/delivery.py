@@ -28,11 +28,11 @@ __all__ = ["Delivery", "DeliveryError", "Draft", "make_folder", "sync_folder", "
 
 # Waiting for the disk takes nearly all of the time, and if several threads wait, file systems write
 # their files together. More threads than these gain nothing.
-_THREADS = 8
-# A slice: the files that a thread brings to the disk, one after the other.
-_SLICE = 16
-# How many slices are on their way. This bounds the open files, of which some systems allow 256.
-_SLICES = 2 * _THREADS - 4
+_THREADS = 4
+# So many files are written before the threads begin with them, each with a part. To make a file
+# waits for the file system's journal, which each fsync() writes, so that the two together are slow.
+# Up to twice as many are open at a time, and some systems allow 256.
+_SLICE = 64
 # For this many files or fewer, a thread is not worth it.
 _FEW = 2
 _CREATE: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -149,10 +149,14 @@ class Delivery:
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_THREADS, "pop3proto-fsync")
-        self._syncing.append(self._pool.submit(_to_disk, self._written))
-        self._written = []
-        if len(self._syncing) > _SLICES:
+        while self._syncing:
             self._syncing.popleft().result()
+        written, self._written = self._written, []
+        part = -(-len(written) // _THREADS)
+        self._syncing.extend(
+            self._pool.submit(_to_disk, written[begin : begin + part])
+            for begin in range(0, len(written), part)
+        )
 
     def store(self, records: Iterable[Record]) -> list[Record]:
         """Make messages of drafts; when this returns, they are on the disk under their names.

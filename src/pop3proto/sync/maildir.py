@@ -27,7 +27,8 @@ class Maildir(Delivery):
         require("tag", tag, str, "a str")
         self._folder = os.fspath(folder)
         super().__init__(os.path.join(self._folder, "tmp"), tag)
-        self._names = (_unique_name(tag, serial) for serial in count())
+        end = f"_{tag}.{_host()}"
+        self._names = (f"{_beginning()}Q{serial}{end}" for serial in count())
 
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left; make the folders."""
@@ -58,9 +59,12 @@ class Maildir(Delivery):
         )
 
 
-def _unique_name(tag: str, serial: int) -> str:
-    """Return a name that no other message has: time, process, tag and host."""
+def _beginning() -> str:
+    """Return the first part of a name that no other message has: time and process."""
     seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{seconds}.M{microseconds}P{os.getpid()}"
+
+
+def _host() -> str:
     host = os.uname().nodename if hasattr(os, "uname") else "localhost"
-    host = host.replace("/", "\\057").replace(":", "\\072")
-    return f"{seconds}.M{microseconds}P{os.getpid()}Q{serial}_{tag}.{host}"
+    return host.replace("/", "\\057").replace(":", "\\072")
