@@ -172,3 +172,12 @@ def test_no_tls_needs_leave_to_show_the_password(capsys: pytest.CaptureFixture[s
         assert "would show the password" in capsys.readouterr().err
         assert main([*wanted, "--allow-plaintext-auth"]) == 0
         assert main([*wanted, "--allow-plaintext-auth", "--timeout", "3"]) == 0
+
+
+def test_quiet(
+    authority: Trust, server: LoopbackServer, faulty: LoopbackServer, capsys: Captured
+) -> None:
+    assert main([*authority(server), "--only", "S10", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main([*authority(faulty), "--only", "S103", "-q"]) == 1
+    assert "S103" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from pop3proto import AuthenticationError
+from pop3proto.cli import serve as _serve
 from pop3proto.cli.main import main
+from pop3proto.cli.output import Output
 from pop3proto.server import MaildropProvider
-from pop3proto.testing import Quirk, serve
+from pop3proto.testing import LoopbackServer, Quirk, serve
 from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client, connect
 from tests.interop.maildrop import fill_folder, fill_maildir, fill_mbox, messages
@@ -251,3 +254,48 @@ def test_command_lines_that_make_no_sense(
         main(["serve", *arguments, *(["."] if arguments else [])])
     assert caught.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["-v"], ["--json", "-v"], ["-q"]])
+def test_what_is_told_while_it_runs(
+    more: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen = ""
+
+    def wait(look: Callable[[], None]) -> None:
+        nonlocal seen
+        seen = capsys.readouterr().out
+        (server,) = running
+        with server.connect() as client:
+            client.login("ann", "secret")
+            client.dele(1)
+        look()
+
+    running: list[LoopbackServer] = []
+    serving = _serve._announce
+
+    def announce(output: Output, server: LoopbackServer, *what: Any) -> None:
+        running.append(server)
+        serving(output, server, *what)
+
+    monkeypatch.setattr("pop3proto.cli.serve._announce", announce)
+    monkeypatch.setattr("pop3proto.cli.serve.wait_until_told", wait)
+    arguments = ["--user", "ann:secret", "--security", "plaintext", "--allow-plaintext-auth"]
+    assert main(["serve", str(folder(tmp_path)), *arguments, *more]) == 0
+    later = capsys.readouterr().out.splitlines()
+    if "--json" in more:
+        listening = json.loads(seen)
+        assert [*listening] == ["event", "host", "port", "security", "accounts", "messages"]
+        assert listening["accounts"][0]["password"] == "secret"
+        *commands, session, end = map(json.loads, later)
+        assert {"event": "command", "text": "DELE 1"} in commands
+        assert session == {"event": "session", "user": "ann", "deleted": 1}
+        assert [*end] == ["event", "command", "version", "ok", "problems"]
+    elif "-v" in more:
+        assert "C: DELE 1" in later
+        assert later[-1] == "ann: 1 deleted"
+    else:
+        assert (seen, later) == ("", [])

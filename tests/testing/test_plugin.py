@@ -247,3 +247,50 @@ def test_loading_it_loads_no_network_and_no_tls() -> None:
         "pop3proto.testing",
         "pop3proto.testing.plugin",
     }
+
+
+RECORDING = r"""pop3proto transcript 1
+S: +OK old server\r\n
+C: CAPA\r\n
+S: -ERR what?\r\n
+C: AUTH\r\n
+S: -ERR what?\r\n
+C: USER user\r\n
+S: +OK\r\n
+C: PASS <redacted>\r\n
+S: +OK\r\n
+C: STAT\r\n
+S: +OK 0 0\r\n
+C: QUIT\r\n
+S: +OK\r\n
+"""
+
+
+def test_a_recording_is_played(pytester: pytest.Pytester) -> None:
+    pytester.path.joinpath("session.txt").write_text(RECORDING)
+    tests = """
+@pytest.mark.pop3_recording("session.txt")
+def test_played(pop3_recorded_server):
+    assert talk(pop3_recorded_server, password="any") == 0
+
+@pytest.mark.pop3_recording("session.txt")
+def test_not_played(pop3_recorded_server):
+    pass
+"""
+    result = outcome(pytester, tests)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*the client stopped before the end of the script*"])
+
+
+@pytest.mark.parametrize(
+    "mark", ["", "@pytest.mark.pop3_recording", "@pytest.mark.pop3_recording(path='x')"]
+)
+def test_a_marker_without_a_recording(mark: str, pytester: pytest.Pytester) -> None:
+    tests = f"""
+{mark}
+def test_it(pop3_recorded_server):
+    pass
+"""
+    result = outcome(pytester, tests)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*mark the test with pop3_recording(path)*"])

@@ -120,7 +120,7 @@ def write_reports(console: Console, arguments: argparse.Namespace, report: Repor
     """Print the report, and write the files that are wanted."""
     if arguments.json:
         console.print(as_json(report), soft_wrap=True, highlight=False)
-    else:
+    elif not (arguments.quiet and report.ok):
         for line in text_lines(report, verbose=arguments.verbose):
             console.print(line, soft_wrap=True, highlight=False)
     if arguments.junit is not None:

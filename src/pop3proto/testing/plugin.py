@@ -14,6 +14,12 @@ and the closest one wins::
         fetch(pop3_server.url, "secret", ssl_context=pop3_server.client_context())
         assert pop3_server.messages("user") == []
 
+``pop3_recorded_server`` plays a recorded session, which a marker names::
+
+    @pytest.mark.pop3_recording("session.txt")
+    def test_a_strange_server(pop3_recorded_server):
+        fetch(pop3_recorded_server.url, "secret")
+
 Each test has a server of its own. To share one within a module or a session, write a fixture::
 
     @pytest.fixture(scope="session")
@@ -33,19 +39,31 @@ if TYPE_CHECKING:
     from ..server import MemoryMaildrops
     from .loopback import LoopbackServer
 
-__all__ = ["pop3_maildrop", "pop3_server", "pop3_server_options", "pytest_configure"]
+__all__ = [
+    "pop3_maildrop",
+    "pop3_recorded_server",
+    "pop3_server",
+    "pop3_server_options",
+    "pytest_configure",
+]
 
 _MARKER = "pop3_server"
+_RECORDING = "pop3_recording"
 # Two ways to say who may log in: one of them replaces the other, too.
 _LOGINS = ("password", "users")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the markers."""
     config.addinivalue_line(
         "markers",
         f"{_MARKER}(**options): how the server of the {_MARKER} fixture runs; the options are the "
         "keyword arguments of pop3proto.testing.serve().",
+    )
+    config.addinivalue_line(
+        "markers",
+        f"{_RECORDING}(path): the recorded session that the server of the pop3_recorded_server "
+        "fixture plays; the path begins at the folder of the test's module.",
     )
 
 
@@ -81,6 +99,25 @@ def pop3_server(
     from . import serve
 
     with serve(pop3_maildrop, **_chosen(request, pop3_server_options)) as server:
+        yield server
+
+
+@pytest.fixture
+def pop3_recorded_server(request: pytest.FixtureRequest) -> Iterator[LoopbackServer]:
+    """Run a server that answers as one did in the recording that the marker names.
+
+    It takes one connection, and any password. If the client does not send what was recorded, the
+    test fails with a ``ScriptError`` when it is over.
+    """
+    from ..transcript import Transcript
+    from . import serve_script
+
+    mark = request.node.get_closest_marker(_RECORDING)
+    if mark is None or len(mark.args) != 1 or mark.kwargs:
+        raise pytest.UsageError(f"mark the test with {_RECORDING}(path), with one path")
+    with (request.path.parent / mark.args[0]).open(encoding="utf-8-sig") as file:
+        recording = Transcript.load(file)
+    with serve_script(recording) as server:
         yield server
 
 

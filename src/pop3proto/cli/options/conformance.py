@@ -8,7 +8,7 @@ from pathlib import Path
 from ...conformance.client.target import PLACEHOLDERS
 from ...transports import Security
 from .access import add_access
-from .common import add_json
+from .common import add_output
 
 __all__ = ["add"]
 
@@ -130,8 +130,11 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
 def add_reports(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is written, and what counts."""
     group = parser.add_argument_group("reports")
-    add_json(parser)
-    group.add_argument("--verbose", action="store_true", help="print the cases that pass, too")
+    add_output(
+        parser,
+        quiet="print nothing unless a case fails that counts",
+        verbose="print the cases that pass, too",
+    )
     group.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     group.add_argument("--html", type=Path, metavar="FILE", help="write a page for a browser")
     group.add_argument(
