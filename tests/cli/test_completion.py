@@ -143,6 +143,7 @@ def test_the_manual_has_every_command_and_option(page: Path) -> None:
     text = page.read_text().replace(r"\-", "-")
     for name, command in commands(whole_parser()):
         assert re.search(rf"(?m)^\.SS pop3proto (\w+ )?{name}$", text)
+        assert command.description, name
         for option in options(command):
             assert rf"\fB{option}\fR" in text
     assert {*_COMMANDS} == {*re.findall(r"(?m)^\.SS pop3proto (\w+)$", text)}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import shtab
 
 from .main import whole_parser
+from .tree import all_actions
 
 if TYPE_CHECKING:
     from .output import Output
@@ -29,19 +29,10 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
 def script(shell: str) -> str:
     """Return the script that makes ``shell`` complete the options of all commands."""
     parser = whole_parser()
-    for action in _actions(parser):
+    for action in all_actions(parser):
         if action.metavar in _FOLDERS:
             vars(action)["complete"] = shtab.DIRECTORY
         elif action.metavar in _FILES:
             vars(action)["complete"] = shtab.FILE
     text: str = shtab.complete(parser, shell)
     return text
-
-
-def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for command in action.choices.values():
-                yield from _actions(command)
-        else:
-            yield action

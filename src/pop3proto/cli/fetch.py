@@ -18,6 +18,7 @@ from .state_folder import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ..transports.blocking import Client
     from .access import Credential
@@ -82,8 +83,8 @@ class Job:
             not arguments.crlf,
         )
         self._place.check()
-        folder = state_folder("--state FILE") if arguments.state is None else None
-        self._state = arguments.state if folder is None else folder / "fetched.sqlite3"
+        given: Path | None = arguments.state
+        self._state = state_folder("--state FILE") / "fetched.sqlite3" if given is None else given
 
     def run(
         self,

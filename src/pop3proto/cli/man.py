@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._version import __version__
 from .main import whole_parser
+from .tree import subcommands
 
 if TYPE_CHECKING:
     from .output import Output
@@ -50,7 +51,6 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
 def lines() -> Iterator[str]:
     """Yield the page line by line."""
     parser = whole_parser()
-    commands = _commands(parser)
     # Without a date: the same options always make the same page.
     yield f'.TH POP3PROTO 1 "" "pop3proto {__version__}" "User Commands"'
     yield from _section("NAME", "pop3proto - fetch mail with POP3, and look into it")
@@ -64,8 +64,7 @@ def lines() -> Iterator[str]:
         " and do wrong. Each command has options of its own.",
     )
     yield ".SH COMMANDS"
-    for name, (command, summary) in commands.items():
-        yield from _command(f"pop3proto {name}", command, summary)
+    yield from _commands("pop3proto", parser)
     yield from _table("EXIT STATUS", EXIT_CODES)
     yield from _table("ENVIRONMENT", _ENVIRONMENT)
     yield ".SH EXAMPLES"
@@ -81,20 +80,14 @@ def lines() -> Iterator[str]:
         yield ".RE"
 
 
-def _commands(
-    parser: argparse.ArgumentParser,
-) -> dict[str, tuple[argparse.ArgumentParser, str]]:
-    """Return the commands of ``parser`` by name, with the sentences about them."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            summaries = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            return {name: (found, summaries[name]) for name, found in action.choices.items()}
-    return {}
+def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    for sub, command in subcommands(parser).items():
+        yield from _command(f"{name} {sub}", command)
 
 
-def _command(name: str, parser: argparse.ArgumentParser, summary: str) -> Iterator[str]:
+def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f".SS {_text(name)}"
-    yield _text(parser.description or f"{summary[:1].upper()}{summary[1:]}.")
+    yield _text(parser.description or "")
     for group in parser._action_groups:
         actions = [a for a in group._group_actions if _shown(a)]
         if actions and group.title not in ("positional arguments", "options"):
@@ -107,12 +100,11 @@ def _command(name: str, parser: argparse.ArgumentParser, summary: str) -> Iterat
     if parser.epilog:
         yield ".PP"
         yield _text(parser.epilog)
-    for sub, (command, about) in _commands(parser).items():
-        yield from _command(f"{name} {sub}", command, about)
+    yield from _commands(name, parser)
 
 
 def _shown(action: argparse.Action) -> bool:
-    hidden = isinstance(action, argparse._HelpAction | argparse._SubParsersAction)
+    hidden = isinstance(action.choices, dict) or "--help" in action.option_strings
     return not hidden and action.help is not argparse.SUPPRESS
 
 

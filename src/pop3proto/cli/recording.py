@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ..errors import printable
-from ..transcript import EndOfStream, Entry, Line, Recorder, TlsEstablished, TranscriptWriter
+from ..transcript import Entry, Line, Recorder, TlsEstablished, TranscriptWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -104,7 +104,7 @@ class Talk:
                 self._line(entry.who, line.removesuffix(b"\r"))
         elif isinstance(entry, TlsEstablished):
             self._follow("-- TLS established")
-        elif isinstance(entry, EndOfStream):
+        else:
             self._tell_elided()
             self._follow(f"-- end of stream from {entry.who}")
 

@@ -175,7 +175,7 @@ def _write_authority(server: LoopbackServer, path: Path) -> None:
 def _announce(
     output: Output, server: LoopbackServer, users: Mapping[str, str], messages: int
 ) -> None:
-    accounts = []
+    accounts: list[dict[str, str]] = []
     for user, password in users.items():
         url = PopUrl(server.host, server.port, user)
         if server.security is Security.TLS:
