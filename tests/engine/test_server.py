@@ -28,6 +28,7 @@ from pop3proto import (
     ListReply,
     LocalProtocolError,
     MechanismsReply,
+    Message,
     MessageData,
     MessageEnd,
     MessageStart,
@@ -193,6 +194,25 @@ def test_a_message() -> None:
     assert connection.send(MessageEnd(Retr(1))) == b"\r\n.\r\n"
     refused(connection, MessageData(b"x"), "cannot be sent now")
     assert connection.next_event() == Noop()
+
+
+def test_a_message_in_one_step() -> None:
+    connection = server()
+    asked(connection, Retr(1), Noop())
+    refused(connection, Message(Retr(2), b""), "the command that waits for an answer is")
+    whole = Message(Retr(1), b"a\n.b", "5 octets")
+    assert connection.send(whole) == b"+OK 5 octets\r\na\r\n..b\r\n.\r\n"
+    refused(connection, MessageEnd(Retr(1)), "cannot be sent now")
+    assert connection.next_event() == Noop()
+    refused(connection, Message(Noop(), b""), "does not answer it")
+
+
+def test_a_text_in_one_step_answers_an_extension() -> None:
+    connection = server()
+    asked(connection, XMIT)
+    assert connection.send(Message(XMIT, b"")) == b"+OK\r\n.\r\n"
+    with pytest.raises(LocalProtocolError, match="an upload follows"):
+        connection.expect_upload()
 
 
 @pytest.mark.parametrize(

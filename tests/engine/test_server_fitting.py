@@ -9,6 +9,7 @@ from pop3proto import (
     Challenge,
     Extension,
     LangReply,
+    Message,
     MessageStart,
     Ok,
     Retr,
@@ -27,10 +28,10 @@ def test_every_command_has_a_fitting_reply_but_a_cancellation() -> None:
 
 
 def test_what_fits() -> None:
-    assert fitting_replies(Retr(1)) == (MessageStart,)
+    assert fitting_replies(Retr(1)) == (MessageStart, Message)
     assert fitting_replies(AUTH) == (Ok, Challenge)
     # The server cannot know which of them the client waits for.
-    assert fitting_replies(Extension.single("X")) == (Ok, MessageStart)
+    assert fitting_replies(Extension.single("X")) == (Ok, MessageStart, Message)
     assert fitting_replies(AuthResponse(b"")) == (Ok, Challenge)
     assert fitting_replies(Stat()) == (StatReply,)
     assert fitting_replies(Capa()) == (CapaReply,)

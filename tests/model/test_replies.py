@@ -96,6 +96,8 @@ WIRE: list[tuple[Any, bytes]] = [
     (Challenge(Auth("PLAIN"), text="Go on"), b"+ Go on\r\n"),
     (MessageStart(Retr(1)), b"+OK\r\n"),
     (MessageStart(Retr(1), "120 octets"), b"+OK 120 octets\r\n"),
+    (Message(Retr(1), b".\ntext", "6 octets"), b"+OK 6 octets\r\n..\r\ntext\r\n.\r\n"),
+    (Message(Retr(1), b""), b"+OK\r\n.\r\n"),
 ]
 WITH_TEXT: list[Any] = [
     Greeting,

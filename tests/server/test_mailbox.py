@@ -25,6 +25,7 @@ from pop3proto import (
 )
 from pop3proto.server import StoredMessage
 from pop3proto.server.mailbox import OpenedMaildrop
+from pop3proto.server.outbox import TOGETHER
 
 
 class Drop:
@@ -176,3 +177,51 @@ def test_content_need_not_come_from_a_generator(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Drop, "open", listed)
     assert chunks_of(OpenedMaildrop(Drop()), Retr(1)) == [b"Text.\r\n"]
+
+
+def contents(pieces: list[bytes], monkeypatch: pytest.MonkeyPatch) -> Drop:
+    drop = Drop()
+
+    def reading(_drop: Drop, _number: int) -> Iterator[bytes]:
+        drop.reading += 1
+        try:
+            yield from pieces
+        finally:
+            drop.reading -= 1
+
+    monkeypatch.setattr(Drop, "open", reading)
+    return drop
+
+
+@pytest.mark.parametrize("command", [Retr(1), Top(1, 0)])
+def test_a_short_message_in_one_piece_is_known_as_a_whole(
+    command: Retr | Top, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop = contents([b"Subject: one\r\n\r\n"], monkeypatch)
+    body = OpenedMaildrop(drop).read(command)
+    assert body is not None
+    assert body.whole == b"Subject: one\r\n\r\n"
+    # Nothing more is to be read.
+    assert drop.reading == 0
+    assert [body.next_chunk(), body.next_chunk()] == [body.whole, None]
+
+
+@pytest.mark.parametrize("pieces", [[], [b""]])
+def test_an_empty_message_is_known_as_a_whole(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = OpenedMaildrop(contents(pieces, monkeypatch)).read(Retr(1))
+    assert body is not None
+    assert body.whole == b""
+
+
+@pytest.mark.parametrize("pieces", [[b"one\r\n", b"two\r\n"], [b"x" * TOGETHER]])
+def test_all_other_messages_are_read_piece_by_piece(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildrop = OpenedMaildrop(contents(pieces, monkeypatch))
+    body = maildrop.read(Retr(1))
+    assert body is not None
+    assert body.whole is None
+    body.close()
+    assert chunks_of(maildrop, Retr(1)) == pieces

@@ -21,8 +21,7 @@ def parse_command(line: bytes) -> AnyCommand:
     a command.
     """
     verb, blank, argument = line.partition(b" ")
-    form = _FORMS.get(verb.upper())
-    if form is None:
+    if (form := _FORMS.get(verb.upper())) is None:
         extension: AnyCommand = c.Extension(_text(line))
         return extension
     bare, read = form
@@ -37,8 +36,7 @@ def parse_command(line: bytes) -> AnyCommand:
 
 def parse_auth_response(line: bytes) -> bytes:
     """Return the octets in a client's line within AUTH, or raise ``LocalProtocolError``."""
-    data = decode_base64(line)
-    if data is None:
+    if (data := decode_base64(line)) is None:
         raise LocalProtocolError("not base64")
     return data
 
@@ -67,8 +65,7 @@ def _message(argument: bytes) -> int | str:
 
 def _top(argument: bytes) -> c.Top:
     words = argument.split()
-    lines = parse_number(words[1]) if len(words) == 2 else None
-    if lines is None:
+    if (lines := parse_number(words[1]) if len(words) == 2 else None) is None:
         raise LocalProtocolError("TOP takes a message number and a number of lines")
     return c.Top(_message(words[0]), lines)
 

@@ -32,6 +32,8 @@ from .wire import BodyReader
 _OVER = frozenset({State.UPDATE, State.CLOSED})
 # The states in which a client may leave without QUIT: nothing is lost.
 _CLOSABLE = frozenset({State.AUTHORIZATION, State.TRANSACTION})
+# Not written out where they are used, because "|" makes a new object each time.
+_NO_ANSWERS, _COMMANDS = (Greeting, MessageData, MessageEnd), (Command, InvalidCommand)
 
 
 class ServerConnection(Engine[ServerEvent]):
@@ -56,18 +58,19 @@ class ServerConnection(Engine[ServerEvent]):
         self._upload_allowed = False
         self._upload: BodyReader | None = None
         self._uploaded = bytearray()
+        # RFC 1939 section 3: lines end with CRLF. If LF is tolerated, both are.
+        self._newline = b"\n" if Fault.BARE_LF in leniency else b"\r\n"
 
     def __repr__(self) -> str:
-        secure = ", secure" if self.secure else ""
-        return f"<ServerConnection: {self.state.value}{secure}>"
+        return f"<ServerConnection: {self.state.value}{', secure' if self.secure else ''}>"
 
     @property
     def awaiting_reply(self) -> Command[Any] | InvalidCommand | None:
         """The command that was received and is not answered yet."""
         return self._awaiting
 
-    def send(self, reply: ServerReply) -> bytes:
-        """Return the octets to send for ``reply``.
+    def send(self, reply: ServerReply | Message) -> bytes:
+        """Return the octets to send for ``reply``; a ``Message`` is a whole body in one step.
 
         Raises ``LocalProtocolError``, and changes nothing, if the reply does not answer the last
         command, is not legal in this state, or cannot be written on a line.
@@ -78,13 +81,13 @@ class ServerConnection(Engine[ServerEvent]):
             return self._send_body(reply, self._writer)
         if self.state is State.GREETING:
             return self._send_greeting(reply)
-        if isinstance(reply, Greeting | MessageData | MessageEnd):
+        if isinstance(reply, _NO_ANSWERS):
             raise LocalProtocolError(f"{type(reply).__name__} cannot be sent now")
-        awaiting = self._awaiting
-        if awaiting is None:
+        if (awaiting := self._awaiting) is None:
             raise LocalProtocolError("no command is waiting for an answer")
         command = None if isinstance(awaiting, InvalidCommand) else awaiting
-        if reply.command != (self._auth or command):
+        # Nearly always it is the same object, and comparing all fields takes longer.
+        if reply.command is not (due := self._auth or command) and reply.command != due:
             raise LocalProtocolError(f"the command that waits for an answer is {awaiting!r}")
         if not isinstance(reply, ErrorReply):
             if command is None:
@@ -98,25 +101,22 @@ class ServerConnection(Engine[ServerEvent]):
             self._answered(reply, command)
         return data
 
-    def _check_fit(self, reply: ServerReply, command: Command[Any]) -> None:
-        if self.state not in command.legal_states:
-            why = f"not possible in the state {self.state.value!r}"
-        elif command.next_state is State.TLS_NEGOTIATION and self.secure:
-            why = "the connection is already under TLS"
-        elif not isinstance(reply, fitting_replies(command)):
-            why = f"{type(reply).__name__} does not answer it"
-        else:
-            return
-        raise LocalProtocolError(why, command=command)
+    def _check_fit(self, reply: ServerReply | Message, command: Command[Any]) -> None:
+        if (state := self.state) not in command.legal_states:
+            raise LocalProtocolError(f"not possible in the state {state.value!r}", command=command)
+        if command.next_state is State.TLS_NEGOTIATION and self.secure:
+            raise LocalProtocolError("the connection is already under TLS", command=command)
+        if not isinstance(reply, fitting_replies(command)):
+            raise LocalProtocolError(f"{type(reply).__name__} does not answer it", command=command)
 
-    def _send_greeting(self, reply: ServerReply) -> bytes:
+    def _send_greeting(self, reply: ServerReply | Message) -> bytes:
         if not isinstance(reply, Greeting | ErrorReply):
             raise LocalProtocolError("the greeting has to be sent first")
         data = reply.to_bytes()
         self.state = State.AUTHORIZATION if isinstance(reply, Greeting) else State.CLOSED
         return data
 
-    def _send_body(self, reply: ServerReply, writer: BodyWriter) -> bytes:
+    def _send_body(self, reply: ServerReply | Message, writer: BodyWriter) -> bytes:
         if isinstance(reply, MessageData):
             return writer.write(reply.data)
         if not isinstance(reply, MessageEnd) or reply.command != self._awaiting:
@@ -124,13 +124,12 @@ class ServerConnection(Engine[ServerEvent]):
         self._writer = self._awaiting = None
         return writer.finish()
 
-    def _answered(self, reply: ServerReply, command: Command[Any] | None) -> None:
+    def _answered(self, reply: ServerReply | Message, command: Command[Any] | None) -> None:
         """Move the state: ``reply`` is complete, and about to be sent."""
         self._awaiting = None
         self._upload_allowed = isinstance(command, Extension) and isinstance(reply, Ok)
-        command = self._auth or command
-        if command is not None:
-            self._move(command, reply)
+        if (answered := self._auth or command) is not None and answered.moves:
+            self._move(answered, reply)
         if not isinstance(reply, Challenge):
             self._auth = None
 
@@ -153,8 +152,7 @@ class ServerConnection(Engine[ServerEvent]):
         if the stream ends within a line, an upload or an AUTH exchange, or where TLS should begin.
         After that, the connection is dead, and every call raises ``DeadConnectionError``.
         """
-        event = self._next()
-        if isinstance(event, Command | InvalidCommand):
+        if isinstance(event := self._next(), _COMMANDS):
             self._awaiting = event
             if isinstance(event, Auth):
                 self._auth = event
@@ -178,15 +176,13 @@ class ServerConnection(Engine[ServerEvent]):
         return self._read_line()
 
     def _read_line(self) -> ServerEvent | Signal:
-        # RFC 1939 section 3: lines end with CRLF. If LF is tolerated, both are.
-        newline = b"\n" if Fault.BARE_LF in self.leniency else b"\r\n"
         if self._discarding:
-            return self._discard(newline)
+            return self._discard()
         try:
-            line = self._buffer.next_line(self.limits.auth_line, "auth_line", newline)
+            line = self._buffer.next_line(self.limits.auth_line, "auth_line", self._newline)
         except LimitError:
             self._discarding = True
-            return self._discard(newline)
+            return self._discard()
         if line is None:
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         size = len(line) + len(self._buffer.newline)
@@ -197,9 +193,9 @@ class ServerConnection(Engine[ServerEvent]):
             self._forgive(Fault.BARE_LF, b"")
         return self._read_command(line)
 
-    def _discard(self, newline: bytes) -> ServerEvent | Signal:
+    def _discard(self) -> ServerEvent | Signal:
         # A line gets one answer, however long it is. It is not kept.
-        if not self._buffer.discard_line(newline):
+        if not self._buffer.discard_line(self._newline):
             return self._end_of_stream() if self._buffer.eof else Signal.NEED_DATA
         self._discarding = False
         return InvalidCommand(b"", "the line is too long")
@@ -231,10 +227,10 @@ class ServerConnection(Engine[ServerEvent]):
 
     def _read_upload(self, upload: BodyReader) -> ServerEvent | Signal:
         while chunk := upload.read():
-            if upload.octets > self.limits.upload:
-                limit = self.limits.upload
-                message = f"an upload is longer than {limit} octets"
-                raise LimitError(message, limit="upload", value=limit)
+            if upload.octets > (limit := self.limits.upload):
+                raise LimitError(
+                    f"an upload is longer than {limit} octets", limit="upload", value=limit
+                )
             # Not a list of chunks: for small chunks, that would take many times their octets.
             self._uploaded += chunk
         if not upload.complete:
@@ -244,8 +240,8 @@ class ServerConnection(Engine[ServerEvent]):
         return Upload(content)
 
     def _end_of_stream(self) -> ConnectionClosed:
-        between_commands = self._upload is None and not self._discarding
-        if between_commands and not len(self._buffer) and self.state in _CLOSABLE:
+        within = self._upload is not None or self._discarding or len(self._buffer)
+        if not within and self.state in _CLOSABLE:
             return ConnectionClosed()
         raise ConnectionLostError(f"the stream ended in the state {self.state.value!r}")
 
@@ -254,8 +250,8 @@ def fitting_replies(command: Command[Any]) -> tuple[type, ...]:
     """Return the classes of the positive replies that a server may send to ``command``."""
     if isinstance(command, Extension):
         # A server cannot see from the line which form its client waits for.
-        return Ok, MessageStart
+        return Ok, MessageStart, Message
     if command.answer is Challenge:
         # RFC 5034 section 4: a cancellation is answered with -ERR.
         return () if isinstance(command, AuthCancel) else (Ok, Challenge)
-    return (MessageStart if command.answer is Message else command.answer,)
+    return (MessageStart, Message) if command.answer is Message else (command.answer,)

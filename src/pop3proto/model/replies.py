@@ -15,6 +15,7 @@ from ..errors import LocalProtocolError
 from .capabilities import Capabilities
 from .grammar import MAX_LINE, MAX_SIZE, encode_base64, has_control, is_unique_id
 from .listings import Listing, Listings
+from .stuffing import BodyWriter
 from .value import field, value
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ class MessageEnd:
 
 
 @value
-class Message:
+class Message(_OnTheWire):
     """A whole message, or other text that ended with a dot."""
 
     command: Command[Any]
@@ -315,6 +316,11 @@ class Message:
         if type(number := command.message) is int:
             return number
         raise AttributeError(f"not a number: {number!r}")
+
+    def to_bytes(self) -> bytes:
+        """Return the wire form: the status line, the dot-stuffed text and its terminator."""
+        writer = BodyWriter()
+        return b"".join((super().to_bytes(), writer.write(self.content), writer.finish()))
 
     def __len__(self) -> int:
         """Return the length of ``content`` in octets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..model.command import Command
@@ -14,7 +14,7 @@ from .actions import Action, Close, Send
 if TYPE_CHECKING:
     from .session import ServerSession
 
-__all__ = ["Hooks"]
+__all__ = ["Hooks", "overridden"]
 
 
 class Hooks:
@@ -70,3 +70,9 @@ class Hooks:
     def deleting(self, session: ServerSession, numbers: frozenset[int]) -> frozenset[int]:
         """Return the numbers of the messages that QUIT removes in place of ``numbers``."""
         return numbers
+
+
+def overridden(hooks: Hooks, name: str) -> Callable[..., Any] | None:
+    """Return the method of ``hooks`` with this name, or ``None`` if it is that of ``Hooks``."""
+    method: Callable[..., Any] = getattr(hooks, name)
+    return None if getattr(method, "__func__", None) is getattr(Hooks, name) else method

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, ClassVar
 
 from ..model.command import Command
 from ..model.commands import Dele, Last, List, Noop, Retr, Rset, Stat, Top, Uidl
@@ -18,6 +18,9 @@ from ..model.replies import (
     UidlReply,
 )
 from .maildrop import Maildrop, StoredMessage, first_lines
+from .outbox import TOGETHER
+
+_OF_MEMORY = type(iter(()))
 
 __all__ = ["Body", "OpenedMaildrop", "no_such_message"]
 
@@ -33,23 +36,37 @@ class Body:
         """The text of the status line."""
         self._content = content
         self._shown = shown
+        self.whole: bytes | None = None
+        """All of it, if it is short and came in one piece."""
         # Read before the status line is sent, because a message that cannot be opened can be
         # refused only until then.
         try:
-            self._first: bytes | None = next(shown, b"")
+            first = next(shown, b"")
+            self._pending = [first]
+            if len(first) < TOGETHER:
+                self._look_for_more(first)
         except BaseException:
             self.close()
             raise
 
+    def _look_for_more(self, first: bytes) -> None:
+        second = next(self._shown, None)
+        if second is None:
+            self.whole = first
+            self.close()
+        else:
+            self._pending.append(second)
+
     def next_chunk(self) -> bytes | None:
         """Return the next octets, or ``None`` at the end; raise what reading the message raises."""
-        first, self._first = self._first, None
-        return next(self._shown, None) if first is None else first
+        return self._pending.pop(0) if self._pending else next(self._shown, None)
 
     def close(self) -> None:
         """Stop reading the message, wherever it is."""
         for chunks in (self._shown, self._content):
-            if isinstance(chunks, Generator):
+            # The types of nearly all of them. An abstract class takes longer to look through than a
+            # small message.
+            if type(chunks) is not _OF_MEMORY and isinstance(chunks, Generator):
                 chunks.close()
 
 
@@ -77,35 +94,44 @@ class OpenedMaildrop:
 
     def answer(self, command: Command[Any]) -> ServerReply | None:
         """Return the answer to a command about messages, or ``None`` for other commands."""
-        match command:
-            case Stat():
-                return StatReply(command, self._count, self._octets)
-            case List(message=None):
-                rows = ((number, message.octets) for number, message in self._left())
-                return ListReply(command, Listings(rows), self.summary)
-            case Uidl(message=None):
-                ids = ((number, None, message.unique_id) for number, message in self._left())
-                return UidlReply(command, Listings(ids), self.summary)
-            case Last():
-                return LastReply(command, self._last)
-            case Noop():
-                return Ok(command)
-            case Rset():
-                self._reset()
-                return Ok(command, self.summary)
-            case List() | Uidl() | Dele():
-                return self._answer_about_one(command)
-            case _:
-                return None
+        answer = self._methods.get(type(command))
+        return None if answer is None else answer(self, command)
 
-    def _answer_about_one(self, command: List | Uidl | Dele) -> ServerReply:
+    def _stat(self, command: Stat) -> StatReply:
+        return StatReply(command, self._count, self._octets)
+
+    def _last_accessed(self, command: Last) -> LastReply:
+        return LastReply(command, self._last)
+
+    def _noop(self, command: Noop) -> Ok:
+        return Ok(command)
+
+    def _rset(self, command: Rset) -> Ok:
+        self._reset()
+        return Ok(command, self.summary)
+
+    def _list(self, command: List) -> ListReply | ErrorReply:
+        if command.message is None:
+            rows = ((number, message.octets) for number, message in self._left())
+            return ListReply(command, Listings(rows), self.summary)
         number, message = self._find(command.message)
         if message is None:
             return no_such_message(command)
-        if isinstance(command, List):
-            return ListReply(command, Listings([(number, message.octets)]))
-        if isinstance(command, Uidl):
-            return UidlReply(command, Listings([(number, None, message.unique_id)]))
+        return ListReply(command, Listings([(number, message.octets)]))
+
+    def _uidl(self, command: Uidl) -> UidlReply | ErrorReply:
+        if command.message is None:
+            rows = ((number, None, message.unique_id) for number, message in self._left())
+            return UidlReply(command, Listings(rows), self.summary)
+        number, message = self._find(command.message)
+        if message is None:
+            return no_such_message(command)
+        return UidlReply(command, Listings([(number, None, message.unique_id)]))
+
+    def _dele(self, command: Dele) -> Ok | ErrorReply:
+        number, message = self._find(command.message)
+        if message is None:
+            return no_such_message(command)
         self.marked.add(number)
         self._count -= 1
         self._octets -= message.octets
@@ -136,6 +162,17 @@ class OpenedMaildrop:
     def _left(self) -> Iterator[tuple[int, StoredMessage]]:
         numbered = enumerate(self._messages, 1)
         return ((number, message) for number, message in numbered if number not in self.marked)
+
+    # One step finds the method, however many commands there are.
+    _methods: ClassVar[dict[type[Command[Any]], Callable[[OpenedMaildrop, Any], ServerReply]]] = {
+        Stat: _stat,
+        List: _list,
+        Uidl: _uidl,
+        Dele: _dele,
+        Noop: _noop,
+        Rset: _rset,
+        Last: _last_accessed,
+    }
 
 
 def no_such_message(command: Command[Any]) -> ErrorReply:

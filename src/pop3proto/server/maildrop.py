@@ -162,10 +162,10 @@ def first_lines(chunks: Iterable[bytes], lines: int) -> Iterator[bytes]:
 
 
 def _numbered(sequence: Sequence[T], number: int) -> T:
+    if type(number) is int and 1 <= number <= len(sequence):
+        return sequence[number - 1]
     require("a message number", number, int, "an int")
-    if not 1 <= number <= len(sequence):
-        raise MaildropError(f"there is no message {number}")
-    return sequence[number - 1]
+    raise MaildropError(f"there is no message {number}")
 
 
 @value
@@ -304,6 +304,8 @@ class _MemoryMaildrop:
 
     def open(self, number: int) -> Iterator[bytes]:
         content = _numbered(self._entries, number).content
+        if len(content) <= CHUNK:
+            return iter((content,))
         return (content[i : i + CHUNK] for i in range(0, len(content), CHUNK))
 
     def commit(self, deleted: Collection[int]) -> None:

@@ -6,7 +6,7 @@ The code that reads and writes the connection hands the octets to ``receive_data
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from ..errors import MaildropError, MaildropLockedError, Pop3Error, StlsInjectio
 from ..model.capabilities import Capabilities
 from ..model.command import Command
 from ..model.commands import Capa, Lang, Quit, Retr, Stls, Top, Utf8
-from ..model.events import ConnectionClosed, InvalidCommand, ServerEvent
+from ..model.events import ConnectionClosed, InvalidCommand
 from ..model.leniency import Deviation, Fault, Leniency
 from ..model.limits import Limits
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthList, AuthResponse, Pass, User
@@ -27,6 +27,7 @@ from ..model.replies import (
     Greeting,
     LangReply,
     Language,
+    Message,
     MessageData,
     MessageEnd,
     MessageStart,
@@ -36,18 +37,21 @@ from ..model.replies import (
 )
 from ..model.states import Signal, State
 from ..sasl.users import Authenticator, LoggedIn, ServerMechanism
-from .actions import Action, Close, Delay, NeedData, Send, StartTls
+from .actions import Action, Close, Delay, NeedData, StartTls
 from .arguments import require_maildrops
-from .hooks import Hooks
+from .hooks import Hooks, overridden
 from .logins import LoginCommand, Logins
 from .mailbox import Body, OpenedMaildrop, no_such_message
-from .maildrop import CHUNK, Maildrop, MaildropProvider, UpdateError
+from .maildrop import Maildrop, MaildropProvider, UpdateError
 from .options import ServerOptions, check_settings
+from .outbox import Outbox
 
 __all__ = ["ServerSession"]
 
 # Characters of a reason that an -ERR shows; a status line has 512 octets at most.
 _MAX_REASON = 100
+# Made once, because each use of "|" would make a new object.
+_COMMANDS = (Command, InvalidCommand)
 # RFC 6856 section 3.2: a server knows at least i-default.
 _LANGUAGES = (Language("i-default", "English"), Language("en", "English"))
 
@@ -89,6 +93,11 @@ class ServerSession:
         self.options = options
         self.hooks: Hooks = Hooks() if hooks is None else hooks
         """Called at the points where a server can differ."""
+        # Most hooks change little, and each call costs as much as reading a command.
+        self._arrived = overridden(self.hooks, "arrived")
+        self._received = overridden(self.hooks, "received")
+        self._sending = overridden(self.hooks, "sending")
+        self._waiting = overridden(self.hooks, "waiting")
         self.user: str | None = None
         """The user who has logged in."""
         self.deleted: frozenset[int] = frozenset()
@@ -104,7 +113,7 @@ class ServerSession:
         self._logins = Logins(users, options, timestamp, secure=secure)
         self._offer_stls = offer_stls
         self._connection = ServerConnection(secure=secure, limits=limits, leniency=leniency)
-        self._queue: deque[Action] = deque()
+        self._outbox = Outbox()
         self._over = False
         self._failed_logins = 0
         self._bad_commands = 0
@@ -149,13 +158,13 @@ class ServerSession:
         if self._over:
             return
         octets = as_bytes("data", data)
-        taken = self.hooks.arrived(self, octets) if octets else octets
+        taken = self._arrived(self, octets) if octets and self._arrived is not None else octets
         if taken is None:
             self._end()
             return
         self._connection.receive_data(taken)
         if octets and self.options.latency > 0:
-            self._queue.append(Delay(self.options.latency))
+            self._outbox.act(Delay(self.options.latency))
 
     def tls_established(self) -> None:
         """Report that the TLS handshake that ``StartTls`` asked for has succeeded.
@@ -176,16 +185,17 @@ class ServerSession:
         Nothing that a client does raises an exception. If there is one, it comes from the code of
         the maildrop or of the authenticator: call ``close()`` and let it propagate.
         """
-        while not self._queue:
+        actions = self._outbox.actions
+        while not actions:
             self._advance()
-        return self._queue.popleft()
+        return actions.popleft()
 
     def close(self) -> None:
         """End the session: nothing more is deleted, and the maildrop is released.
 
         Call it however the connection ended, even after ``Close``. A second call does nothing.
         """
-        self._queue.clear()
+        self._outbox.clear()
         self._end()
 
     def _end(self) -> None:
@@ -201,10 +211,9 @@ class ServerSession:
         self._end()
 
     def _advance(self) -> None:
-        """Put the next actions into the queue, if there are any already."""
+        """Answer one command, go on with a message, or wait."""
         if self._over:
-            self._queue.extend(self.hooks.waiting(self))
-            self._queue.append(Close())
+            self._wait(Close())
         elif self._body is not None:
             self._continue_body(self._body)
         else:
@@ -212,45 +221,49 @@ class ServerSession:
                 event = self._connection.next_event()
             except Pop3Error as error:
                 self._fail(error)
+                return
+            if isinstance(event, _COMMANDS):
+                self._receive(event)
             else:
                 self._take(event)
 
-    def _take(self, event: ServerEvent | Signal) -> None:
-        match event:
-            case Signal.NEED_DATA:
-                self._queue.extend(self.hooks.waiting(self))
-                self._queue.append(NeedData())
-            case Signal.PAUSED:
-                # Every command is answered at once, so the engine can only be waiting for TLS.
-                self._queue.append(StartTls())
-            case ConnectionClosed():
-                self._end()
-            case Deviation():
-                self.deviations[event.fault] += event.count
-            case _:
-                self._receive(event)
+    def _take(self, event: ConnectionClosed | Deviation | Signal) -> None:
+        if event is Signal.NEED_DATA:
+            self._wait(NeedData())
+        elif event is Signal.PAUSED:
+            # Every command is answered at once, so the engine can only be waiting for TLS.
+            self._outbox.act(StartTls())
+        elif isinstance(event, Deviation):
+            self.deviations[event.fault] += event.count
+        else:
+            self._end()
+
+    def _wait(self, action: NeedData | Close) -> None:
+        """Do ``action`` next: everything that was received is answered."""
+        for more in () if self._waiting is None else self._waiting(self):
+            self._outbox.act(more)
+        self._outbox.act(action)
 
     def _receive(self, event: Command[Any] | InvalidCommand) -> None:
-        match self.hooks.received(self, event):
-            case Close():
-                self._end()
-            case ErrorReply() as refusal:
-                self._reply(refusal)
-            case _ if isinstance(event, InvalidCommand):
-                # Within AUTH it is an answer that is not base64, which ends the login.
-                reason = printable(event.reason, _MAX_REASON)
-                self._refuse(ErrorReply(self._logins.auth, reason))
-            case _ if self.state not in event.legal_states:
-                self._refuse(ErrorReply(event, f"not possible in the state {self.state.value!r}"))
-            case _:
-                self._answer(event)
+        answer = None if self._received is None else self._received(self, event)
+        if isinstance(answer, Close):
+            self._end()
+        elif answer is not None:
+            self._reply(answer)
+        elif isinstance(event, InvalidCommand):
+            # Within AUTH it is an answer that is not base64, which ends the login.
+            reason = printable(event.reason, _MAX_REASON)
+            self._refuse(ErrorReply(self._logins.auth, reason))
+        elif self._connection.state not in event.legal_states:
+            self._refuse(ErrorReply(event, f"not possible in the state {self.state.value!r}"))
+        else:
+            self._answer(event)
 
     def _answer(self, command: Command[Any]) -> None:
         if not isinstance(command, Pass):
             # RFC 1939 section 7: PASS comes immediately after USER.
             self._logins.named = None
-        answer = self._answers.get(type(command))
-        if answer is not None:
+        if (answer := self._methods.get(type(command))) is not None:
             answer(self, command)
             return
         reply = None if self._opened is None else self._opened.answer(command)
@@ -259,17 +272,16 @@ class ServerSession:
         else:
             self._reply(reply)
 
-    def _reply(self, reply: ServerReply) -> None:
+    def _reply(self, reply: ServerReply | Message) -> None:
         octets = self._connection.send(reply)
-        for action in self.hooks.sending(self, reply, octets):
-            match action:
-                case Close():
-                    self._end()
-                case Send(data) if not 0 < len(data) <= CHUNK:
-                    pieces = range(0, len(data), CHUNK)
-                    self._queue.extend(Send(data[i : i + CHUNK]) for i in pieces)
-                case _:
-                    self._queue.append(action)
+        if self._sending is None:
+            self._outbox.answer(octets, more=self._body is not None)
+            return
+        for action in self._sending(self, reply, octets):
+            if isinstance(action, Close):
+                self._end()
+            else:
+                self._outbox.act(action)
 
     def _refuse(self, reply: ErrorReply) -> None:
         """Refuse a line that should not have been sent at all."""
@@ -362,7 +374,7 @@ class ServerSession:
         self._failed_logins += 1
         self.hooks.login(self, command, None)
         if self.options.failed_login_delay > 0:
-            self._queue.append(Delay(self.options.failed_login_delay))
+            self._outbox.act(Delay(self.options.failed_login_delay))
         self._reply(ErrorReply(command, "the login failed", ResponseCode.AUTH))
         if self._failed_logins >= self.options.max_failed_logins:
             self._end()
@@ -394,27 +406,31 @@ class ServerSession:
             body = None if self._opened is None else self._opened.read(command)
         except (MaildropError, OSError) as error:
             self.error = error
-            reason = "the message cannot be read"
-            self._reply(ErrorReply(command, reason, ResponseCode.SYS_TEMP))
+            self._reply(ErrorReply(command, "the message cannot be read", ResponseCode.SYS_TEMP))
             return
         if body is None:
             self._reply(no_such_message(command))
+        elif body.whole is not None and self._sending is None:
+            self._reply(Message(command, body.whole, body.text))
         else:
             self._body = body
             self._reply(MessageStart(command, body.text))
+            self._continue_body(body)
 
     def _continue_body(self, body: Body) -> None:
-        try:
-            chunk = body.next_chunk()
-        except (MaildropError, OSError) as error:
-            # Only closing the connection shows that the message is not complete.
-            self._fail(error)
-            return
-        if chunk is None:
-            self._reply(MessageEnd(body.command))
-            self._end_body()
-        else:
-            self._reply(MessageData(chunk))
+        """Read the message until there is something to send."""
+        while self._body is not None and not self._outbox.actions:
+            try:
+                chunk = body.next_chunk()
+            except (MaildropError, OSError) as error:
+                # Only closing the connection shows that the message is not complete.
+                self._fail(error)
+                return
+            if chunk is None:
+                self._end_body()
+                self._reply(MessageEnd(body.command))
+            else:
+                self._reply(MessageData(chunk))
 
     def _end_body(self) -> None:
         body, self._body = self._body, None
@@ -422,7 +438,7 @@ class ServerSession:
             body.close()
 
     # The method that answers a command where it is legal; the maildrop answers all others.
-    _answers: ClassVar[dict[type[Command[Any]], Callable[[ServerSession, Any], None]]] = {
+    _methods: ClassVar[dict[type[Command[Any]], Callable[[ServerSession, Any], None]]] = {
         Capa: _capa,
         Lang: _lang,
         Quit: _quit,

@@ -69,6 +69,7 @@ class Endpoint(Generic[S]):
         self._pipe: TlsPipe | None = None
         self._received: list[bytes] = []
         self._waiting: list[bytes] = []
+        self._octets = 0
         self._actions = self._act(implicit=security is Security.TLS)
 
     def next_action(self) -> NetworkAction:
@@ -87,23 +88,30 @@ class Endpoint(Generic[S]):
                 action = self.session.next_action()
                 if type(action) is Send:
                     self._waiting.append(action.data)
-                    if sum(map(len, self._waiting)) < CHUNK:
+                    self._octets += len(action.data)
+                    if self._octets < CHUNK:
                         continue
-                yield from self._flush()
-                match action:
-                    case Send(data):
-                        # A packet of its own stays a packet of its own under TLS.
-                        if type(action) is not Send:
-                            yield type(action)(self._on_the_wire(data))
-                    case NeedData():
-                        yield from self._read()
-                    case StartTls():
-                        yield from self._handshake()
-                        self.session.tls_established()
-                    case Close():
-                        break
-                    case Delay():
-                        yield action
+                if self._waiting:
+                    yield self._gathered()
+                if isinstance(action, NeedData):
+                    if self._pipe is not None:
+                        yield from self._read(self._pipe)
+                        continue
+                    yield action
+                    received, self._received = self._received, []
+                    for octets in received:
+                        self.session.receive_data(octets)
+                elif isinstance(action, Send):
+                    # A packet of its own stays a packet of its own under TLS.
+                    if type(action) is not Send:
+                        yield type(action)(self._on_the_wire(action.data))
+                elif isinstance(action, StartTls):
+                    yield from self._handshake()
+                    self.session.tls_established()
+                elif isinstance(action, Close):
+                    break
+                else:
+                    yield action
         except TlsError as error:
             # The standard library's error says more about what went wrong in TLS.
             self.error = error.__cause__ if isinstance(error.__cause__, OSError) else None
@@ -116,11 +124,12 @@ class Endpoint(Generic[S]):
     def _on_the_wire(self, data: bytes) -> bytes:
         return data if self._pipe is None else self._pipe.send(data)
 
-    def _flush(self) -> Iterator[NetworkAction]:
+    def _gathered(self) -> Send:
         # Small answers are sent together: a TLS record for each takes many times as long.
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            yield Send(self._on_the_wire(b"".join(waiting)))
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self._octets = 0
+        return Send(self._on_the_wire(data))
 
     def _handshake(self) -> Iterator[NetworkAction]:
         if self._context is None:
@@ -140,20 +149,12 @@ class Endpoint(Generic[S]):
         if data := pipe.data_to_send():
             yield Send(data)
         yield NeedData()
-        for octets in self._taken():
+        received, self._received = self._received, []
+        for octets in received:
             pipe.receive_data(octets)
 
-    def _read(self) -> Iterator[NetworkAction]:
-        """Hand the session what the client says next."""
-        if self._pipe is None:
-            yield NeedData()
-            for octets in self._taken():
-                self.session.receive_data(octets)
-            return
-        while (data := self._pipe.read()) is None:
-            yield from self._exchange(self._pipe)
+    def _read(self, pipe: TlsPipe) -> Iterator[NetworkAction]:
+        """Hand the session what the client says next under TLS."""
+        while (data := pipe.read()) is None:
+            yield from self._exchange(pipe)
         self.session.receive_data(data)
-
-    def _taken(self) -> list[bytes]:
-        taken, self._received = self._received, []
-        return taken

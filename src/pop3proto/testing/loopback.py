@@ -21,7 +21,7 @@ from ..model.limits import Limits
 from ..model.secret import Secret
 from ..model.url import PopUrl
 from ..server import ServerOptions, ServerSession
-from ..server.actions import Close, Delay, NeedData, Send
+from ..server.actions import Close, NeedData, Send
 from ..server.arguments import require_word
 from ..transports import ClientOptions, Security
 from .certificates import HOST, client_context, tls_for
@@ -47,14 +47,6 @@ class _DisconnectedError(Exception):
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-@contextmanager
-def _connection_faults() -> Generator[None, None, None]:
-    try:
-        yield
-    except OSError as error:
-        raise _DisconnectedError(error) from error
 
 
 class SessionSource(Protocol):
@@ -232,21 +224,20 @@ class LoopbackServer:
 
     def _drive(self, endpoint: Endpoint[ServerSession], channel: Channel) -> None:
         """Carry out the session's actions until it is over."""
-        while True:
-            action = endpoint.next_action()
-            match action:
-                case Send(data):
-                    with _connection_faults():
-                        channel.send(data)
-                case NeedData():
-                    with _connection_faults():
-                        data = channel.receive()
-                    endpoint.receive_data(data)
-                case Delay(seconds):
-                    self._closing.wait(seconds)
-                case Close():
-                    channel.close()
-                    break
+        while not isinstance(action := endpoint.next_action(), Close):
+            data = None
+            try:
+                if isinstance(action, Send):
+                    channel.send(action.data)
+                elif isinstance(action, NeedData):
+                    data = channel.receive()
+                else:
+                    self._closing.wait(action.seconds)
+            except OSError as error:
+                raise _DisconnectedError(error) from error
+            if data is not None:
+                endpoint.receive_data(data)
+        channel.close()
         if endpoint.error is not None:
             raise _DisconnectedError(endpoint.error)
 

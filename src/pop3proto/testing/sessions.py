@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from .._arguments import listed
 from ..errors import LocalProtocolError, printable
 from ..model.command import Command
-from ..model.commands import Extension
+from ..model.commands import (
+    Capa,
+    Dele,
+    Extension,
+    Lang,
+    Last,
+    List,
+    Noop,
+    Quit,
+    Retr,
+    Rset,
+    Stat,
+    Stls,
+    Top,
+    Uidl,
+    Utf8,
+)
 from ..model.events import InvalidCommand
 from ..model.leniency import Leniency
 from ..model.limits import Limits
@@ -48,6 +64,11 @@ Mechanisms: TypeAlias = (
 means PLAIN alone."""
 
 _MOST_SHOWN = 10_000
+# Commands without a secret and without free text: the lines that a client has sent show nothing
+# that has to be hidden, and no control characters.
+_SHOWN = frozenset(
+    {Capa, Dele, Lang, Last, List, Noop, Quit, Retr, Rset, Stat, Stls, Top, Uidl, Utf8}
+)
 
 
 class Sessions:
@@ -192,6 +213,11 @@ class _Listening(Hooks):
 
     def received(self, session: ServerSession, event: Command[Any] | InvalidCommand) -> None:
         """Note the line that was sent, without its secrets."""
+        if isinstance(event, Command) and type(event) in _SHOWN:
+            # Looking for secrets takes as long as answering the command.
+            self._commands.append(event.to_bytes()[:-2].decode("ascii"))
+            self._auth = False
+            return
         within_auth = session.state is State.AUTHENTICATING
         if self._auth and session.state is State.AUTHORIZATION:
             # AUTH was refused, but a client that did not wait, or did not care, goes on with it:
