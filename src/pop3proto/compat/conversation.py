@@ -96,16 +96,22 @@ class Conversation:
         self._error: type[BrokenConnectionError] = BrokenConnectionError
         # True if nothing was sent so far.
         self._quiet = True
-        # The status line that was read, and True if it was positive, so that more can follow.
-        self._status = b""
+        self.status = b""
+        """The status line that was read; empty before."""
+        # True if it was positive, so that more can follow.
         self._positive = False
         # The greeting is outstanding from the start.
         self._owed: float = 1
         # Only a real peer can send too much: a file that a program has prepared holds all answers
         # from the start.
         self._peer = False
+        # What is known of the file and of the socket, for as long as they stay the same.
+        self._file: BinaryIO | None = None
+        self._peek: Callable[[int], bytes] | None = None
         self._looked_at: socket.socket | None = None
         self._arrived: Callable[[int], object] = bool
+        self._plain = False
+        self._decrypted: Callable[[], int] | None = None
         self._surplus = b""
         # The octets that the file's buffer held at the last look, and how many of them are unread;
         # below 0, if it was filled again since then, so that nobody knows what it holds.
@@ -136,8 +142,8 @@ class Conversation:
         An override may raise after it has read a line. If that line was the whole answer, nothing
         is lost.
         """
-        if self.one_line and self._status:
-            self.answered(self._status)
+        if self.one_line and self.status:
+            self.answered(self.status)
             self.settle()
         else:
             self.failed(error)
@@ -162,15 +168,21 @@ class Conversation:
         if self._owed == 0 and self._peer and not self.fault:
             try:
                 if sock is not self._looked_at:
-                    self._looked_at, self._arrived = sock, _look_at(sock)
-                decrypted = getattr(sock, "pending", None)
-                plain = isinstance(cast(object, sock), socket.socket)
-                if (self._left and plain) or self._arrived(0) or (decrypted and decrypted()):
+                    self._get_to_know(sock)
+                there = (self._left and self._plain) or self._arrived(0)
+                if there or (self._decrypted is not None and self._decrypted()):
                     self._look(sock, file)
             except (OSError, ValueError):
                 # An error, or part of a TLS record: the next answer shows it.
                 pass
-        self.check()
+        if self.fault:
+            self.check()
+
+    def _get_to_know(self, sock: socket.socket) -> None:
+        self._arrived = _look_at(sock)
+        self._plain = isinstance(cast(object, sock), socket.socket)
+        self._decrypted = getattr(sock, "pending", None)
+        self._looked_at = sock
 
     def _look(self, sock: socket.socket, file: BinaryIO) -> None:
         """Give up the connection if anything but blank lines has come since the last answer."""
@@ -182,24 +194,20 @@ class Conversation:
         self._surplus = ahead.lstrip(CRLF)[:SAMPLE]
         self.settle()
 
-    def expect_status(self) -> None:
-        """Treat the next line as a status line."""
-        self.form = None
-        self._status = b""
-
-    def sent(self, data: Secret, answer: Answer) -> None:
+    def sent(self, data: Secret | bytes, answer: Answer) -> None:
         """Take note of ``data``, lines with their ends, that are about to be sent.
 
         If ``data`` is one line, as it nearly always is, ``answer`` is the kind of answer that the
         redactor expects.
         """
-        self.form, self._status, self._surplus, self._quiet = None, b"", b"", False
-        count = data.octets().count(b"\n")
+        self.form, self.status, self._surplus, self._quiet = None, b"", b"", False
+        # Octets that hold no secret come as they are.
+        count = (data if isinstance(data, bytes) else data.octets()).count(b"\n")
         self._owed += count
         if count == 1:
             self.redactor.take(answer)
         else:
-            for line in data.octets().split(b"\n")[:-1]:
+            for line in Secret(data).octets().split(b"\n")[:-1]:
                 self.redactor.sent(line.removesuffix(b"\r"))
 
     def shown(self, line: str) -> str:
@@ -210,6 +218,11 @@ class Conversation:
     def status_line(self, file: BinaryIO, limit: int, *, debugging: bool) -> tuple[bytes, int]:
         """Return the next line, of at most ``limit`` octets, without its end, and its octets."""
         self._surplus = b""
+        if file is not self._file:
+            self._peer = isinstance(getattr(file, "raw", None), socket.SocketIO)
+            known = self._peer and isinstance(cast(object, file), BufferedReader)
+            self._peek = cast(BufferedReader, file).peek if known else None
+            self._file = file
         try:
             line = self._read_line(file, limit + 1)
             if len(line) > limit:
@@ -221,22 +234,20 @@ class Conversation:
         except BaseException as error:
             self.failed(error)
             raise
-        if line.endswith(CRLF):
+        if line[-2:] == CRLF:
             self.newline, status = CRLF, line[:-2]
         else:
             # Some servers end their lines with LF CR.
             self.newline, status = b"\n", line[:-1].removeprefix(b"\r")
-        self._status = status
+        self.status = status
         self._positive = status.startswith(b"+")
         return status, len(line)
 
     def _read_line(self, file: BinaryIO, limit: int) -> bytes:
         self._ahead, self._left = b"", -1
-        raw = getattr(file, "raw", None)
-        self._peer = isinstance(raw, socket.SocketIO)
-        if not (self._peer and isinstance(file, BufferedReader)):
+        if self._peek is None:
             return file.readline(limit)
-        ahead = file.peek(1)
+        ahead = self._peek(1)
         end = ahead.find(b"\n") + 1
         if not 0 < end <= limit:
             return file.readline(limit)
@@ -351,7 +362,7 @@ class Conversation:
         This call raises nothing, because its own answer is complete. Blank lines are tolerated,
         because some servers send them.
         """
-        if self._owed == 0 and self._peer and self._surplus.strip(CRLF):
+        if self._surplus and self._owed == 0 and self._peer and self._surplus.strip(CRLF):
             sample = printable(self._surplus)
             self.fail(
                 "the server sent something that answers no command (perhaps it does not "

@@ -29,7 +29,7 @@ from ..errors import printable
 from ..model.replies import TIMESTAMP
 from ..model.secret import Secret
 from ..sasl.mechanism import Mechanism
-from .commands import Commands, LongAnswer, MessageLines, encoded, text_of
+from .commands import OPEN, OPEN_OCTETS, Commands, LongAnswer, MessageLines, encoded, text_of
 from .conversation import Conversation, pending, reader, shut_down
 from .errors import BrokenConnectionError, InjectedDataError, ServerError, standard, standard_error
 from .texts import CRLF, LineReader, SteppingReader, TextReader
@@ -129,23 +129,25 @@ class POP3(Commands):
     # in a Secret at once, because a traceback can show the locals of these frames.
 
     def _putline(self, line: Any) -> None:
-        line = Secret(bytes(line + CRLF))
+        hidden = type(line) is not bytes or line[:5] not in OPEN_OCTETS
+        line = Secret(bytes(line + CRLF)) if hidden else line + CRLF
         conversation = self._conversation
         conversation.ready(self.sock, self.file)
-        shown, answer = conversation.redactor.read(line.octets()[:-2])
+        shown, answer = conversation.redactor.read((line.octets() if hidden else line)[:-2])
         if self._debugging > 1:
             print("*put*", repr(shown))
         sys.audit("poplib.putline", self, shown)
         send = self.sock.sendall
         conversation.sent(line, answer)
         try:
-            send(line.octets())
+            send(line.octets() if hidden else line)
         except BaseException as error:
             conversation.failed(error)
             raise
 
     def _putcmd(self, line: Any) -> None:
-        line = Secret(line)
+        if type(line) is not str or line[:5] not in OPEN:
+            line = Secret(line)
         if self._debugging:
             print("*cmd*", repr(self._conversation.shown(text_of(line))))
         self._putline(encoded(line, self.encoding))
@@ -158,12 +160,13 @@ class POP3(Commands):
             conversation.check()
         if conversation.form is not None:
             return conversation.text_line(self.file, debugging=debugging)
-        limit = max(_MAXLINE, conversation.room)
+        limit = conversation.room if conversation.room > _MAXLINE else _MAXLINE
         return conversation.status_line(self.file, limit, debugging=debugging)
 
     def _getresp(self) -> bytes:
         conversation = self._conversation
-        conversation.expect_status()
+        # The next line is a status line.
+        conversation.form, conversation.status = None, b""
         try:
             response, _ = self._getline()
             skipped = 0
@@ -213,7 +216,8 @@ class POP3(Commands):
         return LineReader(self.file, newline)
 
     def _shortcmd(self, line: Any) -> bytes:
-        line = Secret(line)
+        if type(line) is not str or line[:5] not in OPEN:
+            line = Secret(line)
         self._putcmd(text_of(line))
         conversation = self._conversation
         conversation.one_line = True
@@ -225,7 +229,8 @@ class POP3(Commands):
         return response
 
     def _longcmd(self, line: Any) -> LongAnswer:
-        line = Secret(line)
+        if type(line) is not str or line[:5] not in OPEN:
+            line = Secret(line)
         self._putcmd(text_of(line))
         return self._getlongresp()
 
