@@ -12,7 +12,7 @@ import trustme
 from spnego.exceptions import SpnegoError
 
 from pop3proto.compat import poplib
-from pop3proto.sasl import PASSWORD_MECHANISMS, SHOWS_SECRET
+from pop3proto.sasl import PASSWORD_MECHANISMS, SHOWS_SECRET, channel_bindings
 from pop3proto.sasl.server import (
     Attempt,
     LoggedIn,
@@ -236,6 +236,28 @@ def test_a_refusal(name: str) -> None:
         assert "wr0ng" not in shown(caught.value)
         # The session goes on.
         assert pop.auth("PLAIN", user="user", password=SECRET).startswith(b"+OK")
+        pop.quit()
+
+
+@pytest.mark.parametrize(("password", "accepted"), [(SECRET, True), ("wr0ng", False)])
+def test_another_channel_binding_is_tried(password: str, accepted: bool) -> None:
+    context = CERTIFIED.client_context("user")
+    # With TLS 1.3 some versions of Python know one binding only.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with CERTIFIED.serving(Security.TLS) as server:
+        pop = poplib.POP3_SSL("localhost", server.port, timeout=30, context=context)
+        sock: Any = pop.sock
+        assert channel_bindings(sock)[0].type == "tls-unique"
+        # The server knows only that of its certificate.
+        if accepted:
+            response = pop.auth("SCRAM-SHA-256-PLUS", user="user", password=password)
+            assert response.startswith(b"+OK")
+        else:
+            with pytest.raises(poplib.error_proto, match="AUTH") as caught:
+                pop.auth("SCRAM-SHA-256-PLUS", user="user", password=password)
+            assert "wr0ng" not in shown(caught.value)
+        begun = [line for line in server.commands if line.startswith("AUTH")]
+        assert len(begun) == 2
         pop.quit()
 
 

@@ -7,7 +7,7 @@ of every other command.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..engine.client import ClientConnection
 from ..errors import (
@@ -25,7 +25,8 @@ from ..model.leniency import Deviation
 from ..model.limits import Limits
 from ..model.secret import Secret
 from ..model.states import Signal
-from ..sasl import Login, Mechanism, by_name, channel_bindings
+from ..sasl import ChannelBinding, Login, Mechanism, by_name, channel_bindings
+from ..sasl.choice import Choice
 from .conversation import Conversation
 from .errors import BrokenConnectionError, InvalidArgumentError, ServerError, standard_error
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = ["CHALLENGE_LINE", "Wire", "authenticate", "mechanism_of"]
+
+Ways: TypeAlias = dict[ChannelBinding | None, Mechanism]
+"""What to try: mechanisms by their channel bindings, the best first, or one without any."""
 
 CHALLENGE_LINE = 2 * Limits().challenge
 """How many octets the line of a challenge may have: base64 takes 4 for 3."""
@@ -83,8 +87,8 @@ def mechanism_of(
     *,
     host: str,
     sock: ssl.SSLSocket | None,
-) -> Mechanism:
-    """Return the mechanism that the arguments of ``auth()`` describe.
+) -> Ways:
+    """Return the mechanism that the arguments of ``auth()`` describe, once for each binding.
 
     Raises ``InvalidArgumentError`` if they describe none, or if one of them would have no use.
     """
@@ -102,10 +106,10 @@ def mechanism_of(
             elif answers:
                 problem = "a mechanism object brings its own responses"
             else:
-                return mechanism
+                return {None: mechanism}
         elif user is None:
             if answers:
-                return _Callable(mechanism, authobject or _nothing_more, first)
+                return {None: _Callable(mechanism, authobject or _nothing_more, first)}
             problem = (
                 f"the name {mechanism!r} alone is not enough for a SASL mechanism: add user and "
                 "password, an authobject or an initial_response, or pass a mechanism object"
@@ -114,16 +118,41 @@ def mechanism_of(
             problem = "with user and password, authobject and initial_response have no use"
         else:
             plus = mechanism.upper().endswith("-PLUS") and sock is not None
-            bindings = channel_bindings(sock) if plus and sock is not None else []
-            binding = bindings[0] if bindings else None
-            return by_name(mechanism, user, password, host=host, channel_binding=binding)
+            bindings: list[ChannelBinding | None] = []
+            bindings += channel_bindings(sock) if plus and sock is not None else [None]
+            return {
+                binding: by_name(mechanism, user, password, host=host, channel_binding=binding)
+                for binding in bindings or [None]
+            }
     except (LocalProtocolError, MechanismError) as error:
         problem = str(error)
     raise InvalidArgumentError(problem)
 
 
-def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool | None) -> bytes:
+def authenticate(wire: Wire, ways: Ways, *, initial_response_ok: bool | None) -> bytes:
     """Log in, and return the server's positive reply; see ``POP3.auth()``."""
+    if None in ways:
+        return _authenticate(wire, ways[None], initial_response_ok, None)
+    # As in a login of the native client: it depends on the refusal if another binding can help.
+    [name] = {mechanism.name for mechanism in ways.values()}
+    bindings = [binding for binding in ways if binding is not None]
+    choice = Choice([name], offered=None, bindings=bindings, show_password=True)
+    while True:
+        choice.next()
+        try:
+            return _authenticate(wire, ways[choice.binding], initial_response_ok, choice)
+        except _AnotherBindingError:
+            continue
+
+
+class _AnotherBindingError(Exception):
+    """A login was refused, perhaps for its channel binding, and there is another one."""
+
+
+def _authenticate(
+    wire: Wire, mechanism: Mechanism, initial_response_ok: bool | None, choice: Choice | None
+) -> bytes:
+    """Log in with one mechanism; raise ``_AnotherBindingError`` if ``choice`` has another."""
     heard = _Heard(mechanism)
     # The caller decides if TLS is needed.
     login = Login.authenticate(
@@ -137,14 +166,18 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool 
     except BaseException as error:
         if not login.session_usable:
             wire.conversation.failed(error)
+        elif choice is not None and isinstance(error, AuthenticationError | SaslError):
+            refused, doubted = _about_the_binding(mechanism)
+            if choice.go_on(error, binding_refused=refused, binding_doubted=doubted):
+                raise _AnotherBindingError from error
         told = _translated(error, exchange)
         if heard.error is not None and isinstance(error, Exception):
             # Raise the mechanism's own error, even if cancelling the exchange has failed too.
             told = heard.error
-        if isinstance(told, ServerError) and _may_be_the_binding(mechanism):
+        if isinstance(told, ServerError) and any(_about_the_binding(mechanism)):
             told.hint = (
                 "the password may be right: if the server knows no such channel binding, the "
-                "mechanism without -PLUS needs none, and sasl.channel_bindings() has others"
+                "mechanism without -PLUS needs none"
             )
         if told is error:
             raise
@@ -152,11 +185,12 @@ def authenticate(wire: Wire, mechanism: Mechanism, *, initial_response_ok: bool 
     return exchange.line
 
 
-def _may_be_the_binding(mechanism: Mechanism) -> bool:
-    """Return whether the refusal of a ``-PLUS`` form may be due to its channel binding."""
-    return any(
+def _about_the_binding(mechanism: Mechanism) -> tuple[bool, bool]:
+    """Return if the refusal of a ``-PLUS`` form is, or may be, due to its channel binding."""
+    refused, doubted = (
         getattr(mechanism, name, False) is True for name in ("binding_refused", "binding_doubted")
     )
+    return refused, doubted
 
 
 def _translated(error: BaseException, exchange: _Exchange) -> BaseException:
