@@ -14,17 +14,15 @@ from .conversation import Conversation
 from .errors import InvalidArgumentError, ServerError, standard_error
 from .texts import TextReader
 
-__all__ = ["OPEN", "OPEN_OCTETS", "Commands", "LongAnswer", "MessageLines", "encoded", "text_of"]
+__all__ = ["OPEN", "Commands", "LongAnswer", "MessageLines", "encoded", "text_of"]
 
 # The numbers that int() accepts, but with no more digits than a size can have.
 _DROP_LISTING = re.compile(rb"\S+\s+([-+]?[0-9]{1,19})\s+([-+]?[0-9]{1,19})(?:\s|\Z)")
 
 # How the lines of commands without a secret begin, up to the fifth character. Nothing of them has
 # to be hidden from a traceback, which would take a third of the time of a short command.
-OPEN = frozenset(
-    {"CAPA", "DELE ", "LIST", "LIST ", "NOOP", "QUIT", "RETR ", "RSET", "STAT", "UIDL", "UIDL "}
-)
-OPEN_OCTETS = frozenset(verb.encode("ascii") for verb in OPEN)
+_OPEN = "CAPA", "DELE ", "LIST", "LIST ", "NOOP", "QUIT", "RETR ", "RSET", "STAT", "UIDL", "UIDL "
+OPEN: frozenset[str | bytes] = frozenset([*_OPEN, *(verb.encode("ascii") for verb in _OPEN)])
 
 _Words: TypeAlias = list[str]
 LongAnswer: TypeAlias = tuple[bytes, list[bytes], int]

@@ -29,7 +29,7 @@ from ..errors import printable
 from ..model.replies import TIMESTAMP
 from ..model.secret import Secret
 from ..sasl.mechanism import Mechanism
-from .commands import OPEN, OPEN_OCTETS, Commands, LongAnswer, MessageLines, encoded, text_of
+from .commands import OPEN, Commands, LongAnswer, MessageLines, encoded, text_of
 from .conversation import Conversation, pending, reader, shut_down
 from .errors import BrokenConnectionError, InjectedDataError, ServerError, standard, standard_error
 from .texts import CRLF, LineReader, SteppingReader, TextReader
@@ -129,8 +129,8 @@ class POP3(Commands):
     # in a Secret at once, because a traceback can show the locals of these frames.
 
     def _putline(self, line: Any) -> None:
-        hidden = type(line) is not bytes or line[:5] not in OPEN_OCTETS
-        line = Secret(bytes(line + CRLF)) if hidden else line + CRLF
+        line = _ended(line)
+        hidden = isinstance(line, Secret)
         conversation = self._conversation
         conversation.ready(self.sock, self.file)
         shown, answer = conversation.redactor.read((line.octets() if hidden else line)[:-2])
@@ -146,8 +146,7 @@ class POP3(Commands):
             raise
 
     def _putcmd(self, line: Any) -> None:
-        if type(line) is not str or line[:5] not in OPEN:
-            line = Secret(line)
+        line = line if type(line) is str and line[:5] in OPEN else Secret(line)
         if self._debugging:
             print("*cmd*", repr(self._conversation.shown(text_of(line))))
         self._putline(encoded(line, self.encoding))
@@ -216,8 +215,7 @@ class POP3(Commands):
         return LineReader(self.file, newline)
 
     def _shortcmd(self, line: Any) -> bytes:
-        if type(line) is not str or line[:5] not in OPEN:
-            line = Secret(line)
+        line = line if type(line) is str and line[:5] in OPEN else Secret(line)
         self._putcmd(text_of(line))
         conversation = self._conversation
         conversation.one_line = True
@@ -229,8 +227,7 @@ class POP3(Commands):
         return response
 
     def _longcmd(self, line: Any) -> LongAnswer:
-        if type(line) is not str or line[:5] not in OPEN:
-            line = Secret(line)
+        line = line if type(line) is str and line[:5] in OPEN else Secret(line)
         self._putcmd(text_of(line))
         return self._getlongresp()
 
@@ -362,6 +359,11 @@ class POP3(Commands):
 # To find out if a program has replaced them.
 _GETLINE = vars(POP3)["_getline"]
 _GETRESP = vars(POP3)["_getresp"]
+
+
+def _ended(line: Any) -> bytes | Secret:
+    # One line: a traceback shows the variables of each line.
+    return line + CRLF if type(line) is bytes and line[:5] in OPEN else Secret(bytes(line + CRLF))
 
 
 def _is(method: object, function: object) -> bool:
