@@ -8,6 +8,7 @@ import re
 import ssl
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pop3proto.cli.demo import difficult_messages
 from pop3proto.cli.fetch import maildrop_name
 from pop3proto.cli.inputs import PASSWORD_VARIABLE
 from pop3proto.cli.main import main
+from pop3proto.cli.output import Output
 from pop3proto.errors import LocalProtocolError
 from pop3proto.sasl.server import Passwords, ServerAnonymous, ServerExternal, password_mechanisms
 from pop3proto.server import MemoryMaildrops, ServerOptions
@@ -188,11 +190,18 @@ def test_a_password_that_is_asked_for(fetch: Run, monkeypatch: pytest.MonkeyPatc
         asked.append(prompt)
         return SECRET
 
+    @contextmanager
+    def progress(self: Output, what: str) -> Iterator[None]:
+        # Drawn while somebody types, it would garble the question.
+        asked.append(what)
+        yield None
+
     monkeypatch.delenv(PASSWORD_VARIABLE)
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr("getpass.getpass", answer)
+    monkeypatch.setattr(Output, "progress", progress)
     assert fetch() == 0
-    assert asked == ["Password of user at 127.0.0.1: "]
+    assert asked == ["Password of user at 127.0.0.1: ", "Fetching"]
 
 
 def test_no_password_at_all(

@@ -37,7 +37,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="access is not in the mode
 class Valid:
     """The tokens that the mail server accepts."""
 
-    tokens = ("hunter-a",)
+    tokens: tuple[str, ...] = ("hunter-a",)
 
     def check_token(self, user: str, token: str) -> bool:
         return user == "user@example.org" and token in self.tokens

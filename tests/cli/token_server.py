@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 Form = dict[str, str]
@@ -49,14 +49,13 @@ class TokenServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: TokenServer
-
     def do_POST(self) -> None:
+        server = cast(TokenServer, self.server)
         octets = self.rfile.read(int(self.headers["Content-Length"]))
         assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
         form = dict(parse_qsl(octets.decode("ascii"), strict_parsing=True))
-        self.server.forms.append((self.path, form))
-        reply = self.server.replies.pop(0)
+        server.forms.append((self.path, form))
+        reply = server.replies.pop(0)
         if not isinstance(reply, Reply):
             reply = reply(form)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..model.url import PopUrl
 from ..sync import Fetching, Policy, State
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .access import Credential
     from .output import Output
 
+    # It gets a function to call with the octets so far, and those that are expected.
+    _Showing: TypeAlias = AbstractContextManager[Callable[[int, int | None], object] | None]
+
 __all__ = ["Job", "lines", "numbers", "problems", "run", "succeeded", "sums"]
 
 
@@ -38,16 +41,15 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
         return run_accounts(output, arguments)
     job = Job(arguments)
     report = output.reports(url=str(job.access.url), **numbers(None))
-    with output.progress("Fetching") as progress:
-        try:
-            fetching = job.run(progress=progress)
-        except BaseException:
-            report |= numbers(job.fetching)
-            if job.fetching is not None and job.fetching.new:
-                # This much is kept, whatever has happened.
-                output.kept = f"{job.fetching.new} fetched"
-                _tell(output, job.fetching)
-            raise
+    try:
+        fetching = job.run(progress=lambda: output.progress("Fetching"))
+    except BaseException:
+        report |= numbers(job.fetching)
+        if job.fetching is not None and job.fetching.new:
+            # This much is kept, whatever has happened.
+            output.kept = f"{job.fetching.new} fetched"
+            _tell(output, job.fetching)
+        raise
     report |= numbers(fetching)
     for found in problems(fetching):
         output.failed(found)
@@ -90,12 +92,13 @@ class Job:
         self,
         credential: Credential | None = None,
         *,
-        progress: Callable[[int, int | None], object] | None = None,
+        progress: Callable[[], _Showing] = nullcontext,
         connected: Callable[[Client], object] | None = None,
     ) -> Fetching:
         """Fetch, delete as the policy says, and quit; return what was done.
 
-        Without a ``credential``, it comes from its source. ``connected`` gets the client. Raises
+        Without a ``credential``, it comes from its source. ``progress`` is shown from the login on:
+        before that, the user may have to type a password. ``connected`` gets the client. Raises
         ``Pop3Error`` and ``OSError``; ``fetching`` then tells what was done until then.
         """
         place = self._place
@@ -105,10 +108,10 @@ class Job:
             # Not before the login: a mistyped user name would tie the folder to it, and keep out
             # the right one.
             name = f"{self.maildrop} {place.name(self.maildrop)}"
-            with state.account(name) as account, _naming_place(place.where):
+            with state.account(name) as account, _naming_place(place.where), progress() as shown:
                 delivery = place.delivery(account.tag, f"{self._state}-drafts")
                 self.fetching = Fetching(
-                    client, delivery, account, self._policy, now=time.time(), progress=progress
+                    client, delivery, account, self._policy, now=time.time(), progress=shown
                 )
                 self.fetching.run()
                 return self.fetching
