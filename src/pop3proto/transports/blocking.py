@@ -32,10 +32,13 @@ class BlockingStream(SocketStream):
     async def receive(self, timeout: float | None) -> bytes:
         """Return the next octets; continue to send unsent ones while waiting."""
         deadline = None if timeout is None else monotonic() + timeout
-        if not (self._unsent or self._eager):
+        if not self._unsent:
             # Nearly always: without coroutines for the wait and the other cases, a NOOP takes a
             # tenth fewer instructions.
-            self._wait(timeout, read=True, write=False)
+            if self._eager:
+                self._eager -= 1
+            else:
+                self._wait(timeout, read=True, write=False)
             if (data := self._received()) is not None:
                 return data
         return await super().receive(time_left(deadline))
