@@ -218,6 +218,25 @@ def test_records_without_data_do_not_move_a_deadline(monkeypatch: pytest.MonkeyP
     assert clock.now < 1030.0
 
 
+def test_what_keeps_a_command_from_being_sent_is_raised() -> None:
+    class Interrupted(Scripted):
+        async def send(self, data: bytes, timeout: float | None) -> None:
+            raise self.error
+
+        error: BaseException = KeyboardInterrupt()
+
+    it = exchange(stream := Interrupted([]))
+    it.put(Noop())
+    with pytest.raises(KeyboardInterrupt):
+        run(it.flush(Noop()))
+    with pytest.raises(KeyboardInterrupt):
+        run(it.begin(Noop()))
+    stream.error = OSError("no route")
+    for send in (it.flush, it.begin):
+        with pytest.raises(ConnectionLostError, match="the connection broke: no route"):
+            run(send(Noop()))
+
+
 # Before a command is sent
 
 
