@@ -149,6 +149,10 @@ def test_the_manual_has_every_command_and_option(page: Path) -> None:
     assert {*_COMMANDS} == {*re.findall(r"(?m)^\.SS pop3proto (\w+)$", text)}
 
 
+def test_an_option_with_several_values_has_all_of_their_names(page: Path) -> None:
+    assert r"\fB\-\-accounts\fR \fIFILE [NAME ...]\fR" in page.read_text("utf-8")
+
+
 def test_nothing_in_the_manual_is_taken_for_a_command() -> None:
     known = {".TH", ".SH", ".SS", ".TP", ".PP", ".RS", ".RE", ".nf", ".fi", ".B", ".I"}
     for line in manual():

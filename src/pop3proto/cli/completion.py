@@ -30,9 +30,11 @@ def script(shell: str) -> str:
     """Return the script that makes ``shell`` complete the options of all commands."""
     parser = whole_parser()
     for action in all_actions(parser):
-        if action.metavar in _FOLDERS:
+        # Of an option with several values, the first one.
+        name = action.metavar[0] if isinstance(action.metavar, tuple) else action.metavar
+        if name in _FOLDERS:
             vars(action)["complete"] = shtab.DIRECTORY
-        elif action.metavar in _FILES:
+        elif name in _FILES:
             vars(action)["complete"] = shtab.FILE
     text: str = shtab.complete(parser, shell)
     return text

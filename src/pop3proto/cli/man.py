@@ -109,7 +109,10 @@ def _shown(action: argparse.Action) -> bool:
 
 
 def _action(action: argparse.Action) -> Iterator[str]:
-    value = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    value = action.metavar or action.dest.upper()
+    if isinstance(value, tuple):
+        first, more = value
+        value = f"{first} [{more} ...]"
     if action.choices is not None and action.metavar is None:
         value = "|".join(map(str, action.choices))
     yield ".TP"
