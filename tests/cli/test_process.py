@@ -173,6 +173,28 @@ def test_an_output_that_is_full(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has another error for it")
+@pytest.mark.parametrize("arguments", [["man"], ["replay"], ["replay", "--json"]])
+def test_an_output_that_nobody_reads(arguments: list[str], tmp_path: Path) -> None:
+    session = tmp_path / "session.txt"
+    session.write_text("pop3proto transcript 1\nS: +OK\\r\\n\n")
+    command, *more = arguments
+    where = [str(session)] if command == "replay" else []
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pop3proto", command, *where, *more],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 ENDING = [
     getattr(signal, name)
     for name in ("SIGTERM", "SIGHUP")

@@ -181,8 +181,9 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             _complain(error)
         return _FAILED
-    except (KeyboardInterrupt, SystemExit):
-        _tell_interrupted(output)
+    except (KeyboardInterrupt, SystemExit) as ending:
+        if not (isinstance(ending, SystemExit) and ending.code == _FAILED):
+            _tell_interrupted(output)
         raise
     return status
 

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from rich.console import Console
 
@@ -103,9 +103,20 @@ class Output(Console):
 
     def write(self, text: str) -> None:
         """Write ``text`` and a line end as they are, unlike rich, which changes tabs and lines."""
-        if sys.stdout is not None:
+        if sys.stdout is None:
+            return
+        try:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
+        except BrokenPipeError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> NoReturn:
+        """End the process without a word: nobody reads any more, as with ``| head``."""
+        # Python flushes at the end, and would complain.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        raise SystemExit(1)
 
     @contextmanager
     def progress(self, what: str) -> Generator[Callable[[int, int | None], object] | None]:
