@@ -91,6 +91,11 @@ GIVEN: dict[str, Callable[[], Any]] = {
     "client": client,
     "policy": Policy,
 }
+# Where a name means something else than in GIVEN, or nothing general will do.
+IN_ITS_PLACE: dict[tuple[str, str], Any] = {
+    ("command", "tuple[str, ...]"): ("true",),
+    ("address", "tuple[str, int] | str"): ("127.0.0.1", 1),
+}
 BY_ANNOTATION: list[tuple[str, Any]] = [
     ("Mapping", {}),
     ("Iterable|Sequence|tuple|Collection", []),
@@ -136,6 +141,9 @@ LED_NOWHERE = (Pop3Error, OSError, ScriptError)
 
 
 def right(parameter: inspect.Parameter) -> Any:
+    place = (parameter.name, str(parameter.annotation))
+    if place in IN_ITS_PLACE:
+        return IN_ITS_PLACE[place]
     if parameter.name in GIVEN and parameter.annotation != "bytes":
         return GIVEN[parameter.name]()
     for pattern, given in BY_ANNOTATION:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from time import gmtime, strftime
+from types import NoneType
 
+from ..._arguments import listed, require
 from ..._version import __version__
 from ..baseline import Baseline
 from ..report import Report, Result
@@ -35,10 +37,17 @@ def check_client(
     ``skip`` are beginnings of numbers of cases, such as ``C3`` or ``C301``. ``slow`` runs the case
     that takes a minute and a half, too. ``tell`` is called with each result.
 
-    Raises ``LocalProtocolError`` for a number that no case has, ``OSError`` if the program cannot
-    be run, and ``ImportError`` if a certificate is needed and trustme is not installed.
+    Raises ``LocalProtocolError`` for a wrong argument, such as a number that no case has,
+    ``OSError`` if the program cannot be run, and ``ImportError`` if a certificate is needed and
+    trustme is not installed.
     """
-    cases = client_cases().chosen([*only], [*skip])
+    require("target", target, ClientTarget, "a ClientTarget")
+    require("name", name, str, "a str")
+    require("slow", slow, bool, "True or False")
+    require("strict", strict, bool, "True or False")
+    require("baseline", baseline, (Baseline, NoneType), "a Baseline")
+    wanted = listed("only is a list of numbers", only, str)
+    cases = client_cases().chosen(wanted, listed("skip is a list of numbers", skip, str))
     began = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
     authority, context = authority_for(target.security)
     results: list[Result] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._arguments import listed, require_seconds
+from ..._arguments import listed, require, require_seconds
 from ...errors import LocalProtocolError
 from ...model.value import value
 from ...transports import Security
@@ -36,5 +36,6 @@ class ClientTarget:
         require_seconds("timeout", self.timeout, zero=False)
         if not command or not command[0]:
             raise LocalProtocolError("command is empty")
+        require("deletes", self.deletes, bool, "True or False")
         object.__setattr__(self, "command", command)
         object.__setattr__(self, "security", Security.of(self.security))
