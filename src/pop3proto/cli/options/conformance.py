@@ -40,7 +40,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         help="test deletions too, which delete mail: for an account that is there for tests",
     )
     parser.add_argument(
-        "--slow", action="store_true", help="test what takes minutes: ten, to be precise"
+        "--slow", action="store_true", help="test idle time as well, which takes up to 25 minutes"
     )
     add_cases(parser)
     _add_delivery(parser)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..case import CaseFailedError, NotTestedError, demand
+from ..case import CaseFailedError, NotTestedError, Severity, demand
+from ..wire import printable_line
 from .deletions import deleted
 from .run import CASES, ServerRun
 
@@ -29,19 +30,20 @@ def _(run: ServerRun) -> None:
 
 @CASES.case(
     "S952",
-    "RFC 1939 section 3",
-    "When the server closes because nobody says anything, nothing is deleted.",
+    "RFC 1939 sections 3 and 6",
+    "When nobody says anything, the server closes without a word, and deletes nothing.",
     destructive=True,
     slow=True,
 )
 def _(run: ServerRun) -> None:
     wire, count = deleted(run)
-    wire.unasked(_LONG_IDLE)
-    if not wire.ended:
+    said = wire.unasked(_LONG_IDLE)
+    if not wire.closes():
         raise NotTestedError(f"the server has not closed within {_LONG_IDLE:g} s")
     wire = run.logged_in("the next session")
     left = run.count(wire)
     demand(left == count, f"of {count} messages {left} are left, without any QUIT")
+    demand(not said, f"before it closed, it said {printable_line(said)}", Severity.WARNING)
     run.bye(wire)
 
 
