@@ -253,6 +253,12 @@ class TestCommand:
         with pytest.raises(LocalProtocolError, match=told):
             Command(arguments, "spool", "tag", **options)
 
+    def test_drafts_that_have_gone(self, tmp_path: Path, taker: Taker) -> None:
+        delivery = Command([str(taker.script)], tmp_path / "spool", "tag")
+        delivery.begin({"tag-1"})
+        assert delivery.store([_record("tag-1")]) == [_record("tag-1")]
+        delivery.close()
+
     def test_it_needs_a_shell(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("pop3proto.sync.command._SHELL", "/no/such/shell")
         with pytest.raises(LocalProtocolError, match="needs /no/such/shell"):
@@ -378,9 +384,32 @@ class TestLmtp:
             by_lmtp(tmp_path / "a", server).run()
         assert caught.value.transient
 
-    @pytest.mark.parametrize("command", ["MAIL", "RCPT"])
-    def test_a_server_that_closes_in_the_middle(self, tmp_path: Path, command: str) -> None:
+    def test_no_socket_is_there(self, tmp_path: Path) -> None:
         with LmtpServer() as server:
+            server.address = str(tmp_path / "none")
+            with pytest.raises(DeliveryError, match="No such file"):
+                by_lmtp(tmp_path / "a", server).run()
+
+    def test_a_message_of_an_earlier_run_that_is_refused(self, tmp_path: Path) -> None:
+        """Its number is not known then, so it is fetched once more, and tried once more."""
+        with LmtpServer() as server:
+            place = by_lmtp(tmp_path / "a", server)
+            server.hangs_up.add("DATA")
+            with pytest.raises(DeliveryError):
+                place.run()
+            assert len(place.records) == 1
+            server.hangs_up.clear()
+            server.answers["RCPT"] = "550 no"
+            assert [*place.run().undelivered] == [1, 2, 3, 4, 5]
+            assert place.records == []
+            assert place.drafts() == []
+
+    @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
+    @pytest.mark.parametrize("command", ["MAIL", "RCPT"])
+    def test_a_server_that_closes_in_the_middle(
+        self, tmp_path: Path, command: str, extensions: list[str]
+    ) -> None:
+        with LmtpServer(None, extensions) as server:
             place = by_lmtp(tmp_path / "a", server)
             server.answers[command] = "421 shutting down"
             fetching = place.run()

@@ -199,6 +199,22 @@ def test_a_cancellation_from_outside(loop: str) -> None:
 
 
 @loops
+def test_a_cancellation_as_the_block_ends(loop: str) -> None:
+    async def flow() -> None:
+        async def fetch(account: str) -> None:
+            if account != "0":
+                await anyio.sleep_forever()
+
+        with anyio.CancelScope() as scope:
+            async with fetch_many_async([*"01"], fetch, host=str) as results:
+                assert (await anext(results)).account == "0"
+                scope.cancel()
+        assert scope.cancelled_caught
+
+    anyio.run(flow, backend=loop)
+
+
+@loops
 def test_outside_of_the_block(loop: str) -> None:
     async def flow() -> None:
         results = fetch_many_async(["a"], Flaky().asynchronous, host=str)

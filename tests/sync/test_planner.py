@@ -532,6 +532,13 @@ def test_giving_up_stores_what_was_reported_and_nothing_more() -> None:
     assert planner.new == 1
 
 
+def test_giving_up_at_a_message_that_comes_alone() -> None:
+    planner = Planner(DELETE, [], Listings(), IDS, now=NOW)
+    assert planner.next_action() == Retrieve((Wanted(1, None),))
+    planner.give_up()
+    assert planner.next_action() is None
+
+
 @pytest.mark.parametrize(
     ("lines", "seconds"),
     [
