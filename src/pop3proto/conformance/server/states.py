@@ -74,7 +74,7 @@ def _(run: ServerRun) -> None:
     answer = run.log_in(wire, b"not-the-password")
     demand(not answer.ok, f"a wrong password is answered with {answer}")
     try:
-        answer = wire.ask(b"STAT")
+        answer = wire.ask(b"STAT", timeout=run.patience)
     except CaseFailedError:
         demand(wire.ended, "STAT after a refused login has no answer")
         return
