@@ -144,6 +144,7 @@ GENERATED = """
 """
 # Every warning is an error: a link that leads nowhere, a name that is not there.
 SITE = """
+.venv/bin/python docs/make_screens.py --to "$scratch/screens"
 .venv/bin/sphinx-build -q -W --keep-going -b html docs "$scratch/site"
 find "$scratch/site" -name '*.html' | wc -l
 """
