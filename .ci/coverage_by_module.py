@@ -30,6 +30,7 @@ MODULES = sorted(
     [
         PACKAGE / "errors.py",
         PACKAGE / "_arguments.py",
+        PACKAGE / "_value.py",
         *(path for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")),
     ]
 )
@@ -37,6 +38,7 @@ TEST_FILES = sorted(
     [
         TESTS / "test_errors.py",
         TESTS / "test__arguments.py",
+        TESTS / "test__value.py",
         *(t for folder in FOLDERS for t in (TESTS / folder).glob("test_*.py")),
     ]
 )

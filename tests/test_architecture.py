@@ -19,7 +19,7 @@ PACKAGE = Path(pop3proto.__file__).parent
 TESTS = Path(__file__).parent
 
 # What all of the package may import: the errors, and the checks that raise them.
-FLOOR = ("errors", "_arguments", "_lazy")
+FLOOR = ("errors", "_arguments", "_lazy", "_value")
 # What each folder may import besides, the imports for type checkers among them. "" is the package
 # itself, which gathers the public names, and which no folder imports.
 FOLDERS: dict[str, set[str]] = {
@@ -46,7 +46,7 @@ SANS_IO = ("mail", "model", "engine", "sasl", "server", "transcript", "sync")
 WITH_FILES = {
     "server.maildir",
     "server.maildrop",
-    "sync.command",
+    "sync.mda",
     "sync.delivery",
     "sync.folder",
     "sync.handover",
@@ -70,8 +70,8 @@ IO = {
     "trio",
 }
 MOST_LINES = 450
-# The size that it has: it may shrink, towards 3,750, and not grow.
-MOST_LINES_OF_THE_CORE = 3906
+# errors, model without url, and engine: what somebody reads who wants to know the protocol.
+MOST_LINES_OF_THE_CORE = 3750
 
 
 def modules() -> dict[str, Path]:

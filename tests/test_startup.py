@@ -33,10 +33,10 @@ print("LOADED", *sorted(set(sys.modules) - before - {"__future__"}))
 """
 
 MODEL = """
-_arguments _lazy _version errors engine engine.base engine.client engine.client_state
+_arguments _lazy _value _version errors engine engine.base engine.client engine.client_state
 engine.collectors engine.parsing engine.wire model model.capabilities model.command
 model.commands model.events model.grammar model.leniency model.limits model.listings
-model.login_commands model.replies model.secret model.states model.stuffing model.value
+model.login_commands model.replies model.secret model.states model.stuffing
 """
 CLIENT = f"""
 {MODEL} client client.advice client.authentication client.batch client.client client.exchange

@@ -15,8 +15,8 @@ import pytest
 import trio
 
 from pop3proto import DeadlineError, Noop
+from pop3proto._value import field_names, replace
 from pop3proto.errors import DeadConnectionError
-from pop3proto.model.value import field_names, replace
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, moment, runtime, silent_address
 

@@ -14,9 +14,9 @@ import pytest
 import trio
 
 from pop3proto import ConnectionLostError
+from pop3proto._value import field_names
 from pop3proto.client.stepping import run
 from pop3proto.errors import BusyError, DeadConnectionError
-from pop3proto.model.value import field_names
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.blocking import BlockingStream

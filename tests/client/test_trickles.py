@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from pop3proto import DeadlineError, Retr
-from pop3proto.model.value import field_names, replace
+from pop3proto._value import field_names, replace
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from tests.runtimes import RUNTIMES
 

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from pop3proto._value import replace
 from pop3proto.conformance import ServerTarget, Verdict, check_server, server_cases
 from pop3proto.conformance import wire as wires
 from pop3proto.conformance.case import CaseFailedError
@@ -18,7 +19,6 @@ from pop3proto.conformance.server.mail import Mail
 from pop3proto.conformance.server.run import ServerRun
 from pop3proto.conformance.wire import Wire
 from pop3proto.model.secret import Secret
-from pop3proto.model.value import replace
 from pop3proto.transports import Security
 
 Talk = Callable[[socket.socket], None]

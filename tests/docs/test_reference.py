@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pop3proto import Fault, errors
-from pop3proto.model.value import field_names
+from pop3proto._value import field_names
 from pop3proto.transports import (
     AsyncBatch,
     AsyncMessageStream,

@@ -3,13 +3,13 @@ from typing import Any
 import pytest
 
 from pop3proto import Command, Dele, List, Noop, Ok, Pass, Retr, Stat, State, StatReply, Top, User
+from pop3proto._value import value
 from pop3proto.model.command import (
     AUTHENTICATING,
     AUTHORIZATION,
     AUTHORIZATION_OR_TRANSACTION,
     TRANSACTION,
 )
-from pop3proto.model.value import value
 
 
 class Plain(Command[Any]):

@@ -28,8 +28,8 @@ from pop3proto import (
     UidlReply,
     Upload,
 )
+from pop3proto._value import field_names
 from pop3proto.model.commands import KNOWN_VERBS
-from pop3proto.model.value import field_names
 from tests.samples import (
     ASCII_CONTROLS,
     COMMAND_CLASSES,

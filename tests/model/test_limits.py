@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from pop3proto import Limits, LocalProtocolError
-from pop3proto.model.value import field_names, replace
+from pop3proto._value import field_names, replace
 
 NAMES = field_names(Limits)
 

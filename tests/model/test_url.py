@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pop3proto import PopUrl
+from pop3proto._value import replace
 from pop3proto.errors import LocalProtocolError
-from pop3proto.model.value import replace
 
 LONGEST = ".".join([*3 * [63 * "h"], 61 * "h"])
 

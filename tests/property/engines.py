@@ -43,8 +43,8 @@ from pop3proto import (
     Stls,
     UidlReply,
 )
+from pop3proto._value import replace
 from pop3proto.errors import StlsInjectionError
-from pop3proto.model.value import replace
 from pop3proto.transcript import TlsEstablished
 from tests.engine.sessions import client, drained, greeted_server
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import trustme
 
-from pop3proto.model.value import field_names
+from pop3proto._value import field_names
 from pop3proto.transports import ClientOptions, Security, Timeouts
 
 HOST = "127.0.0.1"

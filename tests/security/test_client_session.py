@@ -26,8 +26,8 @@ from pop3proto import (
     Stls,
     TlsError,
 )
+from pop3proto._value import replace
 from pop3proto.errors import DeadConnectionError, LimitError, PlaintextAuthError
-from pop3proto.model.value import replace
 from pop3proto.transports import Security, ServerProfile
 from tests.runtimes import Flow, runtime
 from tests.security.hostile import HOST, PATIENT, Answer, Peer, client_context, hostile

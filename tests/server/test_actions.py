@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from pop3proto import server
-from pop3proto.model.value import field_names
+from pop3proto._value import field_names
 from pop3proto.server import Action, Close, Delay, NeedData, Send, StartTls
 
 ACTIONS: list[Action] = [Send(b"+OK\r\n"), NeedData(), StartTls(), Delay(0.5), Close()]

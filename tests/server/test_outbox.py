@@ -2,7 +2,7 @@
 
 import pytest
 
-from pop3proto.model.value import value
+from pop3proto._value import value
 from pop3proto.server import Delay, NeedData, Send
 from pop3proto.server.maildrop import CHUNK
 from pop3proto.server.outbox import TOGETHER, Outbox

@@ -24,7 +24,7 @@ from pop3proto import (
     Stat,
     User,
 )
-from pop3proto.model.value import value
+from pop3proto._value import value
 from pop3proto.server import (
     Action,
     Close,

@@ -178,7 +178,7 @@ def _taken(mail: Path) -> Counter[bytes]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("ways", nargs="*", metavar="WAY", help=f"{', '.join(WAYS)} (default: all)")
     parser.add_argument("--kills", type=int, default=500, help="for each way (default: 500)")
     parser.add_argument("--seed", default="0")

@@ -17,11 +17,11 @@ import pytest
 from pop3proto.errors import LocalProtocolError
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.sync import (
-    Command,
     Delivery,
     DeliveryError,
     Fetching,
     Lmtp,
+    Mda,
     Policy,
     Record,
     Standing,
@@ -120,7 +120,7 @@ def taker(tmp_path: Path) -> Taker:
 
 @pytest.fixture
 def place(tmp_path: Path, taker: Taker) -> Place:
-    return Place(tmp_path / "a", lambda spool, tag: Command([str(taker.script)], spool, tag))
+    return Place(tmp_path / "a", lambda spool, tag: Mda([str(taker.script)], spool, tag))
 
 
 def by_lmtp(folder: Path, server: LmtpServer, **options: Any) -> Place:
@@ -138,8 +138,8 @@ class TestCommand:
         assert place.run().new == 0
 
     def test_line_ends_as_they_came(self, tmp_path: Path, taker: Taker) -> None:
-        def crlf(spool: str, tag: str) -> Command:
-            return Command([str(taker.script)], spool, tag, line_feeds=False)
+        def crlf(spool: str, tag: str) -> Mda:
+            return Mda([str(taker.script)], spool, tag, line_feeds=False)
 
         Place(tmp_path / "a", crlf).run()
         assert taker.taken == Counter(CONTENTS)
@@ -176,7 +176,7 @@ class TestCommand:
         taker.then("sleep 60")
         place = Place(
             tmp_path / "a",
-            lambda spool, tag: Command([str(taker.script)], spool, tag, timeout=0.05),
+            lambda spool, tag: Mda([str(taker.script)], spool, tag, timeout=0.05),
         )
         place.maildrops = MemoryMaildrops({"user": CONTENTS[:1]})
         fetching = place.run()
@@ -185,7 +185,7 @@ class TestCommand:
         assert place.maildrops.contents("user") == CONTENTS[:1]
 
     def test_there_is_no_such_command(self, tmp_path: Path) -> None:
-        place = Place(tmp_path / "a", lambda spool, tag: Command(["/no/such"], spool, tag))
+        place = Place(tmp_path / "a", lambda spool, tag: Mda(["/no/such"], spool, tag))
         with pytest.raises(FileNotFoundError, match="no such command"):
             place.run()
         assert place.maildrops.contents("user") == CONTENTS
@@ -207,13 +207,13 @@ class TestCommand:
         pipe.read_bytes()
         process.send_signal(signal.SIGKILL)
         process.wait()
-        delivery = Command([str(taker.script)], spool, "tag", timeout=0.2)
+        delivery = Mda([str(taker.script)], spool, "tag", timeout=0.2)
         with pytest.raises(DeliveryError, match="still takes a message") as caught:
             delivery.begin({"tag-1"})
         assert caught.value.transient
         pipe.write_bytes(b"\n")
         taker.then("")
-        delivery = Command([str(taker.script)], spool, "tag")
+        delivery = Mda([str(taker.script)], spool, "tag")
         delivery.begin({"tag-1"})
         assert delivery.store([_record("tag-1")]) == []
         delivery.close()
@@ -251,24 +251,24 @@ class TestCommand:
     )
     def test_wrong_arguments(self, arguments: Any, options: dict[str, Any], told: str) -> None:
         with pytest.raises(LocalProtocolError, match=told):
-            Command(arguments, "spool", "tag", **options)
+            Mda(arguments, "spool", "tag", **options)
 
     def test_drafts_that_have_gone(self, tmp_path: Path, taker: Taker) -> None:
-        delivery = Command([str(taker.script)], tmp_path / "spool", "tag")
+        delivery = Mda([str(taker.script)], tmp_path / "spool", "tag")
         delivery.begin({"tag-1"})
         assert delivery.store([_record("tag-1")]) == [_record("tag-1")]
         delivery.close()
 
     def test_it_needs_a_shell(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("pop3proto.sync.command._SHELL", "/no/such/shell")
+        monkeypatch.setattr("pop3proto.sync.mda._SHELL", "/no/such/shell")
         with pytest.raises(LocalProtocolError, match="needs /no/such/shell"):
-            Command(["a"], "spool", "tag")
+            Mda(["a"], "spool", "tag")
 
 
 PROGRAM = """
 import sys
-from pop3proto.sync import Command, Record
-delivery = Command([sys.argv[1]], sys.argv[2], "tag")
+from pop3proto.sync import Mda, Record
+delivery = Mda([sys.argv[1]], sys.argv[2], "tag")
 delivery.begin(set())
 draft = delivery.draft()
 draft.write(b"text\\r\\n")
@@ -544,7 +544,7 @@ class TestEitherWay:
         delivery.close()
 
     def test_groups_are_small(self, tmp_path: Path, taker: Taker, place: Place) -> None:
-        assert Command([str(taker.script)], tmp_path, "tag").largest_group == 32
+        assert Mda([str(taker.script)], tmp_path, "tag").largest_group == 32
 
 
 class Direct(Handover):

@@ -13,7 +13,7 @@ from pop3proto import (
     Listings,
     StatReply,
 )
-from pop3proto.model.value import replace
+from pop3proto._value import replace
 from pop3proto.sasl.server import Passwords, password_mechanisms
 from pop3proto.server import Close, MemoryMaildrops, NeedData, Send, ServerOptions, ServerSession
 from pop3proto.testing import MemoryStream, Quirk, memory_stream

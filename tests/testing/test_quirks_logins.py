@@ -14,6 +14,7 @@ from pop3proto import (
     Leniency,
     RemoteProtocolError,
 )
+from pop3proto._value import replace
 from pop3proto.errors import (
     CredentialsError,
     LoginDelayError,
@@ -25,7 +26,6 @@ from pop3proto.errors import (
     ServerVerificationError,
     TemporaryServerError,
 )
-from pop3proto.model.value import replace
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import Quirk, memory_stream
 from pop3proto.transports import Timeouts

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from pop3proto import DeadlineError, LocalProtocolError
-from pop3proto.model.value import replace
+from pop3proto._value import replace
 from pop3proto.transports import Security, Timeouts
 from tests.runtimes import RUNTIMES, Flow, home, resolve_to, runtime, serving, silent_address
 

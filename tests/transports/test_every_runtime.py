@@ -32,6 +32,7 @@ from pop3proto import (
     Retr,
     TlsError,
 )
+from pop3proto._value import replace
 from pop3proto.client._blocking import Client
 from pop3proto.client.client import AsyncClient
 from pop3proto.errors import (
@@ -43,7 +44,6 @@ from pop3proto.errors import (
     StlsInjectionError,
     TlsUnavailableError,
 )
-from pop3proto.model.value import replace
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import (

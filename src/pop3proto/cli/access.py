@@ -10,10 +10,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+from .._value import replace
 from ..errors import LocalProtocolError, TlsError, printable
 from ..model.secret import Secret
 from ..model.url import PopUrl
-from ..model.value import replace
 from ..sasl import by_name
 from ..transports import ClientOptions, LoginResult, Security, Timeouts
 from ..transports.blocking import Client, connect

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from .._value import replace
 from .._version import __version__
 from ..errors import CommandError, DeadlineError, Pop3Error, TlsError
 from ..model.capabilities import Capabilities
@@ -16,7 +17,6 @@ from ..model.commands import Capa, Noop
 from ..model.limits import Limits
 from ..model.login_commands import AuthList
 from ..model.states import State
-from ..model.value import replace
 from ..sasl import channel_bindings
 from ..sasl.choice import Choice
 from ..transports import Security

@@ -74,7 +74,7 @@ class Place(NamedTuple):
 
     def delivery(self, tag: str, spool: str) -> Delivery:
         """Return what delivers there; ``spool`` is the folder for drafts that have no other."""
-        from ..sync import Command, FileFolder, Lmtp, Maildir, Mbox
+        from ..sync import FileFolder, Lmtp, Maildir, Mbox, Mda
 
         match self.format:
             case "files":
@@ -93,7 +93,7 @@ class Place(NamedTuple):
                     timeout=self.timeout,
                 )
             case _:
-                return Command(
+                return Mda(
                     self._arguments(),
                     spool,
                     tag,

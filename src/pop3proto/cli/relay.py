@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
+from .._value import value
 from ..errors import ConnectionLostError, DeadlineError, RemoteProtocolError
-from ..model.value import value
 from ..transcript import Recorder
 from ..transports import Security
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from .._value import field_names
 from ..errors import ConnectionLostError, ProtocolError
 from ..model.command import Command
 from ..model.events import ClientEvent, InvalidCommand, ServerEvent
 from ..model.leniency import Deviation
 from ..model.listings import Listings
 from ..model.replies import ErrorReply, MessageData
-from ..model.value import field_names
 from ..transcript import Replay, Transcript, replay
 
 if TYPE_CHECKING:

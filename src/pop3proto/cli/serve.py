@@ -13,9 +13,9 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
+from .._value import replace
 from ..errors import LocalProtocolError, MaildropError, printable
 from ..model.url import PopUrl
-from ..model.value import replace
 from ..sasl.server import Passwords, password_mechanisms
 from ..server import MaildirMaildrops, MaildropProvider, MemoryMaildrops, ServerOptions
 from ..testing import LoopbackServer, serve

@@ -6,10 +6,10 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .._arguments import require
+from .._value import field_names, options, value
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..model.value import field_names, options, value
 from ..sasl.outcomes import LoginResult
 
 if TYPE_CHECKING:

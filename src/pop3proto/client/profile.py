@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._arguments import listed, require
+from .._value import value
 from ..errors import LocalProtocolError
 from ..model.leniency import Deviation, Fault, Leniency
-from ..model.value import value
 
 
 @value

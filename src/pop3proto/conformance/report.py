@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..model.value import value
+from .._value import value
 from .baseline import Baseline
 from .case import Case, Severity, Verdict
 

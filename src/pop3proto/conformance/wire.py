@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import NoReturn
 
+from .._value import value
 from ..errors import printable
-from ..model.value import value
 from ..transcript import REDACTED, Entry, Line, Recorder, Transcript
 from .case import CaseFailedError
 from .report import Conversation

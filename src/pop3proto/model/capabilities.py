@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, NamedTuple, cast
 
+from .._value import value
 from .grammar import parse_number
-from .value import value
 
 
 class Capability(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from .._value import field, value
 from ..errors import LocalProtocolError
 from .command import AUTHORIZATION, AUTHORIZATION_OR_TRANSACTION, Command, Effect, R_co
 from .grammar import (
@@ -21,7 +22,6 @@ from .grammar import (
 from .replies import CapaReply, LangReply, LastReply, ListReply, Message, Ok, StatReply, UidlReply
 from .states import State
 from .stuffing import BodyWriter
-from .value import field, value
 
 
 @value

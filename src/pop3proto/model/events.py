@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from .._value import value
 from .command import Command
 from .commands import KNOWN_VERBS
 from .leniency import Deviation
 from .replies import ServerReply
-from .value import value
 
 
 @value

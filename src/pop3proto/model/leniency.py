@@ -6,8 +6,8 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING, Any
 
 from .._arguments import listed
+from .._value import value
 from ..errors import printable
-from .value import value
 
 if TYPE_CHECKING:
     from .command import Command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._arguments import require_count
-from .value import field_names, options
+from .._value import field_names, options
 
 _KIB = 1024
 _MIB = 1024 * 1024

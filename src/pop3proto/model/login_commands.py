@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import cast
 
+from .._value import field, value
 from ..errors import LocalProtocolError
 from .command import AUTHENTICATING, AUTHORIZATION, Command
 from .grammar import MAX_AUTH_LINE, MAX_LINE, MAX_SECRET_LINE, check_text, encode_base64
 from .replies import Challenge, MechanismsReply, Ok
 from .secret import Secret
 from .states import State
-from .value import field, value
 
 # What this package's server accepts, less the verb, two blanks, the digest and the line end.
 _MAX_APOP_NAME = MAX_LINE - len(b"APOP  \r\n") - 32

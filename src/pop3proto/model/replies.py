@@ -11,12 +11,12 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
+from .._value import field, value
 from ..errors import LocalProtocolError
 from .capabilities import Capabilities
 from .grammar import MAX_LINE, MAX_SIZE, encode_base64, has_control, is_unique_id
 from .listings import Listing, Listings
 from .stuffing import BodyWriter
-from .value import field, value
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

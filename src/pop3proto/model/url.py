@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from .._value import value
 from ..errors import LocalProtocolError
-from .value import value
 
 _PORTS = {"pop": 110, "pops": 995}
 _MAX_PORT = 65535

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+from .._value import value
 from ..errors import LocalProtocolError
-from ..model.value import value
 
 __all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
 

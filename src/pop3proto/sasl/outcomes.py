@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .._value import value
 from ..errors import AuthenticationError
 from ..model.secret import Secret
-from ..model.value import value
 
 __all__ = ["LoginResult", "RefusedToken"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from os import urandom
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from .._value import value
 from ..model.grammar import decode
 from ..model.secret import Secret
-from ..model.value import value
 from .apop import apop_digest
 from .saslprep import prepared
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ..model.value import field, value
+from .._value import field, value
 
 __all__ = ["Action", "Close", "Delay", "NeedData", "Send", "StartTls"]
 

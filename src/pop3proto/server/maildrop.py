@@ -16,9 +16,9 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from .._arguments import listed, require, require_items
+from .._value import field, value
 from ..errors import LocalProtocolError, MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id
-from ..model.value import field, value
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._arguments import require, require_count, require_seconds
+from .._value import options
 from ..model.capabilities import Capabilities
 from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..model.value import options
 from .arguments import require_word
 
 __all__ = ["ServerOptions", "check_settings"]

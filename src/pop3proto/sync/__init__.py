@@ -1,7 +1,7 @@
 """Fetching mail so that none is lost and none is stored twice.
 
 ``Planner`` decides, without I/O, what to retrieve, store, remember and delete, and in which order.
-``State`` remembers it, ``FileFolder``, ``Maildir``, ``Mbox``, ``Command`` and ``Lmtp`` store
+``State`` remembers it, ``FileFolder``, ``Maildir``, ``Mbox``, ``Mda`` and ``Lmtp`` store
 messages or hand them over, and ``Fetching`` does all of it with the blocking client. ``fetch_many``
 does it for many accounts. Parts that a program does not use are not loaded.
 """
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from .._lazy import loads_when_asked
 
 if TYPE_CHECKING:
-    from .command import Command
     from .confirming import AsyncNewMessages, NewMessage, NewMessages, Records, fetch_new
     from .delivery import Delivery, DeliveryError, Draft
     from .fetching import Fetching
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from .maildir import Maildir
     from .many import AsyncResults, fetch_many, fetch_many_async
     from .mbox import Mbox, MboxInUseError
+    from .mda import Mda
     from .planner import Planner
     from .schedule import AccountResult
     from .state import Account, AccountInUseError, State, StateError
@@ -51,7 +51,6 @@ __all__ = [
     "Action",
     "AsyncNewMessages",
     "AsyncResults",
-    "Command",
     "Delete",
     "Delivery",
     "DeliveryError",
@@ -64,6 +63,7 @@ __all__ = [
     "Maildir",
     "Mbox",
     "MboxInUseError",
+    "Mda",
     "NewMessage",
     "NewMessages",
     "Outcome",
@@ -88,7 +88,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "command": ("Command",),
+    "mda": ("Mda",),
     "confirming": ("AsyncNewMessages", "NewMessage", "NewMessages", "Records", "fetch_new"),
     "delivery": ("Delivery", "DeliveryError", "Draft"),
     "fetching": ("Fetching",),

@@ -118,7 +118,7 @@ class Lmtp(Handover):
             self._send(b"".join(command + b"\r\n" for command in commands))
             replies = [self._reply() for _ in commands]
         else:
-            replies = []
+            replies = list[_Reply]()
             for command in commands:
                 self._send(command + b"\r\n")
                 replies.append(self._reply())

@@ -7,10 +7,10 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from .._arguments import require
+from .._value import options, value
 from ..errors import LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.listings import Listing
-from ..model.value import options, value
 
 __all__ = [
     "Action",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._value import value
 from ..model.command import Command
 from ..model.replies import Greeting, MessageData, MessageEnd, ServerReply
 from ..model.stuffing import BodyWriter
-from ..model.value import value
 
 __all__ = ["BrokenConversation", "Conversation", "Damage", "Exchange"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.value import value
+from .._value import value
 from ..server.actions import Send
 
 __all__ = ["Packet"]

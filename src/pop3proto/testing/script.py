@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from .._arguments import require, require_items
+from .._value import value
 from ..errors import LocalProtocolError, printable
-from ..model.value import value
 from ..server import ServerSession
 from ..server.actions import Action, Close, NeedData, Send, StartTls
 from ..transcript import REDACTED, EndOfStream, Entry, Line, Recorder, TlsEstablished, Transcript

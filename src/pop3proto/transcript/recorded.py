@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 from .._arguments import listed
+from .._value import field, value
 from ..engine.requests import parse_command
 from ..errors import LocalProtocolError, printable
 from ..model.command import AUTHORIZATION_OR_TRANSACTION, Command
@@ -15,7 +16,6 @@ from ..model.commands import Extension
 from ..model.grammar import decode_base64
 from ..model.login_commands import Auth, AuthCancel, AuthResponse
 from ..model.replies import CapaReply, Message, Ok
-from ..model.value import field, value
 
 __all__ = [
     "EndOfStream",

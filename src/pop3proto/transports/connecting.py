@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from .._arguments import require
+from .._value import replace
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stream import Stream
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, printable
 from ..model.url import PopUrl
-from ..model.value import replace
 from .sockets import closed_on_error
 
 if TYPE_CHECKING:

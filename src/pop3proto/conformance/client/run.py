@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import printable
 from ...model.command import Command
@@ -224,14 +224,15 @@ class ClientRun:
         authority = home / "authority.pem"
         if self.authority is not None:
             authority.write_bytes(self.authority.cert_pem.bytes())
-        scheme = "pops" if self.target.security is Security.TLS else "pop"
+        tls = self.target.security is Security.TLS
+        scheme: Literal["pop", "pops"] = "pops" if tls else "pop"
         texts = (
             "localhost",
             str(server.port),
             USER,
             PASSWORD,
             str(output),
-            str(PopUrl("localhost", server.port, USER, scheme=scheme)),  # type: ignore[arg-type]
+            str(PopUrl("localhost", server.port, USER, scheme=scheme)),
             str(authority),
             self.target.security.value,
         )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from ..._arguments import listed, require, require_seconds
+from ..._value import value
 from ...errors import LocalProtocolError
-from ...model.value import value
 from ...transports import Security
 
 __all__ = ["PLACEHOLDERS", "ClientTarget"]
 
-PLACEHOLDERS = ("host", "port", "user", "password", "output", "url", "ca", "security")
+PLACEHOLDERS: tuple[str, ...] = (
+    "host",
+    "port",
+    "user",
+    "password",
+    "output",
+    "url",
+    "ca",
+    "security",
+)
 """What is replaced in the command where it stands in braces, such as ``{port}``."""
 
 

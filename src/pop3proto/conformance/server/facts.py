@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import monotonic, sleep
 
+from ..._value import value
 from ...errors import printable
-from ...model.value import value
 from ...transports import Security
 from ..case import CaseFailedError, NotTestedError
 from ..wire import Status, Wire

@@ -6,10 +6,10 @@ import ssl
 from types import NoneType
 
 from ..._arguments import require, require_count, require_seconds
+from ..._value import options
 from ...errors import LocalProtocolError
 from ...model.grammar import has_control
 from ...model.secret import Secret
-from ...model.value import options
 from ...transports import Security
 from ..delivery import Deliver
 

@@ -1,4 +1,4 @@
-"""Delivery to a command, such as procmail, maildrop or dovecot-lda."""
+"""Delivery to a command: an MDA (RFC 5598), such as procmail, maildrop or dovecot-lda."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .delivery import DeliveryError
 from .handover import Handover
 from .values import Record
 
-__all__ = ["Command"]
+__all__ = ["Mda"]
 
 # From sysexits.h, which agents for delivery use: EX_OSERR, EX_CANTCREAT, EX_IOERR, EX_TEMPFAIL.
 _TRANSIENT = (71, 73, 74, 75)
@@ -28,7 +28,7 @@ _PAUSE = 0.1
 _SHOWN = 300
 
 
-class Command(Handover):
+class Mda(Handover):
     """A command that takes a message on its standard input, and says by exit code 0 that it has.
 
     ``arguments`` are its name and its arguments; no shell sees them. Its input is a file with the

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pytest
 
 import pop3proto
-from pop3proto.model.value import field, field_names, options, replace, value
+from pop3proto._value import field, field_names, options, replace, value
 
 T = TypeVar("T")
 
@@ -457,7 +457,7 @@ def test_a_constructor_of_any_number_of_fields(count: int, decorator: Any) -> No
 
 def test_nothing_costly_is_imported() -> None:
     code = (
-        "import sys; before = set(sys.modules); import pop3proto.model.value; "
+        "import sys; before = set(sys.modules); import pop3proto._value; "
         "print(*set(sys.modules) - before)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(pop3proto.__file__).parent.parent)}
