@@ -50,7 +50,8 @@ KNOWN = Path(__file__).with_name("known")
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 # A few plain messages, so that a run is quick; the cases deliver what they need besides.
 FEW = 4
-TIMEOUT = 5.0
+# Courier waits for 5 seconds after it has refused a login.
+TIMEOUT = 10.0
 _STORE = """
 import sys, time
 with open(f"{sys.argv[1]}/{time.time_ns()}.localhost", "xb") as file:
