@@ -34,6 +34,7 @@ MODULES = {
     "pop3proto.server": "a session for the server's end, and maildrops",
     "pop3proto.sync": "fetching mail: a planner without I/O, records, places for messages",
     "pop3proto.testing": "test servers, scripts, bad networks",
+    "pop3proto.testing.fuzz": "a fuzzer for both engines, on your own transcripts",
     "pop3proto.testing.strategies": "strategies for Hypothesis",
     "pop3proto.testing.plugin": "fixtures for pytest",
     "pop3proto.conformance": "testing servers with every clause of the standards",

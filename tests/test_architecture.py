@@ -299,6 +299,7 @@ PUBLIC = (
     "server",
     "sync",
     "testing",
+    "testing.fuzz",
     "testing.plugin",
     "testing.strategies",
     "transcript",

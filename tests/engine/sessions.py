@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,54 +9,15 @@ import pytest
 from pop3proto import (
     ClientConnection,
     Command,
-    ConnectionClosed,
     ConnectionLostError,
-    Greeting,
     LocalProtocolError,
-    Pass,
     RemoteProtocolError,
     ServerConnection,
-    Signal,
     State,
-    User,
 )
+from pop3proto.testing.fuzz.talking import TIMESTAMP, client, drained, greeted_server
 
-TIMESTAMP = "<1.2@example.org>"
-
-
-def client(
-    *commands: Command[Any], state: State = State.TRANSACTION, **options: Any
-) -> ClientConnection:
-    """A client's engine in ``state`` with ``commands`` in flight."""
-    connection = ClientConnection(**options)
-    if state is State.GREETING:
-        return connection
-    connection.receive_data(Greeting(f"ready {TIMESTAMP}").to_bytes())
-    connection.next_event()
-    if state is State.TRANSACTION:
-        connection.send(User("user"))
-        connection.send(Pass("secret"))
-        connection.receive_data(b"+OK\r\n+OK\r\n")
-        connection.next_event()
-        connection.next_event()
-    for command in commands:
-        connection.send(command)
-    return connection
-
-
-def greeted_server(**options: Any) -> ServerConnection:
-    """A server's engine that has sent its greeting."""
-    server = ServerConnection(**options)
-    server.send(Greeting("ready"))
-    return server
-
-
-def drained(connection: ClientConnection | ServerConnection) -> Iterator[Any]:
-    """The events that are there now, the first ``ConnectionClosed`` being the last of them."""
-    while not isinstance(event := connection.next_event(), Signal):
-        yield event
-        if isinstance(event, ConnectionClosed):
-            return
+__all__ = ["TIMESTAMP", "client", "drained", "error_of", "events", "greeted_server", "refused"]
 
 
 def events(connection: ClientConnection | ServerConnection, *chunks: bytes) -> list[Any]:

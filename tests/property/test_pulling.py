@@ -27,8 +27,8 @@ from pop3proto import (
     State,
     Stls,
 )
-from pop3proto.transcript import TlsEstablished
-from tests.fuzz.targets import (
+from pop3proto._value import field_names
+from pop3proto.testing.fuzz.inputs import (
     COMMANDS,
     LENIENCIES,
     LIMITS,
@@ -36,9 +36,9 @@ from tests.fuzz.targets import (
     STATES,
     ClientInput,
     ServerInput,
-    fuzz_client,
-    fuzz_server,
 )
+from pop3proto.testing.fuzz.targets import fuzz_client, fuzz_server
+from pop3proto.transcript import TlsEstablished
 from tests.property.effort import effort
 from tests.property.engines import (
     REFUSE,
@@ -144,7 +144,7 @@ def _merged(found: Sequence[Step]) -> list[Step]:
 @given(CLIENTS | SERVERS)
 def test_what_the_fuzzers_are_given_says_all_of_it(given: ClientInput | ServerInput) -> None:
     again = type(given).from_bytes(given.to_bytes())
-    for name in given.__dataclass_fields__:
+    for name in field_names(given):
         expected: Any = getattr(given, name)
         assert getattr(again, name) == (_merged(expected) if name == "steps" else expected)
 
