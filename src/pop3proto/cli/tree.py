@@ -13,7 +13,7 @@ def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
     found: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:
         if isinstance(action.choices, dict):
-            found |= action.choices
+            found |= action.choices  # pyright: ignore[reportUnknownMemberType]
     return found
 
 
