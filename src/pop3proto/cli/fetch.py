@@ -68,7 +68,7 @@ class Job:
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.access = Access(arguments)
+        self.access: Access = Access(arguments)
         """The way to the maildrop."""
         self.maildrop: str = maildrop_name(self.access.url)
         """A name for the maildrop: the same for each way to it."""

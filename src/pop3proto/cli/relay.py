@@ -110,8 +110,10 @@ class Relay:
         self._looking = route.client is Security.STLS or route.through
         # True when only octets of TLS pass, which nobody can read.
         self._blind = False
-        self.sent = self.received = 0
-        """Octets of the client, and of the server."""
+        self.sent: int = 0
+        """Octets of the client."""
+        self.received: int = 0
+        """Octets of the server."""
 
     def run(self) -> None:
         """Relay until one end closes, or nothing happens for too long."""

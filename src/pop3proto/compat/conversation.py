@@ -96,7 +96,7 @@ class Conversation:
         self._error: type[BrokenConnectionError] = BrokenConnectionError
         # True if nothing was sent so far.
         self._quiet = True
-        self.status = b""
+        self.status: bytes = b""
         """The status line that was read; empty before."""
         # True if it was positive, so that more can follow.
         self._positive = False

@@ -81,7 +81,7 @@ class Wire:
         """What the connection is for."""
         self.timeout = timeout
         """Seconds that an answer may take."""
-        self.buffer = bytearray()
+        self.buffer: bytearray = bytearray()
         """What came and was not read."""
         self.tls: ssl.SSLSocket | None = None
         """The same socket under TLS."""

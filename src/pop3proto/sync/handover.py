@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .._arguments import require, require_seconds
 from .delivery import Delivery, DeliveryError, sync_folder, write_whole
@@ -58,7 +58,7 @@ class Handover(Delivery):
             os.ftruncate(self._journal, 0)
             self._taken.clear()
         failures: dict[str, DeliveryError] = {}
-        self.failures = failures
+        self.failures: Mapping[str, DeliveryError] = failures
         lost: list[Record] = []
         try:
             for record in records:

@@ -74,7 +74,7 @@ class Schedule(Generic[A]):
         # How many times in a row a host could not be reached. After that it is not waited for any
         # more, or the accounts of a host that is gone would take hours.
         self._failures: Counter[str] = Counter()
-        self.left = 0
+        self.left: int = 0
         """How many accounts have no result yet."""
         for account in accounts:
             self.left += 1

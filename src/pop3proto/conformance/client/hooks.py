@@ -90,8 +90,8 @@ class Injects(Hooks):
     """
 
     def __init__(self) -> None:
-        self.secured = 0
-        self.believed = False
+        self.secured: int = 0
+        self.believed: bool = False
 
     def received(
         self, session: ServerSession, event: Command[Any] | InvalidCommand
