@@ -387,6 +387,11 @@ def test_a_line_behind_a_message_points_to_dots_that_were_not_doubled() -> None:
     assert "the server seems not to double dots" in str(error)
 
 
+def test_a_line_that_no_message_came_before_does_not() -> None:
+    error = error_of(client(User("a"), state=State.AUTHORIZATION), b"b\r\n")
+    assert "dots" not in str(error)
+
+
 @pytest.mark.parametrize(
     ("state", "asked", "wire", "octets"),
     [

@@ -36,6 +36,10 @@ def test_its_repr_says_where_it_stands() -> None:
     assert "greeting, secure" in repr(client(state=State.GREETING, secure=True))
 
 
+def test_before_the_greeting_no_timestamp_is_known() -> None:
+    assert client(state=State.GREETING).timestamp is None
+
+
 def test_what_is_in_flight_is_bounded() -> None:
     connection = client(Noop(), Noop(), limits=Limits(commands_in_flight=2))
     refused(connection, Noop(), match="2 commands are in flight already")

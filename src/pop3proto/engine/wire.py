@@ -282,15 +282,15 @@ class BodyReader:
             # Many short lines: a list of them would cost more than looking at them twice.
             return self._read_mixed(block, end)
         # From the right, as above; the list is still in the order of the lines.
-        head, *rests = block[:end].rsplit(opening)
-        if not rests:
-            self._block = 0
-            return self._emit(head, start + end)
+        rests = block[:end].rsplit(opening)
+        # The head is no rest: one replaces it for a moment. A second list costs 5 % of the time.
+        head, rests[0] = rests[0], b"."
         if min(rests)[:1] == b"." == max(rests)[:1]:
-            self._block = min(2 * self._block, _LAST_BLOCK)
+            rests[0] = head
+            self._block = min(2 * self._block, _LAST_BLOCK) if len(rests) > 1 else 0
             self._dense = end < _DENSE * len(rests)
             # Undo dot-stuffing: the opening's dot is gone, the one that it was doubled with stays.
-            return self._emit(self.newline.join([head, *rests]), start + end)
+            return self._emit(self.newline.join(rests), start + end)
         return self._read_mixed(block, end)
 
     def _read_mixed(self, block: bytes, end: int) -> bytes:
