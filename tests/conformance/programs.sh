@@ -10,17 +10,24 @@ curl)
     scheme=pop3 tls="--ssl-reqd --cacert $POP3_CA"
     [ "$POP3_SECURITY" = tls ] && scheme=pop3s
     [ "$POP3_SECURITY" = plaintext ] && tls=
-    list=$(curl -sS $tls --max-time 20 --user "$POP3_USER:$POP3_PASSWORD" "$scheme://$POP3_HOST:$port/")
-    numbers=$(echo "$list" | tr -d '\r' | cut -d' ' -f1)
+    where=$scheme://$POP3_HOST:$port
+    # All URLs of a run share a connection. What is asked for is in a file, and so is the password.
+    printf 'silent\nshow-error\nmax-time = 20\nuser = "%s:%s"\n' \
+        "$POP3_USER" "$POP3_PASSWORD" >"$HOME/login"
+    curl $tls -K "$HOME/login" "$where/" -o "$HOME/list"
+    numbers=$(tr -d '\r' <"$HOME/list" | cut -d' ' -f1)
     for number in $numbers; do
-        curl -sS $tls --max-time 20 --user "$POP3_USER:$POP3_PASSWORD" \
-            "$scheme://$POP3_HOST:$port/$number" -o "$mail/$number.part"
-        mv "$mail/$number.part" "$mail/$number.eml"
+        printf 'url = "%s/%s"\noutput = "%s/%s.part"\n' "$where" "$number" "$mail" "$number"
+    done >"$HOME/urls"
+    code=0
+    [ -z "$numbers" ] || curl $tls -K "$HOME/login" -K "$HOME/urls" || code=$?
+    [ "$code" = 0 ] || exit "$code"
+    for number in $numbers; do
+        mv "$mail/$number.part" "$mail/$$-$number.eml"
     done
     # Each deletion is a session, after which the later messages have other numbers.
     [ -z "$delete" ] || for number in $(echo "$numbers" | sort -rn); do
-        curl -sS $tls --max-time 20 --user "$POP3_USER:$POP3_PASSWORD" \
-            --request DELE --head "$scheme://$POP3_HOST:$port/$number" >/dev/null
+        curl $tls -K "$HOME/login" --request DELE --head "$where/$number" >/dev/null
     done
     ;;
 fetchmail)

@@ -78,14 +78,15 @@ def test_a_right_program_passes(security: str) -> None:
     ]
     not_tested = {n for n, result in outcomes.items() if result.verdict is Verdict.NOT_TESTED}
     stls, tls = {"C304", "C305", "C306"}, {"C301", "C302", "C303", "C307"}
-    assert not_tested == {"stls": set(), "tls": stls, "plaintext": stls | tls}[security]
+    unannounced = {"C113", "C407", "C414"}
+    assert not_tested == {"stls": unannounced, "tls": stls, "plaintext": stls | tls}[security]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [case.number for case in client_cases().chosen([], [])])
 def test_a_program_that_is_wrong_in_one_thing_fails(number: str) -> None:
     fault = FAULTS.get(number, "does nothing" if number < "C45" else "hangs")
-    security = "tls" if number == "C307" else "stls"
+    security = "tls" if number in ("C113", "C307", "C407", "C414") else "stls"
     wrong = target(fault, security=security, timeout=2.0 if fault == "hangs" else 20.0)
     report = check_client(wrong, only=[number], slow=False)
     if number == "C141":

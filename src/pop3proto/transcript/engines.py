@@ -34,12 +34,13 @@ class RecordedClient(ClientConnection):
         forbidden = before in _TALKING and before not in command.legal_states
         if forbidden:
             self._projected = next(iter(command.legal_states))
-        secured = self.secure, self.utf8
+        secure, utf8 = self.secure, self.utf8
         if command.next_state is State.TLS_NEGOTIATION:
             # Some clients ask for STLS under TLS, or after UTF8, and are refused.
             self.secure = self.utf8 = False
         self.send(command)
-        self.secure, self.utf8 = secured
+        self.secure: bool = secure
+        self.utf8: bool = utf8
         if forbidden and command.next_state is None:
             self._projected = before
 

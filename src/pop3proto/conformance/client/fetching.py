@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...server import MemoryMaildrops
 from ...testing.quirks.names import Quirk
-from ..case import Severity, demand
+from ...transports import Security
+from ..case import NotTestedError, Severity, demand
 from .hooks import CutOff, Endless, Silent
 from .judge import complete, failed, survived
 from .mail import MAIL, message, token_of
@@ -95,6 +96,9 @@ def _(run: ClientRun) -> None:
 
 @CASES.case("C113", "RFC 2449 section 5", "A server need not know CAPA.")
 def _(run: ClientRun) -> None:
+    if run.target.security is Security.STLS:
+        # RFC 2595 section 4: that is how STLS is announced.
+        raise NotTestedError("such a server does not announce STLS")
     complete(run.fetch(MAIL[:4], quirks=[Quirk.NO_CAPA]), MAIL[:4])
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...testing.quirks.names import Quirk
-from ..case import Severity
+from ...transports import Security
+from ..case import NotTestedError, Severity
 from .judge import complete, survived
 from .mail import MAIL
 from .run import CASES, ClientRun
@@ -44,6 +45,7 @@ _HARMLESS = (
     ("C431", Quirk.SILENT_QUIT),
     ("C432", Quirk.CLOSES_ON_QUIT),
 )
+_WITHOUT_STLS = {Quirk.CLOSES_ON_CAPA, Quirk.NO_CAPABILITIES}
 # With these, nobody can tell what the server means.
 _DOUBTFUL = (
     ("C451", Quirk.SECOND_END),
@@ -62,6 +64,8 @@ def _add(number: str, quirk: Quirk, *, harmless: bool) -> None:
     name = quirk.name.lower().replace("_", "-")
 
     def check(run: ClientRun) -> None:
+        if quirk in _WITHOUT_STLS and run.target.security is Security.STLS:
+            raise NotTestedError("such a server does not announce STLS")
         result = run.fetch(_FEW, quirks=[quirk])
         survived(result)
         if harmless:

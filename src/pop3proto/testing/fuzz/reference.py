@@ -55,7 +55,7 @@ class Octets:
 
     def __init__(self, octets: bytes) -> None:
         self.rest = octets
-        self.newline = b"\r\n"
+        self.newline: bytes = b"\r\n"
 
     def line(self, *, strict: bool = False) -> bytes | None:
         """Return the next line without its end, or ``None``; if ``strict``, only CRLF ends it."""

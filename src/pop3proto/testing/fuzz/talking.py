@@ -115,7 +115,7 @@ class Answers:
     def __init__(self, server: ServerConnection, choices: Iterable[int] = ()) -> None:
         self.server = server
         self.auth: Auth | None = None
-        self.uploading = False
+        self.uploading: bool = False
         """True if the server reads a text next, and not a line."""
         self._choices = iter(choices)
 
@@ -307,7 +307,7 @@ def positive(command: Command[Any], auth: Auth | None = None) -> list[Any]:
     return by_answer.get(command.answer, [Ok(command)])
 
 
-octets = by(1)
+octets: Cut = by(1)
 """Chunks of one octet."""
 
 
