@@ -77,7 +77,7 @@ def _measured(
     use: Callable[[Any], Coroutine[Any, Any, None]],
 ) -> dict[str, float]:
     _allow_files(count + _WARMING + 100)
-    with _server(tls) as (port, context):
+    with server(tls) as (port, context):
         return asyncio.run(_held(count, lambda: open_one(port, context), use))
 
 
@@ -88,10 +88,10 @@ async def _held(
 ) -> dict[str, float]:
     warm = await _opened(_WARMING, open_one)
     gc.collect()
-    before = _resident()
+    before = resident()
     sessions = await _opened(count, open_one)
     gc.collect()
-    held = _resident() - before
+    held = resident() - before
     # All of them are alive, at the same time.
     await asyncio.gather(*map(use, [*warm, *sessions]))
     return {"growth": held}
@@ -105,7 +105,7 @@ async def _opened(count: int, open_one: Callable[[], Coroutine[Any, Any, Any]]) 
     return sessions
 
 
-def _resident() -> int:
+def resident() -> int:
     """Octets of memory that the process holds."""
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
@@ -125,7 +125,7 @@ def _allow_files(count: int) -> None:
 
 
 @contextmanager
-def _server(tls: bool) -> Generator[tuple[int, ssl.SSLContext | None], None, None]:
+def server(tls: bool) -> Generator[tuple[int, ssl.SSLContext | None], None, None]:
     """A server that takes every login and has no mail: its port, and who trusts it."""
     context = None
     certificate = b""
