@@ -54,7 +54,7 @@ class Octets:
     """All the octets that one end sent, taken line by line."""
 
     def __init__(self, octets: bytes) -> None:
-        self.rest = octets
+        self.rest: bytes = octets
         self.newline: bytes = b"\r\n"
 
     def line(self, *, strict: bool = False) -> bytes | None:
