@@ -98,6 +98,13 @@ python=$(find_python {0})
 .venv-{0}/bin/python -VV
 .venv-{0}/bin/python -m pytest -q -p no:cacheprovider --ignore=tests/fuzz --ignore=tests/docs
 """
+# The oldest versions that the extras allow: what uses them.
+OLDEST = """
+python3 .ci/oldest_versions.py | tee "$scratch/oldest.txt"
+python3 -m venv .venv-oldest
+.venv-oldest/bin/pip install -q -c "$scratch/oldest.txt" -e '.[test]'
+.venv-oldest/bin/python -m pytest -q -p no:cacheprovider tests/cli tests/testing tests/transports
+"""
 WHEEL = """
 .venv/bin/python -m build --outdir "$scratch/dist" >"$scratch/build.log" 2>&1 ||
     { cat "$scratch/build.log"; exit 1; }
@@ -170,6 +177,7 @@ STEPS = [
     Step("development", DEVELOPMENT, after=("README's tests", "servers")),
     Step("python 3.12", OTHER_PYTHON.format("3.12"), after=("README's tests",)),
     Step("python 3.13", OTHER_PYTHON.format("3.13"), after=("README's tests",)),
+    Step("oldest versions", OLDEST, after=("README's tests",)),
     Step(
         "real servers",
         REAL_SERVERS,
