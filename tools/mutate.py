@@ -53,6 +53,8 @@ only_mutate = ["src/pop3proto/{module}"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist"]
 pytest_add_cli_args_test_selection = {tests}
 type_check_command = {mypy}
+# A mutant that never ends can also take more and more memory. By default, it does so for minutes.
+timeout_multiplier = 5.0
 """
 
 
