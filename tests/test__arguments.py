@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from pop3proto._arguments import as_bytes, listed, require, require_count, require_seconds
+from pop3proto._arguments import (
+    as_bytes,
+    listed,
+    require,
+    require_count,
+    require_host,
+    require_seconds,
+)
 from pop3proto.errors import LocalProtocolError
 
 
@@ -90,3 +97,18 @@ def test_octets() -> None:
         with pytest.raises(LocalProtocolError, match=told) as caught:
             as_bytes("x", wrong)
         assert caught.value.__context__ is None
+
+
+def test_hosts() -> None:
+    for host in (
+        "pop.example.org",
+        "localhost.",
+        "::1",
+        "fe80::1%eth0",
+        "xn--bcher-kva.example",
+        "",
+    ):
+        require_host("x", host)
+    for host in ("a..b", ".b", "y" * 64, "\udce9"):
+        with pytest.raises(LocalProtocolError, match=r"^x: this is not the name of a host$"):
+            require_host("x", host)

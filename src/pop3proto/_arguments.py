@@ -12,7 +12,15 @@ from typing import Any, TypeVar, cast
 
 from .errors import LocalProtocolError
 
-__all__ = ["as_bytes", "listed", "require", "require_count", "require_items", "require_seconds"]
+__all__ = [
+    "as_bytes",
+    "listed",
+    "require",
+    "require_count",
+    "require_host",
+    "require_items",
+    "require_seconds",
+]
 
 T = TypeVar("T")
 
@@ -27,6 +35,18 @@ def require(
     # A bool is an int, but never an intended number.
     if not isinstance(given, kind) or (kind is not bool and isinstance(given, bool)):
         raise LocalProtocolError(f"{name} is {description}, not {type(given).__name__}")
+
+
+def require_host(name: str, host: str) -> None:
+    """Raise ``LocalProtocolError``, which names the argument, if no resolver can look up ``host``.
+
+    The functions of ``socket`` would raise ``UnicodeError`` for it, which is no ``OSError``.
+    """
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        # Not shown: a mistyped URL can have a password where the host should be.
+        raise LocalProtocolError(f"{name}: this is not the name of a host") from None
 
 
 def as_bytes(name: str, data: object) -> bytes:

@@ -50,7 +50,6 @@ def test_every_option_has_the_same_name(tmp_path: Path) -> None:
         headers-only = false
         ignore-sizes = true
         no-pipelining = true
-        password-command = "pass show 'a b'"
         ca = "ca.pem"
         cert = "/etc/cert.pem"
         server-name = "other.example.org"
@@ -74,7 +73,6 @@ def test_every_option_has_the_same_name(tmp_path: Path) -> None:
     assert (found.format, found.state) == ("maildir", tmp_path / "state.sqlite3")
     assert (found.delete, found.delete_after, found.keep_newest) == (False, 14.0, 100)
     assert (found.max_octets, found.headers_only, found.ignore_sizes) == (1000000, False, True)
-    assert found.password_command == "pass show 'a b'"
     assert (found.ca, found.cert) == (str(tmp_path / "ca.pem"), "/etc/cert.pem")
     assert (found.server_name, found.fingerprint) == ("other.example.org", "aabbccdd" * 8)
     assert (found.no_capa, found.no_pipelining, found.initial_response) == (True, True, False)
@@ -87,6 +85,9 @@ def test_every_option_has_the_same_name(tmp_path: Path) -> None:
     assert (found.recipient, found.delivery_timeout) == ("user@example.org", 60.0)
     # That of the process is for one account.
     assert found.password_variable is None
+    # Tokens take the place of a password.
+    other = one(tmp_path, URL + """place = "mail"\npassword-command = "pass show 'a b'"\n""")
+    assert other.password_command == "pass show 'a b'"
 
 
 def test_secrets_stay_secret(tmp_path: Path) -> None:
@@ -296,3 +297,34 @@ def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(LocalProtocolError, match=f"--accounts {tmp_path / name}: "):
         AccountsFile(tmp_path / name)
+
+
+def test_a_home_that_nobody_has_is_a_name_of_a_folder(tmp_path: Path) -> None:
+    found = one(tmp_path, URL + 'place = "~no-such-user-here/mail"\n')
+    assert found.place == str(tmp_path / "~no-such-user-here" / "mail")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_without_an_end(number: str, tmp_path: Path) -> None:
+    found = problem(tmp_path, f'[accounts.a]\n{URL}place = "mail"\nmax-octets = {number}\n')
+    assert "too many digits" in found
+
+
+def test_a_password_replaces_the_tokens_of_the_defaults(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f"""
+        [defaults]
+        oauth = "google"
+        [accounts.a]
+        {URL}
+        place = "a"
+        password = "hunter"
+        [accounts.b]
+        {URL}
+        place = "b"
+        """,
+    )
+    assert (found["a"].oauth, found["b"].oauth) == (None, "google")
+    both = f'[accounts.a]\n{URL}place = "a"\npassword = "hunter"\noauth = "google"\n'
+    assert problem(tmp_path, both).startswith("account a: password and oauth exclude each other")

@@ -181,3 +181,10 @@ def test_quiet(
     assert capsys.readouterr().out == ""
     assert main([*authority(faulty), "--only", "S103", "-q"]) == 1
     assert "S103" in capsys.readouterr().out
+
+
+def test_a_baseline_that_is_not_text(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "known").write_bytes(b"\xff\xfe")
+    arguments = ["client", "--baseline", str(tmp_path / "known"), "--", "true"]
+    assert main(["conformance", *arguments]) == 1
+    assert "--baseline: this is not text in UTF-8" in capsys.readouterr().err

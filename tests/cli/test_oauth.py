@@ -60,7 +60,7 @@ class Setting:
         self.server = server
         self.clock = Clock()
         self.path = folder / "oauth" / "tokens.json"
-        self.store = FileStore(self.path)
+        self.store = FileStore(self.path, "account")
 
     def keeper(self, *, may_ask: bool = False, **changes: Any) -> Keeper:
         settings = Settings(

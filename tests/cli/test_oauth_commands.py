@@ -289,7 +289,7 @@ TOKENS = Tokens(Secret("hunter-a"), 5.0, Secret("hunter-2"))
 
 @posix
 def test_a_file_that_others_can_read_is_not_used(tmp_path: Path) -> None:
-    store = FileStore(tmp_path / "tokens")
+    store = FileStore(tmp_path / "tokens", "account")
     store.save(TOKENS)
     (tmp_path / "tokens").chmod(0o644)
     with pytest.raises(LocalProtocolError, match=r"--oauth-tokens .*tokens: other users can read"):
@@ -317,23 +317,23 @@ def test_a_file_that_holds_something_else(content: bytes, tmp_path: Path) -> Non
     path.write_bytes(content)
     path.chmod(0o600)
     with pytest.raises(LocalProtocolError, match="it holds no tokens of pop3proto") as caught:
-        FileStore(path).load()
+        FileStore(path, "account").load()
     assert "hunter" not in str(caught.value)
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(LocalProtocolError, match=f"--oauth-tokens {tmp_path}: "):
-        FileStore(tmp_path).load()
+        FileStore(tmp_path, "account").load()
     (tmp_path / "file").touch()
     with pytest.raises(LocalProtocolError, match=r"--oauth-tokens .*file/tokens: "):
-        FileStore(tmp_path / "file" / "tokens").save(TOKENS)
+        FileStore(tmp_path / "file" / "tokens", "account").save(TOKENS)
 
 
 def test_a_crash_leaves_the_old_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    store = FileStore(tmp_path / "tokens")
+    store = FileStore(tmp_path / "tokens", "account")
     store.save(TOKENS)
     monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(LocalProtocolError, match="No space left on device"):
@@ -396,3 +396,30 @@ def test_the_clock_is_that_of_the_system(state_folder: Path) -> None:
     made("--oauth", "google", *ID)._store.save(Tokens(Secret("hunter-a"), time.time() + 30))
     with pytest.raises(LocalProtocolError, match="there is no refresh token"):
         made("--oauth", "google", *ID)(None)
+
+
+def test_tokens_of_another_account_are_not_used(tmp_path: Path) -> None:
+    FileStore(tmp_path / "tokens", "one").save(TOKENS)
+    assert FileStore(tmp_path / "tokens", "one").load() == TOKENS
+    with pytest.raises(LocalProtocolError, match="it holds the tokens of another account"):
+        FileStore(tmp_path / "tokens", "two").load()
+
+
+def test_a_time_without_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    path.write_text(f'{{"access_token": "a", "refresh_token": "", "expires": {"9" * 400}}}')
+    path.chmod(0o600)
+    assert FileStore(path, "account").load().access == Secret("a")
+
+
+def test_a_password_besides_tokens(capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["list", "pops://user@pop.example.org", "--oauth", "google", *ID]
+    assert main([*where, "--password-file", "f"]) == 1
+    assert "--oauth and --password-file exclude each other" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_name_that_no_host_has(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    other = ["--oauth", "other", *ID, "--oauth-token-url", f"https://{host}/"]
+    assert main(["list", "pops://user@pop.example.org", *other]) == 1
+    assert "--oauth-token-url: this is not the name of a host" in capsys.readouterr().err

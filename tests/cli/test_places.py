@@ -128,3 +128,29 @@ def test_a_command_that_cannot_be_read() -> None:
 )
 def test_the_address_of_an_lmtp_server(where: str, address: tuple[str, int] | str) -> None:
     assert Place("lmtp", where, "me@example.org")._address() == address
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_place(format: str) -> None:
+    recipient = "me@example.org" if format == "lmtp" else None
+    with pytest.raises(LocalProtocolError, match="is an empty text"):
+        Place(format, "", recipient).check()
+
+
+@pytest.mark.parametrize("format", ["files", "maildir", "mbox", "command", "lmtp"])
+def test_an_option_of_another_format(format: str, tmp_path: Path) -> None:
+    place = Place(format, "cat:24", "me@example.org" if format == "lmtp" else None)
+    for option, changed in (
+        ("lmtp", place._replace(sender="me@example.org")),
+        ("command", place._replace(line_feeds=False)),
+    ):
+        if format == option:
+            changed.check()
+        else:
+            with pytest.raises(LocalProtocolError, match=f"is for --format {option} alone"):
+                changed.check()
+
+
+def test_a_name_that_no_host_has() -> None:
+    with pytest.raises(LocalProtocolError, match="this is not the name of a host"):
+        Place("lmtp", "a..b:24", "me@example.org").check()

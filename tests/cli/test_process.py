@@ -158,12 +158,13 @@ def test_without_any_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert main(["replay", str(tmp_path / "missing")]) == 1
 
 
-def test_an_output_that_is_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_output_that_is_full(options: list[str], tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("only Linux has this file")
     (tmp_path / "session.txt").write_text("pop3proto transcript 1\nS: +OK\\r\\n\n")
-    command = [sys.executable, "-m", "pop3proto", "replay", str(tmp_path / "session.txt")]
+    command = [sys.executable, "-m", "pop3proto", "replay", str(tmp_path / "session.txt"), *options]
     with full.open("w") as output:
         done = subprocess.run(
             command, stdout=output, stderr=subprocess.PIPE, check=False, timeout=60

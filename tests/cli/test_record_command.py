@@ -10,22 +10,27 @@ import socket
 import ssl
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
-from typing import Any
+from time import sleep
+from typing import Any, cast
 
 import pytest
 
 from pop3proto.cli import record as _record
 from pop3proto.cli.main import main
+from pop3proto.cli.output import Output
+from pop3proto.cli.relay import Relay, Route
 from pop3proto.model.replies import MessageData
+from pop3proto.model.url import PopUrl
 from pop3proto.server import ServerOptions
 from pop3proto.testing import LoopbackServer, scripted, serve
-from pop3proto.transcript import TlsEstablished, Transcript, replay
-from pop3proto.transports import ClientOptions
+from pop3proto.transcript import Recorder, TlsEstablished, Transcript, replay
+from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client, connect
 
 MESSAGE = b"Subject: one\r\n\r\n.Text.\r\n" + b"x" * 70 + b"\r\n"
@@ -406,3 +411,83 @@ def test_a_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode in (0, 128 + number)
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "a b"])
+def test_a_name_that_no_host_has(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["pop.example.org", str(tmp_path / "sessions"), "--listen", f"{host}:0"]
+    assert main(["record", *where]) == 1
+    assert capsys.readouterr().err.startswith("LocalProtocolError: ")
+
+
+def test_a_recording_that_cannot_be_written(
+    running: Callable[..., Running], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["pop://127.0.0.1", str(tmp_path / "sessions"), "--no-tls", "--sessions", "1"]
+    with running(*arguments, "--json") as relay:
+        (tmp_path / "sessions").rmdir()
+        with socket.create_connection(("127.0.0.1", relay.port), 60) as client:
+            assert client.recv(100) == b""
+        relay._thread.join(60)
+    assert relay.code == 1
+    _, ended, end = map(json.loads, capsys.readouterr().out.splitlines())
+    assert ended["file"] is None
+    assert ended["problem"]["error"] == "FileNotFoundError"
+    assert end["sessions"] == 1
+
+
+def test_a_listener_that_fails_ends_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    errors = [ConnectionAbortedError(), OSError(24, "Too many open files")]
+
+    class Listener:
+        def accept(self) -> None:
+            raise errors.pop(0)
+
+    output = Output(Namespace(command="record"))
+    output.reports(sessions=0)
+    url = PopUrl.parse("pop://pop.example.org")
+    route = Route(Security.PLAINTEXT, Security.PLAINTEXT)
+    relays = _record._Relays(output, Namespace(sessions=None), url, route)
+    assert not relays.done
+    relays.accept(cast(socket.socket, Listener()))
+    assert errors == []
+    assert relays.done
+    assert [found["text"] for found in output.report["problems"]] == [
+        "[Errno 24] Too many open files"
+    ]
+    assert "Too many open files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cut", [1, 3, 6])
+def test_an_answer_that_comes_in_pieces(cut: int) -> None:
+    client, ours = socket.socketpair()
+    server, theirs = socket.socketpair()
+    route = Route(Security.STLS, Security.PLAINTEXT)
+    relay = Relay(ours, theirs, route, Recorder(), 60.0)
+    thread = Thread(target=relay.run)
+    thread.start()
+    answer = b"+OK yes\r\nTOP\r\n.\r\n"
+    with closing(relay), client, server, client.makefile("rb") as lines:
+        server.sendall(b"+OK\r\n")
+        assert lines.readline() == b"+OK\r\n"
+        client.sendall(b"CAPA\r\n")
+        assert server.recv(100) == b"CAPA\r\n"
+        server.sendall(answer[:cut])
+        while relay.received < len(b"+OK\r\n") + cut:
+            sleep(0.01)
+        server.sendall(answer[cut:])
+        assert [lines.readline() for _ in range(4)] == [
+            b"+OK yes\r\n",
+            b"STLS\r\n",
+            b"TOP\r\n",
+            b".\r\n",
+        ]
+        # What comes before the end is passed on, too.
+        client.sendall(b"CAPA\r\n")
+        assert server.recv(100) == b"CAPA\r\n"
+        server.sendall(b"-ERR")
+        server.close()
+        assert client.recv(100) == b"-ERR"
+        thread.join(60)

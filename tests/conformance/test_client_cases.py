@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -162,3 +165,22 @@ def test_an_mbox_whose_lines_are_not_quoted_is_read_too(tmp_path: Path) -> None:
     unix = MAIL[6].replace(b"\r\n", b"\n")
     (tmp_path / "mbox").write_bytes(b"From a Mon Nov 30 00:00:00 2026\n" + unix + b"\n")
     assert stored_in(tmp_path, MAIL).broken == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are other groups of processes")
+def test_an_interruption_ends_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> int:
+            if self not in started:
+                started.append(self)
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        check_client(
+            ClientTarget((sys.executable, "-c", "import time; time.sleep(60)")), only=["C109"]
+        )
+    assert [process.returncode for process in started] == [-signal.SIGKILL]

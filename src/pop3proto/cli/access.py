@@ -18,7 +18,7 @@ from ..sasl import by_name
 from ..transports import ClientOptions, LoginResult, Security, Timeouts
 from ..transports.blocking import Client, connect
 from .inputs import client_context
-from .passwords import gets_password_alone, password
+from .passwords import gets_password_alone, named_source, password
 from .proxies import PROXY_VARIABLE, Proxy
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Access:
             self.context = client_context(arguments.ca, arguments.cert)
         self.proxy: Proxy | None = _proxy(arguments)
         """The proxy on the way, or ``None``."""
+        if arguments.oauth is not None and (source := named_source(arguments)) is not None:
+            raise LocalProtocolError(f"--oauth and {source} exclude each other", hint="")
         self._keeper = self._oauth() if arguments.oauth is not None else None
         if self.context is not None and arguments.fingerprint is not None:
             # The fingerprint says which certificate it has to be, whoever vouches for it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -30,7 +31,7 @@ _SECURITY: dict[str, Literal["pop", "pops"]] = {"tls": "pops", "stls": "pop", "p
 # Of each of these, an account has one; that of the account replaces that of the defaults.
 _PASSWORDS = ("command", "fd", "file", "variable")
 _ALTERNATIVES: tuple[tuple[str, ...], ...] = (
-    ("password", "keyring", *(f"password-{source}" for source in _PASSWORDS)),
+    ("password", "keyring", "oauth", *(f"password-{source}" for source in _PASSWORDS)),
     ("delete", "delete-after"),
     ("oauth-client-secret", "oauth-client-secret-file"),
     ("oauth-refresh-token", "oauth-refresh-token-file"),
@@ -119,8 +120,13 @@ class AccountsFile:
             return tomllib.loads(octets.decode("utf-8-sig")), open_to_others
         except UnicodeDecodeError:
             problem = "it is not text in UTF-8"
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except tomllib.TOMLDecodeError as error:
             problem = f"it is not TOML: {printable(str(error))}"
+        except RecursionError:
+            problem = "it is not TOML: it has too many levels"
+        except ValueError:
+            # int() has a limit of its own.
+            problem = "it has a number with too many digits"
         # Left before this line, because the error holds all of the text.
         raise self._wrong(problem)
 
@@ -193,6 +199,9 @@ class AccountsFile:
             found = str(given) if convert is None else convert(str(given))
         except argparse.ArgumentTypeError as error:
             raise self._wrong(f"{where}: {key}: {error}") from None
+        except ValueError:
+            # In hexadecimal, TOML can have a number that str() refuses.
+            raise self._wrong(f"{where}: {key}: the number has too many digits") from None
         if action.choices is not None and found not in action.choices:
             allowed = ", ".join(map(str, action.choices))
             raise self._wrong(f"{where}: {key}: expected one of {allowed}")
@@ -209,7 +218,8 @@ class AccountsFile:
 
     def _file(self, text: str, convert: object = None) -> object:
         """Return a path: ``~`` is this user's, and others begin where the file with accounts is."""
-        path = self._path.absolute().parent / Path(text).expanduser()
+        # Unlike Path.expanduser(), this leaves "~name" as it is if there is no such user.
+        path = self._path.absolute().parent / os.path.expanduser(text)
         return path if convert is Path else str(path)
 
     def _place(self, kind: str, given: str) -> str:

@@ -112,8 +112,11 @@ def baseline(arguments: argparse.Namespace) -> Baseline:
     """Return the failures that are known; raise ``LocalProtocolError`` for a malformed file."""
     if arguments.baseline is None:
         return Baseline()
-    with arguments.baseline.open(encoding="utf-8-sig") as file:
-        return Baseline.load(file)
+    try:
+        with arguments.baseline.open(encoding="utf-8-sig") as file:
+            return Baseline.load(file)
+    except UnicodeDecodeError:
+        raise LocalProtocolError("--baseline: this is not text in UTF-8", hint="") from None
 
 
 def write_reports(console: Console, arguments: argparse.Namespace, report: Report) -> None:

@@ -176,8 +176,11 @@ def _run(arguments: argparse.Namespace) -> int:
     except (OSError, Pop3Error) as error:
         if output.json:
             output.failed(problem(error))
-            with suppress(OSError):  # which may be the error itself: nobody reads any more
+            try:
                 output.finish(ok=False)
+            except OSError:
+                # Which may be the error itself, if the disk is full. It has to be told somewhere.
+                _complain(error)
         else:
             _complain(error)
         return _FAILED

@@ -11,6 +11,7 @@ from threading import Event, Timer
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from .._arguments import require_host
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, TlsError, printable
 from ..model.secret import Secret
 
@@ -52,6 +53,7 @@ def checked_url(url: str, option: str) -> str:
     # A user and a password in it would be shown.
     if not (usable and safe and url.isascii() and url.isprintable() and parts.username is None):
         raise LocalProtocolError(f"{option}: expected an https:// URL", hint="")
+    require_host(option, parts.hostname or "")
     return url
 
 

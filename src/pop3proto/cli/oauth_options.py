@@ -97,5 +97,5 @@ def _store(arguments: argparse.Namespace, settings: Settings, user: str) -> Stor
 
         return KeyringStore(name)
     if arguments.oauth_tokens is not None:
-        return FileStore(Path(arguments.oauth_tokens))
-    return FileStore(state_folder("--oauth-tokens FILE") / "oauth" / f"{name}.json")
+        return FileStore(Path(arguments.oauth_tokens), name)
+    return FileStore(state_folder("--oauth-tokens FILE") / "oauth" / f"{name}.json", name)

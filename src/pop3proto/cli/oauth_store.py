@@ -17,6 +17,8 @@ __all__ = ["FileStore", "KeyringStore", "Store", "Tokens"]
 _SERVICE = "pop3proto-oauth"
 # Octets of a file with tokens, at most.
 _LONGEST_FILE = 256 * 1024
+# Later than any token expires, in seconds since the epoch.
+_FAR_AWAY = 2**40
 
 
 class Tokens(NamedTuple):
@@ -41,10 +43,15 @@ class Store(Protocol):
 
 
 class FileStore:
-    """A file with mode 600. It is replaced as a whole, so that no crash leaves a part of it."""
+    """A file with mode 600. It is replaced as a whole, so that no crash leaves a part of it.
 
-    def __init__(self, path: Path) -> None:
+    ``name`` stands for the account. The tokens of another one are not used: they could lead into
+    the maildrop of another user.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
         self._path = path
+        self._name = name
 
     def load(self) -> Tokens:
         """Return what the file holds; nothing if there is none.
@@ -60,9 +67,12 @@ class FileStore:
             return Tokens()
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
-        found = _tokens(content)
-        if found is None:
+        kept = _members(content)
+        found = None if kept is None else _tokens(kept)
+        if kept is None or found is None:
             raise self._unusable("it holds no tokens of pop3proto; remove it to begin anew")
+        if kept.get("account", self._name) != self._name:
+            raise self._unusable("it holds the tokens of another account: each needs its own file")
         return found
 
     def save(self, tokens: Tokens) -> None:
@@ -73,7 +83,7 @@ class FileStore:
             descriptor, name = mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
             try:
                 with open(descriptor, "wb") as file:
-                    file.write(_text(tokens).octets())
+                    file.write(_text(tokens, self._name).octets())
                     file.flush()
                     os.fsync(descriptor)
                 os.replace(name, self._path)
@@ -121,10 +131,11 @@ class KeyringStore:
         return LocalProtocolError(f"--oauth-tokens keyring: {problem}", hint="")
 
 
-def _text(tokens: Tokens) -> Secret:
+def _text(tokens: Tokens, name: str) -> Secret:
     return Secret(
         json.dumps(
             {
+                "account": name,
                 "access_token": tokens.access.reveal(),
                 "expires": tokens.expires,
                 "refresh_token": tokens.refresh.reveal(),
@@ -133,19 +144,21 @@ def _text(tokens: Tokens) -> Secret:
     )
 
 
-def _tokens(content: Secret) -> Tokens | None:
-    """Return the tokens in a file; ``None`` if it holds something else."""
+def _members(content: Secret) -> dict[str, Any] | None:
+    """Return what a file holds; ``None`` if it is not an object in JSON."""
     try:
         found: Any = json.loads(content.octets())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
-        return None
-    kept = cast("dict[str, Any]", found)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def _tokens(kept: dict[str, Any]) -> Tokens | None:
+    """Return the tokens in a file; ``None`` if it holds something else."""
     match kept:
         case {"access_token": str(), "refresh_token": str(), "expires": int() | float()}:
-            return Tokens(
-                Secret(kept["access_token"]), float(kept["expires"]), Secret(kept["refresh_token"])
-            )
+            # An int can be too large for a float.
+            expires = float(min(kept["expires"], _FAR_AWAY))
+            return Tokens(Secret(kept["access_token"]), expires, Secret(kept["refresh_token"]))
         case _:
             return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-__all__ = ["from_command", "gets_password_alone", "password"]
+__all__ = ["from_command", "gets_password_alone", "named_source", "password"]
 
 # Seconds for a command that prints a password. It may have to ask for the one that protects it.
 _PATIENCE = 120.0
@@ -40,6 +40,14 @@ def password(arguments: argparse.Namespace, user: str, host: str, what: str = "P
         return first_line("--password-file", arguments.password_file)
     variable: str | None = arguments.password_variable
     return file_or_question(None, what, f"{user} at {host}", variable=variable)
+
+
+def named_source(arguments: argparse.Namespace) -> str | None:
+    """Return the option that names a source; ``None`` without one. A variable may always be set."""
+    for name in ("password_file", "password_command", "password_fd", "keyring"):
+        if getattr(arguments, name) is not None:
+            return f"--{name.replace('_', '-')}"
+    return None
 
 
 def gets_password_alone(arguments: argparse.Namespace) -> bool:

@@ -40,6 +40,15 @@ class Place(NamedTuple):
         """
         if (self.recipient is None) == (self.format == "lmtp"):
             raise LocalProtocolError("--format lmtp needs --recipient, and nothing else has one")
+        if not self.where:
+            # A Maildir would be made where the command runs.
+            raise LocalProtocolError("the place for the messages is an empty text")
+        for option, given, format in (
+            ("--sender", bool(self.sender), "lmtp"),
+            ("--crlf", not self.line_feeds, "command"),
+        ):
+            if given and self.format != format:
+                raise LocalProtocolError(f"{option} is for --format {format} alone")
         if self.format in ("command", "lmtp"):
             # Nothing is opened yet.
             self.delivery("", "")

@@ -10,6 +10,7 @@ from importlib import import_module
 from time import monotonic
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from .._arguments import require_host
 from ..errors import ConnectError, LocalProtocolError, printable
 from ..model.secret import Secret
 
@@ -35,6 +36,7 @@ class Proxy:
         self._scheme = parts.scheme
         self._host = parts.hostname or ""
         self._port = parts.port or _SOCKS_PORT
+        require_host("the proxy's URL is wrong", self._host)
         self._user = unquote(parts.username or "")
         self._password = Secret(unquote(parts.password or ""))
         if self._scheme in _SOCKS:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock, Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
+from .._arguments import require_host
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.url import PopUrl
 from ..testing.certificates import tls_for
@@ -46,6 +47,7 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     host, port = arguments.listen
+    require_host("--listen", host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.create_server((host, port), family=family)) as listener:
         if arguments.write_ca is not None:
@@ -113,15 +115,17 @@ class _Relays:
         # Guards what follows, and the output.
         self._lock = Lock()
         self._closing = False
+        self._unusable = False
         self._running: set[Relay] = set()
         self._slots = Semaphore(_MOST_SESSIONS)
         self._threads = ThreadPoolExecutor(_MOST_SESSIONS, "pop3-relay")
 
     @property
     def done(self) -> bool:
-        """True if there were as many sessions as were asked for."""
+        """True if there were as many sessions as were asked for, or there can be no more."""
         most = self._arguments.sessions
-        return most is not None and self._output.report["sessions"] >= most
+        enough = most is not None and self._output.report["sessions"] >= most
+        return self._unusable or enough
 
     def accept(self, listener: socket.socket) -> None:
         """Begin a session for each client, until ``close()``."""
@@ -129,10 +133,23 @@ class _Relays:
             self._slots.acquire()
             try:
                 client, _ = listener.accept()
-            except OSError:
+            except ConnectionAbortedError:
+                # The client has gone already. The others have not.
+                self._slots.release()
+                continue
+            except OSError as error:
                 # Closed. Any other error of this socket would come again and again.
+                self._broken(error)
                 return
             self._threads.submit(self._session, client).add_done_callback(self._ended)
+
+    def _broken(self, error: OSError) -> None:
+        """Let the run end because no further client can be accepted."""
+        with self._lock:
+            if not self._closing:
+                self._unusable = True
+                self._output.failed(problem(error))
+                self._output.complain(printable(f"{type(error).__name__}: {error}"))
 
     def close(self, listener: socket.socket) -> None:
         """End all sessions, and wait for their threads."""
@@ -149,11 +166,12 @@ class _Relays:
         self._threads.shutdown()
 
     def _session(self, client: socket.socket) -> None:
-        file = self._file()
         failed: BaseException | None = None
         relay: Relay | None = None
+        path: Path | None = None
         try:
-            with closing(client), closing(file):
+            with closing(client), closing(self._file()) as file:
+                path = file.path
                 server = self._connect(client)
                 recorder = self._recorder(file)
                 relay = Relay(client, server, self._route, recorder, self._arguments.timeout)
@@ -161,7 +179,7 @@ class _Relays:
                     self._run(relay)
         except (OSError, Pop3Error) as error:
             failed = error
-        self._tell(file.path, relay, failed)
+        self._tell(path, relay, failed)
 
     def _recorder(self, file: RecordingFile) -> Recorder:
         recorder = Recorder(bodies=not self._arguments.no_bodies, sink=file.write)
@@ -202,23 +220,26 @@ class _Relays:
                 # Of an earlier run.
                 pass
 
-    def _tell(self, path: Path, relay: Relay | None, failed: BaseException | None) -> None:
+    def _tell(self, path: Path | None, relay: Relay | None, failed: BaseException | None) -> None:
         with self._lock:
             output = self._output
             output.report["sessions"] += 1
             sent = received = 0
             if relay is not None:
                 sent, received = relay.sent, relay.received
-            name = printable(str(path))
+            # A full disk, for example, leaves no recording.
+            name = printable(str(path or self._arguments.folder))
             # A session that this program ends itself has not failed.
             found: dict[str, Any] | None = None
             if failed is not None and not self._closing:
-                found = problem(failed, path.name)
+                found = problem(failed, None if path is None else path.name)
                 output.failed(found)
                 text = printable(f"{type(failed).__name__}: {failed}")
                 output.complain(f"{name}: {text}")
             output.summary(f"{name}: {sent} octets of the client, {received} of the server")
-            output.event("session", file=str(path), sent=sent, received=received, problem=found)
+            output.event(
+                "session", file=path and str(path), sent=sent, received=received, problem=found
+            )
 
     def _ended(self, session: Future[None]) -> None:
         self._slots.release()

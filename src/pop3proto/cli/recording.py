@@ -39,7 +39,11 @@ class RecordingFile:
     def write(self, entry: Entry) -> None:
         """Write an entry; nothing after ``close()``."""
         if not self._file.closed:
-            self._writer.write(entry)
+            try:
+                self._writer.write(entry)
+            except OSError as error:
+                # Or the error of a full disk would name another file, or none.
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def close(self) -> None:
         """Write the rest, and close the file."""

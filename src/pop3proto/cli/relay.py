@@ -106,6 +106,8 @@ class Relay:
         # The beginning of the client's line in the clear, and what the server's next line answers.
         self._line = bytearray()
         self._asked: bytes | None = None
+        # The beginning of that line, until the end of it comes.
+        self._answer = bytearray()
         # True while the client's lines are looked at, for STLS.
         self._looking = route.client is Security.STLS or route.through
         # True when only octets of TLS pass, which nobody can read.
@@ -214,6 +216,8 @@ class Relay:
             data = b""
         if data == b"":
             side.ended = True
+            if side is self._server and self._answer:
+                self._to_client(bytes(self._answer))
             if not self._blind:
                 if side is self._server:
                     self._recorder.received(b"")
@@ -267,8 +271,15 @@ class Relay:
 
     def _from_server(self, data: bytes) -> None:
         self.received += len(data)
+        if self._looking and self._asked in (b"STLS", b"CAPA"):
+            # The network can cut a line anywhere.
+            self._answer += data
+            if b"\n" not in self._answer and len(self._answer) <= _LONGEST_LINE:
+                return
+            data = bytes(self._answer)
+            self._answer.clear()
         asked, self._asked = self._asked, None
-        accepted = data[:3].upper() == b"+OK" and data.endswith(b"\n")
+        accepted = data[:3].upper() == b"+OK" and b"\n" in data
         if not self._looking or not accepted or asked not in (b"STLS", b"CAPA"):
             self._to_client(data)
         elif asked == b"STLS":

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from .._arguments import require_host
 from ..errors import LocalProtocolError
 
 __all__ = ["CommandDelivery", "Deliver", "MaildirDelivery", "SmtpDelivery"]
@@ -39,6 +40,7 @@ class SmtpDelivery:
     def __init__(self, host: str, port: int, recipient: str, *, lmtp: bool = False) -> None:
         if "@" not in recipient:
             raise LocalProtocolError("a recipient has a domain: --recipient user@example.org")
+        require_host("the host to deliver to", host)
         self._host, self._port, self._recipient = host, port, recipient
         self._kind = smtplib.LMTP if lmtp else smtplib.SMTP
 

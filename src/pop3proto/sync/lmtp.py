@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._arguments import require
+from .._arguments import require, require_host
 from ..errors import LocalProtocolError, printable
 from .delivery import DeliveryError
 from .handover import Handover
@@ -26,7 +26,8 @@ _LONGEST_LINE, _MOST_LINES = 2048, 100
 # LMTP has only CRLF as a line end (RFC 5321 section 2.3.8). A server that took another one for it
 # could see the end of a message where there is none.
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f]+")
+# No lone surrogates, which stand for octets of a command line that are not UTF-8.
+_ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f\ud800-\udfff]+")
 _REPLY = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
 _READY, _CLOSING, _OK, _GO_ON = 220, 421, 250, 354
 # The first digits of replies.
@@ -66,6 +67,8 @@ class Lmtp(Handover):
             require(name, mailbox, str, "a str")
             if (mailbox or name == "recipient") and not _ADDRESS.fullmatch(mailbox):
                 raise LocalProtocolError(f"{name} is an address such as user@example.org")
+        if isinstance(address, tuple):
+            require_host("address", address[0])
         self._address = address
         self._recipient, self._sender = recipient, sender
         self._socket: socket | None = None

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from .._arguments import require
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, printable
 from ..transports import Security
 
 if TYPE_CHECKING:
@@ -49,7 +49,12 @@ def tls_for(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     # Some clients, fetchmail among them, refuse a certificate without a common name.
     names = dict.fromkeys((host, HOST, "localhost"))
-    issued = authority.issue_cert(*names, common_name="localhost")
+    try:
+        issued = authority.issue_cert(*names, common_name="localhost")
+    except ValueError as error:
+        raise LocalProtocolError(
+            f"no certificate can be made for the host {printable(host)}: {printable(str(error))}"
+        ) from error
     with issued.private_key_and_cert_chain_pem.tempfile() as path:
         context.load_cert_chain(path)
     return authority, context

@@ -13,7 +13,7 @@ from threading import Condition, Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .._arguments import require_count, require_seconds
+from .._arguments import require_count, require_host, require_seconds
 from ..client.options import SecurityName
 from ..errors import LocalProtocolError
 from ..model.leniency import Leniency
@@ -97,6 +97,7 @@ class LoopbackServer:
         self._connections: set[socket.socket] = set()
         # One thread for the listening socket, one for each connection.
         self._threads = ThreadPoolExecutor(1 + max_connections, "pop3-server")
+        require_host("host", host)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=128)
         self.port: int = self._listener.getsockname()[1]

@@ -254,8 +254,10 @@ class ClientRun:
                 code = process.wait(timeout)
             except subprocess.TimeoutExpired:
                 code = None
-            # Also what it has started and left running.
-            _end(process)
+            finally:
+                # Also what it has started and left running, and also after Ctrl+C, which does not
+                # reach a session of its own.
+                _end(process)
         return code, written.read_bytes()[-65536:].decode("utf-8", "backslashreplace")
 
 
