@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "guarantees.md"
 TABLE = ROOT / "docs" / "guarantees.toml"
 HOME = "https://github.com/pop3proto/pop3proto/blob/main/"
-HEAD = """# Guarantees
+HEAD = f"""# Guarantees
 
 This page lists what pop3proto guarantees, the tests that hold it to that, and how much they try.
 A number of cases is what `python -m pytest --collect-only -q -m '' FILE...` counts in those tests,
@@ -29,7 +29,7 @@ commit was recorded in a run that takes too long for every change. The commands 
 those and of the other figures are below the table.
 
 `python docs/make_guarantees.py` writes the page from `docs/guarantees.toml`, and checks that each
-test exists. The commands need the environment of [tests/README.md](../tests/README.md).
+test exists. The commands need the environment of [tests/README.md]({HOME}tests/README.md).
 
 """
 COLLECT = ("-m", "pytest", "--collect-only", "-q", "-m", "", "-p", "no:cacheprovider")
