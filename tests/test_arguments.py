@@ -31,6 +31,7 @@ from pop3proto import (
     Pop3Error,
     ServerConnection,
 )
+from pop3proto.conformance import Report
 from pop3proto.server import MemoryMaildrops
 from pop3proto.sync import Policy
 from pop3proto.testing import ScriptError, memory_stream
@@ -77,6 +78,8 @@ GIVEN: dict[str, Callable[[], Any]] = {
     "stream": lambda: memory_stream({"u": [b"x"]}, password="p"),
     "transcript": Transcript,
     "maildrops": lambda: MemoryMaildrops({"u": [b"x"]}),
+    "runs": lambda: 1,
+    "seconds": lambda: 0.05,
     "user": lambda: "u",
     "users": lambda: {"u": "p"},
     "context": ssl.create_default_context,
@@ -95,6 +98,9 @@ GIVEN: dict[str, Callable[[], Any]] = {
 IN_ITS_PLACE: dict[tuple[str, str], Any] = {
     ("command", "tuple[str, ...]"): ("true",),
     ("address", "tuple[str, int] | str"): ("127.0.0.1", 1),
+    ("arguments", "Sequence[str]"): ["true"],
+    ("recipient", "str"): "user@example.org",
+    ("report", "Report"): Report("client", "x", [], time="", version=""),
 }
 BY_ANNOTATION: list[tuple[str, Any]] = [
     ("Mapping", {}),
@@ -199,6 +205,9 @@ def mistakes(function: Callable[..., Any]) -> list[str]:
     needed = {
         "users": {"maildrops"} <= names,
         "server_hostname": "context" in names,
+        # Or a wrong argument that is right after all would take a minute.
+        "runs": "runs" in names,
+        "seconds": "runs" in names,
     }
     found: list[str] = []
     for parameter in parameters:

@@ -148,12 +148,13 @@ def test_a_message_that_is_there_again_after_a_confirmed_deletion(mailbox: Mailb
 # What came over a connection that broke.
 
 
-@pytest.mark.parametrize("arguments", [[], ["--no-pipelining"]])
-def test_answers_that_are_mixed(mailbox: Mailbox, arguments: list[str]) -> None:
+def test_answers_that_are_mixed(mailbox: Mailbox) -> None:
     contents = [b"Subject: %d\r\n\r\n%s" % (n, b"line %d\r\n" % n * n) for n in range(1, 6)]
     for content in contents:
         mailbox.add(content)
-    assert mailbox.fetch("--delete", quirks=[Quirk.PIPELINED_MIXED]) == 1
+    # A mixed answer may have no end.
+    mixed = mailbox.fetch("--delete", "--timeout", "0.5", quirks=[Quirk.PIPELINED_MIXED])
+    assert mixed == 1
     assert mailbox.left == contents
     assert mailbox.files == Counter()
     assert mailbox.fetch("--delete", "--no-pipelining", quirks=[Quirk.PIPELINED_MIXED]) == 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType
 
+from .._arguments import require, require_items
 from ..errors import LocalProtocolError, printable
 
 __all__ = ["Baseline"]
@@ -22,6 +24,7 @@ class Baseline(Mapping[str, str]):
     """
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        require("known", known, (Mapping, NoneType), "a mapping of numbers to reasons")
         self._known = dict(known or {})
 
     def __getitem__(self, number: str) -> str:
@@ -39,8 +42,10 @@ class Baseline(Mapping[str, str]):
 
         Raises ``LocalProtocolError``, which names the line, if one has no number of a case.
         """
+        require_items("lines are a list of str, not", lines)
         known: dict[str, str] = {}
         for count, line in enumerate(lines, 1):
+            require("a line", line, str, "a str")
             number, _, reason = line.strip().partition(" ")
             if not number or number.startswith("#"):
                 continue

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from .._arguments import require_host
+from .._arguments import require, require_count, require_host
 from ..errors import LocalProtocolError
 
 __all__ = ["CommandDelivery", "Deliver", "MaildirDelivery", "SmtpDelivery"]
@@ -38,9 +38,13 @@ class SmtpDelivery:
     exact = False
 
     def __init__(self, host: str, port: int, recipient: str, *, lmtp: bool = False) -> None:
+        require("host", host, str, "a str")
+        require_host("the host to deliver to", host)
+        require_count("port", port)
+        require("recipient", recipient, str, "a str")
+        require("lmtp", lmtp, bool, "True or False")
         if "@" not in recipient:
             raise LocalProtocolError("a recipient has a domain: --recipient user@example.org")
-        require_host("the host to deliver to", host)
         self._host, self._port, self._recipient = host, port, recipient
         self._kind = smtplib.LMTP if lmtp else smtplib.SMTP
 
@@ -56,6 +60,7 @@ class MaildirDelivery:
     exact = True
 
     def __init__(self, folder: Path) -> None:
+        require("folder", folder, Path, "a Path")
         if not (folder / "new").is_dir() or not (folder / "tmp").is_dir():
             raise LocalProtocolError(f"not a Maildir, which has the folders new and tmp: {folder}")
         self._folder = folder
@@ -80,6 +85,7 @@ class CommandDelivery:
     exact = True
 
     def __init__(self, command: str) -> None:
+        require("command", command, str, "a str")
         try:
             self._command = shlex.split(command)
         except ValueError as error:

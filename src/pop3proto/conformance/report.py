@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any
 
+from .._arguments import listed, require
 from .._value import value
 from .baseline import Baseline
 from .case import Case, Severity, Verdict
@@ -77,17 +79,30 @@ class Report:
         baseline: Baseline | None = None,
         strict: bool = False,
     ) -> None:
+        for name, text in (
+            ("role", role),
+            ("target", target),
+            ("time", time),
+            ("version", version),
+        ):
+            require(name, text, str, "a str")
+        require("strict", strict, bool, "True or False")
+        require("baseline", baseline, (Baseline, NoneType), "a Baseline")
         self.role = role
         """``server`` or ``client``: what was tested."""
         self.target = target
         """The URL or the command that was tested."""
-        self.results: tuple[Result, ...] = tuple(results)
+        self.results: tuple[Result, ...] = tuple(
+            listed("results are a list of Result", results, Result)
+        )
         """The results."""
         self.time = time
         """When it began, in UTC."""
         self.version = version
         """The version of pop3proto."""
-        self.facts: tuple[tuple[str, str], ...] = tuple(facts)
+        self.facts: tuple[tuple[str, str], ...] = tuple(
+            listed("facts are a list of names and texts", facts, tuple)
+        )
         """What else is known of the target: names and texts."""
         self.strict = strict
         """True if warnings count as failures."""

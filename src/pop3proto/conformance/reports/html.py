@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from ..._arguments import require
 from ..report import Report, Result
 
 __all__ = ["as_html"]
@@ -30,6 +31,7 @@ summary { cursor: pointer; }
 
 def as_html(report: Report) -> str:
     """Return ``report`` as a page."""
+    require("report", report, Report, "a Report")
     return "".join(f"{line}\n" for line in _lines(report))
 
 

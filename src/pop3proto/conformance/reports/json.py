@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..._arguments import require
 from ..report import FORMAT, Report, Result
 
 __all__ = ["as_json"]
@@ -12,6 +13,7 @@ __all__ = ["as_json"]
 
 def as_json(report: Report) -> str:
     """Return ``report`` as one JSON object."""
+    require("report", report, Report, "a Report")
     return json.dumps(
         {
             "format": FORMAT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
+from ..._arguments import require
 from ..report import Report, Result
 
 __all__ = ["as_junit"]
@@ -18,6 +19,7 @@ def as_junit(report: Report) -> str:
     Only new failures are failures there. What was not offered or not tested is skipped, and so are
     warnings and known failures: JUnit has no word for those.
     """
+    require("report", report, Report, "a Report")
     return "".join(f"{line}\n" for line in _lines(report))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..._arguments import require
 from ..report import Report, Result
 
 __all__ = ["result_line", "text_lines"]
@@ -24,6 +25,8 @@ def text_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
     Only what has not passed is listed, unless ``verbose``. After each failure come the clause, and
     the end of what was said.
     """
+    require("report", report, Report, "a Report")
+    require("verbose", verbose, bool, "True or False")
     yield f"{report.role} {report.target}"
     for name, text in report.facts:
         yield f"{name}: {text}"
