@@ -138,6 +138,7 @@ def folder(name: str) -> str:
     return name.partition(".")[0] if (PACKAGE / name.partition(".")[0]).is_dir() else ""
 
 
+@cache
 def arrows(name: str) -> set[str]:
     """The folders that a module depends on."""
     # An error holds the command at which it happened, and only the type checker has to know how.

@@ -84,6 +84,7 @@ def test_every_reason_is_about_a_module_that_is_there() -> None:
         assert why
 
 
+@pytest.mark.slow
 def test_a_mutmut_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "\u280b Running\nNo module named mutmut\n"
     monkeypatch.setattr(mutate, "mutmut", lambda *_: CompletedProcess([], 1, said))
@@ -92,6 +93,7 @@ def test_a_mutmut_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> 
             list(mutate.survivors("server/logins.py", 1, most))
 
 
+@pytest.mark.slow
 def test_mutants_of_an_init_do_not_count_as_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them are in one class, so each declares the attributes of the others again."""
     commands: list[list[str]] = []

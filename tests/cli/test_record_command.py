@@ -132,6 +132,7 @@ def session(port: int, security: str, ca: Path) -> list[bytes]:
         return [bytes(client.retr(1)), bytes(client.retr(2))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_server", ["tls", "stls", "plaintext"])
 @pytest.mark.parametrize("with_client", ["tls", "stls", "plaintext"])
 def test_tls_on_either_side(

@@ -18,6 +18,7 @@ sys.exit(not (result.wasSuccessful() and result.testsRun > 60))
 """
 
 
+@pytest.mark.slow
 def test_pythons_own_tests() -> None:
     if importlib.util.find_spec("test.test_poplib") is None:
         pytest.skip("Python was installed without its tests")

@@ -51,6 +51,7 @@ def untested(report: Report) -> set[str]:
     return {r.case.number for r in report.results if r.verdict is not Verdict.PASS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_it_passes_all_cases(mode: Security, tmp_path: Path) -> None:
     folder = tmp_path / "user"
@@ -81,6 +82,7 @@ def test_it_passes_all_cases(mode: Security, tmp_path: Path) -> None:
     assert told_of["implementation"] == "pop3proto"
 
 
+@pytest.mark.slow
 def test_nothing_is_deleted_unless_that_is_wanted() -> None:
     messages = [b"Subject: %d\r\n\r\nText.\r\n" % number for number in range(3)]
     # Not even by a server that deletes what it should refuse.
@@ -103,6 +105,7 @@ def test_without_a_user_only_what_comes_before_a_login_is_tested() -> None:
     assert Verdict.FAIL not in outcomes.values()
 
 
+@pytest.mark.slow
 def test_an_empty_maildrop_without_a_way_to_deliver() -> None:
     with serve({"user": []}, users=USERS, options=AT_ONCE) as server:
         report = check_server(target(server), server.url)

@@ -19,6 +19,7 @@ import pop3proto
 from pop3proto.server import MemoryMaildrops
 from pop3proto.testing import LoopbackServer, Quirk, serve
 
+pytestmark = pytest.mark.slow  # each of them starts some interpreters
 ROOT = Path(__file__).resolve().parents[2]
 USER, PASSWORD = "user@example.org", "secret"
 

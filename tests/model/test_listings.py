@@ -257,11 +257,13 @@ def held(make: Callable[[], Sequence[Any]]) -> int:
     return taken
 
 
+@pytest.mark.slow
 def test_a_million_scan_listings_are_small() -> None:
     rows = ((number, 3_000 + number) for number in range(1, 1_000_001))
     assert held(lambda: Listings(rows)) < 16 * 2**20
 
 
+@pytest.mark.slow
 def test_a_million_unique_id_listings_are_small() -> None:
     rows = ((number, None, b"whqtswO00WBw418f9t%06d" % number) for number in range(1, 1_000_001))
     # 24 octets of unique-id, 12 beside it, and an eighth of both that columns grow ahead.

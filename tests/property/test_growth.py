@@ -214,6 +214,7 @@ def work(parser: Parser, text: str) -> int:
     return counted.steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARSERS)
 @pytest.mark.parametrize("sizes", [SIZES, pytest.param(MORE, marks=pytest.mark.slow)])
 def test_no_parser_does_more_than_in_proportion(name: str, sizes: tuple[int, ...]) -> None:

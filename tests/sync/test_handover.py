@@ -309,6 +309,7 @@ class TestLmtp:
         # One connection for each group.
         assert server.commands.count(b"QUIT\r\n") == 3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
     @pytest.mark.parametrize(
         ("command", "answer", "transient"),
@@ -343,6 +344,7 @@ class TestLmtp:
             assert place.run().new == 5
             assert Counter(server.taken) == Counter(CONTENTS)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
     @pytest.mark.parametrize("command", ["LHLO", "MAIL", "RCPT", "DATA"])
     def test_a_connection_that_is_lost_ends_the_session(
@@ -480,6 +482,7 @@ class TestLmtp:
 
 
 class TestEitherWay:
+    @pytest.mark.slow
     @pytest.mark.parametrize("way", ["command", "lmtp"])
     def test_a_power_cut_before_every_step(
         self, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

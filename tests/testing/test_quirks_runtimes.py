@@ -54,6 +54,7 @@ async def session(connect: Connect, server: Any, how: dict[str, Any]) -> tuple[A
     return client, listing, bodies
 
 
+@pytest.mark.slow
 @runtimes
 @securities
 def test_several_at_once(on: Callable[[Flow], Any], mode: Security) -> None:

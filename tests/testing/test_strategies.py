@@ -76,6 +76,7 @@ def test_broken_octets_are_a_little_different(data: st.DataObject) -> None:
     assert b"".join(data.draw(chunkings(octets))) == octets
 
 
+@pytest.mark.slow
 def test_whatever_can_break_does() -> None:
     for wanted in (b"\r\r", b"\0", b"+OK+OK", b"-ERR", b"\r\n.\r\n"):
         find(broken(DATA), holding(wanted), settings=SAME)
