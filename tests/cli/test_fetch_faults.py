@@ -526,6 +526,7 @@ def test_what_a_killed_run_left_is_removed(mailbox: Mailbox) -> None:
 HALF = b"+OK\r\n" + b"half of a message\r\n" * 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL", "SIGINT"])
 def test_a_run_that_is_killed_within_a_message(

@@ -129,6 +129,7 @@ def test_serve(narrow: Narrow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert r"password: [red]\u4e2d\x1b:x:\udcff" in narrow.out
 
 
+@pytest.mark.slow
 def test_demo(narrow: Narrow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = dict([*difficult_messages().items()][:3])
     monkeypatch.setattr(_demo, "difficult_messages", lambda: few)

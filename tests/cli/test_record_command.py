@@ -12,7 +12,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -263,7 +263,9 @@ def hand_made(answers: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
                 for reply in answers:
                     heard.append(lines.readline())
                     connection.sendall(reply)
-                heard.extend(lines)
+                # The relay may close with octets that it has not read: that resets the connection.
+                with suppress(ConnectionResetError):
+                    heard.extend(lines)
 
         thread = Thread(target=answer)
         thread.start()

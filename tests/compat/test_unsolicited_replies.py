@@ -112,6 +112,7 @@ def test_it_ends_no_login_that_the_server_has_not_checked(mode: Security) -> Non
             client._putcmd("AHVzZXIAd3Jvbmc=")
 
 
+@pytest.mark.slow
 @MODES
 @pytest.mark.parametrize("octets", range(1, 6))
 @pytest.mark.parametrize("debugging", [0, 2])

@@ -153,6 +153,7 @@ LIMITS = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @effort(300)
 @given(
@@ -239,6 +240,7 @@ def test_unique_ids_that_are_missing_are_not_equal() -> None:
     assert feed.collector.faults == {Fault.MISSING_UNIQUE_ID: (3, b"2")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_long_listing_takes_little_memory_while_it_comes(command: Command[Any]) -> None:
     count = 200_000

@@ -81,6 +81,7 @@ kinds = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @runtimes
 @kinds
 @pytest.mark.parametrize("security", [Security.TLS, Security.STLS])

@@ -68,6 +68,7 @@ def test_the_octets_stay_what_they_are() -> None:
     assert bytes(message) == b"Content-Type: text/plain; charset=x\r\n\r\n\xff\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_work_is_linear(kind: str) -> None:
     # Once, so that what is imported and compiled is there.

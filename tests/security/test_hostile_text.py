@@ -360,6 +360,7 @@ def test_a_hostile_server_and_the_drop_in(place: bytes, capsys: pytest.CaptureFi
     assert raw(capsys.readouterr().out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.decode() or "greeting")
 def test_a_hostile_server_and_the_command_line(
     place: bytes,

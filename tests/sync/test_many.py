@@ -239,6 +239,7 @@ def maildrops() -> MemoryMaildrops:
     return MemoryMaildrops({user: [b"Subject: %s\r\n\r\n" % user.encode()] * 2 for user in USERS})
 
 
+@pytest.mark.slow
 def test_many_accounts_with_one_state_file(tmp_path: Path, maildrops: MemoryMaildrops) -> None:
     def fetch(user: str) -> int:
         stream = memory_stream(
@@ -264,6 +265,7 @@ def test_many_accounts_with_one_state_file(tmp_path: Path, maildrops: MemoryMail
         assert maildrops.contents(user) == []
 
 
+@pytest.mark.slow
 @loops
 def test_many_accounts_in_tasks_with_one_state_file(
     loop: str, tmp_path: Path, maildrops: MemoryMaildrops

@@ -62,6 +62,7 @@ def test_another_one_for_each_test(pop3_server, pop3_maildrop):
     outcome(pytester, tests).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_the_marker_and_the_options(pytester: pytest.Pytester) -> None:
     tests = """
 @pytest.mark.pop3_server(security="tls")

@@ -83,6 +83,7 @@ def test_whatever_can_break_does() -> None:
     assert find(broken(b""), bool, settings=SAME)
 
 
+@pytest.mark.slow
 def test_one_damage_is_left_of_a_failing_example() -> None:
     done = find(
         damages(DATA), lambda some: Damage.done(some, DATA).count(b"\r\n") == 2, settings=SAME
@@ -112,6 +113,7 @@ def test_the_simplest_network_does_nothing() -> None:
         assert set(simplest) == {name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chunks", "delays", "drop_after", "reset_after"])
 def test_a_disturbance_is_left_alone_wherever_the_search_begins(name: str) -> None:
     for seed in range(5):
