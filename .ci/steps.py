@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROCESSORS = len(os.sched_getaffinity(0))
 # The tests wait as much as they compute.
 SLOTS = PROCESSORS + 1
-PATIENCE = 20 * 60
+PATIENCE = 30 * 60
 """How many seconds a step may take."""
 ENVIRONMENT = {
     **os.environ,
