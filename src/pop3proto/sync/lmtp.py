@@ -122,11 +122,9 @@ class Lmtp(Handover):
             replies = [self._reply() for _ in commands]
         else:
             replies = list[_Reply]()
-            for command in commands:
-                self._send(command + b"\r\n")
+            while len(replies) < len(commands) and all(r.code // 100 == _TAKEN for r in replies):
+                self._send(commands[len(replies)] + b"\r\n")
                 replies.append(self._reply())
-                if replies[-1].code // 100 != _TAKEN:
-                    break
         refused = next((r for r in replies if r.code // 100 not in (_TAKEN, _GO_ON // 100)), None)
         if refused is None:
             for block in _blocks(draft):
