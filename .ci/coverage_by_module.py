@@ -6,17 +6,22 @@ name that fits. A module without a test file fails, unless it is named below. Th
 client, and those that fetch, are covered by all tests of their folder together: nothing but a whole
 session drives them.
 
-All the tests run once, in one process. What each file of them has run is kept apart by coverage's
-contexts: a context for each test file, and one for what happens when modules are imported, which
-counts for all of them.
+    python .ci/coverage_by_module.py
+    python .ci/coverage_by_module.py engine client
+
+The arguments are folders; without one, all of them are measured, each in a process of its own.
+There, what each test file has run is kept apart by coverage's contexts: a context for each file,
+and one for what happens when modules are imported, which counts for all of them.
 """
 
 import importlib
 import io
 import os
 import re
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import coverage
@@ -25,24 +30,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "pop3proto"
 TESTS = ROOT / "tests"
-FOLDERS = ("mail", "model", "engine", "sasl", "server", "transcript")
-MODULES = sorted(
-    [
-        PACKAGE / "errors.py",
-        PACKAGE / "_arguments.py",
-        PACKAGE / "_value.py",
-        *(path for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")),
-    ]
-)
-TEST_FILES = sorted(
-    [
-        TESTS / "test_errors.py",
-        TESTS / "test__arguments.py",
-        TESTS / "test__value.py",
-        *(t for folder in FOLDERS for t in (TESTS / folder).glob("test_*.py")),
-    ]
-)
 TOGETHER = ("client", "sync")
+# These run programs, in which nothing is measured.
+ELSEWHERE = {TESTS / "sync" / "test_killed.py"}
+TOP = "."
+"""Stands for the modules outside of all folders."""
+# Those with the most tests come first.
+FOLDERS = (*TOGETHER, "sasl", "server", "engine", "model", "mail", "transcript", TOP)
+AT_THE_TOP = ("errors", "_arguments", "_value")
 IMPORTS = "imports"
 
 # What has no test file of its own, and why.
@@ -70,11 +65,20 @@ def owner(test: Path) -> Path | None:
     return named[max(fitting, key=len)] if fitting else None
 
 
-def owned() -> tuple[dict[Path, list[Path]], list[str]]:
-    """Return the test files of each module, and what is wrong with that."""
-    tests: dict[Path, list[Path]] = {module: [] for module in MODULES}
+def owned(folder: str) -> tuple[dict[Path, list[Path]], list[str]]:
+    """Return the test files of each module of a folder, and what is wrong with that."""
+    if folder in TOGETHER:
+        together = sorted({*(TESTS / folder).glob("test_*.py")} - ELSEWHERE)
+        return dict.fromkeys(sorted((PACKAGE / folder).glob("*.py")), together), []
+    if folder == TOP:
+        modules = [PACKAGE / f"{name}.py" for name in AT_THE_TOP]
+        test_files = [TESTS / f"test_{name}.py" for name in AT_THE_TOP]
+    else:
+        modules = sorted((PACKAGE / folder).glob("*.py"))
+        test_files = sorted((TESTS / folder).glob("test_*.py"))
+    tests: dict[Path, list[Path]] = {module: [] for module in modules}
     faults: list[str] = []
-    for test in TEST_FILES:
+    for test in test_files:
         module = owner(test)
         if module is None:
             faults.append(f"{test.relative_to(ROOT)} belongs to no module")
@@ -88,25 +92,24 @@ def owned() -> tuple[dict[Path, list[Path]], list[str]]:
             faults.append(f"{name_of(module)} has a test file, and is excused all the same")
         elif not own:
             print(f"not here: {name_of(module)}: {excuse}", flush=True)
-    for folder in TOGETHER:
-        together = sorted((TESTS / folder).glob("test_*.py"))
-        tests |= dict.fromkeys(sorted((PACKAGE / folder).glob("*.py")), together)
-    gone = [name for name in EXCUSED if not (PACKAGE / name).is_file()]
-    return tests, faults + [f"{name} is excused, and does not exist" for name in gone]
+    excused = [PACKAGE / name for name in EXCUSED]
+    gone = [path for path in excused if path.parent == PACKAGE / folder and not path.is_file()]
+    return tests, faults + [f"{name_of(path)} is excused, and does not exist" for path in gone]
 
 
 class Contexts:
     """A pytest plugin: what runs for a test file is noted under its name."""
 
-    def __init__(self, measured: coverage.Coverage) -> None:
+    def __init__(self, measured: coverage.Coverage, modules: Iterable[Path]) -> None:
         self._measured = measured
+        self._modules = modules
 
     def switch(self, path: Path) -> None:
         self._measured.switch_context(path.relative_to(ROOT).as_posix())
 
     def pytest_sessionstart(self) -> None:
         """Import what pytest has not imported yet, for its plugins."""
-        for module in MODULES:
+        for module in self._modules:
             name = module.relative_to(PACKAGE.parent).with_suffix("")
             importlib.import_module(".".join(name.parts).removesuffix(".__init__"))
 
@@ -123,13 +126,14 @@ class Contexts:
         return (yield)
 
 
-def run(measured: coverage.Coverage, tests: list[Path]) -> int:
+def run(measured: coverage.Coverage, tests: dict[Path, list[Path]]) -> int:
     """Run the tests, and return pytest's status."""
-    arguments = ["-q", "-p", "no:cacheprovider", "-m", "", *map(str, tests)]
+    files = sorted({str(test) for own in tests.values() for test in own})
+    arguments = ["-q", "-p", "no:cacheprovider", "-m", "", *files]
     measured.start()
     measured.switch_context(IMPORTS)
     try:
-        return pytest.main(arguments, plugins=[Contexts(measured)])
+        return pytest.main(arguments, plugins=[Contexts(measured, tests)])
     finally:
         measured.stop()
 
@@ -147,16 +151,34 @@ def covered(measured: coverage.Coverage, module: Path, own: list[Path]) -> bool:
     return False
 
 
-def main() -> int:
-    os.chdir(ROOT)
-    tests, faults = owned()
+def check(folder: str) -> bool:
+    """Run the tests of a folder in this process, and return if they cover each of its modules."""
+    tests, faults = owned(folder)
     tested = {module: own for module, own in tests.items() if own}
     measured = coverage.Coverage(data_file=None, branch=True, source=[str(PACKAGE)])
-    status = run(measured, sorted({test for own in tested.values() for test in own}))
+    status = run(measured, tested)
     results = [covered(measured, module, own) for module, own in tested.items()]
     print("".join(f"FAILED {fault}\n" for fault in faults), end="", flush=True)
-    return 0 if status == 0 and results and all(results) and not faults else 1
+    return status == 0 and bool(results) and all(results) and not faults
+
+
+def check_apart(folder: str) -> bool:
+    """Do so in a process of its own, and print its output in one piece."""
+    command = [sys.executable, __file__, folder]
+    made = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    print(f"--- {folder}\n{made.stdout}", flush=True)
+    return made.returncode == 0
+
+
+def main(folders: list[str]) -> int:
+    os.chdir(ROOT)
+    if len(folders) == 1:
+        return 0 if check(folders[0]) else 1
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return 0 if all([*pool.map(check_apart, folders or FOLDERS)]) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 PYTEST = ".venv/bin/python -m pytest -q -p no:cacheprovider"
+SPREAD = f"-n {PROCESSORS} --dist worksteal"
 
 
 @dataclass
@@ -91,12 +92,13 @@ print("imported", pop3proto.__version__, "from", pop3proto.__file__)')
 PACKAGES = "gcc libc6-dev libkrb5-dev curl fetchmail mpop getmail6 zsh fish mandoc"
 README_TESTS = 'block=$(readme tests); echo "$block"; bash -euo pipefail -c "$block"'
 # What is about servers, documents and speed, or was tried with every seed, is about no Python.
-OTHER_PYTHON = """
-python=$(find_python {0})
-"$python" -m venv .venv-{0}
-.venv-{0}/bin/pip install -q -e '.[test]'
-.venv-{0}/bin/python -VV
-.venv-{0}/bin/python -m pytest -q -p no:cacheprovider --ignore=tests/fuzz --ignore=tests/docs
+OTHER_PYTHON = f"""
+python=$(find_python {{0}})
+"$python" -m venv .venv-{{0}}
+.venv-{{0}}/bin/pip install -q -e '.[test]'
+.venv-{{0}}/bin/python -VV
+.venv-{{0}}/bin/python -m pytest -q -p no:cacheprovider {SPREAD} \
+    --ignore=tests/fuzz --ignore=tests/docs
 """
 # The oldest versions that the extras allow: what uses them.
 OLDEST = """
@@ -175,8 +177,8 @@ STEPS = [
     Step("README's tests", README_TESTS, slots=PROCESSORS, counts=True),
     Step("servers", SERVERS),
     Step("development", DEVELOPMENT, after=("README's tests", "servers")),
-    Step("python 3.12", OTHER_PYTHON.format("3.12"), after=("README's tests",)),
-    Step("python 3.13", OTHER_PYTHON.format("3.13"), after=("README's tests",)),
+    Step("python 3.12", OTHER_PYTHON.format("3.12"), ("README's tests",), slots=PROCESSORS),
+    Step("python 3.13", OTHER_PYTHON.format("3.13"), ("README's tests",), slots=PROCESSORS),
     Step("oldest versions", OLDEST, after=("README's tests",)),
     Step(
         "real servers",
@@ -184,7 +186,13 @@ STEPS = [
         after=("development",),
         counts=True,
     ),
-    Step("slow tests", f"{PYTEST} -m slow --ignore=tests/interop", ("development",), counts=True),
+    Step(
+        "slow tests",
+        f"{PYTEST} {SPREAD} -m slow --ignore=tests/interop",
+        after=("development",),
+        slots=PROCESSORS,
+        counts=True,
+    ),
     Step("benchmarks", BENCHMARKS, after=("development",)),
     # Figures that are older than the code which they are of are worse than none.
     Step("age of the figures", ".venv/bin/python -m benchmarks check", after=("development",)),

@@ -20,7 +20,6 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def converse(self, server: LmtpServer) -> None:
         self.answer(server.greeting)
-        data = False
         while line := self.rfile.readline():
             server.commands.append(line)
             verb = line.split()[0].upper().decode()
@@ -36,10 +35,9 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.answer(f"250 {lines[-1]}")
             elif verb == "DATA":
                 self.answer("354 go on")
-                data = self.content(server)
-                if data and server.after is None:
+                if not self.content(server) or server.after is None:
                     return
-                self.answer(server.after if data and server.after else "250 taken")
+                self.answer(server.after or "250 taken")
             elif verb == "QUIT":
                 self.answer("221 bye")
                 return
@@ -49,6 +47,8 @@ class _Handler(socketserver.StreamRequestHandler):
     def content(self, server: LmtpServer) -> bool:
         lines: list[bytes] = []
         while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                return False
             lines.append(line[1:] if line.startswith(b".") else line)
         if server.after is None or server.after.startswith("2"):
             server.taken.append(b"".join(lines))
