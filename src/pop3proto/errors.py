@@ -278,7 +278,7 @@ class MaildropError(Pop3Error):
 
 
 class MaildropLockedError(MaildropError):
-    """Another session holds the maildrop (RFC 1939 section 4, RFC 2449 section 8.1.1)."""
+    """Another session holds the maildrop (RFC 1939 section 4, RFC 2449 section 8.1.2)."""
 
     transient = True
     hint = "try again when the other session has ended"

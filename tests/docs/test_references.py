@@ -38,10 +38,15 @@ def anchors(text: str) -> set[str]:
     return set(found)
 
 
+def targets(text: str) -> list[str]:
+    """Where the links of a Markdown text lead: ``[text](target)``, and ``[name]: target``."""
+    shown = re.sub(r"`[^`\n]*`", "", prose(text))
+    return re.findall(r"\]\(([^)\s]+)\)", shown) + re.findall(r"(?m)^\[[^\]]+\]: (\S+)$", shown)
+
+
 def links(document: Path) -> Iterator[tuple[Path, str]]:
     """The files, and the anchors in them or "", that a document leads to."""
-    text = re.sub(r"`[^`\n]*`", "", prose(document.read_text("utf-8")))
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in targets(document.read_text("utf-8")):
         if target.startswith(HOME):
             # As in the README, because a package index shows it somewhere else.
             yield ROOT / target.removeprefix(HOME).partition("#")[0], target.partition("#")[2]
@@ -62,13 +67,14 @@ def test_the_links_of_a_document_are_found(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text(
         "# One\n[a](#one) ![b](b.png)\n```python\n# Two [c](c.md)\n```\n"
-        "[d\ne](../e.md#f-g) [h](https://example.org/#i) `[j](k)` [`l`](m)\n"
+        "[d\ne](../e.md#f-g) [h](https://example.org/#i) `[j](k)` [`l`](m) [n][o]\n\n[o]: p.md#q\n"
     )
     assert list(links(document)) == [
         (document, "one"),
         (tmp_path / "b.png", ""),
         (tmp_path / "../e.md", "f-g"),
         (tmp_path / "m", ""),
+        (tmp_path / "p.md", "q"),
     ]
 
 
@@ -96,18 +102,31 @@ def test_anchors_are_those_of_github() -> None:
 
 
 def test_each_document_is_found_from_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = targets((ROOT / "README.md").read_text("utf-8"))
     others = [
         path.relative_to(ROOT).as_posix()
         for path in DOCUMENTS
         if path.name not in ("README.md", "index.md")
     ]
-    assert [name for name in others if f"({HOME}{name})" not in readme] == []
+    assert [name for name in others if f"{HOME}{name}" not in readme] == []
 
 
 def test_no_link_of_the_readme_needs_the_place_where_it_is() -> None:
+    readme = targets((ROOT / "README.md").read_text("utf-8"))
+    assert len(readme) > 30
+    assert [to for to in readme if not to.startswith("http")] == []
+
+
+def test_every_name_of_a_link_in_the_readme_is_defined_and_used() -> None:
     readme = prose((ROOT / "README.md").read_text("utf-8"))
-    assert [to for to in re.findall(r"\]\(([^)\s]+)\)", readme) if not to.startswith("http")] == []
+    used = re.findall(r"\]\[([^\]]+)\]", readme)
+    defined = re.findall(r"(?m)^\[([^\]]+)\]: ", readme)
+    assert sorted(set(used)) == defined
+
+
+def test_the_readme_can_be_read_in_an_editor() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert [line for line in lines if len(line) > 120] == []
 
 
 def test_each_document_is_found_from_the_index_of_the_site() -> None:

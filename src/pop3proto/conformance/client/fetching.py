@@ -134,7 +134,7 @@ def _(run: ClientRun) -> None:
     failed(result, "the greeting was negative")
 
 
-@CASES.case("C123", "RFC 2449 section 8.1.1", "A maildrop can be in use.")
+@CASES.case("C123", "RFC 2449 section 8.1.2", "A maildrop can be in use.")
 def _(run: ClientRun) -> None:
     result = run.fetch(quirks=[Quirk.LOGIN_IN_USE])
     failed(result, "the maildrop was in use")

@@ -40,19 +40,19 @@ def _context(run: ClientRun, **how: object) -> ssl.SSLContext:
     return context
 
 
-@CASES.case("C301", "RFC 8314 section 4.4", "A certificate for another host is refused.")
+@CASES.case("C301", "RFC 8314 section 5.3", "A certificate for another host is refused.")
 def _(run: ClientRun) -> None:
     run.need_tls()
     _trusted_nothing(run.fetch(tls_context=_context(run, name="pop.example.org")))
 
 
-@CASES.case("C302", "RFC 8314 section 4.4", "A certificate of an unknown authority is refused.")
+@CASES.case("C302", "RFC 8314 section 5.3", "A certificate of an unknown authority is refused.")
 def _(run: ClientRun) -> None:
     run.need_tls()
     _trusted_nothing(run.fetch(tls_context=_context(run, known=False)))
 
 
-@CASES.case("C303", "RFC 8314 section 4.4", "A certificate that has expired is refused.")
+@CASES.case("C303", "RFC 8314 section 5.3", "A certificate that has expired is refused.")
 def _(run: ClientRun) -> None:
     run.need_tls()
     then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=2)
