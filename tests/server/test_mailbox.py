@@ -13,6 +13,7 @@ from pop3proto import (
     Listing,
     Listings,
     ListReply,
+    Message,
     Noop,
     Ok,
     Retr,
@@ -24,7 +25,7 @@ from pop3proto import (
     UidlReply,
 )
 from pop3proto.server import StoredMessage
-from pop3proto.server.mailbox import OpenedMaildrop
+from pop3proto.server.mailbox import Body, OpenedMaildrop
 from pop3proto.server.outbox import TOGETHER
 
 
@@ -225,3 +226,61 @@ def test_all_other_messages_are_read_piece_by_piece(
     assert body.whole is None
     body.close()
     assert chunks_of(maildrop, Retr(1)) == pieces
+
+
+class Ready(Drop):
+    """A maildrop that says of a message that it is sent as it is."""
+
+    messages = (
+        StoredMessage(14, b"a", ready=True),
+        StoredMessage(14, b"b"),
+        StoredMessage(TOGETHER, b"c", ready=True),
+    )
+
+    def open(self, number: int) -> Generator[bytes, None, None]:
+        if number == 3:
+            yield b"." * TOGETHER
+        yield b".Head\r\n"
+        yield b".Text\r\n"
+
+
+def test_a_short_message_that_is_ready_is_not_looked_at_again() -> None:
+    maildrop = OpenedMaildrop(Ready())
+    # A dot shows that it was not doubled: the maildrop has said that there is none.
+    answer = maildrop.whole(Retr(1))
+    assert isinstance(answer, Message)
+    assert answer.to_bytes() == b"+OK 14 octets\r\n.Head\r\n.Text\r\n.\r\n"
+    assert answer.content == b".Head\r\n.Text\r\n"
+    assert maildrop.answer(Last()) == LastReply(Last(), 1)
+
+
+@pytest.mark.parametrize("command", [Top(1, 9), Retr(2), Retr(3)])
+def test_all_other_answers_take_the_long_way(command: Retr | Top) -> None:
+    body = OpenedMaildrop(Ready()).whole(command)
+    assert isinstance(body, Body)
+    body.close()
+
+
+def test_a_short_message_in_one_piece_is_answered_in_one_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    maildrop = OpenedMaildrop(contents([b".\r\n"], monkeypatch))
+    answer = maildrop.whole(Retr(1))
+    assert answer == Message(Retr(1), b".\r\n", "6 octets")
+    assert isinstance(answer, Message)
+    assert answer.to_bytes() == b"+OK 6 octets\r\n..\r\n.\r\n"
+    assert maildrop.whole(Retr(4)) is None
+
+
+def test_a_ready_message_that_cannot_be_read_is_known_before_the_status_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(_drop: Drop, _number: int) -> Iterator[bytes]:
+        yield b"one\r\n"
+        raise OSError("unreadable")
+
+    monkeypatch.setattr(Ready, "open", failing)
+    maildrop = OpenedMaildrop(Ready())
+    with pytest.raises(OSError, match="unreadable"):
+        maildrop.whole(Retr(1))
+    assert maildrop.answer(Last()) == LastReply(Last(), 0)

@@ -21,7 +21,7 @@ from pop3proto.server import (
     first_lines,
     wire_octets,
 )
-from pop3proto.server.maildrop import CHUNK
+from pop3proto.server.maildrop import CHUNK, is_ready
 
 CONTENTS = [
     b"",
@@ -53,6 +53,22 @@ def test_sizes_are_what_the_engine_sends(content: bytes, size: int) -> None:
     chunks = [undotted[i : i + size] for i in range(0, len(undotted), size)]
     assert wire_octets(chunks) == on_the_wire(undotted)
     assert wire_octets([b"", *chunks, b""]) == on_the_wire(undotted)
+
+
+@pytest.mark.parametrize("dot", [b"x", b"."])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_what_is_ready_is_sent_as_it_is(content: bytes, dot: bytes) -> None:
+    content = content.replace(b"a", dot)
+    writer = BodyWriter()
+    sent = writer.write(content) + writer.finish()
+    assert is_ready(content) == (sent == content + b".\r\n")
+    maildrop = MemoryMaildrops({"user": [content]}).open("user")
+    assert [message.ready for message in maildrop.messages] == [is_ready(content)]
+
+
+def test_long_messages_are_not_looked_into() -> None:
+    maildrop = MemoryMaildrops({"user": [b"x" * (CHUNK - 1) + b"\r\n"]}).open("user")
+    assert [message.ready for message in maildrop.messages] == [False]
 
 
 MESSAGE = b"Subject: one\r\nX: y\r\n\r\nFirst.\r\n\r\nThird.\r\n"

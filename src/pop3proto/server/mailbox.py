@@ -12,6 +12,7 @@ from ..model.replies import (
     ErrorReply,
     LastReply,
     ListReply,
+    Message,
     Ok,
     ServerReply,
     StatReply,
@@ -23,6 +24,16 @@ from .outbox import TOGETHER
 _OF_MEMORY = type(iter(()))
 
 __all__ = ["Body", "OpenedMaildrop", "no_such_message"]
+
+
+class _ReadyMessage(Message):
+    """A message that is sent as it is: to look for dots in it again takes a third of the time."""
+
+    __slots__ = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the wire form: the status line, the text and its terminator."""
+        return b"+OK %b\r\n%b.\r\n" % (self.text.encode("ascii"), self.content)
 
 
 class Body:
@@ -137,6 +148,19 @@ class OpenedMaildrop:
         self._octets -= message.octets
         self._last = max(self._last, number)
         return Ok(command, f"message {number} is deleted")
+
+    def whole(self, command: Retr | Top) -> Message | Body | None:
+        """Return the whole answer if it is short, and otherwise what ``read()`` does."""
+        number, message = self._find(command.message)
+        ready = message is not None and message.ready and message.octets < TOGETHER
+        if ready and message is not None and isinstance(command, Retr):
+            content = b"".join(self.maildrop.open(number))
+            self._last = max(self._last, number)
+            return _ReadyMessage(command, content, f"{message.octets} octets")
+        body = self.read(command)
+        if body is None or body.whole is None:
+            return body
+        return Message(command, body.whole, body.text)
 
     def read(self, command: Retr | Top) -> Body | None:
         """Return the message that the command asks for, or ``None`` if there is none.

@@ -19,6 +19,7 @@ from .._arguments import listed, require, require_items
 from .._value import field, value
 from ..errors import LocalProtocolError, MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id
+from ..model.stuffing import BodyWriter
 from .maildir import FolderLock, MaildirFiles, delivery_order, folder_name, unique_id
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StoredMessage",
     "UpdateError",
     "first_lines",
+    "is_ready",
     "wire_octets",
 ]
 
@@ -49,6 +51,9 @@ class StoredMessage:
     unique_id: bytes
     """1 to 70 characters in the range 0x21 to 0x7E, the same in every session, and different from
     that of any other message of this maildrop (RFC 1939 section 7)."""
+    ready: bool = field(default=False, repr=False, compare=False)
+    """True if ``open()`` is known to return what goes over the wire: each line ends with CRLF, and
+    none begins with a dot. Then a short message is sent without another look at its lines."""
 
 
 class UpdateError(MaildropError):
@@ -125,6 +130,12 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
             octets -= 1
         last = chunk[-1:]
     return octets if last == b"\n" else octets + 2
+
+
+def is_ready(content: bytes) -> bool:
+    """Return ``True`` if a whole message is sent as it is, apart from the terminator."""
+    writer = BodyWriter()
+    return writer.write(content) == content and writer.finish() == b".\r\n"
 
 
 def _checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -229,6 +240,8 @@ class MemoryMaildrops:
         if unique_id is not None:
             require("unique_id", unique_id, bytes, "bytes")
         octets = wire_octets([content])
+        # Looked into once, here: it takes a copy, and long messages are sent in pieces anyway.
+        ready = len(content) <= CHUNK and is_ready(content)
         with self._lock:
             entries = self._of(user)
             if unique_id is None:
@@ -238,7 +251,7 @@ class MemoryMaildrops:
                 raise LocalProtocolError(f"unique_id is no unique-id: {unique_id!r}")
             elif unique_id in entries:
                 raise LocalProtocolError(f"another message has the unique-id {unique_id!r}")
-            entries[unique_id] = _Entry(StoredMessage(octets, unique_id), content)
+            entries[unique_id] = _Entry(StoredMessage(octets, unique_id, ready), content)
         return unique_id
 
     def contents(self, user: str) -> list[bytes]:

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 from .._arguments import as_bytes, require
 from ..engine.server import ServerConnection
 from ..errors import MaildropError, MaildropLockedError, Pop3Error, StlsInjectionError, printable
-from ..model.capabilities import Capabilities
 from ..model.command import Command
 from ..model.commands import Capa, Lang, Quit, Retr, Stls, Top, Utf8
 from ..model.events import ConnectionClosed, InvalidCommand
@@ -297,15 +296,13 @@ class ServerSession:
     # Commands of both states
 
     def _capa(self, command: Capa) -> None:
-        self._reply(CapaReply(command, self._capabilities()))
-
-    def _capabilities(self) -> Capabilities:
-        return self.options.capabilities(
+        capabilities = self.options.capabilities(
             stls=self._offer_stls and not self.secure,
             user=self._logins.may_show_password,
             mechanisms=self._logins.mechanisms,
             logged_in=self.state is State.TRANSACTION,
         )
+        self._reply(CapaReply(command, capabilities))
 
     def _lang(self, command: Lang) -> None:
         if command.tag is None:
@@ -402,16 +399,19 @@ class ServerSession:
     # TRANSACTION
 
     def _begin_body(self, command: Retr | Top) -> None:
+        assert self._opened is not None  # noqa: S101 - RETR and TOP need a login
+        # A hook sees the parts of a message one by one.
+        read = self._opened.whole if self._sending is None else self._opened.read
         try:
-            body = None if self._opened is None else self._opened.read(command)
+            body = read(command)
         except (MaildropError, OSError) as error:
             self.error = error
             self._reply(ErrorReply(command, "the message cannot be read", ResponseCode.SYS_TEMP))
             return
         if body is None:
             self._reply(no_such_message(command))
-        elif body.whole is not None and self._sending is None:
-            self._reply(Message(command, body.whole, body.text))
+        elif isinstance(body, Message):
+            self._reply(body)
         else:
             self._body = body
             self._reply(MessageStart(command, body.text))

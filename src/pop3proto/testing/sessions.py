@@ -213,7 +213,7 @@ class _Listening(Hooks):
 
     def received(self, session: ServerSession, event: Command[Any] | InvalidCommand) -> None:
         """Note the line that was sent, without its secrets."""
-        if isinstance(event, Command) and type(event) in _SHOWN:
+        if type(event) in _SHOWN and not isinstance(event, InvalidCommand):
             # Looking for secrets takes as long as answering the command.
             self._commands.append(event.to_bytes()[:-2].decode("ascii"))
             self._auth = False
