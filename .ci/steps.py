@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROCESSORS = len(os.sched_getaffinity(0))
+# Linux alone tells which of them this process may use.
+PROCESSORS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 # The tests wait as much as they compute.
 SLOTS = PROCESSORS + 1
 PATIENCE = 30 * 60

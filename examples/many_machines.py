@@ -114,10 +114,11 @@ def store(folder: Path, digest: bytes, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(folder / f"{digest.hex()}.eml")
-    # Its name has to be on the disk, too.
-    directory = os.open(folder, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    if os.name == "posix":
+        # Its name has to be on the disk, too. Windows cannot open a folder.
+        directory = os.open(folder, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
 
 
 async def fetch_account(account: Account, root: Path) -> int:

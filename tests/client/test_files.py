@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pop3proto.client.files import replacing, write_all
+from pop3proto.client.files import replacing, wait_for_disk, write_all
 from pop3proto.transports import Security
 from tests.runtimes import SMALL, Flow, runtime, serving
 
@@ -56,6 +56,28 @@ def test_a_file_keeps_its_permissions(umask: int, mode: int, tmp_path: Path) -> 
     write(path, mode=0o644)
     assert permissions(path) == mode
     assert path.read_bytes() == b"new"
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False])
+def test_a_drive_has_a_memory_of_its_own(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def control(descriptor: int, what: int) -> None:
+        waited.append(what)
+        if not there:
+            raise OSError(errno.ENOTSUP, "a network has no such thing")
+
+    waited: list[object] = []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", control)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: waited.append("fsync"))
+    with (tmp_path / "file").open("wb") as file:
+        wait_for_disk(file.fileno())
+    assert waited == ([51] if there else [51, "fsync"])
 
 
 @posix

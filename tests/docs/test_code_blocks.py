@@ -22,6 +22,7 @@ A traceback points to the line of the document.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -46,6 +47,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "pop.example.org"
 USER = "user@example.org"
 PASSWORD = "secret"
+# Their programs start commands of a UNIX system.
+NEED_A_SHELL = ("accounts.md", "fetching.md")
 MESSAGES = [
     b"From: sender@example.org\r\nSubject: %s\r\n\r\nText.\r\n.\r\n" % subject
     for subject in (b"one", b"two", b"three")
@@ -174,6 +177,8 @@ def running_program(
     [pytest.param(path, id=path.name) for path in documents() if python_blocks(path)],
 )
 def test_the_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.name != "posix" and document.name in NEED_A_SHELL:
+        pytest.skip("needs /bin/sh")
     with running_program(document, tmp_path, monkeypatch) as program:
         assert vars(program)["host"]
 

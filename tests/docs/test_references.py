@@ -145,3 +145,9 @@ def test_the_examples_are_all_named() -> None:
     text = (ROOT / "docs" / "examples.md").read_text("utf-8")
     there = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert set(re.findall(r"`(\w+\.py)`", text)) == there
+
+
+def test_the_stand_ins_for_other_systems_are_all_named() -> None:
+    text = (ROOT / "docs" / "platforms.md").read_text("utf-8")
+    source = (ROOT / "tests" / "test_platforms.py").read_text("utf-8")
+    assert set(re.findall(r"`(test_\w+)`", text)) == set(re.findall(r"def (test_\w+)\(", source))

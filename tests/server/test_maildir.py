@@ -36,6 +36,10 @@ from pop3proto.server.maildir import (
         ("nul\0nul", "nul%00nul"),
         ("%55ser", "%2555ser"),
         ("~root", "%7eroot"),
+        ("con", "%63on"),
+        ("lpt1.txt", "%6cpt1.txt"),
+        ("context", "context"),
+        ("NUL", "%4e%55%4c"),
     ],
 )
 def test_a_user_name_is_one_path_component(user: str, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -479,6 +480,11 @@ class TestLmtp:
         Lmtp(**right)
         with pytest.raises(LocalProtocolError, match=told):
             Lmtp(**right | options)
+
+    def test_a_system_without_unix_sockets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(socket, "AF_UNIX")
+        with pytest.raises(LocalProtocolError, match="no UNIX sockets"):
+            Lmtp("/run/lmtp", RECIPIENT, "spool", "tag")
 
 
 class TestEitherWay:

@@ -40,8 +40,9 @@ _COMMANDS = {
     "man": "print the manual page",
 }
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
-# The signals, besides that of Ctrl+C, that ask a process to end. Windows has no SIGHUP.
-_ENDING = ("SIGTERM", "SIGHUP")
+# The signals, besides that of Ctrl+C, that ask a process to end. Windows has no SIGHUP, but one for
+# Ctrl+Break and for a console that is closed.
+_ENDING = ("SIGTERM", "SIGHUP", "SIGBREAK")
 # Characters of an error's text that are shown: all of it, unless somebody made it long on purpose.
 _LONGEST_COMPLAINT = 4000
 # The packages that the user has to install, and the extras that they belong to.

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, NamedTuple, Protocol, cast
 
+from ..client.files import wait_for_disk
 from ..errors import LocalProtocolError, printable
 from ..model.secret import Secret
 from .inputs import is_open_to_others, unusable
@@ -85,7 +86,7 @@ class FileStore:
                 with open(descriptor, "wb") as file:
                     file.write(_text(tokens, self._name).octets())
                     file.flush()
-                    os.fsync(descriptor)
+                    wait_for_disk(descriptor)
                 os.replace(name, self._path)
             except BaseException:
                 os.unlink(name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EAGAIN
 from io import RawIOBase
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from .message import SupportsWrite
 
-__all__ = ["replacing", "write_all"]
+__all__ = ["replacing", "wait_for_disk", "write_all"]
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def replacing(
             yield file
             if durable:
                 file.flush()
-                os.fsync(file.fileno())
+                wait_for_disk(file.fileno())
             file.close()
             if kept is not None:
                 os.chmod(beside, kept)
@@ -54,6 +55,21 @@ def replacing(
             file.close()
             os.unlink(beside)
             raise
+
+
+def wait_for_disk(descriptor: int) -> None:
+    """Wait until what was written to a file is on the disk. Raises ``OSError``.
+
+    On macOS, ``fsync()`` only waits until the drive has the octets, which may be in its memory.
+    """
+    if sys.platform == "darwin":
+        from fcntl import F_FULLFSYNC, fcntl
+
+        # Some file systems, such as those of a network, do not have it.
+        with suppress(OSError):
+            fcntl(descriptor, F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def _permissions(path: Path) -> int | None:

@@ -31,6 +31,10 @@ _MAX_NAME = 255
 # Upper case is not among them: on some file systems "A" and "a" are one file.
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_@+=.")
 _HASHED = b"~"
+# On Windows, these are devices, in each folder and with any suffix.
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
+)
 # A symbolic link can lead out of the Maildir, and opening a FIFO would wait for its writer.
 _NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _READ: int = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | _NOFOLLOW
@@ -43,9 +47,10 @@ def folder_name(user: str) -> str:
     """Return the name of a user's folder: one path component, a different one for every user.
 
     Lower-case letters, digits, and ``-_@+=.`` stand for themselves, except for a full stop at
-    either end; every other octet of the UTF-8 form is written as ``%`` and two hexadecimal
-    digits. Raises ``MaildropError`` for a name that is empty, is not Unicode text, or becomes
-    longer than 255 octets.
+    either end, and the first letter of a name that is a device on Windows, such as ``con``; every
+    other octet of the UTF-8 form is written as ``%`` and two hexadecimal digits. Raises
+    ``MaildropError`` for a name that is empty, is not Unicode text, or becomes longer than 255
+    octets.
     """
     try:
         octets = user.encode("utf-8")
@@ -60,6 +65,8 @@ def folder_name(user: str) -> str:
         else f"%{octet:02x}"
         for i, octet in enumerate(octets)
     )
+    if name.partition(".")[0] in _DEVICES:
+        name = f"%{octets[0]:02x}{name[1:]}"
     if len(name) > _MAX_NAME:
         raise MaildropError("a user name that is too long has no maildrop")
     return name

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .._arguments import require
+from ..client.files import wait_for_disk
 from ..errors import Pop3Error
 from .values import LARGEST_GROUP, Record
 
@@ -216,7 +217,7 @@ def sync_folder(path: str) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        wait_for_disk(descriptor)
     finally:
         os.close(descriptor)
 
@@ -225,7 +226,7 @@ def _to_disk(descriptors: list[int]) -> None:
     """Wait until files are on the disk, and close them, whatever happens."""
     try:
         for descriptor in descriptors:
-            os.fsync(descriptor)
+            wait_for_disk(descriptor)
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

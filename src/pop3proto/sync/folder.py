@@ -10,6 +10,7 @@ from itertools import count, islice
 from stat import S_ISREG
 
 from .._arguments import require
+from ..client.files import wait_for_disk
 from ..errors import LocalProtocolError, printable
 from .delivery import Delivery, make_folder, sync_folder, write_whole
 from .values import Record
@@ -148,7 +149,7 @@ def _holds(path: str, record: Record) -> bool:
         if digest.digest() != record.digest:
             return False
         # Whoever has put it there may not have waited for the disk.
-        os.fsync(descriptor)
+        wait_for_disk(descriptor)
     finally:
         os.close(descriptor)
     return True
@@ -207,7 +208,7 @@ def _create(path: str, content: bytes) -> bytes:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         write_whole(descriptor, content)
-        os.fsync(descriptor)
+        wait_for_disk(descriptor)
     finally:
         os.close(descriptor)
     try:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .._arguments import require, require_seconds
+from ..client.files import wait_for_disk
 from .delivery import Delivery, DeliveryError, sync_folder, write_whole
 from .values import Record
 
@@ -82,7 +83,7 @@ class Handover(Delivery):
         draft = os.open(os.path.join(self._drafts, record.draft), _READ)
         try:
             failure = self._hand_over(record, draft, journal)
-            os.fsync(journal)
+            wait_for_disk(journal)
         finally:
             os.close(draft)
         return failure

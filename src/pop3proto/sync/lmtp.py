@@ -39,6 +39,12 @@ class _Reply(NamedTuple):
     text: bytes
 
 
+def _has_unix_sockets() -> bool:
+    import socket
+
+    return hasattr(socket, "AF_UNIX")
+
+
 class Lmtp(Handover):
     """A server that takes messages for one recipient, and answers for each that it is stored.
 
@@ -69,6 +75,8 @@ class Lmtp(Handover):
                 raise LocalProtocolError(f"{name} is an address such as user@example.org")
         if isinstance(address, tuple):
             require_host("address", address[0])
+        elif not _has_unix_sockets():
+            raise LocalProtocolError("address is a path, and this system has no UNIX sockets")
         self._address = address
         self._recipient, self._sender = recipient, sender
         self._socket: socket | None = None

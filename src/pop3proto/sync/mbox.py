@@ -12,6 +12,7 @@ from errno import EINVAL
 from stat import S_ISREG
 
 from .._arguments import require
+from ..client.files import wait_for_disk
 from ..errors import Pop3Error, printable
 from .delivery import Delivery, Draft, sync_folder, write_whole
 from .values import Record
@@ -138,7 +139,7 @@ class Mbox(Delivery):
             os.lseek(mbox, before, os.SEEK_SET)
             there = self._there(mbox, records)
             if there is Part.ALL:
-                os.fsync(mbox)
+                wait_for_disk(mbox)
                 return
             if there is Part.BEGINNING:
                 # What is there is written once more, and then the rest.
@@ -148,7 +149,7 @@ class Mbox(Delivery):
         os.lseek(mbox, length, os.SEEK_SET)
         for block in self._blocks(records):
             write_whole(mbox, block)
-        os.fsync(mbox)
+        wait_for_disk(mbox)
         sync_folder(os.path.dirname(self._file))
 
     def _length_before(self, first: Record) -> int | None:
@@ -216,7 +217,7 @@ def _with_blank_line(mbox: int, length: int) -> int:
     missing = 0 if not end or end == b"\n\n" else 1 if end.endswith(b"\n") else 2
     if missing:
         write_whole(mbox, b"\n" * missing)
-        os.fsync(mbox)
+        wait_for_disk(mbox)
     return length + missing
 
 

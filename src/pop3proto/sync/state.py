@@ -96,6 +96,8 @@ class State:
             try:
                 # On the disk when a transaction ends, and the folder's entry of the journal too.
                 self._database.execute("PRAGMA synchronous = EXTRA")
+                # On macOS, not only in the drive's memory.
+                self._database.execute("PRAGMA fullfsync = ON")
                 self._database.execute("PRAGMA foreign_keys = ON")
                 self._migrate()
             except BaseException:
