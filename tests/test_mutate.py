@@ -108,3 +108,62 @@ def test_mutants_of_an_init_do_not_count_as_noticed(monkeypatch: pytest.MonkeyPa
     for command in commands:
         assert "--disable-error-code=no-redef" in command
         assert command[-1] == "src/pop3proto/server/logins.py"
+
+
+SMALL = """\
+def double(number: int) -> int:
+    return 2 * number
+
+
+def untested(number: int) -> int:
+    return double(number) + 1
+"""
+TESTS_OF_SMALL = """\
+import pytest
+from pop3proto.engine import small
+
+
+@pytest.fixture(scope="session")
+def two() -> int:
+    return 2
+
+
+@pytest.mark.parametrize("number", [0, 1, -1])
+def test_double(number: int, two: int) -> None:
+    assert small.double(number) == two * number
+
+
+def test_untested() -> None:
+    small.untested(1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [0, 3])
+def test_what_no_test_notices_survives(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mutate, "ROOT", tmp_path)
+    for name, text in {
+        "pyproject.toml": "",
+        "src/pop3proto/__init__.py": "",
+        "src/pop3proto/engine/__init__.py": "",
+        "src/pop3proto/testing/__init__.py": "",
+        "src/pop3proto/testing/plugin.py": "",  # pytest finds it by the package's entry points
+        "src/pop3proto/engine/small.py": SMALL,
+        "tests/engine/test_small.py": TESTS_OF_SMALL,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = list(mutate.survivors("engine/small.py", 1, most))
+    told = capsys.readouterr().out
+    survivors = {
+        Survivor("engine/small.py", "untested", "return double(number) + 1", after)
+        for after in ("return double(number) - 1", "return double(number) + 2")
+    }
+    if most:
+        assert told.startswith("engine/small.py: 3 mutants: ")
+        assert {*found} <= survivors
+    else:
+        assert {*found} == survivors
+        assert " 2 survived" in told

@@ -20,9 +20,7 @@ words of a message, those of the type that a ``cast()`` names, and upper case in
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -37,6 +35,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "pop3proto"
 REASONS = Path(__file__).with_name("survivors.toml")
+ONE_SESSION = Path(__file__).with_name("one_session.py")
 # Texts of several words are for people, unless they are octets. Each text is matched from its first
 # quotation mark, so that nothing between two of them is taken for one.
 _TEXT = re.compile(r"""(\w*)(?:"[^"]*"|'[^']*')""")
@@ -46,6 +45,7 @@ _CAST = re.compile(r"""cast\((?:"[^"]*"|\w+), """)
 _CODEC = re.compile(r"""(?<=code\()"[^"]*\"""")
 # A mutant that never ends is noticed.
 NOTICED = {"killed", "timeout", "caught by type check"}
+NOT_CHOSEN = "not checked"
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["src"]
@@ -98,20 +98,20 @@ def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
         mypy = [sys.executable, "-m", "mypy", "--config-file=", "--output=json"]
         # Each mutant of an __init__() declares the attributes again, which is no fault of its own.
         mypy.append("--disable-error-code=no-redef")
+        # What it has found out of the other modules serves for the next run.
+        mypy.append(f"--cache-dir={ROOT / '.mypy_cache' / 'mutants'}")
         settings += SETTINGS.format(
             module=module, tests=tests_of(module), mypy=[*mypy, f"src/pop3proto/{module}"]
         )
         (scratch / "pyproject.toml").write_text(settings, "utf-8")
-        names = sample(scratch, module, most)
-        run = mutmut(scratch, "run", "--max-children", str(jobs), *names)
+        run = mutmut(scratch, "run", str(jobs), str(most), module)
         if run.returncode:
             raise failure(run)
         results = mutmut(scratch, "results", "--all", "true").stdout
-        tried = {
-            mutant: status
-            for mutant, status in re.findall(r"^ *(\S+): (.+)$", results, re.M)
-            if not names or mutant in names
-        }
+        tried = dict(re.findall(r"^ *(\S+): (.+)$", results, re.M))
+        if most and most < len(tried):
+            tried = {mutant: status for mutant, status in tried.items() if status != NOT_CHOSEN}
+            assert len(tried) == most
         counts = ", ".join(f"{n} {status}" for status, n in Counter(tried.values()).most_common())
         print(f"{module}: {len(tried)} mutants: {counts}", flush=True)
         for mutant, status in tried.items():
@@ -119,22 +119,9 @@ def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
                 yield survivor(module, mutant, mutmut(scratch, "show", mutant).stdout)
 
 
-def sample(scratch: Path, module: str, most: int) -> list[str]:
-    """Return the names of ``most`` mutants, the same ones each time; none stand for all of them."""
-    if not most:
-        return []
-    # The name fits none of them, so it makes them, and tries none.
-    run = mutmut(scratch, "run", "--max-children", "1", "nothing")
-    made = scratch / "mutants/src/pop3proto" / f"{module}.meta"
-    if not made.exists():
-        raise failure(run)
-    names = sorted(json.loads(made.read_text("utf-8"))["exit_code_by_key"])
-    return names if most >= len(names) else random.Random(module).sample(names, most)
-
-
 def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "mutmut", *arguments],
+        [sys.executable, ONE_SESSION, *arguments],
         cwd=folder,
         # The package in the copy, and no other.
         env={**os.environ, "PYTHONPATH": ""},
