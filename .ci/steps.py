@@ -1,6 +1,7 @@
 """All that a change has to pass, on a fresh clone, side by side.
 
-Without an argument every step runs; else the steps that are named, and not what they come after.
+Without an argument every step runs, except for those that have to be asked for; else the steps that
+are named, and not what they come after.
 ``--list`` prints their names.
 About as many run at a time as there are processors. A step that fails stops no other one. A table
 at the end says how long each of them took, and the last line how many tests there were.
@@ -48,6 +49,8 @@ class Step:
     slots: int = 1
     counts: bool = False
     """Whether its tests count in the last line. No test is counted twice."""
+    asked_for: bool = False
+    """Whether it only runs if it is named."""
     seconds: float = 0.0
     status: int | None = None
     output: str = ""
@@ -174,6 +177,14 @@ release=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) ||
 .venv/bin/griffe check pop3proto --search src --against "$release" --verbose
 """
 
+# It asks a registry about each package, and its answer is not the same tomorrow.
+AUDIT = """
+python3 -m venv "$scratch/audit"
+"$scratch/audit/bin/pip" install -q pip-audit
+"$scratch/audit/bin/pip-audit" --skip-editable \\
+    --path "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+"""
+
 # Of those that can start, those come first that take long.
 STEPS = [
     Step("README's tests", README_TESTS, slots=PROCESSORS, counts=True),
@@ -217,6 +228,7 @@ STEPS = [
     Step("generated files", GENERATED, after=("development",)),
     Step("site", SITE, after=("development",)),
     Step("api", API, after=("development",)),
+    Step("audit", AUDIT, after=("development",), asked_for=True),
     Step(
         "style",
         ".venv/bin/ruff check . && .venv/bin/ruff format --check . && "
@@ -300,7 +312,7 @@ def main(names: list[str]) -> int:
     if unknown := [name for name in names if name not in [step.name for step in STEPS]]:
         print(f"no step: {', '.join(unknown)}; there are: {', '.join(s.name for s in STEPS)}")
         return 2
-    steps = [step for step in STEPS if not names or step.name in names]
+    steps = [step for step in STEPS if (step.name in names if names else not step.asked_for)]
     for interruption in (signal.SIGINT, signal.SIGTERM):
         # Even where the shell lets what runs in the background ignore it.
         signal.signal(interruption, signal.default_int_handler)

@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 PACKAGE = ROOT / "src" / "pop3proto"
+# Where checks are named.
+PAGES = ("CONTRIBUTING.md", "docs/stability.md", ".github/pull_request_template.md")
 
 
 def code() -> list[str]:
@@ -35,10 +37,15 @@ def test_the_checks_are_there() -> None:
         text=True,
     )
     there = listed.stdout.splitlines()
-    for page in ("CONTRIBUTING.md", "docs/stability.md", ".github/pull_request_template.md"):
+    for page in PAGES:
         for names in re.findall(r"\.ci/run (?!-)([^`\n]+)", (ROOT / page).read_text("utf-8")):
             for name in re.findall(r'"[^"]+"|[\w-]+', names):
                 assert name.strip('"') in there, name
+
+
+def test_the_hosted_workflow_runs_the_checks_by_their_names() -> None:
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
+    assert re.findall(r"run: bash \.ci/run *(.*)", workflow) == ["", '"README\'s tests"', "audit"]
 
 
 def test_the_kinds_of_news_are_there() -> None:
