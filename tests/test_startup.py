@@ -27,6 +27,32 @@ if entry == "--help":
         runpy.run_module("pop3proto", run_name="__main__", alter_sys=True)
     except SystemExit:
         pass
+elif entry == "a session":
+    from pop3proto.transports import ClientOptions
+    from pop3proto.transports.blocking import Client
+
+    class Served:  # A stream with a server's octets.
+        def __init__(self, *answers):
+            self.answers = list(answers)
+
+        async def send(self, data, timeout):
+            pass
+
+        async def receive(self, timeout):
+            return self.answers.pop(0)
+
+        async def aclose(self):
+            pass
+
+    ok, capa = b"+OK\\r\\n", b"+OK\\r\\nUSER\\r\\nPIPELINING\\r\\n.\\r\\n"
+    mail = b"+OK\\r\\nHello\\r\\n.\\r\\n"
+    served = Served(ok, capa, ok, ok, capa, mail, mail + mail, ok)
+    options = ClientOptions(allow_plaintext_auth=True)
+    with Client.start(served, security="plaintext", options=options) as client:
+        client.login("user", "secret")
+        assert client.retr(1).content == b"Hello\\r\\n"
+        assert [len(message) for message in client.retr_many([2, 3])] == [7, 7]
+    assert not served.answers
 else:
     importlib.import_module(entry)
 print("LOADED", *sorted(set(sys.modules) - before - {"__future__"}))
@@ -40,11 +66,12 @@ model.login_commands model.replies model.secret model.states model.stuffing
 """
 CLIENT = f"""
 {MODEL} client client.advice client.authentication client.batch client.client client.exchange
-client.message client.options client.session client.stream client.turn model.url sasl
-sasl.advice sasl.apop sasl.channel_binding sasl.choice sasl.login sasl.login_flows
-sasl.mechanism sasl.outcomes
-sasl.plaintext_rule sasl.refusals sasl.registry sasl.saslprep sasl.users transports
-transports.connecting transports.sockets
+client.options client.session client.stream client.turn transports transports.connecting
+transports.sockets
+"""
+LOGIN = """
+sasl sasl.advice sasl.choice sasl.login sasl.login_flows sasl.outcomes sasl.plaintext_rule
+sasl.refusals sasl.registry
 """
 BLOCKING = """
 client._blocking client._blocking_session client._blocking_turns client.stepping
@@ -73,6 +100,7 @@ def loaded(needed: str, entry: str) -> set[str]:
     [
         ("pop3proto", CORE, MODEL),
         ("pop3proto.transports.blocking", SOCKETS, CLIENT + BLOCKING),
+        ("a session", SOCKETS, CLIENT + BLOCKING + LOGIN),
         ("pop3proto.transports.asyncio", f"{SOCKETS} asyncio", f"{CLIENT} transports.asyncio"),
         ("pop3proto.compat.poplib", f"{SOCKETS} poplib", DROP_IN),
         # The help is printed by argparse alone: a command's own modules wait until it is used.

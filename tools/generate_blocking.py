@@ -76,6 +76,7 @@ WORDS = {
 # Where the names come from that the async modules do not import.
 FURTHER_IMPORTS = """
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from ..model.secret import Secret
 from ._blocking_session import BlockingSession
 from ._blocking_turns import Batch, MessageStream
@@ -316,23 +317,23 @@ class Names:
     """Where each name of some modules comes from: an import, or the statement that makes it."""
 
     def __init__(self, modules: Iterable[str]) -> None:
-        self.imports: dict[str, tuple[str, bool]] = {}
+        self.imports: dict[str, str] = {}
         self.variables: dict[str, str] = {}
         self._take(ast.parse(FURTHER_IMPORTS).body, "")
         for module in modules:
             self._take(parsed(module).body, module)
 
-    def _take(self, statements: list[ast.stmt], module: str, *, typing: bool = False) -> None:
+    def _take(self, statements: list[ast.stmt], module: str) -> None:
         for node in statements:
             match node:
                 case ast.ImportFrom():
                     place = "." * node.level + (node.module or "")
                     for alias in node.names:
-                        self.imports.setdefault(alias.name, (place, typing))
+                        self.imports.setdefault(alias.name, place)
                 case ast.ClassDef(name=name):
-                    self.imports.setdefault(name, (f".{module}", typing))
+                    self.imports.setdefault(name, f".{module}")
                 case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-                    self._take(node.body, module, typing=True)
+                    self._take(node.body, module)
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
                     if ast.unparse(made) == "TypeVar":
                         self.variables[name] = ast.unparse(node).replace("'", '"')
@@ -345,12 +346,25 @@ def rank(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
 
 
-def imports(names: Iterable[str], known: Names, *, typing: bool) -> list[str]:
+def names_in(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """Return the names that the code needs to run, and all names, with those of annotations."""
+    every = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.arg() | ast.AnnAssign():
+                node.annotation = ast.Constant(None)
+            case ast.FunctionDef():
+                node.returns = None
+            case _:
+                pass
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}, every
+
+
+def imports(names: Iterable[str], known: Names) -> list[str]:
     """Return the lines that import ``names``, as ruff sorts them."""
     places: dict[str, list[str]] = {}
     for name in names:
-        place, for_typing = known.imports.get(name, ("", False))
-        if place and for_typing is typing:
+        if place := known.imports.get(name, ""):
             places.setdefault(place, []).append(name)
     lines: list[str] = []
     # The standard library first, and then the packages further up.
@@ -373,12 +387,13 @@ def generated(title: str, classes: tuple[Mirrored, ...]) -> str:
     known = Names(module for mirrored in classes for module, _ in mirrored.sources)
     own = {mirrored.name for mirrored in classes}
     tree = ast.parse("\n".join(bodies))
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - own
+    needed, used = names_in(tree)
+    needed, used = needed - own, used - own
     variables = [known.variables[name] for name in sorted(used & set(known.variables))]
-    used |= {"TypeVar"} if variables else set()
+    needed |= {"TypeVar"} if variables else set()
     exported = ", ".join(f'"{name}"' for name in sorted(own))
-    for_typing = imports(used, known, typing=True)
-    used |= {"TYPE_CHECKING"} if for_typing else set()
+    for_typing = imports(used - needed, known)
+    needed |= {"TYPE_CHECKING"} if for_typing else set()
     lines = [
         f'"""{title}',
         "",
@@ -387,9 +402,13 @@ def generated(title: str, classes: tuple[Mirrored, ...]) -> str:
         "",
         "from __future__ import annotations",
         "",
-        *imports(used, known, typing=False),
+        *imports(needed, known),
         "",
-        *(["if TYPE_CHECKING:", *(f"    {line}" for line in for_typing), ""] if for_typing else []),
+        *(
+            ["if TYPE_CHECKING:", *(f"    {line}".rstrip() for line in for_typing), ""]
+            if for_typing
+            else []
+        ),
         f"__all__ = [{exported}]",
         *(["", *variables] if variables else []),
     ]

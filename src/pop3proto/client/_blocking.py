@@ -5,18 +5,22 @@ Written by tools/generate_blocking.py from the async client: change that one, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from os import PathLike
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-from ..model.capabilities import Capabilities
-from ..model.listings import Listing, Listings
-from ..model.replies import LangReply, Language, Message, Ok, StatReply
 from ._blocking_session import BlockingSession
 from ._blocking_turns import Batch, MessageStream
-from .message import SupportsWrite
 from .stepping import run
-from .turn import MAX_COLLECTED_OCTETS, Progress
+from .turn import MAX_COLLECTED_OCTETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
+
+    from ..model.capabilities import Capabilities
+    from ..model.listings import Listing, Listings
+    from ..model.replies import LangReply, Language, Message, Ok, StatReply
+    from .message import SupportsWrite
+    from .turn import Progress
 
 __all__ = ["Client"]
 

@@ -5,27 +5,31 @@ Written by tools/generate_blocking.py from the async client: change that one, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ..model.capabilities import Capabilities
-from ..model.command import Command
-from ..model.leniency import Deviation
-from ..model.replies import Greeting, Message
 from ..model.secret import Secret
-from ..model.states import State
-from ..sasl import Mechanism
-from ..sasl.outcomes import LoginResult, RefusedToken
 from ._blocking_turns import Batch, MessageStream
 from .client import AsyncClient
-from .options import ClientOptions, QuitResult, Security, SecurityName
+from .options import Security
 from .stepping import at_once, run
-from .stream import Stream
-from .turn import MAX_COLLECTED_OCTETS, Progress
+from .turn import MAX_COLLECTED_OCTETS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from ssl import SSLContext, SSLObject
+    from types import TracebackType
+    from typing import Self
+
+    from ..model.capabilities import Capabilities
+    from ..model.command import Command
+    from ..model.leniency import Deviation
+    from ..model.replies import Greeting, Message
+    from ..model.states import State
+    from ..sasl import Mechanism
+    from ..sasl.outcomes import LoginResult, RefusedToken
+    from .options import ClientOptions, QuitResult, SecurityName
+    from .stream import Stream
+    from .turn import Progress
 
 __all__ = ["BlockingSession"]
 

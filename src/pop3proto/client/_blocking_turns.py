@@ -5,16 +5,20 @@ Written by tools/generate_blocking.py from the async client: change that one, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import CommandError
-from ..model.command import Command
-from ..model.replies import Message
-from .batch import AsyncBatch
-from .message import AsyncMessageStream, SupportsWrite
 from .stepping import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from ..model.command import Command
+    from ..model.replies import Message
+    from .batch import AsyncBatch
+    from .message import AsyncMessageStream, SupportsWrite
 
 __all__ = ["Batch", "MessageStream"]
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from ..model.command import Command
 from ..model.events import ClientEvent
 from ..model.login_commands import AuthCancel, AuthList
 from ..model.secret import Secret
-from ..sasl import ChannelBinding, Mechanism, channel_bindings
-from ..sasl.login import Login
-from ..sasl.outcomes import LoginResult, RefusedToken
 from .session import Session
 from .turn import Turn
+
+if TYPE_CHECKING:
+    from ..sasl import ChannelBinding, Mechanism
+    from ..sasl.login import Login
+    from ..sasl.outcomes import LoginResult, RefusedToken
+
+    _GetToken: TypeAlias = Callable[[RefusedToken | None], str | Awaitable[str]]
 
 __all__ = ["AuthenticatingSession"]
 
 P = ParamSpec("P")
 Next = TypeVar("Next")
-_GetToken: TypeAlias = Callable[[RefusedToken | None], str | Awaitable[str]]
 
 
 class AuthenticatingSession(Session):
@@ -59,8 +62,10 @@ class AuthenticatingSession(Session):
         password = Secret(password)
         bindings: list[ChannelBinding] = []
         if self.tls is not None:
+            from ..sasl import channel_bindings
+
             bindings = channel_bindings(self.tls)
-        login = Login(
+        login = _login()(
             user,
             password,
             mechanisms=mechanisms,
@@ -80,12 +85,12 @@ class AuthenticatingSession(Session):
         Raises ``AuthenticationError``, and ``LocalProtocolError`` if the greeting has no timestamp.
         """
         password = Secret(password)
-        return await self._log_in(Login.apop(user, password), user)
+        return await self._log_in(_login().apop(user, password), user)
 
     async def rpop(self, user: str | bytes, remote_user: str | bytes | Secret) -> LoginResult:
         """Log in with USER and RPOP, from a host that the server trusts (RFC 1460). Obsolete."""
         remote_user = Secret(remote_user)
-        return await self._log_in(Login.rpop(user, remote_user), user)
+        return await self._log_in(_login().rpop(user, remote_user), user)
 
     async def oauth(
         self,
@@ -109,7 +114,7 @@ class AuthenticatingSession(Session):
         ``login()`` raises; ``OAuthError`` holds the server's explanation in JSON.
         """
         token = token if callable(token) else Secret(token)
-        login = Login.oauth(
+        login = _login().oauth(
             user,
             token if isinstance(token, Secret) else None,
             mechanism=mechanism,
@@ -134,7 +139,7 @@ class AuthenticatingSession(Session):
         cancellation with a response code, that code decides which exception is raised, with the
         ``SaslError`` as its cause. Raises what ``login()`` raises.
         """
-        login = Login.authenticate(
+        login = _login().authenticate(
             mechanism,
             initial_response=initial_response,
             allow_plaintext_auth=self._options.allow_plaintext_auth,
@@ -160,7 +165,7 @@ class AuthenticatingSession(Session):
             else:
                 # A login that goes on without a command needs a token, which happens only in
                 # oauth().
-                token = await _resolved(cast(_GetToken, get_token), login.refused_token)
+                token = await _resolved(cast("_GetToken", get_token), login.refused_token)
                 command = self._step(login, login.token, token)
         self._exchange.login_failure = None
         self._user = user.decode("utf-8", "replace") if isinstance(user, bytes) else user
@@ -187,6 +192,13 @@ class AuthenticatingSession(Session):
             slow = command.secret or isinstance(command, AuthCancel)
             event = await exchange.ask(command, "login" if slow else "reply")
             return cast(ClientEvent, event)
+
+
+def _login() -> type[Login]:
+    # Loaded when it is used: a quarter of what the client takes to load.
+    from ..sasl.login import Login
+
+    return Login
 
 
 async def _resolved(get_token: _GetToken, refused: RefusedToken | None) -> Secret:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from io import TextIOBase
 from os import PathLike
-from typing import cast, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from ..errors import CommandError, LocalProtocolError
 from ..model.capabilities import Capabilities
@@ -17,8 +17,10 @@ from ..model.listings import (
 from ..model.replies import LangReply, Language, Message, Ok, StatReply
 from .authentication import AuthenticatingSession
 from .batch import AsyncBatch
-from .message import AsyncMessageStream, SupportsWrite
 from .turn import MAX_COLLECTED_OCTETS, Progress
+
+if TYPE_CHECKING:
+    from .message import AsyncMessageStream, SupportsWrite
 
 __all__ = ["AsyncClient"]
 

@@ -22,7 +22,6 @@ from ..model.events import ClientEvent
 from ..model.leniency import Deviation, Fault
 from ..model.replies import Message, MessageStart
 from ..model.states import Signal, State
-from ..sasl.plaintext_rule import refuse_plaintext
 from .advice import about_deletions
 from .options import QuitResult, Timeouts
 from .stream import RecordingStream, Stream
@@ -167,6 +166,9 @@ class Exchange:
         if command.barrier and (method := _METHODS.get(type(command))) is not None:
             raise LocalProtocolError(method, command=command)
         if command.secret:
+            # Here, because only a login needs it.
+            from ..sasl.plaintext_rule import refuse_plaintext
+
             refuse_plaintext(command, self.engine, allowed=self._allow_plaintext_auth)
 
     async def ask(

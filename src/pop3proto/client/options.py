@@ -10,14 +10,12 @@ from .._value import field_names, options, value
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
 from ..model.limits import Limits
-from ..sasl.outcomes import LoginResult
 
 if TYPE_CHECKING:
     from ..transcript.recorder import Recorder
 
 __all__ = [
     "ClientOptions",
-    "LoginResult",
     "QuitResult",
     "Security",
     "SecurityName",

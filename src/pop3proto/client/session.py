@@ -30,11 +30,9 @@ from ..model.listings import Listings
 from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import State
-from ..sasl.refusals import login_refused
 from .advice import about_capabilities, about_deletions, about_greeting, about_stls
 from .batch import AsyncBatch
 from .exchange import CALL, Exchange, check_command
-from .message import AsyncMessageStream
 from .options import ClientOptions, QuitResult, Security, SecurityName
 from .stream import Stream
 from .turn import (
@@ -49,6 +47,8 @@ from .turn import (
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
+
+    from .message import AsyncMessageStream
 
 
 __all__ = ["Session"]
@@ -250,6 +250,8 @@ class Session:
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)
         if isinstance(command, (User, *_LOGINS)):
+            from ..sasl.refusals import login_refused
+
             error = login_refused(reply, command, self.capabilities, secure=self._engine.secure)
             self._exchange.login_failure = error
         return error
@@ -329,6 +331,9 @@ class Session:
         check_command(command)
         if command.answer is not Message:
             raise LocalProtocolError("this command is not answered by a text", command=command)
+        # Here, because most programs get whole messages.
+        from .message import AsyncMessageStream
+
         return AsyncMessageStream(
             self._exchange,
             command,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LocalProtocolError
 from ..model.secret import Secret
-from ..sasl.login_flows import TokenSource
-from ..sasl.outcomes import RefusedToken
+
+if TYPE_CHECKING:
+    from ..sasl.login_flows import TokenSource
+    from ..sasl.outcomes import RefusedToken
 
 __all__ = ["at_once", "run"]
 

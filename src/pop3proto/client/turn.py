@@ -14,7 +14,6 @@ from ..errors import BusyError, CommandError, LimitError, LocalProtocolError
 from ..model.command import Command
 from ..model.replies import ErrorReply, Message, MessageData, MessageStart
 from ..model.states import Signal
-from ..sasl.refusals import refusal_message
 from .exchange import Exchange
 
 __all__ = [
@@ -160,6 +159,8 @@ async def collect(
 
 def refused(reply: ErrorReply, command: Command[Any] | None) -> CommandError:
     """Return the exception for an ``-ERR``."""
+    from ..sasl.refusals import refusal_message
+
     return CommandError(refusal_message(reply), command=command, reply=reply)
 
 

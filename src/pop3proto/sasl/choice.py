@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from .._value import value
 from ..errors import (
     AuthenticationError,
     CredentialsError,
@@ -18,8 +19,10 @@ from ..errors import (
     printable,
 )
 from . import advice
-from .mechanism import ChannelBinding
 from .registry import PASSWORD_MECHANISMS, shows_secret
+
+if TYPE_CHECKING:
+    from .mechanism import ChannelBinding
 
 __all__ = ["APOP", "USER", "Choice", "is_final", "needs_offer"]
 
@@ -69,7 +72,8 @@ def needs_offer(named: Sequence[str], bindings: Sequence[ChannelBinding]) -> boo
     return not {USER, APOP}.issuperset(named)
 
 
-class _Way(NamedTuple):
+@value
+class _Way:
     """One attempt."""
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .._arguments import listed
 from ..engine.client import ClientConnection
@@ -16,9 +16,11 @@ from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
 from .login_flows import Flows, Steps
-from .mechanism import ChannelBinding, Mechanism
 from .outcomes import LoginResult, RefusedToken
 from .refusals import refusal_message
+
+if TYPE_CHECKING:
+    from .mechanism import ChannelBinding, Mechanism
 
 __all__ = ["Login"]
 
@@ -76,11 +78,8 @@ class Login:
         names = None
         if mechanisms is not None:
             names = listed("mechanisms are a list of names", mechanisms, str)
-        if channel_binding is None or isinstance(channel_binding, ChannelBinding):
-            channel_binding = [] if channel_binding is None else [channel_binding]
-        bindings = listed("channel_binding is one or several", channel_binding, ChannelBinding)
         flows = _flows(host, initial_response, allow_plaintext_auth, ask)
-        self._begin(flows, flows.password(user, secret, names, bindings))
+        self._begin(flows, flows.password(user, secret, names, _bindings(channel_binding)))
 
     @classmethod
     def oauth(
@@ -288,6 +287,16 @@ def _flows(
         allow_plaintext_auth=allow_plaintext_auth,
         ask=listed("ask is a list of commands", ask, Command),
     )
+
+
+def _bindings(given: ChannelBinding | Iterable[ChannelBinding] | None) -> list[ChannelBinding]:
+    if given is None or given == []:
+        return []
+    # Here, because a login without TLS has nothing to bind to.
+    from .mechanism import ChannelBinding
+
+    several = [given] if isinstance(given, ChannelBinding) else given
+    return listed("channel_binding is one or several", several, ChannelBinding)
 
 
 def _check_name(mechanism: object) -> None:

@@ -7,8 +7,9 @@ the result of the login, or raises an exception that says why it failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from .._value import value
 from ..engine.client import ClientConnection
 from ..errors import (
     AuthenticationError,
@@ -27,14 +28,14 @@ from ..model.login_commands import Auth, AuthCancel, AuthList, AuthResponse, Pas
 from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
 from .advice import TWO_STEPS, joined
-from .apop import apop_command
 from .choice import APOP, USER, Choice, needs_offer
-from .mechanism import ChannelBinding, Mechanism, ReportsDetails
 from .outcomes import LoginResult, RefusedToken
 from .plaintext_rule import may_show, refuse_plaintext
 from .refusals import login_refused, token_refused, with_stls
 from .registry import by_name
-from .saslprep import octets_of
+
+if TYPE_CHECKING:
+    from .mechanism import ChannelBinding, Mechanism
 
 __all__ = ["Flows", "Steps", "TokenSource"]
 
@@ -50,7 +51,8 @@ TokenSource: TypeAlias = Callable[[RefusedToken | None], str]
 """Returns an access token. It is passed the one that was refused, or ``None`` the first time."""
 
 
-class _Commands(NamedTuple):
+@value
+class _Commands:
     """A login without SASL: the commands to send, in order."""
 
     name: str
@@ -283,6 +285,8 @@ class Flows:
             # RFC 6856 section 2.2.
             user = _prepared("the user name", Secret(user)).reveal()
             password = _prepared("the password", password)
+        from .apop import apop_command
+
         command = apop_command(user, timestamp, password)
         return _Commands(APOP, (command,), _is_odd(user))
 
@@ -404,6 +408,8 @@ class Flows:
         ``said`` if the mechanism's first message was sent, ``asked`` if the server sent a
         challenge.
         """
+        from .mechanism import ReportsDetails
+
         error = self._refused(reply, command)
         if said and isinstance(mechanism, ReportsDetails):
             # A response code takes precedence over the fact that the token was refused.
@@ -437,4 +443,6 @@ def _prepared(what: str, text: Secret) -> Secret:
     """Return text after SASLprep (RFC 4013); octets as they are."""
     if not _is_odd(text):
         return text
+    from .saslprep import octets_of
+
     return Secret(octets_of(what, text, prepare=True).decode("utf-8"))

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.client import ClientConnection
 from ..errors import PlaintextAuthError
 from ..model.command import Command
 from ..model.login_commands import Auth, Pass
-from .mechanism import Mechanism
 from .registry import SHOWS_SECRET, shows_secret
+
+if TYPE_CHECKING:
+    from .mechanism import Mechanism
 
 __all__ = ["may_show", "refuse_plaintext"]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._arguments import require
 from ..errors import MechanismError
 from ..model.secret import Secret
-from .mechanism import ChannelBinding, Mechanism, ShowsSecret
-from .users import as_text
+
+if TYPE_CHECKING:
+    from .mechanism import ChannelBinding, Mechanism
 
 __all__ = ["PASSWORD_MECHANISMS", "SHOWS_SECRET", "by_name", "shows_secret"]
 
@@ -29,6 +32,8 @@ def shows_secret(mechanism: Mechanism | str) -> bool:
     ``False``.
     """
     if not isinstance(mechanism, str):
+        from .mechanism import ShowsSecret
+
         if isinstance(mechanism, ShowsSecret):
             return mechanism.shows_secret is not False
         name = getattr(mechanism, "name", None)
@@ -99,6 +104,7 @@ def by_name(
             return OAuthBearer(user, secret, host=host)
         case "GSSAPI":
             from .spnego import Gssapi
+            from .users import as_text
 
             return Gssapi(host or "", user=as_text(user) or None, password=secret or None)
         case "NTLM":

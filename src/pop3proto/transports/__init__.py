@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ..client.message import AsyncMessageStream, SupportsWrite
     from ..client.options import (
         ClientOptions,
-        LoginResult,
         QuitResult,
         Security,
         Timeouts,
     )
     from ..client.profile import ServerProfile
+    from ..client.results import LoginResult
     from ..client.stream import Stream
     from ..client.tls import TlsPipe
     from ..client.turn import Progress
@@ -47,8 +47,9 @@ _HOMES = {
     "_blocking_turns": ("Batch", "MessageStream"),
     "batch": ("AsyncBatch",),
     "message": ("AsyncMessageStream", "SupportsWrite"),
-    "options": ("ClientOptions", "LoginResult", "QuitResult", "Security", "Timeouts"),
+    "options": ("ClientOptions", "QuitResult", "Security", "Timeouts"),
     "profile": ("ServerProfile",),
+    "results": ("LoginResult",),
     "stream": ("Stream",),
     "tls": ("TlsPipe",),
     "turn": ("Progress",),

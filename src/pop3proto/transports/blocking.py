@@ -14,12 +14,13 @@ from ..client._blocking import Client
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stepping import run
 from ..client.stream import Stream, stream_closed, time_left
-from ..model.url import PopUrl
-from .connecting import Dialer, UnixPath
-from .sockets import Address, SocketStream, closed_on_error, socket_for
+from .connecting import Dialer
+from .sockets import Address, SocketStream, UnixPath, closed_on_error, socket_for
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+    from ..model.url import PopUrl
 
 __all__ = ["Client", "connect", "connect_unix"]
 

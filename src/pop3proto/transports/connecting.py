@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 import re
 import socket
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .._arguments import require
-from .._value import replace
+from .._value import replace, value
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
 from ..client.stream import Stream
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, printable
-from ..model.url import PopUrl
-from .sockets import closed_on_error
+from .sockets import UnixPath, closed_on_error, unix_socket
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+    from ..model.url import PopUrl
 
 __all__ = [
     "Connecting",
     "Dialer",
     "Target",
-    "UnixPath",
     "connecting",
     "target",
     "unix_hostname",
@@ -34,16 +35,10 @@ __all__ = [
 
 T = TypeVar("T")
 
-UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""The path of a UNIX socket."""
-
 _MAX_PORT = 65535
 # Characters that no host name contains, but URLs of other schemes do. The password in such a URL
 # would be shown in messages and sent to the resolver.
 _NO_HOST = r"[/@\s\x00-\x1f\x7f-\x9f]"
-# Seconds between attempts at a UNIX socket whose queue is full: short, but long enough not to keep
-# the processor busy.
-_RETRY = 0.01
 _UNIX_HINT = "check the path, who may use it, and that a server listens there"
 # The characters that IDNA 2003 replaces and IDNA 2008 keeps (UTS 46 section 7), so that a name with
 # one of them stands for two names. They can belong to two owners, so a guess could lead to the
@@ -51,7 +46,8 @@ _UNIX_HINT = "check the path, who may use it, and that a server listens there"
 _AMBIGUOUS = frozenset("\xdf\u1e9e\u03c2\u200c\u200d")
 
 
-class Target(NamedTuple):
+@value
+class Target:
     """Where to connect to."""
 
     host: str
@@ -82,14 +78,17 @@ def target(
     if server_hostname is not None:
         require("server_hostname", server_hostname, str, "a str")
     security = None if security is None else Security.of(security)
-    if isinstance(host, str) and host.lower().startswith(("pop://", "pops://")):
-        host = PopUrl.parse(host)
-    if isinstance(host, PopUrl):
-        if port is not None and host.port is not None:
-            raise LocalProtocolError("the port is given twice, in the URL and as an argument")
-        security = _security_of(host, security)
-        port = host.port if port is None else port
-        host = host.host
+    if not isinstance(host, str) or host.lower().startswith(("pop://", "pops://")):
+        # Here, because few programs connect to a URL.
+        from ..model.url import PopUrl
+
+        host = PopUrl.parse(host) if isinstance(host, str) else host
+        if isinstance(host, PopUrl):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if port is not None and host.port is not None:
+                raise LocalProtocolError("the port is given twice, in the URL and as an argument")
+            security = _security_of(host, security)
+            port = host.port if port is None else port
+            host = host.host
     security = security or Security.TLS
     port = security.default_port if port is None else port
     if not 1 <= port <= _MAX_PORT:
@@ -171,30 +170,6 @@ def unix_hostname(security: Security, server_hostname: str | None) -> str | None
     if security is not Security.PLAINTEXT:
         raise LocalProtocolError("TLS over a UNIX socket needs server_hostname")
     return None
-
-
-async def _unix_connected(
-    path: UnixPath, sleep: Callable[[float], Awaitable[None]]
-) -> socket.socket:
-    """Return a non-blocking socket that is connected to ``path``.
-
-    Raises ``OSError``, and ``ConnectError`` where there are no UNIX sockets.
-    """
-    family = getattr(socket, "AF_UNIX", None)
-    if family is None:
-        raise ConnectError("this platform has no UNIX sockets", hint="connect over TCP")
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    with closed_on_error(sock):
-        sock.setblocking(False)
-        while True:
-            try:
-                sock.connect(os.fspath(path))
-                break
-            except BlockingIOError:
-                # The queue is full (on Linux). The attempt does not go on by itself, and waiting
-                # for it does not help: it can be written to, which elsewhere means connected.
-                await sleep(_RETRY)
-    return sock
 
 
 @contextmanager
@@ -291,24 +266,24 @@ def _shown(to: Any, *, unix: bool) -> str:
         return "a wrong address"
 
 
-class Dialer(Protocol):
+class Dialer:
     """Connects by the means of one runtime. The blocking one never suspends."""
 
+    @abstractmethod
     async def within(self, seconds: float | None, opening: Callable[[], Awaitable[T]]) -> T:
         """Return the result of ``opening()``; raise ``TimeoutError`` after ``seconds``."""
-        ...
 
+    @abstractmethod
     async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
         """Return a socket that is connected to a host, from the address ``source``."""
-        ...
 
+    @abstractmethod
     async def wrap(self, sock: socket.socket) -> Stream:
         """Return a stream on a connected socket, which it owns from now on."""
-        ...
 
+    @abstractmethod
     async def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
-        ...
 
     def connect(
         self,
@@ -386,7 +361,7 @@ class Dialer(Protocol):
             hostname = unix_hostname(mode, server_hostname)
 
             async def opening() -> socket.socket:
-                return await _unix_connected(path, self.sleep)
+                return await unix_socket(path, self.sleep)
 
             return await AsyncClient.start(
                 await _stream(self, opening, os.fsdecode(path), chosen, _UNIX_HINT),

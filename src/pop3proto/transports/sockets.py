@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from ..client.stream import CHUNK, SEND_BUFFER, stream_closed, time_left
-from ..errors import LocalProtocolError
+from ..errors import ConnectError, LocalProtocolError
+
+if TYPE_CHECKING:
+
+    class Closable(Protocol):
+        """A socket of any runtime."""
+
+        def close(self) -> None:
+            """Close it."""
+            ...
+
 
 __all__ = [
     "HAPPY_EYEBALLS_DELAY",
     "Address",
     "SocketStream",
+    "UnixPath",
     "closed_on_error",
     "foremost",
     "readability",
     "socket_for",
+    "unix_socket",
 ]
 
 Address: TypeAlias = tuple[Any, Any, int, str, Any]
 """A row of ``getaddrinfo()``: family, kind, protocol, canonical name, address."""
+
+UnixPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+"""The path of a UNIX socket."""
 
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds between the attempts at the addresses of a host (RFC 8305 section 5)."""
@@ -32,14 +48,9 @@ HAPPY_EYEBALLS_DELAY = 0.25
 # How many chunks are received without waiting, after one that was full: each wait costs a system
 # call.
 _EAGER = 4
-
-
-class Closable(Protocol):
-    """A socket of any runtime."""
-
-    def close(self) -> None:
-        """Close it."""
-        ...
+# Seconds between attempts at a UNIX socket whose queue is full: short, but long enough not to keep
+# the processor busy.
+_RETRY = 0.01
 
 
 def readability(sock: socket.socket) -> Callable[[float | None], object]:
@@ -63,7 +74,7 @@ def readability(sock: socket.socket) -> Callable[[float | None], object]:
     return poll.poll
 
 
-class SocketStream(ABC):
+class SocketStream:
     """A ``Stream`` on a connected socket, which it owns."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -188,6 +199,28 @@ def socket_for(address: Address, source: tuple[str, int] | None) -> socket.socke
                 sock.bind(source)
         except OverflowError as error:
             raise LocalProtocolError("the port of source_address is 0 to 65535") from error
+    return sock
+
+
+async def unix_socket(path: UnixPath, sleep: Callable[[float], Awaitable[None]]) -> socket.socket:
+    """Return a non-blocking socket that is connected to ``path``.
+
+    Raises ``OSError``, and ``ConnectError`` where there are no UNIX sockets.
+    """
+    family = getattr(socket, "AF_UNIX", None)
+    if family is None:
+        raise ConnectError("this platform has no UNIX sockets", hint="connect over TCP")
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    with closed_on_error(sock):
+        sock.setblocking(False)
+        while True:
+            try:
+                sock.connect(os.fspath(path))
+                break
+            except BlockingIOError:
+                # The queue is full (on Linux). The attempt does not go on by itself, and waiting
+                # for it does not help: it can be written to, which elsewhere means connected.
+                await sleep(_RETRY)
     return sock
 
 
