@@ -20,6 +20,7 @@ words of a message, those of the type that a ``cast()`` names, and upper case in
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -97,7 +98,7 @@ def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
         # Without mypy's configuration, which the copies that mutmut makes do not satisfy.
         mypy = [sys.executable, "-m", "mypy", "--config-file=", "--output=json"]
         # Each mutant of an __init__() declares the attributes again, which is no fault of its own.
-        mypy.append("--disable-error-code=no-redef")
+        mypy += ["--disable-error-code=no-redef", "--disable-error-code=has-type"]
         # What it has found out of the other modules serves for the next run.
         mypy.append(f"--cache-dir={ROOT / '.mypy_cache' / 'mutants'}")
         settings += SETTINGS.format(
@@ -105,6 +106,11 @@ def survivors(module: str, jobs: int, most: int) -> Iterator[Survivor]:
         )
         (scratch / "pyproject.toml").write_text(settings, "utf-8")
         run = mutmut(scratch, "run", str(jobs), str(most), module)
+        made = scratch / "mutants/src/pop3proto" / f"{module}.meta"
+        if made.exists() and not json.loads(made.read_text("utf-8"))["exit_code_by_key"]:
+            # mutmut takes it for an error that no test calls what it has changed.
+            print(f"{module}: 0 mutants", flush=True)
+            return
         if run.returncode:
             raise failure(run)
         results = mutmut(scratch, "results", "--all", "true").stdout

@@ -111,6 +111,12 @@ def test_a_message_is_found_by_its_number() -> None:
     assert UNIQUE.get(7) == (7, None, b"\xff id with blanks")
     assert SCAN.get(9) == (9, 2**63 - 1, None)
     assert UNIQUE.get(9) == (9, None, b"a")
+    without_gaps = Listings([(1, 5), (2, 6), (3, 7)])
+    assert [without_gaps.get(number) for number in (1, 2, 3)] == [*without_gaps]
+
+
+def test_the_greatest_number_is_a_number() -> None:
+    assert Listings([(2**31 - 1, 5)]).get(2**31 - 1) == (2**31 - 1, 5, None)
 
 
 @pytest.mark.parametrize("number", [0, -1, 3, 8, 2**31, 2**70, -(2**70)])
@@ -208,8 +214,9 @@ def test_equal_listings_have_equal_hashes(one: Listings, same: object) -> None:
 
 
 def test_hashes_tell_listings_apart() -> None:
-    assert len({SCAN, Listings(SIZES[:-1]), Listings([(1, 120)]), UNIQUE}) == 4
-    assert len({UNIQUE, Listings([(1, None, b"a")]), Listings([(1, None, b"b")])}) == 3
+    one, other = Listings([(1, None, b"a")]), Listings([(1, None, b"b")])
+    different = [SCAN, UNIQUE, Listings(SIZES[:-1]), Listings([(1, 120)]), one, other]
+    assert len({*different}) == len({*map(hash, different)}) == len(different)
 
 
 def test_join_in_either_order() -> None:

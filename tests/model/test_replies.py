@@ -183,6 +183,11 @@ def test_what_is_no_number_is_not_sent(reply: Any) -> None:
         reply.to_bytes()
 
 
+def test_the_greatest_size_is_sent() -> None:
+    listings = Listings([Listing(1, 2**63 - 1)])
+    assert ListReply(List(1), listings).to_bytes() == b"+OK 1 9223372036854775807\r\n"
+
+
 @pytest.mark.parametrize("unique_id", [b"!", b"~", b"x" * 70, b".", b"a/b:c<d>"])
 def test_unique_ids_that_may_be_sent(unique_id: bytes) -> None:
     wire = b"+OK 1 " + unique_id + b"\r\n"
