@@ -21,7 +21,7 @@ from pop3proto.server import (
     first_lines,
     wire_octets,
 )
-from pop3proto.server.maildrop import CHUNK, is_ready
+from pop3proto.server.maildrop import CHUNK, ReadyContent
 
 CONTENTS = [
     b"",
@@ -61,14 +61,14 @@ def test_what_is_ready_is_sent_as_it_is(content: bytes, dot: bytes) -> None:
     content = content.replace(b"a", dot)
     writer = BodyWriter()
     sent = writer.write(content) + writer.finish()
-    assert is_ready(content) == (sent == content + b".\r\n")
-    maildrop = MemoryMaildrops({"user": [content]}).open("user")
-    assert [message.ready for message in maildrop.messages] == [is_ready(content)]
+    opened = MemoryMaildrops({"user": [content]}).open("user").open(1)
+    assert isinstance(opened, ReadyContent) == (sent == content + b".\r\n")
+    assert b"".join(opened) == content
 
 
 def test_long_messages_are_not_looked_into() -> None:
     maildrop = MemoryMaildrops({"user": [b"x" * (CHUNK - 1) + b"\r\n"]}).open("user")
-    assert [message.ready for message in maildrop.messages] == [False]
+    assert not isinstance(maildrop.open(1), ReadyContent)
 
 
 MESSAGE = b"Subject: one\r\nX: y\r\n\r\nFirst.\r\n\r\nThird.\r\n"

@@ -18,7 +18,7 @@ from ..model.replies import (
     StatReply,
     UidlReply,
 )
-from .maildrop import Maildrop, StoredMessage, first_lines
+from .maildrop import Maildrop, ReadyContent, StoredMessage, first_lines
 from .outbox import TOGETHER
 
 _OF_MEMORY = type(iter(()))
@@ -152,15 +152,18 @@ class OpenedMaildrop:
     def whole(self, command: Retr | Top) -> Message | Body | None:
         """Return the whole answer if it is short, and otherwise what ``read()`` does."""
         number, message = self._find(command.message)
-        ready = message is not None and message.ready and message.octets < TOGETHER
-        if ready and message is not None and isinstance(command, Retr):
-            content = b"".join(self.maildrop.open(number))
+        if message is None:
+            return None
+        content = self.maildrop.open(number)
+        if (
+            type(content) is ReadyContent
+            and isinstance(command, Retr)
+            and message.octets == len(content.content) < TOGETHER
+        ):
             self._last = max(self._last, number)
-            return _ReadyMessage(command, content, f"{message.octets} octets")
-        body = self.read(command)
-        if body is None or body.whole is None:
-            return body
-        return Message(command, body.whole, body.text)
+            return _ReadyMessage(command, content.content, f"{message.octets} octets")
+        body = self._body(command, number, message, content)
+        return body if body.whole is None else Message(command, body.whole, body.text)
 
     def read(self, command: Retr | Top) -> Body | None:
         """Return the message that the command asks for, or ``None`` if there is none.
@@ -170,7 +173,11 @@ class OpenedMaildrop:
         number, message = self._find(command.message)
         if message is None:
             return None
-        content = self.maildrop.open(number)
+        return self._body(command, number, message, self.maildrop.open(number))
+
+    def _body(
+        self, command: Retr | Top, number: int, message: StoredMessage, content: Iterator[bytes]
+    ) -> Body:
         if isinstance(command, Top):
             return Body(command, "", content, first_lines(content, command.lines))
         body = Body(command, f"{message.octets} octets", content, content)

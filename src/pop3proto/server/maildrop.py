@@ -28,10 +28,10 @@ __all__ = [
     "Maildrop",
     "MaildropProvider",
     "MemoryMaildrops",
+    "ReadyContent",
     "StoredMessage",
     "UpdateError",
     "first_lines",
-    "is_ready",
     "wire_octets",
 ]
 
@@ -51,9 +51,6 @@ class StoredMessage:
     unique_id: bytes
     """1 to 70 characters in the range 0x21 to 0x7E, the same in every session, and different from
     that of any other message of this maildrop (RFC 1939 section 7)."""
-    ready: bool = field(default=False, repr=False, compare=False)
-    """True if ``open()`` is known to return what goes over the wire: each line ends with CRLF, and
-    none begins with a dot. Then a short message is sent without another look at its lines."""
 
 
 class UpdateError(MaildropError):
@@ -132,10 +129,30 @@ def wire_octets(chunks: Iterable[bytes]) -> int:
     return octets if last == b"\n" else octets + 2
 
 
-def is_ready(content: bytes) -> bool:
+def _is_ready(content: bytes) -> bool:
     """Return ``True`` if a whole message is sent as it is, apart from the terminator."""
     writer = BodyWriter()
     return writer.write(content) == content and writer.finish() == b".\r\n"
+
+
+class ReadyContent:
+    """The content of a message that is known to go over the wire as it is.
+
+    Each of its lines ends with CRLF, and none begins with a dot. The content itself says so, and
+    not its maildrop: a maildrop around another one then cannot say it of octets that it changes.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self._left = [content]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        return self._left.pop()
 
 
 def _checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -183,6 +200,7 @@ def _numbered(sequence: Sequence[T], number: int) -> T:
 class _Entry:
     stored: StoredMessage
     content: bytes = field(repr=False)
+    ready: bool
 
 
 class MemoryMaildrops:
@@ -241,7 +259,7 @@ class MemoryMaildrops:
             require("unique_id", unique_id, bytes, "bytes")
         octets = wire_octets([content])
         # Looked into once, here: it takes a copy, and long messages are sent in pieces anyway.
-        ready = len(content) <= CHUNK and is_ready(content)
+        ready = len(content) <= CHUNK and _is_ready(content)
         with self._lock:
             entries = self._of(user)
             if unique_id is None:
@@ -251,7 +269,7 @@ class MemoryMaildrops:
                 raise LocalProtocolError(f"unique_id is no unique-id: {unique_id!r}")
             elif unique_id in entries:
                 raise LocalProtocolError(f"another message has the unique-id {unique_id!r}")
-            entries[unique_id] = _Entry(StoredMessage(octets, unique_id, ready), content)
+            entries[unique_id] = _Entry(StoredMessage(octets, unique_id), content, ready)
         return unique_id
 
     def contents(self, user: str) -> list[bytes]:
@@ -316,7 +334,10 @@ class _MemoryMaildrop:
         self.messages = tuple(entry.stored for entry in entries)
 
     def open(self, number: int) -> Iterator[bytes]:
-        content = _numbered(self._entries, number).content
+        entry = _numbered(self._entries, number)
+        content = entry.content
+        if entry.ready:
+            return ReadyContent(content)
         if len(content) <= CHUNK:
             return iter((content,))
         return (content[i : i + CHUNK] for i in range(0, len(content), CHUNK))
