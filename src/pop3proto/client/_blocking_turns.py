@@ -38,7 +38,7 @@ class Batch(Generic[R_co]):
     place of its result, and the next step of the loop gets the next result. ``outcomes()`` returns
     such errors among the results instead.
 
-    Commands are sent ahead of the answers until 32 KiB of commands, or 4,096 of them, are
+    Commands are sent ahead of the answers until 44 KiB of commands, or 4,096 of them, are
     unanswered. If ``list()`` or ``messages()`` has told the sizes of the messages, sending also
     stops when more than 16 MiB of messages are on their way. Answers are read no faster than
     results are taken, so that a slow caller holds back the server. Until the last result has been

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -36,9 +35,6 @@ __all__ = [
 T = TypeVar("T")
 
 _MAX_PORT = 65535
-# Characters that no host name contains, but URLs of other schemes do. The password in such a URL
-# would be shown in messages and sent to the resolver.
-_NO_HOST = r"[/@\s\x00-\x1f\x7f-\x9f]"
 _UNIX_HINT = "check the path, who may use it, and that a server listens there"
 # The characters that IDNA 2003 replaces and IDNA 2008 keeps (UTS 46 section 7), so that a name with
 # one of them stands for two names. They can belong to two owners, so a guess could lead to the
@@ -139,7 +135,9 @@ def _check(host: object) -> None:
 
         # Fullwidth forms become the marks of a URL when the name is prepared for DNS.
         host = normalize("NFKC", host)
-    if re.search(_NO_HOST, host):
+    # Characters that no host name contains, but URLs of other schemes do. The password in such a
+    # URL would be shown in messages and sent to the resolver.
+    if any(c in "/@" or c <= " " or "\x7f" <= c <= "\x9f" or c.isspace() for c in host):
         raise LocalProtocolError("the host is neither a name nor an address", hint=hint)
     if ":" in host:
         from ipaddress import AddressValueError, IPv6Address
