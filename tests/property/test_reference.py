@@ -6,20 +6,34 @@ as well, with steps of all kinds.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pop3proto import Greeting, LocalProtocolError, Noop, State, Stls
+from pop3proto import (
+    AuthCancel,
+    AuthResponse,
+    Extension,
+    Greeting,
+    LocalProtocolError,
+    Noop,
+    State,
+    Stls,
+)
 from pop3proto.engine.requests import parse_auth_response, parse_command
+from pop3proto.model.commands import KNOWN_VERBS
 from pop3proto.testing.fuzz.inputs import LENIENCIES, LIMITS, SIZES, ClientInput, ServerInput
 from pop3proto.testing.fuzz.reference import client_events
 from pop3proto.testing.fuzz.reference_commands import command_in
 from pop3proto.testing.fuzz.targets import fuzz_client, fuzz_server
 from pop3proto.testing.strategies import BrokenConversation, broken_conversations
 from tests.property.effort import effort
+from tests.samples import COMMAND_LINES
 
 LENIENCY = st.sampled_from(LENIENCIES)
 SIZE = st.sampled_from(SIZES)
+# Those within AUTH are no command lines.
+AUTH_LINES = {line for each, line in COMMAND_LINES if isinstance(each, AuthCancel | AuthResponse)}
 
 
 @effort(150)
@@ -65,6 +79,14 @@ def request_lines(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(0, 3))):
         line += draw(BLANKS) + draw(WORDS | st.binary(max_size=4))
     return (line + draw(BLANKS)).replace(b"\n", b"")
+
+
+@pytest.mark.parametrize("line", sorted({line for _, line in COMMAND_LINES} - AUTH_LINES))
+def test_each_command_is_known_to_both(line: bytes) -> None:
+    command = parse_command(line)
+    assert command_in(line, in_auth=False, eight_bit=True) == command
+    # One that only the engine knows would be an extension for the other one.
+    assert (line.split()[0] in KNOWN_VERBS) is not isinstance(command, Extension)
 
 
 @effort(300)
