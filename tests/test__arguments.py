@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, nan
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from pop3proto._arguments import (
     as_bytes,
     listed,
     require,
+    require_address,
     require_count,
     require_host,
+    require_path,
     require_seconds,
 )
 from pop3proto.errors import LocalProtocolError
@@ -85,6 +88,43 @@ def test_seconds() -> None:
     for other in ("1", True, None):
         with pytest.raises(LocalProtocolError, match=r"^x is a number of seconds, not "):
             require_seconds("x", other, zero=True)
+
+
+def test_seconds_are_few_enough_to_wait_for() -> None:
+    require_seconds("x", 2_000_000, zero=False)
+    require_seconds("x", 10**9, zero=False, most=inf)
+    with pytest.raises(LocalProtocolError, match=r"^x is at most 2000000 seconds, not 2000001$"):
+        require_seconds("x", 2_000_001, zero=False)
+
+
+def test_a_number_of_thousands_of_digits_is_not_shown() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^x is at most .*, not a larger number$"):
+        require_seconds("x", 10**5000, zero=False)
+    with pytest.raises(LocalProtocolError, match=r"^x is at least 1, not a larger number$"):
+        require_count("x", -(10**5000))
+
+
+def test_paths() -> None:
+    for right in ("x", Path("x"), "\udcff"):
+        require_path("x", right)
+    for wrong in ("x\0y", Path("x\0y"), "\ud800"):
+        with pytest.raises(LocalProtocolError, match=r"^x: no file can have this path$"):
+            require_path("x", wrong)
+    for other in (5, None, b"x"):
+        with pytest.raises(LocalProtocolError, match=r"^x is a path, not "):
+            require_path("x", other)
+
+
+def test_addresses() -> None:
+    require_address("x", ("::1", 0))
+    for wrong, told in (
+        (["::1", 0], "x is a tuple of an address and a port, not list"),
+        (("::1",), "x is an address and a port, not 1 items"),
+        ((b"::1", 0), "the address of x is a str, not bytes"),
+        (("::1", "0"), "the port of x is an int, not str"),
+    ):
+        with pytest.raises(LocalProtocolError, match=f"^{told}$"):
+            require_address("x", wrong)
 
 
 def test_octets() -> None:

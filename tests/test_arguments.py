@@ -27,15 +27,24 @@ from pop3proto import (
     Greeting,
     Listings,
     LocalProtocolError,
+    Login,
     Noop,
     Pop3Error,
     ServerConnection,
 )
 from pop3proto.conformance import Report
-from pop3proto.server import MemoryMaildrops
+from pop3proto.sasl.users import Passwords
+from pop3proto.server import (
+    MaildirMaildrops,
+    MemoryMaildrops,
+    ServerOptions,
+    ServerPlain,
+    ServerSession,
+)
 from pop3proto.sync import Policy
 from pop3proto.testing import ScriptError, memory_stream
 from pop3proto.transcript import Recorder, Transcript
+from pop3proto.transports import TlsPipe
 from pop3proto.transports.blocking import Client
 from tests.test_architecture import PUBLIC
 
@@ -44,12 +53,20 @@ WRONG: list[Any] = [
     -1,
     1.5,
     float("nan"),
+    float("inf"),
+    10**400,
     True,
     None,
     "x\udcff",
     b"\xff",
+    "",
+    b"",
+    "x\0y",
+    bytearray(b"x"),
+    (),
     object(),
     [object()],
+    [[]],
     {},
     Exception,
 ]
@@ -141,6 +158,9 @@ NOT_POSSIBLE = (
     "not possible in the state",
     "this command is not answered by a text",
     "the greeting has to be sent first",
+    "before the handshake is done",
+    "this login waits for the greeting",
+    "the user 'u' has no maildrop here",
 )
 # The errors of what was right, but led nowhere: no such file, no server, nobody who logs in.
 LED_NOWHERE = (Pop3Error, OSError, ScriptError)
@@ -273,6 +293,14 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "Capabilities": lambda: Capabilities.of("TOP"),
     "Listings": lambda: Listings([(1, 2)]),
     "Greeting": lambda: Greeting("x"),
+    "Login": lambda: Login("u", "p"),
+    "MaildirMaildrops": lambda: MaildirMaildrops("maildirs"),
+    "MessageStream": lambda: client().retr_stream(1),
+    "ServerOptions": ServerOptions,
+    "ServerPlain": lambda: ServerPlain(Passwords({"u": "p"})),
+    "ServerSession": lambda: ServerSession(MemoryMaildrops(), {"u": "p"}),
+    "MemoryStream": lambda: memory_stream({"u": [b"x"]}, password="p"),
+    "TlsPipe": lambda: TlsPipe(ssl.create_default_context(), server_hostname="x"),
 }
 
 
@@ -280,6 +308,8 @@ def methods() -> Iterator[tuple[str, str]]:
     for kind, make in OBJECTS.items():
         made = make()
         for name in dir(made):
+            if isinstance(inspect.getattr_static(made, name), property):
+                continue
             method = getattr(made, name, None)
             # Not those of Sequence and Mapping.
             if name[0] != "_" and inspect.ismethod(method) and "pop3proto" in method.__module__:

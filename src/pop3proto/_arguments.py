@@ -7,6 +7,7 @@ password in the wrong place; numbers are shown.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
@@ -16,9 +17,11 @@ __all__ = [
     "as_bytes",
     "listed",
     "require",
+    "require_address",
     "require_count",
     "require_host",
     "require_items",
+    "require_path",
     "require_seconds",
 ]
 
@@ -26,6 +29,10 @@ T = TypeVar("T")
 
 # Of the module math nothing else would be needed.
 _INFINITE = float("inf")
+# The seconds that a wait may take, 23 days: poll() takes milliseconds as a C int.
+_LONGEST = 2_000_000
+# A longer number is not shown: Python refuses to write one of more than 4,300 digits.
+_SHOWN = 10**20
 
 
 def require(
@@ -47,6 +54,16 @@ def require_host(name: str, host: str) -> None:
     except UnicodeError:
         # Not shown: a mistyped URL can have a password where the host should be.
         raise LocalProtocolError(f"{name}: this is not the name of a host") from None
+
+
+def require_address(name: str, given: object) -> None:
+    """Raise ``LocalProtocolError`` unless ``given`` is a tuple of an address and a port."""
+    require(name, given, tuple, "a tuple of an address and a port")
+    pair = cast("tuple[object, ...]", given)
+    if len(pair) != 2:
+        raise LocalProtocolError(f"{name} is an address and a port, not {len(pair)} items")
+    require(f"the address of {name}", pair[0], str, "a str")
+    require(f"the port of {name}", pair[1], int, "an int")
 
 
 def as_bytes(name: str, data: object) -> bytes:
@@ -92,16 +109,39 @@ def require_count(name: str, given: Any, least: int = 1) -> None:
     """Raise ``LocalProtocolError`` if ``given`` is not an int, or is below ``least``."""
     require(name, given, int, "an int")
     if given < least:
-        raise LocalProtocolError(f"{name} is at least {least}, not {given}")
+        raise LocalProtocolError(f"{name} is at least {least}, not {_number(given)}")
 
 
-def require_seconds(name: str, given: Any, *, zero: bool) -> None:
-    """Raise ``LocalProtocolError`` if ``given`` is not a finite number of seconds.
+def require_seconds(name: str, given: Any, *, zero: bool, most: float = _LONGEST) -> None:
+    """Raise ``LocalProtocolError`` if ``given`` is not a finite number of seconds up to ``most``.
 
-    With ``zero``, it may be 0.
+    With ``zero``, it may be 0. More than the default of ``most`` is for time that nothing waits
+    for, because not every operating system can wait so long.
     """
     require(name, given, (int, float), "a number of seconds")
     # NaN is not between any two numbers.
     if not 0 <= given < _INFINITE or (given == 0 and not zero):
         least = "0 or more" if zero else "more than 0"
-        raise LocalProtocolError(f"{name} is a finite number of seconds, {least}, not {given}")
+        raise LocalProtocolError(
+            f"{name} is a finite number of seconds, {least}, not {_number(given)}"
+        )
+    if given > most:
+        raise LocalProtocolError(f"{name} is at most {most} seconds, not {_number(given)}")
+
+
+def _number(given: Any) -> str:
+    return f"{given}" if isinstance(given, float) or abs(given) < _SHOWN else "a larger number"
+
+
+def require_path(name: str, given: Any) -> None:
+    """Raise ``LocalProtocolError`` if ``given`` cannot be the path of a file.
+
+    The functions of ``os`` would raise ``ValueError`` for some texts, which is no ``OSError``.
+    """
+    require(name, given, (str, os.PathLike), "a path")
+    try:
+        possible = b"\0" not in os.fsencode(given)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise LocalProtocolError(f"{name}: no file can have this path")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import pytest
 import trustme
 
-from pop3proto import TlsError
+from pop3proto import LocalProtocolError, TlsError
 from pop3proto.transports import TlsPipe
 
 NAME = "pop.example.org"
@@ -173,6 +174,8 @@ def test_a_client_that_speaks_no_tls_is_not_quoted(contexts: Contexts) -> None:
 def test_nothing_is_sent_before_the_handshake_and_after_the_end(contexts: Contexts) -> None:
     client, _ = pipes(contexts)
     assert client.close() == b""
+    with pytest.raises(LocalProtocolError, match="before the handshake is done"):
+        client.send(b"too early")
     client, server = connected(contexts)
     server.close()
     with pytest.raises(TlsError, match="TLS broke"):
@@ -185,9 +188,38 @@ def test_a_client_needs_a_name_to_verify(contexts: Contexts, name: str | None) -
         TlsPipe(contexts[0], server_hostname=name)
 
 
-def test_a_name_that_no_certificate_can_show(contexts: Contexts) -> None:
+@pytest.mark.parametrize("name", [".example.org", "x\0.example.org"])
+def test_a_name_that_no_certificate_can_show(contexts: Contexts, name: str) -> None:
     with pytest.raises(TlsError, match="TLS cannot be started"):
-        TlsPipe(contexts[0], server_hostname=".example.org")
+        TlsPipe(contexts[0], server_hostname=name)
+
+
+def test_octets_of_every_kind_pass(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    for octets in (b"one", bytearray(b"two"), memoryview(b"three")):
+        server.receive_data(bytearray(client.send(octets)))
+        assert server.read() == bytes(octets)
+
+
+@pytest.mark.parametrize("wrong", ["", "text", 0, 5, None, [1]])
+def test_something_else_is_neither_octets_nor_the_end(contexts: Contexts, wrong: Any) -> None:
+    client, server = connected(contexts)
+    for take in (client.receive_data, client.send):
+        with pytest.raises(LocalProtocolError, match=r"^data is bytes"):
+            take(wrong)
+    assert client.read() is None
+    client.receive_data(server.send(b"more"))
+    assert client.read() == b"more"
+
+
+def test_nothing_comes_after_the_end(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    client.receive_data(server.send(b"more"))
+    client.receive_data(b"")
+    client.receive_data(b"")
+    with pytest.raises(LocalProtocolError, match="after the end of the stream"):
+        client.receive_data(server.send(b"too late"))
+    assert (client.read(), client.read()) == (b"more", b"")
 
 
 def test_it_is_loaded_from_where_it_is_public() -> None:

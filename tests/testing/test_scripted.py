@@ -350,6 +350,26 @@ def test_a_greeting_that_is_a_refusal(play: Any) -> None:
         pass
 
 
+@pytest.mark.parametrize("script", [[], [(b"CAPA", b"")], [Line("server", b"")]])
+def test_a_server_that_says_nothing(script: Any) -> None:
+    async def talk() -> None:
+        with scripted(script, greeting=b"") as stream:
+            if script == [(b"CAPA", b"")]:
+                await stream.send(b"CAPA\r\n", 1.0)
+            assert await stream.receive_at_hand() is None
+            assert stream.session.finished
+
+    asyncio.run(talk())
+
+
+def test_a_line_of_no_octets_is_not_waited_for() -> None:
+    async def talk() -> None:
+        with scripted([Line("client", b""), (b"CAPA", b"")], greeting=b"") as stream:
+            await stream.send(b"CAPA\r\n", 1.0)
+
+    asyncio.run(talk())
+
+
 def test_an_empty_transcript_says_nothing() -> None:
     async def listen() -> None:
         with scripted(Transcript([])) as stream, pytest.raises(TimeoutError):

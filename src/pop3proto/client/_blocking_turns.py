@@ -197,8 +197,8 @@ class MessageStream:
     def save(self, file: SupportsWrite) -> int:
         """Write the remaining octets to a file object, as they arrive.
 
-        Returns how many octets were written. Raises what iterating raises, and what ``file``
-        raises.
+        Returns how many octets were written. Raises what iterating raises, what ``file`` raises,
+        and ``LocalProtocolError`` if it is not a binary file.
         """
         return run(self._stream.save(file))
 

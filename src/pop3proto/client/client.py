@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from io import TextIOBase
 from os import PathLike
 from typing import TYPE_CHECKING, cast, overload
 
+from .._arguments import require_path
 from ..errors import CommandError, LocalProtocolError
 from ..model.capabilities import Capabilities
 from ..model.commands import Capa, Dele, Lang, Last, List, Noop, Retr, Rset, Stat, Top, Uidl, Utf8
@@ -178,8 +179,8 @@ class AsyncClient(AuthenticatingSession):
         stream = self.retr_stream(message, max_octets=max_octets, progress=progress)
         async with stream:
             if not isinstance(file, PathLike | str | bytes):
-                _check_file(file)
                 return await stream.save(file)
+            require_path("file", os.fsdecode(file))
             from .files import replacing
 
             with replacing(file) as partial:
@@ -229,12 +230,6 @@ class AsyncClient(AuthenticatingSession):
     def dele_many(self, messages: Iterable[int | str]) -> AsyncBatch[Ok]:
         """Mark each of ``messages`` as deleted."""
         return self.batch(map(Dele, _several(messages)))
-
-
-def _check_file(file: object) -> None:
-    if isinstance(file, TextIOBase) or not hasattr(file, "write"):
-        kind = type(file).__name__
-        raise LocalProtocolError(f"file is a path or a binary file, not {kind}")
 
 
 def _several(messages: object) -> Iterable[int | str]:

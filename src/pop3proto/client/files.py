@@ -7,16 +7,18 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from errno import EAGAIN
-from io import RawIOBase
+from io import RawIOBase, TextIOBase
 from pathlib import Path
 from secrets import token_hex
 from stat import S_IMODE
 from typing import IO, TYPE_CHECKING
 
+from ..errors import LocalProtocolError
+
 if TYPE_CHECKING:
     from .message import SupportsWrite
 
-__all__ = ["replacing", "wait_for_disk", "write_all"]
+__all__ = ["check_file", "replacing", "wait_for_disk", "write_all"]
 
 
 @contextmanager
@@ -79,6 +81,13 @@ def _permissions(path: Path) -> int | None:
         return S_IMODE(os.stat(path).st_mode) & 0o777
     except FileNotFoundError:
         return None
+
+
+def check_file(file: object) -> None:
+    """Raise ``LocalProtocolError`` unless ``file`` can be written to, and accepts octets."""
+    if isinstance(file, TextIOBase) or not hasattr(file, "write"):
+        kind = type(file).__name__
+        raise LocalProtocolError(f"file is a path or a binary file, not {kind}")
 
 
 def write_all(file: SupportsWrite, data: bytes) -> None:

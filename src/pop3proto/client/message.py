@@ -150,11 +150,12 @@ class AsyncMessageStream:
     async def save(self, file: SupportsWrite) -> int:
         """Write the remaining octets to a file object, as they arrive.
 
-        Returns how many octets were written. Raises what iterating raises, and what ``file``
-        raises.
+        Returns how many octets were written. Raises what iterating raises, what ``file`` raises,
+        and ``LocalProtocolError`` if it is not a binary file.
         """
-        from .files import write_all
+        from .files import check_file, write_all
 
+        check_file(file)
         before = self.octets
         async for chunk in self:
             write_all(file, chunk)

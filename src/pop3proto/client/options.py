@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .._arguments import require
+from .._arguments import require, require_seconds
 from .._value import field_names, options, value
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..model.leniency import Leniency
@@ -68,7 +68,8 @@ class Timeouts:
     """How many seconds each phase may take; ``None`` means no limit.
 
     A phase that takes longer raises ``DeadlineError`` with the name of the phase, and the
-    connection is closed. Raises ``LocalProtocolError`` for a number that is not positive.
+    connection is closed. Raises ``LocalProtocolError`` for a number that is not above 0, or that is
+    above 2,000,000, which is 23 days.
     """
 
     connect: float | None = 30.0
@@ -93,9 +94,7 @@ class Timeouts:
             if seconds is None:
                 continue
             require(f"timeout {name}", seconds, (int, float), "a number of seconds, or None")
-            # Written like this to refuse NaN, too.
-            if not seconds > 0:
-                raise LocalProtocolError(f"timeout {name} must be positive, not {seconds!r}")
+            require_seconds(f"timeout {name}", seconds, zero=False)
 
     @classmethod
     def of(cls, timeout: float | Timeouts) -> Timeouts:

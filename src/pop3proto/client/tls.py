@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from .._arguments import require
-from ..errors import TlsError, printable
+from .._arguments import as_bytes, require
+from ..errors import LocalProtocolError, TlsError, printable
 from .advice import PORTS
 from .stream import Stream, receive_at_hand, time_left
 from .tls_advice import advice_about, is_tls
@@ -87,18 +87,26 @@ class TlsPipe:
                 server_hostname=server_hostname,
             )
             """The ``SSLObject``: protocol version, cipher, certificates, channel binding."""
-        except (ValueError, ssl.SSLError) as error:
-            # An empty or overlong host name, one that begins with a dot, or a context that is for
-            # the other side.
+        except (TypeError, ValueError, ssl.SSLError) as error:
+            # An empty or overlong host name, one that begins with a dot or holds a NUL, or a
+            # context that is for the other side.
             raise TlsError(f"TLS cannot be started: {error}") from error
 
-    def receive_data(self, data: bytes) -> None:
-        """Take octets that arrived from the peer; ``b""`` is the end of the stream."""
-        if data:
-            self._first = self._first or data[:_SHOWN]
-            self._incoming.write(data)
-        else:
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take octets that arrived from the peer; ``b""`` is the end of the stream.
+
+        Raises ``LocalProtocolError`` for octets after the end.
+        """
+        if type(data) is not bytes:
+            data = as_bytes("data", data)
+        if not data:
             self._incoming.write_eof()
+            return
+        self._first = self._first or data[:_SHOWN]
+        try:
+            self._incoming.write(data)
+        except ssl.SSLError:
+            raise LocalProtocolError("data was received after the end of the stream") from None
 
     def data_to_send(self) -> bytes:
         """Return the octets that have to be sent to the peer now, ``b""`` if there are none."""
@@ -136,13 +144,15 @@ class TlsPipe:
         hint = advice_about(error, self._context, server_side=self.ssl_object.server_side)
         return TlsError(f"{what}: {printable(str(error), _LONGEST_REASON)}", hint=hint)
 
-    def send(self, data: bytes) -> bytes:
+    def send(self, data: bytes | bytearray | memoryview) -> bytes:
         """Encrypt ``data``; return all the octets that have to be sent now.
 
-        Raises ``TlsError``.
+        Raises ``TlsError``, and ``LocalProtocolError`` before the handshake is done.
         """
+        if not self.established:
+            raise LocalProtocolError("nothing can be encrypted before the handshake is done")
         try:
-            self.ssl_object.write(data)
+            self.ssl_object.write(data if type(data) is bytes else as_bytes("data", data))
         except ssl.SSLError as error:
             raise self._failed("TLS broke", error) from error
         return self.data_to_send()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .._arguments import listed
+from .._arguments import listed, require
 from ..engine.client import ClientConnection
 from ..errors import CommandError, GreetingError, LocalProtocolError
 from ..model.command import Command
@@ -221,6 +221,7 @@ class Login:
         be closed; ``LocalProtocolError`` for a name or a secret that cannot be sent, and for an
         event that answers something else; and any exception of a mechanism of your own.
         """
+        require("engine", engine, ClientConnection, "a ClientConnection")
         if isinstance(event, Deviation):
             return None
         self._check_turn(event)

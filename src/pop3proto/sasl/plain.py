@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._arguments import as_bytes
 from ..errors import LocalProtocolError, SaslError
 from ..model.grammar import has_control
 from ..model.secret import Secret
@@ -216,6 +217,7 @@ class ServerPlain:
         """Return an empty challenge if there is no response yet, else the verdict."""
         if data is None:
             return b""
+        data = as_bytes("data", data)
         # RFC 4616 section 2: [authzid] NUL authcid NUL passwd.
         parts = data.split(b"\0")
         if len(parts) != 3 or not parts[1] or parts[0] not in (b"", parts[1]):

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from .._arguments import listed, require, require_items
+from .._arguments import listed, require, require_items, require_path
 from .._value import field, value
 from ..errors import LocalProtocolError, MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id
@@ -375,7 +375,7 @@ class MaildirMaildrops:
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:
-        require("root", root, (str, PathLike), "a path")
+        require_path("root", root)
         self._root = Path(root)
         # By user and unique name. Kept, because a size is known only after reading the message, and
         # content never changes.
@@ -386,6 +386,7 @@ class MaildirMaildrops:
 
         Raises ``MaildropError`` for a name that cannot have one.
         """
+        require("user", user, str, "a str")
         return self._root / folder_name(user)
 
     def open(self, user: str) -> Maildrop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._arguments import require, require_count, require_seconds
+from .._arguments import listed, require, require_count, require_seconds
 from .._value import options
 from ..model.capabilities import Capabilities
 from ..model.leniency import Leniency
@@ -64,6 +64,7 @@ class ServerOptions:
         ``stls`` says that STLS can be used, and ``user`` that USER and PASS can, which show the
         password. ``mechanisms`` are those of AUTH. ``logged_in`` says that somebody has logged in.
         """
+        listed("mechanisms are a list of names", mechanisms, str)
         offered = (
             ("TOP", True),
             ("UIDL", True),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import count, islice
 from stat import S_ISREG
 
-from .._arguments import require
+from .._arguments import require, require_path
 from ..client.files import wait_for_disk
 from ..errors import LocalProtocolError, printable
 from .delivery import Delivery, make_folder, sync_folder, write_whole
@@ -39,7 +39,7 @@ class FileFolder(Delivery):
     """
 
     def __init__(self, folder: os.PathLike[str] | str, tag: str) -> None:
-        require("folder", folder, (str, os.PathLike), "a path")
+        require_path("folder", folder)
         require("tag", tag, str, "a str")
         self._folder = os.fspath(folder)
         super().__init__(os.path.join(self._folder, _DRAFTS), tag)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from .._arguments import require, require_seconds
+from .._arguments import require, require_path, require_seconds
 from ..client.files import wait_for_disk
 from .delivery import Delivery, DeliveryError, sync_folder, write_whole
 from .values import Record
@@ -29,7 +29,7 @@ class Handover(Delivery):
     largest_group = 32
 
     def __init__(self, spool: os.PathLike[str] | str, tag: str, timeout: float) -> None:
-        require("spool", spool, (str, os.PathLike), "a path")
+        require_path("spool", spool)
         require("tag", tag, str, "a str")
         require_seconds("timeout", timeout, zero=False)
         super().__init__(os.fspath(spool), tag)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._arguments import require, require_host
+from .._arguments import require, require_address, require_host
 from ..errors import LocalProtocolError, printable
 from .delivery import DeliveryError
 from .handover import Handover
@@ -74,6 +74,7 @@ class Lmtp(Handover):
             if (mailbox or name == "recipient") and not _ADDRESS.fullmatch(mailbox):
                 raise LocalProtocolError(f"{name} is an address such as user@example.org")
         if isinstance(address, tuple):
+            require_address("address", address)
             require_host("address", address[0])
         elif not _has_unix_sockets():
             raise LocalProtocolError("address is a path, and this system has no UNIX sockets")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable
 from itertools import count
 
-from .._arguments import require
+from .._arguments import require, require_path
 from .delivery import Delivery, make_folder, sync_folder
 from .values import Record
 
@@ -23,7 +23,7 @@ class Maildir(Delivery):
     line_feeds = True
 
     def __init__(self, folder: os.PathLike[str] | str, tag: str) -> None:
-        require("folder", folder, (str, os.PathLike), "a path")
+        require_path("folder", folder)
         require("tag", tag, str, "a str")
         self._folder = os.fspath(folder)
         super().__init__(os.path.join(self._folder, "tmp"), tag)

@@ -11,7 +11,7 @@ from enum import Enum
 from errno import EINVAL
 from stat import S_ISREG
 
-from .._arguments import require
+from .._arguments import require, require_path
 from ..client.files import wait_for_disk
 from ..errors import Pop3Error, printable
 from .delivery import Delivery, Draft, sync_folder, write_whole
@@ -55,7 +55,7 @@ class Mbox(Delivery):
     line_feeds = True
 
     def __init__(self, file: os.PathLike[str] | str, tag: str) -> None:
-        require("file", file, (str, os.PathLike), "a path")
+        require_path("file", file)
         require("tag", tag, str, "a str")
         # Other programs lock the file itself, too, and not a link to it.
         self._file = os.path.realpath(file)

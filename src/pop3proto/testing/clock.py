@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from .._arguments import require_seconds
 
 __all__ = ["VirtualClock"]
@@ -22,5 +24,5 @@ class VirtualClock:
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass; raise ``LocalProtocolError`` if they are negative or infinite."""
-        require_seconds("seconds", seconds, zero=True)
+        require_seconds("seconds", seconds, zero=True, most=inf)
         self._now += seconds

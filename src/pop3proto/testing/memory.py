@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .._arguments import require
+from .._arguments import as_bytes, require
 from ..client.options import SecurityName
 from ..model.leniency import Leniency
 from ..model.limits import Limits
@@ -111,7 +111,7 @@ class MemoryStream(Generic[S_co]):
         """
         if self.closed:
             raise ConnectionAbortedError("the stream is closed")
-        self._inbound += data
+        self._inbound += as_bytes("data", data)
         self._advance()
 
     async def receive(self, timeout: float | None) -> bytes:

@@ -122,9 +122,11 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
     # A transcript contains the greeting, unless it is empty.
     opening = not isinstance(script, Transcript)
     for item in script:
-        if opening and isinstance(item, tuple):
+        if opening and isinstance(item, tuple) and greeting:
             yield Line("server", greeting)
         opening = False
+        if isinstance(item, Line) and not item.data:
+            continue
         if isinstance(item, tuple):
             if len(item) != 2:
                 raise LocalProtocolError(f"a turn is a line and its answer, not {len(item)} items")
@@ -133,7 +135,7 @@ def _steps(script: Script, greeting: bytes) -> Iterator[_Step]:
             kinds = (Line, TlsEstablished, EndOfStream)
             require("each item of script", item, kinds, "a turn or an entry of a transcript")
             yield _Line.of(item.data) if isinstance(item, Line) and item.who == "client" else item
-    if opening:
+    if opening and greeting:
         yield Line("server", greeting)
 
 
@@ -144,7 +146,10 @@ def _turn(line: bytes | re.Pattern[bytes], answer: bytes | None) -> Iterator[_St
         yield _Line(line, b"\r\n", f"C: a line that matches {line.pattern!r}")
     else:
         yield _Line.of(line + b"\r\n")
-    yield EndOfStream("server") if answer is None else Line("server", answer)
+    if answer is None:
+        yield EndOfStream("server")
+    elif answer:
+        yield Line("server", answer)
 
 
 def _check_octets(part: object) -> None:

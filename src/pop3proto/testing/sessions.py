@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from .._arguments import listed
+from .._arguments import listed, require
 from ..errors import LocalProtocolError, printable
 from ..model.command import Command
 from ..model.commands import (
@@ -112,7 +113,7 @@ class Sessions:
             "secure": security is Security.TLS,
             "offer_stls": security is Security.STLS,
         }
-        given: list[Any] = listed("quirks are a set or a list", quirks, object)
+        given: list[Any] = listed("quirks are a set or a list", quirks, (Enum, str))
         self._quirks: frozenset[Quirk | str] = frozenset(given)
         # Quirks that contradict each other are refused here, not at the first connection.
         self._hooks()
@@ -154,6 +155,7 @@ class Sessions:
         Raises ``LocalProtocolError`` if there is no such user. Unless the maildrops are in memory,
         also raises what opening a maildrop raises, for example ``MaildropLockedError``.
         """
+        require("user", user, str, "a str")
         maildrops = self.maildrops
         known = isinstance(maildrops, MemoryMaildrops) and user in maildrops.users
         if isinstance(maildrops, MemoryMaildrops) and known:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .._arguments import require
+from .._arguments import require, require_address
 from .._value import replace, value
 from ..client.client import AsyncClient
 from ..client.options import ClientOptions, Security, SecurityName, Timeouts
@@ -310,7 +310,8 @@ class Dialer:
         async def connected() -> AsyncClient:
             chosen = _options(options, timeout)
             _check_context(ssl_context)
-            _check_source(source_address)
+            if source_address is not None:
+                require_address("source_address", source_address)
             if opener is not None and not callable(opener):
                 raise LocalProtocolError(f"opener is a function, not {type(opener).__name__}")
             to = target(host, port, security, server_hostname)
@@ -377,17 +378,6 @@ def _options(options: ClientOptions | None, timeout: float | Timeouts | None) ->
         options = ClientOptions()
     require("options", options, ClientOptions, "a ClientOptions")
     return options if timeout is None else replace(options, timeouts=Timeouts.of(timeout))
-
-
-def _check_source(given: object) -> None:
-    if given is None:
-        return
-    require("source_address", given, tuple, "a tuple of an address and a port")
-    pair = cast("tuple[object, ...]", given)
-    if len(pair) != 2:
-        raise LocalProtocolError(f"source_address is an address and a port, not {len(pair)} items")
-    require("the address of source_address", pair[0], str, "a str")
-    require("the port of source_address", pair[1], int, "an int")
 
 
 def _check_context(given: object) -> None:
