@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trustme
 
-from pop3proto import LocalProtocolError, TlsError
+from pop3proto import ConnectionLostError, LocalProtocolError, TlsError
 from pop3proto.transports import TlsPipe
 
 NAME = "pop.example.org"
@@ -124,10 +124,23 @@ def test_a_broken_record_alone(contexts: Contexts) -> None:
     bad = bytearray(server.send(b"bad"))
     bad[-1] ^= 1
     client.receive_data(bytes(bad))
-    with pytest.raises(TlsError, match="TLS broke"):
+    with pytest.raises(TlsError, match="TLS broke") as caught:
         client.read()
+    # Names and certificates were right.
+    assert (caught.value.hint, caught.value.transient) == (ConnectionLostError.hint, True)
     # The alert for the peer.
     assert client.data_to_send()
+
+
+def test_a_broken_record_of_a_client(contexts: Contexts) -> None:
+    client, server = connected(contexts)
+    bad = bytearray(client.send(b"bad"))
+    bad[-1] ^= 1
+    server.receive_data(bad)
+    with pytest.raises(TlsError, match="TLS broke") as caught:
+        server.read()
+    assert caught.value.transient
+    assert "connect again" not in caught.value.hint
 
 
 def test_a_refused_certificate_is_told_apart(contexts: Contexts) -> None:

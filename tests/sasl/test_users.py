@@ -1,7 +1,9 @@
 import hashlib
+from typing import Any
 
 import pytest
 
+from pop3proto import LocalProtocolError, Secret
 from pop3proto.sasl.server import Passwords, PasswordSource
 from pop3proto.sasl.users import apop_digest_matches, as_text
 from tests.sasl.logins import without_md5_for_security
@@ -47,6 +49,16 @@ def test_passwords_are_a_password_source() -> None:
     assert isinstance(passwords, PasswordSource)
     assert passwords.password_for("user") == "secret"
     assert passwords.password_for("nobody") is None
+
+
+@pytest.mark.parametrize("wrong", [5, b"secret", "p\ud800", Secret("p")])
+def test_what_is_no_password_is_named_and_not_shown(wrong: Any) -> None:
+    passwords = Passwords({"user": wrong})
+    for look in (passwords.password_for, lambda user: passwords.check(user, "secret")):
+        with pytest.raises(LocalProtocolError, match=r"^a password in users ") as caught:
+            look("user")
+        assert caught.value.__context__ is None
+    assert Passwords({"user": "\udcff"}).check("user", "\udcff")
 
 
 def test_what_stands_in_for_an_unknown_password_never_matches(

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from .._arguments import as_bytes, require
-from ..errors import LocalProtocolError, TlsError, printable
+from ..errors import ConnectionLostError, LocalProtocolError, TlsError, printable
 from .advice import PORTS
 from .stream import Stream, receive_at_hand, time_left
 from .tls_advice import advice_about, is_tls
@@ -141,8 +141,15 @@ class TlsPipe:
         return TlsError(f"{what}{said}", hint=hint)
 
     def _failed(self, what: str, error: ssl.SSLError) -> TlsError:
-        hint = advice_about(error, self._context, server_side=self.ssl_object.server_side)
-        return TlsError(f"{what}: {printable(str(error), _LONGEST_REASON)}", hint=hint)
+        server_side = self.ssl_object.server_side
+        hint = advice_about(error, self._context, server_side=server_side)
+        # After the handshake nothing is wrong with the names and the certificates, unless OpenSSL
+        # says so.
+        lost = self.established and hint is None
+        if lost and not server_side:
+            hint = ConnectionLostError.hint
+        message = f"{what}: {printable(str(error), _LONGEST_REASON)}"
+        return TlsError(message, hint=hint, transient=lost)
 
     def send(self, data: bytes | bytearray | memoryview) -> bytes:
         """Encrypt ``data``; return all the octets that have to be sent now.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import urandom
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, cast, runtime_checkable
 
+from .._arguments import require
 from .._value import value
+from ..errors import LocalProtocolError
 from ..model.grammar import decode
 from ..model.secret import Secret
 from .apop import apop_digest
@@ -59,8 +61,17 @@ class Passwords:
         self._passwords = passwords
 
     def password_for(self, user: str) -> str | None:
-        """Return the password of ``user``, or ``None`` for an unknown one."""
-        return self._passwords.get(user)
+        """Return the password of ``user``, or ``None`` for an unknown one.
+
+        Raises ``LocalProtocolError`` if the mapping has something that is no password.
+        """
+        password: object = self._passwords.get(user)
+        if password is not None:
+            # A mapping can have many users and change at any time, so each is checked here.
+            require("a password in users", password, str, "a str")
+            if not _can_be_sent(cast(str, password)):
+                raise LocalProtocolError("a password in users holds a lone surrogate")
+        return cast("str | None", password)
 
     def check(self, user: str, password: str) -> bool:
         """Return whether ``password`` is that of ``user``, as it is or after SASLprep (RFC 4013).
@@ -69,7 +80,7 @@ class Passwords:
         """
         from hmac import compare_digest
 
-        known = self._passwords.get(user)
+        known = self.password_for(user)
         expected = NOBODYS if known is None else known
         # All digests have the same length, so the length of the password does not show either.
         same = compare_digest(_digest(prepared(expected)), _digest(prepared(password)))
@@ -80,6 +91,14 @@ def _digest(password: str) -> bytes:
     from hmac import digest
 
     return digest(_KEY, as_octets(password), "sha256")
+
+
+def _can_be_sent(text: str) -> bool:
+    try:
+        as_octets(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_text(octets: str | bytes) -> str:
