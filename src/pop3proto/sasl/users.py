@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import urandom
-from typing import Protocol, TypeAlias, cast, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from .._arguments import require
 from .._value import value
@@ -65,13 +65,13 @@ class Passwords:
 
         Raises ``LocalProtocolError`` if the mapping has something that is no password.
         """
-        password: object = self._passwords.get(user)
+        password = self._passwords.get(user)
         if password is not None:
             # A mapping can have many users and change at any time, so each is checked here.
             require("a password in users", password, str, "a str")
-            if not _can_be_sent(cast(str, password)):
+            if not _can_be_sent(password):
                 raise LocalProtocolError("a password in users holds a lone surrogate")
-        return cast("str | None", password)
+        return password
 
     def check(self, user: str, password: str) -> bool:
         """Return whether ``password`` is that of ``user``, as it is or after SASLprep (RFC 4013).
