@@ -188,7 +188,7 @@ class _Dialer(Dialer):
 
     async def tcp(self, host: str, port: int, source: tuple[str, int] | None) -> socket.socket:
         failure = OSError("the host has no address")
-        # For a str, Python loads the codec of IDNA, even for ASCII: a fiftieth of a program's start.
+        # For a str, Python loads IDNA's codec, even for ASCII: a fiftieth of a program's start.
         name = host.encode("ascii")
         addresses: list[Address] = [*socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
         while addresses:
