@@ -6,9 +6,11 @@ import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
+from pop3proto.client.tls import TlsPipe
 from pop3proto.conformance import ServerTarget
 from pop3proto.conformance.server.facts import Facts, look
 from pop3proto.conformance.server.mail import Mail
@@ -17,7 +19,13 @@ from pop3proto.model.leniency import Leniency
 from pop3proto.model.limits import Limits
 from pop3proto.model.replies import MessageData, MessageStart
 from pop3proto.model.secret import Secret
-from pop3proto.sasl.server import Passwords, password_mechanisms
+from pop3proto.sasl.server import (
+    ChannelBinding,
+    Passwords,
+    ServerOAuthBearer,
+    ServerXOAuth2,
+    password_mechanisms,
+)
 from pop3proto.server import MemoryMaildrops, ServerOptions, ServerSession
 from pop3proto.server.actions import Action, Close, Send
 from pop3proto.server.hooks import Hooks
@@ -50,6 +58,17 @@ class Moment(NamedTuple):
         return self.octets.startswith(b"-")
 
 
+# What it binds to does not matter to a client that does not bind.
+BINDINGS = [ChannelBinding("tls-exporter", b"x" * 32)]
+
+
+class NoTokens:
+    """Knows no access token."""
+
+    def check_token(self, user: str, token: str) -> bool:
+        return False
+
+
 Answer = bytes | None | Callable[[Moment], bytes]
 """What is answered instead: octets, nothing but the end, or what a function returns."""
 
@@ -72,6 +91,20 @@ class Fault(NamedTuple):
     idle: float = 60.0
     """Seconds after which the server closes."""
     messages: int = len(MESSAGES)
+    context: Callable[[], ssl.SSLContext] | None = None
+    """Makes the TLS context of the server, if it is another one."""
+    greets_in_the_clear: bool = False
+    """True if there is no TLS where it is expected."""
+    ends_without_a_word: bool = False
+    """True if the end of TLS is not told."""
+    bound: bool = False
+    """True if SCRAM is offered with channel binding."""
+
+    def right(self) -> Fault:
+        """Return the same server without the fault."""
+        return Fault(
+            security=self.security, options=self.options, login=self.login, bound=self.bound
+        )
 
 
 def on(*answers: Any, **rest: Any) -> Fault:
@@ -146,7 +179,15 @@ class FaultySessions(Sessions):
             users=USERS,
             security=fault.security,
             options=fault.options,
-            mechanisms=password_mechanisms(Passwords(USERS), host="localhost"),
+            mechanisms=(
+                *password_mechanisms(
+                    Passwords(USERS),
+                    host="localhost",
+                    channel_bindings=BINDINGS if fault.bound else [],
+                ),
+                ServerOAuthBearer(NoTokens()),
+                ServerXOAuth2(NoTokens()),
+            ),
             limits=Limits(),
             leniency=Leniency(),
         )
@@ -202,16 +243,48 @@ def old_context() -> ssl.SSLContext:
     return context
 
 
+def server_context(fault: Fault) -> ssl.SSLContext | None:
+    """The context of a server with a fault."""
+    if fault.context is not None:
+        return fault.context()
+    return old_context() if fault.old_tls else _context
+
+
+def certified(*names: str, ends: int = 1, told: bool = True, own: bool = False) -> ssl.SSLContext:
+    """A server's context with a certificate that is wrong, or issued by way of another one.
+
+    ``ends`` is the number of days in which it ends, ``told`` says if the certificate between it and
+    the authority is sent, and ``own`` if nobody else's authority has issued it.
+    """
+    import datetime
+
+    import trustme
+
+    assert _authority is not None
+    between = trustme.CA() if own else _authority.create_child_ca()
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=ends)
+    begin = end - datetime.timedelta(days=2)
+    issued = between.issue_cert(*names, not_before=begin, not_after=end)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with ExitStack() as stack:
+        chain = issued.cert_chain_pems if told else issued.cert_chain_pems[:1]
+        sent = trustme.Blob(b"".join(blob.bytes() for blob in chain))
+        key = issued.private_key_pem
+        context.load_cert_chain(*(stack.enter_context(blob.tempfile()) for blob in (sent, key)))
+    return context
+
+
 @contextmanager
 def _running(
     fault: Fault, **more: Any
 ) -> Generator[tuple[LoopbackServer, ServerTarget], None, None]:
     maildrops = MemoryMaildrops({USER: MESSAGES[: fault.messages]})
     clear = fault.security is Security.PLAINTEXT
+    served = Security.PLAINTEXT if fault.greets_in_the_clear else fault.security
     server = LoopbackServer(
-        FaultySessions(maildrops, fault),
-        security=fault.security,
-        tls_context=None if clear else old_context() if fault.old_tls else _context,
+        FaultySessions(maildrops, fault._replace(security=served)),
+        security=served,
+        tls_context=None if served is Security.PLAINTEXT else server_context(fault),
         certificate_authority=None if clear else _authority,
         idle_timeout=fault.idle,
     )
@@ -242,15 +315,16 @@ def _running(
 @contextmanager
 def subject(fault: Fault, **more: Any) -> Generator[Subject, None, None]:
     """Run a server with ``fault``; the facts are those that a server without it has."""
-    right = fault._replace(
-        answers=(), arrives=lambda data: data, under_tls=b"", old_tls=False, idle=60.0
-    )
-    key = (right.security, right.options, right.login)
+    right = fault.right()
+    key = (right.security, right.options, right.login, right.bound)
     if key not in _facts:
         with _running(right) as (_, target):
             facts = look(target)
             _facts[key] = Facts(
                 facts.greeting, facts.clear, facts.before, facts.after, fault.login, facts.tls, 4
             )
-    with _running(fault, **more) as (server, target):
+    with ExitStack() as stack:
+        if fault.ends_without_a_word:
+            stack.enter_context(patch.object(TlsPipe, "close", lambda pipe: b""))
+        server, target = stack.enter_context(_running(fault, **more))
         yield Subject(server, target, _facts[key])

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import re
+import ssl
+import warnings
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 
 import pytest
 
-from pop3proto.conformance import Case, Verdict, server_cases
+from pop3proto.conformance import Verdict, server_cases
 from pop3proto.conformance.running import run_case
-from pop3proto.conformance.server import endurance
+from pop3proto.conformance.server import certificates, endurance
 from pop3proto.server import ServerOptions
 from pop3proto.transports import Security
-from tests.conformance.faulty import GREETING, PASSWORD, Fault, Moment, on, subject
+from tests.conformance.faulty import (
+    GREETING,
+    PASSWORD,
+    Fault,
+    Moment,
+    certified,
+    old_context,
+    on,
+    subject,
+)
 
+HERE = ("localhost", "127.0.0.1")
+# "c=" in base64: the last message of SCRAM.
+PROOF = "Yz.*"
 OK, ERR = b"+OK\r\n", b"-ERR no\r\n"
 GUARDED = ServerOptions(failed_login_delay=0.0)
 ALL_CASES = {each.number: each for each in server_cases().all}
@@ -49,6 +64,32 @@ def later(pattern: bytes, answer: bytes) -> Callable[[Moment], bytes]:
     return lambda moment: answer if pattern in moment.before else moment.octets
 
 
+def highest_read(moment: Moment) -> bytes:
+    """LAST as RFC 1460 has it."""
+    earlier = b" ".join(moment.earlier).rpartition(b"RSET")[2]
+    return b"+OK 1\r\n" if b"RETR 1" in earlier else b"+OK 0\r\n"
+
+
+def forged(moment: Moment) -> bytes:
+    """The last message of SCRAM, with a proof that is wrong."""
+    return b"+ " + b64encode(b"v=" + b64encode(bytes(32))) + b"\r\n"
+
+
+def few_iterations(moment: Moment) -> bytes:
+    """The first message of SCRAM with so few that a login is quickly tried; see ``PROOF``."""
+    challenge = b64decode(moment.octets[2:])
+    return b"+ " + b64encode(re.sub(rb"i=\d+", b"i=100", challenge)) + b"\r\n"
+
+
+def too_old() -> ssl.SSLContext:
+    """A server's context that speaks TLS 1.1 and nothing newer."""
+    context = old_context()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
 def replacing(old: bytes, new: bytes) -> Callable[[Moment], bytes]:
     return lambda moment: moment.octets.replace(old, new)
 
@@ -67,6 +108,7 @@ FAULTS: dict[str, Fault] = {
     "S111": Fault(arrives=lambda data: data if data.endswith(b"\r\n") else None),
     "S112": Fault(arrives=lambda data: None if data.endswith(b"\r") else data),
     "S113": on("NOOP\0x", OK),
+    "S115": on("USER .*", twice),
     "S114": on("STAT", replacing(b" ", b"  ")),
     "S201": on("RETR", OK),
     "S202": on("RETR 1x", OK),
@@ -106,6 +148,7 @@ FAULTS: dict[str, Fault] = {
     "S410": on("TOP . 1", replacing(b"first\r\n", b"")),
     "S411": on("TOP . 100000000", replacing(b"second\r\n", b"")),
     "S412": on("LAST", b"+OK 0\r\n"),
+    "S414": on("LAST", lambda m: b"+OK 1\r\n" if b"RETR 1" in m.earlier else b"+OK 0\r\n"),
     "S413": on("LIST 1", replacing(b"\r\n", b" octets\r\n")),
     "S421": on("RETR .*", replacing(b"\r\n..", b"\r\n.")),
     "S422": on("RETR .*", replacing(b"\r\n..", b"\r\n.")),
@@ -131,6 +174,10 @@ FAULTS: dict[str, Fault] = {
     "S651": on("STAT", b"-ERR [a b\r\n"),
     "S652": on("PASS .*", replacing(b"[AUTH] ", b"")),
     "S653": on("PASS .*", replacing(b"[IN-USE] ", b"")),
+    "S654": on("AUTH PLAIN .*", replacing(b"[AUTH] ", b"")),
+    "S655": on("APOP .*", replacing(b"[AUTH] ", b"")),
+    "S656": on("NOOP", b"-ERR [SYS] no\r\n"),
+    "S657": on("NOOP", b"+OK [SYS/TEMP] busy\r\n"),
     "S701": on("STAT", again(b"+OK 9 9\r\n")),
     "S702": on("NOOP", lambda m: m.octets * (1 if b"NOOP" in m.earlier else 2)),
     "S703": on("STAT", ERR),
@@ -150,6 +197,12 @@ FAULTS: dict[str, Fault] = {
     "S807": on("PASS .*", accepted, security=Security.STLS),
     "S808": Fault(security=Security.STLS),
     "S809": Fault(old_tls=True, security=Security.STLS),
+    "S810": Fault(context=too_old, security=Security.TLS),
+    "S811": Fault(context=lambda: certified("pop.example.org"), security=Security.TLS),
+    "S812": Fault(context=lambda: certified(*HERE, ends=-1), security=Security.STLS),
+    "S813": Fault(context=lambda: certified(*HERE, told=False), security=Security.TLS),
+    "S814": Fault(greets_in_the_clear=True, security=Security.TLS),
+    "S815": Fault(ends_without_a_word=True, security=Security.TLS),
     "S851": on("AUTH XPOP3PROTO", OK),
     "S852": on("AUTH PLAIN", b"+\r\n"),
     "S853": on(r"\*", OK),
@@ -159,14 +212,38 @@ FAULTS: dict[str, Fault] = {
     "S857": on("AUTH PLAIN =", b"+ \r\n"),
     "S858": on("AUTH PLAIN !!!!", b"+ \r\n"),
     "S859": on("AUTH PLAIN .*", OK),
+    "S860": on("AUTH plain", ERR),
+    "S861": on(PROOF, forged),
+    "S862": on(PROOF, forged),
+    "S863": on("AUTH SCRAM-.*", few_iterations),
+    "S864": on(PROOF, accepted),
+    "S865": on(PROOF, accepted),
+    "S866": on("AUTH SCRAM-.*", OK, bound=True),
+    "S867": on("AUTH CRAM-MD5", b"+ " + b64encode(b"<1@example.org>") + b"\r\n"),
+    "S868": on("[A-Za-z0-9+/]{9,}=*", accepted),
+    "S869": on("AUTH CRAM-MD5 .*", b"+ \r\n"),
+    "S870": on("AUTH OAUTHBEARER .*", b"-ERR no\r\n"),
+    "S871": on("AUTH XOAUTH2 .*", b"+ bm8=\r\n"),
+    "S872": on(r".*====.*", OK),
+    "S873": on("[A-Za-z0-9+/]{1000,}=*", twice),
+    "S874": on("USER .*", lambda m: ERR if m.earlier else m.octets),
+    "S875": on(
+        "CAPA", replacing(b"SASL ", b"SASL PLAIN "), security=Security.STLS, options=GUARDED
+    ),
+    "S876": on("AUTH PLAIN", b"+ aGVsbG8=\r\n"),
     "S881": on("UTF8", ERR),
     "S882": on("UTF8", OK),
     "S883": on("LANG", b"+OK\r\n1 English\r\n.\r\n"),
     "S884": on(r"LANG \*", ERR),
     "S885": on("LANG x-pop3proto", OK),
-    "S886": on("LANG", lambda m: ERR if m.earlier else m.octets),
+    "S886": on(r"LANG \*", lambda m: ERR if m.earlier else m.octets),
     "S887": on("LANG en", ERR),
     "S888": on("RETR 1", lambda m: ERR if b"UTF8" in m.earlier else m.octets),
+    "S889": on("LANG en", b"+OK English\r\n"),
+    "S890": on("UTF8 USER", OK),
+    "S891": on("CAPA", replacing(b"UTF8 USER", b"UTF8 ALL")),
+    "S892": on("PASS .*\xff", OK),
+    "S893": on("USER .*", twice),
     "S901": on("LIST 1", b"+OK 1 100\r\n"),
     "S902": on("STAT", b"+OK 4 400\r\n"),
     "S903": on("UIDL", b"+OK\r\n1 a\r\n2 b\r\n3 c\r\n4 d\r\n.\r\n"),
@@ -185,15 +262,12 @@ FAULTS: dict[str, Fault] = {
     "S999": on(GREETING, ERR),
 }
 # Where the server that is right has to be another one than that of the fault.
-RIGHT: dict[str, Fault] = {
-    number: fault._replace(
-        answers=(), arrives=lambda data: data, under_tls=b"", old_tls=False, idle=60.0
-    )
-    for number, fault in FAULTS.items()
-}
+RIGHT: dict[str, Fault] = {number: fault.right() for number, fault in FAULTS.items()}
 RIGHT["S952"] = Fault(idle=0.1)
 RIGHT["S808"] = Fault(security=Security.STLS, options=GUARDED)
 RIGHT["S412"] = on("LAST", lambda m: b"+OK 1\r\n" if b"RETR 1" in m.earlier else b"+OK 0\r\n")
+RIGHT["S414"] = on("LAST", highest_read)
+RIGHT["S813"] = Fault(context=lambda: certified(*HERE), security=Security.TLS)
 
 
 @pytest.fixture(autouse=True)
@@ -204,20 +278,36 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_case_has_a_fault() -> None:
-    assert {*FAULTS} == {*ALL_CASES}
+    assert {*FAULTS, "S816"} == {*ALL_CASES}
 
 
-@pytest.mark.parametrize("case", ALL_CASES.values(), ids=lambda case: case.number)
-def test_a_server_that_is_right_passes(case: Case[object]) -> None:
-    with subject(RIGHT[case.number]) as right:
-        result = run_case(case, right.run())
+cases = pytest.mark.parametrize("number", FAULTS)
+
+
+def test_implicit_tls_beside_stls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S816 is about ports, which the other tests leave to the system."""
+    case = ALL_CASES["S816"]
+    with subject(Fault(security=Security.STLS)) as stls:
+        assert run_case(case, stls.run()).verdict is Verdict.NOT_TESTED
+        with subject(Fault(security=Security.TLS)) as tls:
+            ports = {Security.STLS: stls.server.port, Security.TLS: tls.server.port}
+            monkeypatch.setattr(certificates, "_PORTS", ports)
+            assert run_case(case, stls.run()).verdict is Verdict.PASS
+        result = run_case(case, stls.run())
+    assert (result.verdict, "port 995" in result.reason) == (Verdict.FAIL, True)
+
+
+@cases
+def test_a_server_that_is_right_passes(number: str) -> None:
+    with subject(RIGHT[number]) as right:
+        result = run_case(ALL_CASES[number], right.run())
     assert (result.verdict, result.reason) == (Verdict.PASS, "")
 
 
-@pytest.mark.parametrize("case", ALL_CASES.values(), ids=lambda case: case.number)
-def test_a_server_that_is_wrong_in_one_thing_fails(case: Case[object]) -> None:
-    with subject(FAULTS[case.number]) as wrong:
-        result = run_case(case, wrong.run())
+@cases
+def test_a_server_that_is_wrong_in_one_thing_fails(number: str) -> None:
+    with subject(FAULTS[number]) as wrong:
+        result = run_case(ALL_CASES[number], wrong.run())
     assert result.verdict is Verdict.FAIL
     assert result.reason
     assert result.conversations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pop3proto.conformance import Verdict, server_cases
@@ -9,9 +11,12 @@ from pop3proto.conformance.running import run_case
 from pop3proto.conformance.server import facts, mail
 from pop3proto.conformance.server import run as running
 from pop3proto.transports import Security
-from tests.conformance.faulty import GREETING, Fault, Moment, on, subject
+from tests.conformance.faulty import GREETING, Fault, Moment, certified, on, subject
 
 ERR = b"-ERR no\r\n"
+HERE = ("localhost", "127.0.0.1")
+PROOF = "Yz.*"
+TLS: dict[str, Any] = {"security": Security.TLS}
 CASES = {each.number: each for each in server_cases().all}
 PASS, OFFERED, TESTED = Verdict.PASS, Verdict.NOT_OFFERED, Verdict.NOT_TESTED
 FAIL = Verdict.FAIL
@@ -34,9 +39,30 @@ def accepted(moment: Moment) -> bytes:
         ("S608", on("CAPA", ERR), OFFERED, "CAPA is not known"),
         ("S653", on("PASS .*", accepted), TESTED, "allows two sessions"),
         ("S801", on("STLS", ERR, security=Security.STLS), FAIL, "STLS is announced"),
-        ("S802", on("CAPA", ERR, security=Security.STLS), OFFERED, "CAPA is not known"),
+        ("S802", on("CAPA", ERR, security=Security.STLS), FAIL, "STLS works, and CAPA"),
         ("S803", on("CAPA", ERR, security=Security.STLS), OFFERED, "CAPA is not known"),
         ("S803", Fault(), TESTED, "about TLS"),
+        ("S810", Fault(), TESTED, "about TLS"),
+        ("S810", on("STLS", ERR, security=Security.STLS), TESTED, "refuses STLS"),
+        ("S811", Fault(context=lambda: certified(*HERE, ends=-1), **TLS), TESTED, "expired"),
+        ("S812", Fault(context=lambda: certified(*HERE, own=True), **TLS), PASS, ""),
+        ("S813", Fault(context=lambda: certified(*HERE, ends=-1), **TLS), PASS, ""),
+        ("S813", Fault(context=lambda: certified(*HERE, own=True), **TLS), FAIL, ""),
+        ("S814", Fault(), TESTED, "implicit TLS"),
+        ("S816", Fault(), TESTED, "port 110"),
+        ("S866", Fault(), OFFERED, "-PLUS"),
+        ("S861", on(PROOF, b"+OK\r\n"), FAIL, "has not proved"),
+        ("S861", on("AUTH SCRAM-.*", b"+ !\r\n"), FAIL, "no base64"),
+        ("S861", on("AUTH SCRAM-.*", b"+ \r\n"), FAIL, "not a SCRAM challenge"),
+        # The reason as a message of its own, as RFC 5802 section 7 has it.
+        ("S864", on(PROOF, b"+ ZT1pbnZhbGlkLXByb29m\r\n"), PASS, ""),
+        ("S870", on("AUTH OAUTH.*", b"+ bm8=\r\n"), FAIL, "no JSON"),
+        ("S870", on("AUTH OAUTH.*", b"+ WzFd\r\n"), FAIL, "no JSON"),
+        ("S875", Fault(), TESTED, "about STLS"),
+        ("S883", on("LANG", ERR), TESTED, "lists no languages"),
+        ("S886", on(r"LANG \*", ERR), TESTED, "is refused"),
+        ("S888", on("UTF8", ERR), TESTED, "which is allowed"),
+        ("S892", on("USER .*\xc3", None), PASS, ""),
         ("S801", Fault(), TESTED, "about STLS"),
         ("S806", on("STLS", ERR, security=Security.STLS), TESTED, "refuses STLS"),
         ("S807", on("USER .*", ERR, security=Security.STLS), TESTED, "USER without TLS"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import strategies as st
@@ -53,6 +54,9 @@ SIZES = st.integers(0, 50) | st.integers(0, 5000)
 class Session(RuleBasedStateMachine):
     """Octets pass through two pipes, in chunks of any size."""
 
+    steps: ClassVar[int] = 0
+    """How many steps were made, in all sessions."""
+
     def __init__(self) -> None:
         super().__init__()
         self.client = ClientConnection()
@@ -95,6 +99,7 @@ class Session(RuleBasedStateMachine):
     # One rule for both sides: Hypothesis leaves whole rules out of a run, and then nothing is said.
     @rule(to_server=SIZES, answers=st.integers(0, 3), to_client=SIZES, data=st.data())
     def turn(self, to_server: int, answers: int, to_client: int, data: st.DataObject) -> None:
+        Session.steps += 1
         if not self.uploading:
             for command in data.draw(st.lists(self.likely_commands(), max_size=3)):
                 self.ask(command)
@@ -173,6 +178,7 @@ class Session(RuleBasedStateMachine):
     )
     @rule()
     def shake_hands(self) -> None:
+        Session.steps += 1
         self.client.tls_established()
         self.server.tls_established()
         assert self.client.capabilities is None
@@ -237,3 +243,10 @@ class Session(RuleBasedStateMachine):
 
 TestSession = Session.TestCase
 TestSession.settings = effort(150, stateful_step_count=30)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _how_far_it_got() -> Iterator[None]:
+    """``pytest -rP`` shows how many steps the model has made."""
+    yield
+    print(f"{Session.steps:,} steps")

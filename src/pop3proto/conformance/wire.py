@@ -85,6 +85,8 @@ class Wire:
         """What came and was not read."""
         self.tls: ssl.SSLSocket | None = None
         """The same socket under TLS."""
+        self.ragged: bool = False
+        """True if TLS has ended without an alert."""
         self._sock: socket.socket = sock
         self._deadline = monotonic() + longest
         self._longest = longest
@@ -96,7 +98,9 @@ class Wire:
         """Make TLS; raise ``CaseFailedError`` if that fails."""
         self._sock.settimeout(self._left(self.timeout))
         try:
-            self.tls = context.wrap_socket(self._sock, server_hostname=server_hostname)
+            self.tls = context.wrap_socket(
+                self._sock, server_hostname=server_hostname, suppress_ragged_eofs=False
+            )
         except (OSError, ValueError) as error:
             raise CaseFailedError(f"the TLS handshake failed: {printable(str(error))}") from error
         self._sock = self.tls
@@ -218,8 +222,9 @@ class Wire:
             data = self._sock.recv(_CHUNK)
         except TimeoutError:
             return False
-        except OSError:
+        except OSError as error:
             # A reset, or TLS that ended without a word: the end, however it came.
+            self.ragged = isinstance(error, ssl.SSLEOFError)
             data = b""
         self._recorder.received(data)
         self._octets += len(data)

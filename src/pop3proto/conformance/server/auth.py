@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 
-from ..case import CaseFailedError, NotOfferedError, demand
+from ...transports import Security
+from ..case import CaseFailedError, NotOfferedError, NotTestedError, Severity, demand
 from ..wire import Status, Wire
+from .facts import capabilities
+from .framing import answered_once
 from .run import CASES, ServerRun
 
 _CHALLENGE = re.compile(rb"\+ (?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -123,6 +126,74 @@ def _(run: ServerRun) -> None:
     user, _ = run.credentials()
     wrong = b64encode(b"\0" + user + b"\0not-the-password")
     over(run.secured().ask(b"AUTH PLAIN " + wrong, timeout=run.patience))
+
+
+@CASES.case(
+    "S860", "RFC 5034 section 5", "The name of a mechanism is understood in upper and lower case."
+)
+def _(run: ServerRun) -> None:
+    plain(run)
+    answer = run.secured().ask(b"AUTH plain")
+    demand(answer.content.startswith(b"+"), f"'AUTH plain' is answered with {answer}")
+
+
+@CASES.case(
+    "S872",
+    "RFC 5034 section 4",
+    "A response with '=' before its end, or that is cut short, is not base64, and is refused.",
+)
+def _(run: ServerRun) -> None:
+    right = response_of(run)
+    # A decoder that overlooks the signs reads the right response.
+    for response in (b"=AAA", right[:4] + b"====" + right[4:], b"AAAAA"):
+        over(challenged(run).ask(response, timeout=run.patience))
+
+
+@CASES.case(
+    "S873",
+    "RFC 5034 section 4",
+    "A response may have 1,024 octets, which three names of 255 octets take with PLAIN.",
+)
+def _(run: ServerRun) -> None:
+    run.credentials()
+    wire = challenged(run)
+    # RFC 4616 section 2: each of the three has up to 255 octets.
+    long = b"x" * 255
+    over(wire.ask(b64encode(b"\0".join([long, long, long])), timeout=run.patience))
+    answered_once(run, wire)
+
+
+@CASES.case("S874", "RFC 5034 section 4", "After a refused AUTH, a login can be tried again.")
+def _(run: ServerRun) -> None:
+    plain(run)
+    user, _ = run.credentials()
+    wire = run.secured()
+    wrong = b64encode(b"\0" + user + b"\0not-the-password")
+    over(wire.ask(b"AUTH PLAIN " + wrong, timeout=run.patience))
+    still_usable(run, wire)
+
+
+@CASES.case(
+    "S875",
+    "RFC 5034 section 4",
+    "Before STLS, no mechanism is announced that shows the password.",
+    severity=Severity.WARNING,
+)
+def _(run: ServerRun) -> None:
+    if run.target.security is not Security.STLS:
+        raise NotTestedError("it is about STLS: see a URL that begins with pop://")
+    if run.facts.clear is None:
+        raise NotOfferedError("CAPA is not known")
+    found = capabilities(run.greeted()) or {}
+    shown = sorted({"PLAIN", "LOGIN"} & {each.upper() for each in found.get("SASL", [])})
+    demand(not shown, f"in the clear, these are announced: {', '.join(shown)}")
+
+
+@CASES.case("S876", "RFC 5034 section 4", "AUTH PLAIN without a response gets an empty challenge.")
+def _(run: ServerRun) -> None:
+    plain(run)
+    answer = run.secured().ask(b"AUTH PLAIN")
+    demand(answer.content == b"+ ", f"the answer is {answer}")
 
 
 def response_of(run: ServerRun) -> bytes:

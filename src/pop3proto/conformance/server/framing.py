@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..case import CaseFailedError, Severity, demand
-from ..wire import printable_line
+from ..case import CaseFailedError, NotOfferedError, Severity, demand
+from ..wire import Wire, printable_line
 from .run import CASES, ServerRun
 
 _MOST_OCTETS = 512
@@ -122,8 +122,15 @@ def _(run: ServerRun) -> None:
     run.bye(wire)
 
 
+def extended(run: ServerRun) -> None:
+    """Raise ``NotOfferedError`` for a server without CAPA, which may have shorter lines."""
+    if run.facts.before is None:
+        raise NotOfferedError("without CAPA, a command has 47 octets (RFC 1939 section 3)")
+
+
 @CASES.case("S109", "RFC 2449 section 4", "A command line may have 255 octets with its CRLF.")
 def _(run: ServerRun) -> None:
+    extended(run)
     wire = run.logged_in()
     answer = wire.ask(_LONG)
     demand(not answer.ok, f"an unknown command is answered with {answer}")
@@ -154,6 +161,27 @@ def _(run: ServerRun) -> None:
         return
     demand(answer.ok, f"the line has a second answer: {answer}")
     run.bye(wire)
+
+
+@CASES.case(
+    "S115",
+    "RFC 2449 section 4",
+    "A line of 255 octets with a command that is known is one command.",
+)
+def _(run: ServerRun) -> None:
+    extended(run)
+    # What is cut off a name would be a command of its own, or be missing in the next one.
+    wire = run.secured()
+    wire.ask(b"USER " + b"x" * 248, timeout=run.patience)
+    answered_once(run, wire)
+
+
+def answered_once(run: ServerRun, wire: Wire) -> None:
+    """Demand that the last command has no second answer, and that the session goes on."""
+    answer = wire.ask(b"XPOP3PROTO", timeout=run.patience)
+    demand(not answer.ok, f"an unknown command after it is answered with {answer}")
+    rest = wire.unasked(_FEW_SECONDS)
+    demand(not rest, f"it has a second answer: {printable_line(rest)}")
 
 
 def in_pieces(run: ServerRun, *pieces: bytes) -> None:

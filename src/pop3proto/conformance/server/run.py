@@ -103,6 +103,11 @@ class ServerRun:
             sock = socket.create_connection((target.host, target.port), target.timeout)
         except OSError as error:
             raise NotTestedError(f"no connection to the server: {error}") from error
+        return self.adopt(sock, title)
+
+    def adopt(self, sock: socket.socket, title: str) -> Wire:
+        """Return a connection over a socket of the case's own, which is closed after it."""
+        target = self.target
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Mail that was there before is nobody's business.
         bodies = target.destructive or target.deliver is not None

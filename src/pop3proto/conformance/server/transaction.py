@@ -175,18 +175,36 @@ def _(run: ServerRun) -> None:
     run.bye(wire)
 
 
+def last(wire: Wire) -> int:
+    """Return the number that LAST says; raise ``NotOfferedError`` if it is refused."""
+    answer = wire.ask(b"LAST")
+    if not answer.ok:
+        raise NotOfferedError(f"the answer is {answer}; RFC 1725 has removed LAST")
+    number = number_of(answer.text)
+    demand(number is not None, f"the answer is {answer}")
+    return number or 0
+
+
 @CASES.case("S412", "RFC 1460 section 5", "LAST is the highest number that was read.")
 def _(run: ServerRun) -> None:
     run.readable()
     wire = run.filled()
-    answer = wire.ask(b"LAST")
-    if not answer.ok:
-        raise NotOfferedError(f"the answer is {answer}; RFC 1725 has removed LAST")
-    before = number_of(answer.text)
-    demand(before is not None, f"the answer is {answer}")
+    before = last(wire)
     retrieved(wire, b"RETR 1")
-    after = number_of(wire.ask(b"LAST").text)
-    demand(after == max(1, before or 0), f"LAST is {before}, and {after} after RETR 1")
+    after = last(wire)
+    demand(after == max(1, before), f"LAST is {before}, and {after} after RETR 1")
+    run.bye(wire)
+
+
+@CASES.case("S414", "RFC 1460 section 5", "After RSET, LAST is 0.")
+def _(run: ServerRun) -> None:
+    run.readable()
+    wire = run.filled()
+    last(wire)
+    retrieved(wire, b"RETR 1")
+    demand(wire.ask(b"RSET").ok, "RSET is refused")
+    after = last(wire)
+    demand(after == 0, f"LAST is {after} after RSET")
     run.bye(wire)
 
 
