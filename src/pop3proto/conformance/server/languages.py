@@ -125,7 +125,8 @@ def _(run: ServerRun) -> None:
 def _(run: ServerRun) -> None:
     run.need("UTF8", before_login=True)
     found = capabilities(run.secured()) or {}
-    for name, allowed in (("UTF8", ([], ["USER"])), ("LANG", ([],))):
+    known: dict[str, tuple[list[str], ...]] = {"UTF8": ([], ["USER"]), "LANG": ([],)}
+    for name, allowed in known.items():
         words = [word.upper() for word in found.get(name, [])]
         demand(words in allowed, f"{name} has the arguments {printable_line(str(words).encode())}")
 
