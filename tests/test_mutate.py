@@ -131,6 +131,10 @@ def two() -> int:
 @pytest.mark.parametrize("number", [0, 1, -1])
 def test_double(number: int, two: int) -> None:
     assert small.double(number) == two * number
+"""
+# In another file, since what one file leaves must not be an error in another.
+TESTS_OF_THE_REST = """\
+from pop3proto.engine import small
 
 
 def test_untested() -> None:
@@ -151,7 +155,9 @@ def test_what_no_test_notices_survives(
         "src/pop3proto/testing/__init__.py": "",
         "src/pop3proto/testing/plugin.py": "",  # pytest finds it by the package's entry points
         "src/pop3proto/engine/small.py": SMALL,
+        "tests/engine/test_other.py": "def test_other() -> None: pass",
         "tests/engine/test_small.py": TESTS_OF_SMALL,
+        "tests/engine/test_the_rest.py": TESTS_OF_THE_REST,
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -58,6 +58,8 @@ class OneSession(PytestRunner):
                 assert item
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
                 if self.session.testsfailed:
+                    # Fixtures of a module that are left would be errors of the next run.
+                    self.session._setupstate.teardown_exact(None)
                     return 1
         except (KeyboardInterrupt, pytest.exit.Exception):
             # A fork has to end here, and not to go on with the work of the process it came from.
@@ -72,8 +74,14 @@ class Forks(ForkRunner):
     """A fork of the session for each mutant."""
 
     def run_clean_tests(self, tests: Iterable[str]) -> int:
-        """Do nothing: the tests ran without a mutant when mutmut noted what each of them calls."""
+        """Do nothing: the tests ran when mutmut noted what they call, and run again below."""
         return 0
+
+    def startup(self) -> None:
+        """Run the tests without a mutant, after the runs before: one that fails says nothing."""
+        if self.test_runner.run_tests(mutant_name=None, tests=()):
+            raise SystemExit("the tests fail when they run again")
+        super().startup()
 
 
 def run(jobs: int, most: int, seed: str) -> None:
