@@ -39,6 +39,7 @@ HOT_PATH = (
     "transports/trio.py",
     "compat/conversation.py",
     "sync/delivery.py",
+    "sync/file_system.py",
     "sync/fetching.py",
     "server/session.py",
 )

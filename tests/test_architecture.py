@@ -48,6 +48,7 @@ WITH_FILES = {
     "server.maildrop",
     "sync.mda",
     "sync.delivery",
+    "sync.file_system",
     "sync.folder",
     "sync.handover",
     "sync.lmtp",

@@ -334,8 +334,7 @@ class _MemoryMaildrop:
         self.messages = tuple(entry.stored for entry in entries)
 
     def open(self, number: int) -> Iterator[bytes]:
-        entry = _numbered(self._entries, number)
-        content = entry.content
+        content = (entry := _numbered(self._entries, number)).content
         if entry.ready:
             return ReadyContent(content)
         if len(content) <= CHUNK:

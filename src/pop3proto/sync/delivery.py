@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from .._arguments import require
 from ..client.files import wait_for_disk
 from ..errors import Pop3Error
+from .file_system import FileSystem
 from .values import LARGEST_GROUP, Record
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "DeliveryError", "Draft", "make_folder", "sync_folder", "write_whole"]
 
-# Waiting for the disk takes nearly all of the time, and if several threads wait, file systems write
-# their files together. More threads than these gain nothing.
+# For fewer files than a slice, and where a file system cannot be synced as a whole: if several
+# threads wait for the disk, file systems write their files together.
 _THREADS = 4
-# So many files are written before the threads begin with them, each with a part. To make a file
-# waits for the file system's journal, which each fsync() writes, so that the two together are slow.
-# Up to twice as many are open at a time, and some systems allow 256.
+# From so many files on, one call for the whole file system is cheaper than one for each file, even
+# if other programs' files are written with them. Without it, so many files are written before the
+# threads begin with them, each with a part: to make a file waits for the file system's journal,
+# which each fsync() writes, so that the two together are slow. Up to twice as many are open at a
+# time, and some systems allow 256.
 _SLICE = 64
 # For this many files or fewer, a thread is not worth it.
 _FEW = 2
@@ -104,6 +107,9 @@ class Delivery:
         self._written: list[int] = []
         self._syncing: deque[Future[None]] = deque()
         self._pool: ThreadPoolExecutor | None = None
+        self._file_system: FileSystem | None = None
+        # True if some drafts are closed, and only the whole file system can be synced for them.
+        self._together = False
 
     def begin(self, kept: Collection[str]) -> None:
         """Remove the drafts that earlier runs have left, except for ``kept``.
@@ -115,6 +121,8 @@ class Delivery:
             names = os.listdir(self._drafts)
             self.discard(name for name in names if self._tag in name and name not in kept)
         make_folder(self._drafts, 0o700)
+        if self._file_system is None:
+            self._file_system = FileSystem(self._drafts)
 
     def draft(self) -> Draft:
         """Return a new draft; pass it to ``written()`` when it is finished, or to ``drop()``."""
@@ -125,7 +133,12 @@ class Delivery:
     def written(self, draft: Draft) -> None:
         """Take a draft that is finished, to bring it to the disk."""
         self._written.append(draft.descriptor)
-        if len(self._written) == _SLICE:
+        if len(self._written) < _SLICE:
+            return
+        if self._file_system is not None and self._file_system.can_sync():
+            self._together = True
+            self._close_written()
+        else:
             self._sync()
 
     def drop(self, draft: Draft) -> None:
@@ -135,6 +148,11 @@ class Delivery:
 
     def settle(self) -> None:
         """Wait until all drafts are on the disk."""
+        if self._together and self._file_system is not None:
+            self._close_written()
+            self._file_system.sync()
+            self._together = False
+            return
         if self._pool is None and len(self._written) <= _FEW:
             descriptors, self._written = self._written, []
             _to_disk(descriptors)
@@ -176,12 +194,19 @@ class Delivery:
 
     def close(self) -> None:
         """Close all files; drafts that are not settled stay, for ``begin()`` of the next run."""
-        written, self._written = self._written, []
-        for descriptor in written:
-            os.close(descriptor)
+        self._close_written()
+        self._together = False
+        if self._file_system is not None:
+            self._file_system.close()
+            self._file_system = None
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+    def _close_written(self) -> None:
+        written, self._written = self._written, []
+        for descriptor in written:
+            os.close(descriptor)
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
