@@ -1,8 +1,8 @@
 """Checks of arguments: an error names the argument.
 
 A value of a wrong type could otherwise pass for another one: ``"no"`` counts as true, so that a
-password would be taken in the clear. Of a wrong value only the type is shown, because it may be a
-password in the wrong place; numbers are shown.
+password would be taken in the clear. Only the type of a wrong value is shown, because the value may
+be a password in the wrong place; numbers are shown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# Of the module math nothing else would be needed.
+# Nothing else of the module math would be needed.
 _INFINITE = float("inf")
 # The seconds that a wait may take, 23 days: poll() takes milliseconds as a C int.
 _LONGEST = 2_000_000
@@ -47,7 +47,7 @@ def require(
 def require_host(name: str, host: str) -> None:
     """Raise ``LocalProtocolError``, which names the argument, if no resolver can look up ``host``.
 
-    The functions of ``socket`` would raise ``UnicodeError`` for it, which is no ``OSError``.
+    The functions of ``socket`` would raise ``UnicodeError`` for it, which is not an ``OSError``.
     """
     try:
         host.encode("idna")
@@ -136,7 +136,7 @@ def _number(given: Any) -> str:
 def require_path(name: str, given: Any) -> None:
     """Raise ``LocalProtocolError`` if ``given`` cannot be the path of a file.
 
-    The functions of ``os`` would raise ``ValueError`` for some texts, which is no ``OSError``.
+    The functions of ``os`` would raise ``ValueError`` for some texts, which is not an ``OSError``.
     """
     require(name, given, (str, os.PathLike), "a path")
     try:

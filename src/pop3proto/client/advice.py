@@ -1,4 +1,4 @@
-"""Hints that depend on what the session was doing: the ways out that its error cannot know."""
+"""Hints that depend on what the session was doing, which the error itself cannot know."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def about_greeting(error: BaseException, security: Security) -> None:
 
 
 def about_capabilities(error: BaseException) -> None:
-    """Add a hint to an ``error`` that ended the session at a CAPA that nobody asked for."""
+    """Add a hint to an ``error`` that ended the session at a CAPA of the client's own."""
     _advise(
         error,
         "some servers cannot cope with CAPA; capabilities=False in the ClientOptions does not"

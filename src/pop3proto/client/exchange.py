@@ -271,7 +271,7 @@ class Exchange:
 
         ``phase`` names the timeout for completing the event. Within a body, the timeout is that of
         the body, during which 1,024 octets have to arrive. With ``missing=True`` more octets are
-        needed in any case, so that asking the engine first would be in vain. ``whole`` is as for
+        needed in any case, so the engine is not asked first. ``whole`` is as for
         ``event_at_hand()``.
         """
         if self.engine.in_body:
@@ -399,8 +399,8 @@ class Exchange:
         self._transport = self._stream = transport
         if self._recorder is not None:
             self._stream = RecordingStream(transport, self._recorder)
-        # Nearly always nothing is there. The streams of this package tell that without the two
-        # coroutines of a look, which take a twentieth of a NOOP; of others, bool() says False.
+        # Nearly always nothing is there. The streams of this package can tell without the two
+        # coroutines of a look, which take a twentieth of a NOOP; for others, bool() returns False.
         self._quiet: Callable[[], bool] = getattr(transport, "is_quiet", bool)
 
     async def aclose(self) -> None:

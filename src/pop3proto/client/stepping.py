@@ -38,7 +38,7 @@ def at_once(token: str | Secret | TokenSource) -> Secret | TokenSource:
 
     An async function cannot run here: calling it raises ``LocalProtocolError``.
     """
-    # Of whatever type: the wrong one is refused later, where no frame holds it.
+    # A wrong type is refused later, when no frame holds the token.
     token = token if callable(token) else Secret(token)
     if isinstance(token, Secret):
         return token

@@ -1,4 +1,4 @@
-"""What to do about a failure of TLS, as far as OpenSSL says what it was."""
+"""Hints about failures of TLS, if OpenSSL says what failed."""
 
 from __future__ import annotations
 

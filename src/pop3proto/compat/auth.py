@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["CHALLENGE_LINE", "Wire", "authenticate", "mechanism_of"]
 
 Ways: TypeAlias = dict[ChannelBinding | None, Mechanism]
-"""What to try: mechanisms by their channel bindings, the best first, or one without any."""
+"""Mechanisms to try, by their channel bindings, the best first; or one without a binding."""
 
 CHALLENGE_LINE = 2 * Limits().challenge
 """How many octets the line of a challenge may have: base64 takes 4 for 3."""

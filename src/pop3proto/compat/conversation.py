@@ -105,7 +105,7 @@ class Conversation:
         # Only a real peer can send too much: a file that a program has prepared holds all answers
         # from the start.
         self._peer = False
-        # What is known of the file and of the socket, for as long as they stay the same.
+        # These facts about the file and the socket hold until one of them is replaced.
         self._file: BinaryIO | None = None
         self._peek: Callable[[int], bytes] | None = None
         self._looked_at: socket.socket | None = None

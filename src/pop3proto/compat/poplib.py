@@ -303,7 +303,7 @@ class POP3(Commands):
         initial_response = None if initial_response is None else Secret(initial_response)
         from .auth import CHALLENGE_LINE, Wire, authenticate, mechanism_of
 
-        # An ssl.SSLSocket, as far as can be told where there may be no ssl.
+        # True for an ssl.SSLSocket; the module ssl may be missing.
         secure = hasattr(self.sock, "get_channel_binding")
         sasl = mechanism_of(
             mechanism,
@@ -356,7 +356,7 @@ class POP3(Commands):
         return response
 
 
-# To find out if a program has replaced them.
+# They show if a program has replaced these methods.
 _GETLINE = vars(POP3)["_getline"]
 _GETRESP = vars(POP3)["_getresp"]
 

@@ -51,7 +51,7 @@ class ClientState(Engine[ClientEvent]):
         self._reader = BodyReader(self._buffer)
         # The reader, while there is a body to read.
         self._body: BodyReader | None = None
-        # Content that was read in vain to find the end of the message.
+        # Content that was read to find the end of the message, which had not arrived.
         self._piece = b""
         self._collector: Collector | None = None
         # The state of the session after all commands in flight have succeeded.
@@ -142,7 +142,7 @@ class ClientState(Engine[ClientEvent]):
         return LocalProtocolError(why, command=command)
 
     def _refuse_strays(self, command: Command[Any]) -> None:
-        """Raise if more than blank lines came before ``command``, which is about to be sent."""
+        """Raise an error if anything but blank lines came before ``command`` is sent."""
         buffer, blank = self._buffer, list[ClientEvent]()
         ended, buffer.eof = buffer.eof, False
         try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from .._arguments import as_bytes
 from ..errors import LimitError, LocalProtocolError
 
-# How far after a full stop the search for a line that begins with a dot goes before it returns to
-# memchr. Mail in base64 has hardly any full stops, so memchr scans nearly all of it; prose has one
-# every few dozen octets, so a window covers many at once. For a small message, the part of the
-# window after its end is searched for nothing.
+# After a full stop, this many octets are searched for a line that begins with a dot; then memchr
+# goes on. Mail in base64 has hardly any full stops, so memchr scans nearly all of it. Prose has
+# one every few dozen octets, so a window covers many. If a small message ends within a window,
+# the rest of the window is searched for nothing.
 _WINDOW = 4096
 # The sizes of the first and of the largest block whose stuffed lines are undone at once. Blocks
 # grow, so that a small message does not pay for a search through everything after it.
@@ -227,7 +227,7 @@ class BodyReader:
         return b""
 
     def _find_opening(self, data: bytes, dot: int) -> int:
-        """Return where the next line opens with a dot, after another full stop; -1 if nowhere."""
+        """Return the position of the next line that opens with a dot, or -1 if there is none."""
         opening = self._opening
         while True:
             end = dot + _WINDOW
@@ -246,7 +246,7 @@ class BodyReader:
                 return found
 
     def _read_to(self, data: bytes, start: int, found: int) -> bytes:
-        """Return content up to a line that opens with a dot which no CRLF follows."""
+        """Return content up to a line that opens with a dot, if the dot is not the whole line."""
         after = found + len(self._opening)
         following = data[after : after + 2]
         if following.startswith(self.newline):
@@ -283,13 +283,13 @@ class BodyReader:
             return self._read_mixed(block, end)
         # From the right, as above; the list is still in the order of the lines.
         rests = block[:end].rsplit(opening)
-        # The head is no rest: one replaces it for a moment. A second list costs 5 % of the time.
+        # The head is not a rest, so a dot replaces it for now: a second list costs 5 % of the time.
         head, rests[0] = rests[0], b"."
         if min(rests)[:1] == b"." == max(rests)[:1]:
             rests[0] = head
             self._block = min(2 * self._block, _LAST_BLOCK) if len(rests) > 1 else 0
             self._dense = end < _DENSE * len(rests)
-            # Undo dot-stuffing: the opening's dot is gone, the one that it was doubled with stays.
+            # Undo dot-stuffing: the dot of the opening is removed, and its double stays.
             return self._emit(self.newline.join(rests), start + end)
         return self._read_mixed(block, end)
 

@@ -62,7 +62,7 @@ class _Contents(ContentManager):
         if not msg.is_multipart():
             octets = msg.get_payload(decode=True)
             if kind in _MESSAGES:
-                # It is encoded, against RFC 2046 section 5.2.1.
+                # It is encoded, which RFC 2046 section 5.2.1 forbids.
                 from .structure import parse
 
                 return parse(octets)

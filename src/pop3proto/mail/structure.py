@@ -39,9 +39,9 @@ class LimitDefect(MessageDefect):
 
 class _Delimiter(NamedTuple):
     start: int
-    """Where the text before it ends; before where that text begins, if there is no text."""
+    """The end of the text before it; if there is no text, this is before the text's beginning."""
     end: int
-    """Where the line after it begins."""
+    """The beginning of the line after it."""
     boundary: bytes
     closes: bool
 
@@ -71,7 +71,7 @@ class _Parser:
         self._content = content
         self._opened: list[_Opened] = []
         self._levels: dict[bytes, int] = {}
-        """Where in that list the multipart with a boundary is."""
+        """The place in that list of the multipart with a boundary."""
         self._root = ReceivedMessage()
         self._parts = 1
 

@@ -1,4 +1,4 @@
-"""From the octets of a mail to text, whatever they are."""
+"""Text from the octets of a mail, whatever they are."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ class Command(Generic[R_co]):
     secret: ClassVar[bool] = False
     """True if its arguments must never be shown."""
     answer: type[Any] = Ok
-    """The class of its positive answer: the type parameter of the class. In AUTH, ``Challenge``,
-    instead of which ``Ok`` can come."""
+    """The class of its positive answer: the type parameter of the class. For AUTH this is
+    ``Challenge``, and ``Ok`` can come instead."""
 
     # Worked out once for each class: what the engines need for each answer, and the forms of nearly
     # all command lines.
@@ -64,7 +64,7 @@ class Command(Generic[R_co]):
 
     def __init_subclass__(cls, **row: Any) -> None:
         own = vars(cls)
-        # What type checkers learn from Command[StatReply], the engines learn from it as well.
+        # The engines learn the same from Command[StatReply] as type checkers do.
         for base in own.get("__orig_bases__", ()) if "answer" not in own else ():
             for each in get_args(base):
                 if type(each) is type:

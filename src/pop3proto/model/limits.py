@@ -16,7 +16,7 @@ class Limits:
     A status line, a listing or an upload that is too long raises ``LimitError``, and the connection
     is dead. In the server's role, a command or an answer within AUTH that is too long becomes an
     ``InvalidCommand``, and the session goes on. ``send()`` raises ``LocalProtocolError`` for more
-    than ``commands_in_flight``, and nothing has changed. The caller has to apply ``challenge``.
+    than ``commands_in_flight``, and changes nothing. The caller has to apply ``challenge``.
 
     Message bodies have no limit here, because the engine streams them: it collects neither a whole
     body nor a whole line of one.

@@ -27,7 +27,7 @@ class State(Enum):
     DEAD = "dead"
     """The peer broke the protocol, or the stream was cut; the connection is unusable."""
 
-    # For each command, a hash is computed. That of ``object`` is written in C.
+    # Each command needs a hash of its state, and that of ``object`` is written in C.
     if not TYPE_CHECKING:  # pragma: no branch
         __hash__ = object.__hash__
 

@@ -1,4 +1,4 @@
-"""What can be done after a login was refused: parts of hints.
+"""Hints about refused logins: what the caller can do next.
 
 The command line replaces the arguments in them by its options.
 """
@@ -30,11 +30,11 @@ def unbound(mechanism: str) -> str:
 
 
 def instead_of_proof(mechanism: str, offered: Sequence[str], named: Sequence[str] | None) -> str:
-    """Return how to log in where ``mechanism``, which sends only a proof of the password, cannot.
+    """Return advice for a server that cannot check the proof that ``mechanism`` sends.
 
-    Many servers announce CRAM-MD5, but store only hashes of passwords, with which they can check
-    only the password itself, and no proof. ``offered`` are the mechanisms that the server
-    announces, and ``named`` those that the caller allows, or ``None``.
+    Many servers announce CRAM-MD5, but store only hashes of passwords. With a hash they can check a
+    password, but not a proof of it. ``offered`` are the mechanisms that the server announces, and
+    ``named`` those that the caller allows, or ``None``.
     """
     simple = next((name for name in ("PLAIN", "LOGIN") if name in offered), "USER")
     if named is None:

@@ -63,8 +63,10 @@ def is_final(error: Exception) -> bool:
 
 
 def needs_offer(named: Sequence[str], bindings: Sequence[ChannelBinding]) -> bool:
-    """Return whether it matters what the server offers, if these mechanisms, in capitals, may be
-    used."""
+    """Return whether the server's offer makes a difference if these mechanisms may be used.
+
+    Their names are in capitals.
+    """
     if len(named) == 1:
         # It is used anyway. Without a -PLUS form on offer, SCRAM tells the server that it could
         # have bound.
@@ -156,8 +158,9 @@ class Choice:
     def can_bind(self) -> bool:
         """True if the mechanism that was named last says that it could have bound.
 
-        That is so if the server does not offer it, and after a bound login was refused. A server
-        that does offer it refuses then, because somebody in between may be the reason.
+        It says so if the server does not offer binding, and after a bound login was refused. A
+        server that does offer binding refuses such a login, because somebody in between may have
+        removed the offer.
         """
         return self._current.could_bind
 
@@ -180,10 +183,11 @@ class Choice:
         """
         current = self._current
         floor = _strength(current.name)
-        # A refusal with [AUTH] left it open if it was the password, and this was the one more try.
+        # After [AUTH] it was open whether the password was wrong, and this was the one more try.
         spent = self._doubted and isinstance(self._reason, CredentialsError)
         if binding_doubted and self._refused and not self._doubted:
-            # A server that has refused another binding outright knows this one: it is the password.
+            # The server has refused another binding outright, so it knows this one, and the
+            # password is wrong.
             binding_doubted, self._reason = False, None
         if current.binding is None or not (binding_refused or binding_doubted):
             left = [] if is_final(error) else self._others(current.name)
@@ -211,10 +215,10 @@ class Choice:
     def _without_binding(
         self, error: Pop3Error, current: _Way, *, doubted: bool, again: bool
     ) -> list[_Way]:
-        """Return what is left after a bound login was refused, perhaps for its binding.
+        """Return the ways that are left after a bound login was refused, perhaps for its binding.
 
-        It was the binding, or the server has not seen the proof, unless that is ``doubted``. Then
-        the mechanism is tried ``again`` with another binding, or not.
+        ``doubted`` says that the password may be the reason as well. In that case, ``again`` says
+        if the mechanism may be tried once more with another binding.
         """
         others = [way for way in self._left if way.binding != current.binding]
         if is_final(error) and not isinstance(error, CredentialsError):
@@ -225,7 +229,7 @@ class Choice:
             same = [way for way in others if way.name == current.name and again]
             return [*same, *self._others(current.name)]
         if isinstance(error, CredentialsError):
-            # The user may be wrong after all, so nothing that shows the password is tried after it.
+            # The user name may be wrong too, so nothing that shows the password is tried next.
             return [way for way in others if way.name.startswith(_SCRAM)]
         if isinstance(error, AuthenticationError):
             # The mechanism may be the reason as well.
@@ -233,9 +237,9 @@ class Choice:
         return others
 
     def explained(self, error: Pop3Error) -> Pop3Error:
-        """Return the exception to raise after ``error``, the last one, with the ways out.
+        """Return the exception to raise if nothing helped, with a hint; ``error`` is the last one.
 
-        If a bound login was refused before, and what followed it did not help, it is that refusal.
+        It is the refusal of a bound login, if there was one.
         """
         current = self._current
         if is_final(error) and not isinstance(error, CredentialsError):

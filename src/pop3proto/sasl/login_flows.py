@@ -206,7 +206,7 @@ class Flows:
             # challenge.
             allowed = self._initial_response
             if allowed is None:
-                # Office 365 wants it to wait, and no server is known that does not accept that.
+                # Office 365 wants it to wait, and all servers that are known accept that.
                 allowed = at_once.mechanism != "XOAUTH2"
             if allowed and at_once.fits_line:
                 command, waiting = at_once, None
@@ -215,7 +215,7 @@ class Flows:
         self.failure = None
         return LoginResult(name, bound, reply.text)
 
-    # What the server offers
+    # The offer of the server
 
     def _useful_questions(
         self,
@@ -405,7 +405,7 @@ class Flows:
     ) -> AuthenticationError:
         """Return the exception for ``-ERR``.
 
-        ``said`` if the mechanism's first message was sent, ``asked`` if the server sent a
+        ``said`` is true if the mechanism's first message was sent, ``asked`` if the server sent a
         challenge.
         """
         from .mechanism import ReportsDetails

@@ -25,7 +25,7 @@ _HIDES_SECRET = (PASSWORD_MECHANISMS - SHOWS_SECRET) | {"EXTERNAL", "ANONYMOUS",
 
 
 def shows_secret(mechanism: Mechanism | str) -> bool:
-    """Return True if a reader of what ``mechanism`` sends could log in with it: it needs TLS.
+    """Return True if somebody who reads what ``mechanism`` sends could log in with it.
 
     Such a mechanism needs TLS. ``mechanism`` can be a name. An unknown name counts as one that
     shows its secret, and so does an object with an unknown name, unless its ``shows_secret`` is

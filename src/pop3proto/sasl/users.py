@@ -63,7 +63,7 @@ class Passwords:
     def password_for(self, user: str) -> str | None:
         """Return the password of ``user``, or ``None`` for an unknown one.
 
-        Raises ``LocalProtocolError`` if the mapping has something that is no password.
+        Raises ``LocalProtocolError`` if the mapping has something else.
         """
         password = self._passwords.get(user)
         if password is not None:

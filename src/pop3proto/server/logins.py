@@ -91,7 +91,7 @@ class Logins:
     def offer(self, mechanisms: Iterable[ServerMechanism]) -> None:
         """Offer these mechanisms from now on, the best first.
 
-        Raises ``LocalProtocolError`` if one of them is no mechanism.
+        Raises ``LocalProtocolError`` if one of them is not a mechanism.
         """
         self._mechanisms = {each.name: each for each in require_mechanisms(mechanisms)}
 

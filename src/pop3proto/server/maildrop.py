@@ -266,7 +266,7 @@ class MemoryMaildrops:
                 numbered = (b"message-%d" % serial for serial in self._serial)
                 unique_id = next(candidate for candidate in numbered if candidate not in entries)
             elif not is_unique_id(unique_id):
-                raise LocalProtocolError(f"unique_id is no unique-id: {unique_id!r}")
+                raise LocalProtocolError(f"unique_id is not a unique-id: {unique_id!r}")
             elif unique_id in entries:
                 raise LocalProtocolError(f"another message has the unique-id {unique_id!r}")
             entries[unique_id] = _Entry(StoredMessage(octets, unique_id), content, ready)

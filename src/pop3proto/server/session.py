@@ -321,7 +321,7 @@ class ServerSession:
         if self._maildrop is not None and self._opened is not None:
             marked = self.hooks.deleting(self, frozenset(self._opened.marked))
             try:
-                # Where nothing is to be deleted, nothing can fail.
+                # If there is nothing to delete, nothing can fail.
                 if marked:
                     self._maildrop.commit(sorted(marked))
                 self.deleted = marked

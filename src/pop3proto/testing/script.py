@@ -67,7 +67,7 @@ class ScriptError(AssertionError):
         said = "\n  ".join(["the conversation:", *shown])
         super().__init__(f"{problem}\nthe script goes on with: {expected}\n{said}")
         self.problem = problem
-        """What the client did wrong."""
+        """The mistake of the client."""
         self.expected = expected
         """The next step of the script, as in the text form of a transcript."""
         self.transcript = transcript
@@ -92,7 +92,7 @@ class _Line:
             pattern = pattern.replace(redaction, anything)
         first, *rest = pattern.split(re.escape(REDACTED))
         if rest:
-            # Each piece where it comes first: a search that went back would take for ever.
+            # Each piece matches where it comes first: a search that went back would take forever.
             between = b"".join(b"(?>.*?%b)" % piece for piece in rest[:-1])
             pattern = b"%b%b.*%b" % (first, between, rest[-1])
         octets = None if end else len(data)

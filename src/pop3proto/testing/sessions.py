@@ -223,7 +223,7 @@ class _Listening(Hooks):
         within_auth = session.state is State.AUTHENTICATING
         if self._auth and session.state is State.AUTHORIZATION:
             # AUTH was refused, but a client that did not wait, or did not care, goes on with it:
-            # a single word which is no command can be base64.
+            # a single word that is not a command can be base64.
             unknown = isinstance(event, InvalidCommand | Extension)
             within_auth = unknown and b" " not in _line(event)
         self._commands.append(_shown(event, within_auth=within_auth))

@@ -127,7 +127,7 @@ def _check(host: object) -> None:
     if not isinstance(host, str):
         raise LocalProtocolError(f"a host is a str or a PopUrl, not {type(host).__name__}")
     if not host:
-        # To some resolvers, an empty name means this machine.
+        # An empty name means this machine to some resolvers.
         raise LocalProtocolError("the host is empty")
     hint = "a host is a name or an address; a URL begins with pop:// or pops://"
     if not host.isascii():

@@ -33,7 +33,7 @@ def _noop(text: bytes) -> Callable[[bytes, ServerReply], bytes]:
 
 
 def _is_text(line: bytes, reply: ServerReply) -> bool:
-    """Return ``True`` if a status line's text is for people only, and the line is no challenge."""
+    """Return ``True`` if a status line has text for people, and is not a challenge."""
     numbers = StatReply | ListReply | UidlReply | LastReply
     return line.startswith(_INDICATORS) and not isinstance(reply, Challenge | numbers)
 
