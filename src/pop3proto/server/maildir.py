@@ -18,6 +18,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TypeVar
 
+from .._arguments import require
 from ..errors import MaildropError, MaildropLockedError
 from ..model.grammar import is_unique_id, parse_number
 
@@ -52,6 +53,7 @@ def folder_name(user: str) -> str:
     ``MaildropError`` for a name that is empty, is not Unicode text, or becomes longer than 255
     octets.
     """
+    require("user", user, str, "a str")
     try:
         octets = user.encode("utf-8")
     except UnicodeEncodeError:

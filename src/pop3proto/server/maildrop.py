@@ -385,7 +385,6 @@ class MaildirMaildrops:
 
         Raises ``MaildropError`` for a name that cannot have one.
         """
-        require("user", user, str, "a str")
         return self._root / folder_name(user)
 
     def open(self, user: str) -> Maildrop:
