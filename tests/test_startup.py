@@ -70,7 +70,7 @@ client.options client.session client.stream client.turn transports transports.co
 transports.sockets
 """
 LOGIN = """
-sasl sasl.advice sasl.choice sasl.login sasl.login_flows sasl.outcomes sasl.plaintext_rule
+sasl sasl.advice sasl.choice sasl.login sasl.login_flows sasl.results sasl.plaintext_rule
 sasl.refusals sasl.registry
 """
 BLOCKING = """

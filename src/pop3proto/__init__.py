@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from .engine.server import ServerConnection
     from .model.url import PopUrl
     from .sasl.login import Login
-    from .sasl.outcomes import LoginResult
+    from .sasl.results import LoginResult
     from .transports.blocking import connect
 
 __all__ = [
@@ -172,7 +172,7 @@ _HOMES = {
     "engine.server": ("ServerConnection",),
     "model.url": ("PopUrl",),
     "sasl.login": ("Login",),
-    "sasl.outcomes": ("LoginResult",),
+    "sasl.results": ("LoginResult",),
     "transports.blocking": ("connect",),
 }
 

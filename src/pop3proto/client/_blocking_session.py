@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..model.replies import Greeting, Message
     from ..model.states import State
     from ..sasl import Mechanism
-    from ..sasl.outcomes import LoginResult, RefusedToken
+    from ..sasl.results import LoginResult, RefusedToken
     from .options import ClientOptions, QuitResult, SecurityName
     from .stream import Stream
     from .turn import Progress

@@ -15,7 +15,7 @@ from .turn import Turn
 if TYPE_CHECKING:
     from ..sasl import ChannelBinding, Mechanism
     from ..sasl.login import Login
-    from ..sasl.outcomes import LoginResult, RefusedToken
+    from ..sasl.results import LoginResult, RefusedToken
 
     _GetToken: TypeAlias = Callable[[RefusedToken | None], str | Awaitable[str]]
 

@@ -1,5 +1,5 @@
 """The result of a login, under the client's roof: loaded only when a program names its type."""
 
-from ..sasl.outcomes import LoginResult
+from ..sasl.results import LoginResult
 
 __all__ = ["LoginResult"]

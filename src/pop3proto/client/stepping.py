@@ -10,7 +10,7 @@ from ..model.secret import Secret
 
 if TYPE_CHECKING:
     from ..sasl.login_flows import TokenSource
-    from ..sasl.outcomes import RefusedToken
+    from ..sasl.results import RefusedToken
 
 __all__ = ["at_once", "run"]
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .login import Login
     from .mechanism import ChannelBinding, Mechanism, ReportsDetails, ShowsSecret
     from .oauth import OAuthBearer, XOAuth2
-    from .outcomes import LoginResult, RefusedToken
     from .plain import Anonymous, External, LoginMechanism, Plain
     from .registry import PASSWORD_MECHANISMS, SHOWS_SECRET, by_name, shows_secret
+    from .results import LoginResult, RefusedToken
     from .scram import ScramSha1, ScramSha256, ScramSha512
     from .spnego import Gssapi, Ntlm
 
@@ -75,7 +75,7 @@ _HOMES = {
         "OAuthBearer",
         "XOAuth2",
     ),
-    "outcomes": (
+    "results": (
         "LoginResult",
         "RefusedToken",
     ),

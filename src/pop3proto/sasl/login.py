@@ -16,8 +16,8 @@ from ..model.login_commands import AuthCancel, AuthList, AuthResponse
 from ..model.replies import ErrorReply, Greeting
 from ..model.secret import Secret
 from .login_flows import Flows, Steps
-from .outcomes import LoginResult, RefusedToken
 from .refusals import refusal_message
+from .results import LoginResult, RefusedToken
 
 if TYPE_CHECKING:
     from .mechanism import ChannelBinding, Mechanism

@@ -29,10 +29,10 @@ from ..model.replies import Challenge, ErrorReply, MechanismsReply, Ok
 from ..model.secret import Secret
 from .advice import TWO_STEPS, joined
 from .choice import APOP, USER, Choice, needs_offer
-from .outcomes import LoginResult, RefusedToken
 from .plaintext_rule import may_show, refuse_plaintext
 from .refusals import login_refused, token_refused, with_stls
 from .registry import by_name
+from .results import LoginResult, RefusedToken
 
 if TYPE_CHECKING:
     from .mechanism import ChannelBinding, Mechanism

@@ -40,10 +40,10 @@ from .actions import Action, Close, Delay, NeedData, StartTls
 from .arguments import require_maildrops
 from .hooks import Hooks, overridden
 from .logins import LoginCommand, Logins
-from .mailbox import Body, OpenedMaildrop, no_such_message
 from .maildrop import Maildrop, MaildropProvider, UpdateError
 from .options import ServerOptions, check_settings
 from .outbox import Outbox
+from .transaction import Body, OpenedMaildrop, no_such_message
 
 __all__ = ["ServerSession"]
 

@@ -25,9 +25,9 @@ from pop3proto import (
     UidlReply,
 )
 from pop3proto.server import StoredMessage
-from pop3proto.server.mailbox import Body, OpenedMaildrop
 from pop3proto.server.maildrop import ReadyContent
 from pop3proto.server.outbox import TOGETHER
+from pop3proto.server.transaction import Body, OpenedMaildrop
 
 
 class Drop:
