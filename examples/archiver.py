@@ -67,10 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("url", help="pops://USER@HOST; the password is in POP_PASSWORD")
     parser.add_argument("archive", type=Path)
     options = parser.parse_args(arguments)
+    password = os.environ.get("POP_PASSWORD") or parser.error("POP_PASSWORD is not set")
     options.archive.mkdir(parents=True, exist_ok=True)
     try:
         with pop3proto.connect(options.url) as client:
-            client.login(PopUrl.parse(options.url).user or "", os.environ["POP_PASSWORD"])
+            client.login(PopUrl.parse(options.url).user or "", password)
             for done, total in archived(client, options.archive):
                 share = done / total if total else 1
                 print(f"\r{done:,} of {total:,} octets, {share:.0%}", end="", file=sys.stderr)

@@ -83,11 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         state, text, figures = CRITICAL, str(error), {}
     # "|" begins the figures, and a second line would be details.
     text = " ".join(text.replace("|", "/").split())
-    print(
-        f"POP3 {NAMES[state]}: {text}",
-        *(f"{key}={value}" for key, value in figures.items()),
-        sep=" | " if figures else "",
-    )
+    shown = " ".join(f"{key}={value}" for key, value in figures.items())
+    print(f"POP3 {NAMES[state]}: {text}" + (f" | {shown}" if shown else ""))
     sys.exit(state)
 
 

@@ -70,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("url", help="pops://USER@HOST; the password is in POP_PASSWORD")
     parser.add_argument("--picture", default="mailbox.png")
     options = parser.parse_args(arguments)
+    password = os.environ.get("POP_PASSWORD") or parser.error("POP_PASSWORD is not set")
     try:
-        statistics = read(options.url, os.environ["POP_PASSWORD"])
+        statistics = read(options.url, password)
     except Pop3Error as error:
         sys.exit(f"{error}\n{error.hint or ''}")
     for name, octets in statistics.senders.most_common(10):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -53,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("url", help="pops://USER@HOST; the password is in POP_PASSWORD")
     parser.add_argument("--once", action="store_true", help="show what is there, and end")
     options = parser.parse_args(arguments)
-    password = os.environ["POP_PASSWORD"]
+    password = os.environ.get("POP_PASSWORD") or parser.error("POP_PASSWORD is not set")
+    if shutil.which(NOTIFY[0]) is None:
+        parser.error(f"there is no {NOTIFY[0]}: install it, or change NOTIFY")
     seen: set[bytes] = set()
     first = not options.once
     while True:

@@ -100,11 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--database", default="tickets.sqlite3")
     parser.add_argument("--once", action="store_true", help="import once, and end")
     options = parser.parse_args(arguments)
+    password = os.environ.get("POP_PASSWORD") or parser.error("POP_PASSWORD is not set")
     logging.basicConfig(level=logging.INFO)
     try:
-        asyncio.run(
-            run(options.url, os.environ["POP_PASSWORD"], options.database, once=options.once)
-        )
+        asyncio.run(run(options.url, password, options.database, once=options.once))
     except Pop3Error as error:
         sys.exit(f"{error}\n{error.hint or ''}")
 

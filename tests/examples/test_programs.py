@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import ssl
@@ -161,6 +162,19 @@ def test_a_maildrop_has_a_picture(programs: Programs) -> None:
     assert (programs.folder / "mailbox.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", ["ticket_importer", "archiver", "notifier", "mailbox_statistics"])
+def test_a_program_without_its_password_says_so(name: str, programs: Programs) -> None:
+    del programs.environment["POP_PASSWORD"]
+    ended = programs.run(f"{name}.py", "pops://user@pop.example.org", *["mail"] * (name[0] == "a"))
+    assert (ended.returncode, "POP_PASSWORD is not set" in ended.stderr) == (2, True)
+
+
+def test_a_desktop_without_notifications(programs: Programs) -> None:
+    programs.environment["PATH"] = str(programs.folder)
+    ended = programs.run("notifier.py", "pops://user@pop.example.org", "--once")
+    assert (ended.returncode, "there is no notify-send" in ended.stderr) == (2, True)
+
+
 def test_the_plugin_has_an_exit_code_for_each_state(programs: Programs) -> None:
     with running(mail("one"), mail("two")) as server:
         programs.trust(server)
@@ -168,7 +182,7 @@ def test_the_plugin_has_an_exit_code_for_each_state(programs: Programs) -> None:
         assert well.returncode == 0, well.stdout
         assert well.stdout.startswith("POP3 OK: the certificate is valid for ")
         assert " | certificate_days=" in well.stdout
-        assert " messages=2 " in well.stdout
+        assert re.search(r" \| certificate_days=\d+ messages=2 time=[\d.]+s\n\Z", well.stdout)
         many = programs.run("check_pop3.py", server.url, "--days", 0, "--most", 1)
         assert (many.returncode, many.stdout[:13]) == (1, "POP3 WARNING:")
         programs.environment["POP_PASSWORD"] = "wrong"
