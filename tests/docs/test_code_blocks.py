@@ -12,6 +12,7 @@ The rules for whoever writes a document:
 - The program also finds these names: ``host``, ``port`` and ``tls_port`` of the server, without the
   name above; ``ssl_context``, for a client; ``user`` and ``password``; ``socks_url`` and
   ``http_url``, two proxies in front of the server. The document says what they stand for.
+- The libraries of token providers can be imported: providers.py stands in for them.
 - A program of examples/ can be imported by its name, as if it had been copied.
 - The working directory is empty, and is thrown away.
 - A block fenced as ``text`` that directly follows a ``python`` one shows the output of that one.
@@ -41,6 +42,7 @@ import trustme
 from pop3proto.server import MemoryMaildrops, ServerOptions
 from pop3proto.testing import serve
 from pop3proto.transports import Security
+from tests.docs import providers
 from tests.examples.proxies import HttpProxy, SocksProxy, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +137,8 @@ def running_program(
     """Run the blocks of a document in ``folder``, and yield their names while the servers run."""
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(ROOT / "examples")
+    for name, stand_in in providers.MODULES.items():
+        monkeypatch.setitem(sys.modules, name, stand_in)
     maildrops = MemoryMaildrops({USER: MESSAGES})
     users = {USER: PASSWORD}
     options = ServerOptions(failed_login_delay=0)
