@@ -272,6 +272,8 @@ def test_without_atheris_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
         main(["client", "--atheris"])
 
 
+# Only where the tools of developers are installed, as for the slow tests of CI.
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("atheris") is None, reason="Atheris is not installed")
 def test_with_atheris(tmp_path: Path) -> None:
     file = tmp_path / "session.txt"
@@ -279,7 +281,7 @@ def test_with_atheris(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pop3proto.testing.fuzz", "client", str(file), "--atheris"]
     found = tmp_path / "found"
     done = subprocess.run(
-        [*command, "--seconds", "1", "--corpus", str(found)], capture_output=True, check=False
+        [*command, "--seconds", "5", "--corpus", str(found)], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     assert any(found.iterdir())

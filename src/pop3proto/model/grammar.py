@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from binascii import Error, a2b_base64, b2a_base64
 from typing import cast
 
 from .._arguments import require
@@ -57,9 +58,6 @@ def is_unique_id(octets: bytes) -> bool:
 
 def decode_base64(text: bytes) -> bytes | None:
     """Return the octets that ``text`` encodes, or ``None`` if it is not strictly base64."""
-    # Here and below, because only SASL needs it.
-    from binascii import Error, a2b_base64
-
     try:
         data = a2b_base64(text, strict_mode=True)
     except Error:
@@ -70,8 +68,6 @@ def decode_base64(text: bytes) -> bytes | None:
 
 def encode_base64(data: bytes) -> bytes:
     """Return ``data`` in base64, without a line end."""
-    from binascii import b2a_base64
-
     return b2a_base64(data, newline=False)
 
 
