@@ -155,6 +155,7 @@ GENERATED = """
 .venv/bin/python docs/make_diagrams.py --check
 .venv/bin/python docs/make_guarantees.py --check
 .venv/bin/python docs/make_rfc.py --check
+.venv/bin/python docs/make_commands.py --check
 .venv/bin/python tools/generate_blocking.py --check
 """
 # Every warning is an error: a link that leads nowhere, a name that is not there.
