@@ -52,6 +52,7 @@ WITH_FILES = {
     "sync.folder",
     "sync.handover",
     "sync.lmtp",
+    "sync.lmtp_session",
     "sync.maildir",
     "sync.many",
     "sync.mbox",

@@ -117,6 +117,7 @@ IN_ITS_PLACE: dict[tuple[str, str], Any] = {
     ("address", "tuple[str, int] | str"): ("127.0.0.1", 1),
     ("arguments", "Sequence[str]"): ["true"],
     ("recipient", "str"): "user@example.org",
+    ("recipient", "str | Sequence[str]"): "user@example.org",
     ("report", "Report"): Report("client", "x", [], time="", version=""),
 }
 BY_ANNOTATION: list[tuple[str, Any]] = [

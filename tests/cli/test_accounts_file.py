@@ -82,7 +82,7 @@ def test_every_option_has_the_same_name(tmp_path: Path) -> None:
     assert found.oauth_client_credentials
     assert found.oauth_token_url == "https://login.example.org/token"
     assert found.oauth_tokens == str(tmp_path / "tokens.json")
-    assert (found.recipient, found.delivery_timeout) == ("user@example.org", 60.0)
+    assert (found.recipient, found.delivery_timeout) == (["user@example.org"], 60.0)
     # That of the process is for one account.
     assert found.password_variable is None
     # Tokens take the place of a password.

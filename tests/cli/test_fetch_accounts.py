@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,6 @@ import pytest
 
 from pop3proto import sync
 from pop3proto.cli import fetch_accounts
-from pop3proto.cli.fetch import Job
 from pop3proto.cli.inputs import PASSWORD_VARIABLE
 from pop3proto.cli.main import main
 from pop3proto.server import MemoryMaildrops, ServerOptions
@@ -309,57 +311,128 @@ def test_tokens_for_each_account(file: File) -> None:
     assert len(file.stored("a")) == 3
 
 
+ANSWERS = {
+    "STAT": b"+OK 2 18\r\n",
+    "LIST": b"+OK\r\n1 9\r\n2 9\r\n.\r\n",
+    "UIDL": b"+OK\r\n1 a\r\n2 b\r\n.\r\n",
+    "RETR 1": b"+OK\r\n9 octets\r\n.\r\n",
+    "USER": b"+OK\r\n",
+    "PASS": b"+OK\r\n",
+    "NOOP": b"+OK\r\n",
+}
+
+
+class Silent:
+    """A server with two messages that says nothing more from some command on, and never hangs up.
+
+    Without a command, it does not even say hello.
+    """
+
+    def __init__(self, last: str) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._last = last
+        self._clients: list[socket.socket] = []
+        # One for each client that waits in vain.
+        self.waiting = threading.Semaphore(0)
+
+    def __enter__(self) -> Silent:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):
+            # accept() would not notice that it is closed.
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for sock in (self._listener, *self._clients):
+            sock.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._clients.append(client)
+                threading.Thread(target=self._converse, args=(client,), daemon=True).start()
+
+    def _converse(self, client: socket.socket) -> None:
+        with suppress(OSError), client.makefile("rb") as commands:
+            if self._last:
+                client.sendall(b"+OK\r\n")
+                while not (command := commands.readline().decode()).startswith(self._last):
+                    known = (text for verb, text in ANSWERS.items() if command.startswith(verb))
+                    client.sendall(next(known, b"-ERR\r\n"))
+            self.waiting.release()
+
+    def kill(self, how: signal.Signals, clients: int) -> None:
+        """Send a signal to this process when so many clients wait; or after a minute."""
+
+        def kill() -> None:
+            for _ in range(clients):
+                self.waiting.acquire(timeout=60)
+            os.kill(os.getpid(), how)
+
+        threading.Thread(target=kill, daemon=True).start()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without asking it")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("last", ["", "CAPA", "PASS", "STAT", "RETR"])
 def test_a_signal_ends_all_of_them(
     how: signal.Signals,
+    last: str,
     file: File,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    begun, ended = threading.Semaphore(0), threading.Semaphore(0)
-    real = Job.run
-
-    def waiting(self: Job, credential: object = None, **named: object) -> object:
-        connected: Callable[[object], object] = named["connected"]  # type: ignore[assignment]
-
-        def hold(client: object) -> None:
-            connected(client)
-            begun.release()
-            # Until the connection is closed: nothing else lets it go on.
-            stopped.wait(20)
-
-        try:
-            return real(self, credential, connected=hold)  # type: ignore[arg-type]
-        finally:
-            ended.release()
-
-    stopped = threading.Event()
-    stop = fetch_accounts.Running._stop
-
-    def stopping(self: fetch_accounts.Running) -> None:
-        stop(self)
-        stopped.set()
-
-    monkeypatch.setattr(fetch_accounts.Running, "_stop", stopping)
-    monkeypatch.setattr(Job, "run", waiting)
+    """The servers are silent, and what waits for them ends, too: nothing is left of it."""
+    # Or a test that fails would not show it.
+    monkeypatch.setattr(fetch_accounts, "_LAST_WORDS", 60.0)
     for name in "abcd":
-        file.add(name)
+        file.add(name, "no-pipelining = true", "timeout = 300")
+    with Silent(last) as server:
+        file.text = re.sub("port = .*", f"port = {server.port}", file.text)
+        server.kill(how, 2)
+        if how is signal.SIGINT:
+            assert file.fetch() == 130
+        else:
+            with pytest.raises(SystemExit) as caught:
+                file.fetch()
+            assert caught.value.code == 143
+        assert not [each for each in threading.enumerate() if _waits(each)]
+    out, err = capsys.readouterr()
+    assert out.endswith("4 accounts: 0 fetched, 0 failed, 4 not ended\n")
+    assert err == "Interrupted: 0 fetched\n"
 
-    def kill() -> None:
-        begun.acquire()
-        begun.acquire()
-        os.kill(os.getpid(), how)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    if how is signal.SIGINT:
-        assert file.fetch() == 130
+def _waits(thread: threading.Thread) -> bool:
+    if not thread.name.startswith("pop3proto"):
+        return False
+    # It has told its result, and only has to end.
+    thread.join(60)
+    return thread.is_alive()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without asking it")
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_what_is_kept_after_a_signal(
+    json_wanted: bool, file: File, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One account has ended, and another one waits for its second message."""
+    file.add("a")
+    with Silent("RETR 2") as server:
+        file.add("b", f"port = {server.port}", "no-pipelining = true")
+        server.kill(signal.SIGINT, 1)
+        assert file.fetch(*["--json"] * json_wanted, "--concurrency", "1") == 130
+    out, err = capsys.readouterr()
+    if json_wanted:
+        report = json.loads(out)
+        a, b = report["accounts"]
+        assert (a["name"], a["ok"], a["fetched"]) == ("a", True, 3)
+        assert (b["name"], b["ok"]) == ("b", False)
+        assert b["problems"][0]["error"] == "Interrupted"
+        assert report["problems"][-1]["text"] == f"Interrupted: {3 + b['fetched']} fetched"
     else:
-        with pytest.raises(SystemExit) as caught:
-            file.fetch()
-        assert caught.value.code == 143
-    killer.join()
-    assert capsys.readouterr().out == "4 accounts: 0 fetched, 0 failed, 4 not ended\n"
-    # Those that had begun have ended, and the others have not begun.
-    assert ended.acquire(timeout=20)
-    assert ended.acquire(timeout=20)
+        assert "a: 3 fetched, 0 were already there\n" in out
+        assert re.search(r"b: \d fetched, 0 were already there, not ended\n", out)
+        assert re.search(r"2 accounts: \d fetched, 0 failed, 1 not ended\n", out)
+        assert re.fullmatch(r"Interrupted: \d fetched\n", err)

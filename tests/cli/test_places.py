@@ -82,7 +82,7 @@ def test_an_lmtp_server(fetch: Fetch, maildrops: MemoryMaildrops) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_recipient_is_for_lmtp(format: str, tmp_path: Path) -> None:
-    recipient = None if format == "lmtp" else "me@example.org"
+    recipient = None if format == "lmtp" else ["me@example.org"]
     with pytest.raises(LocalProtocolError, match="--recipient"):
         Place(format, str(tmp_path), recipient).check()
 
@@ -132,7 +132,7 @@ def test_the_address_of_an_lmtp_server(where: str, address: tuple[str, int] | st
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_no_place(format: str) -> None:
-    recipient = "me@example.org" if format == "lmtp" else None
+    recipient = ["me@example.org"] if format == "lmtp" else None
     with pytest.raises(LocalProtocolError, match="is an empty text"):
         Place(format, "", recipient).check()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socketserver
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +21,20 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def converse(self, server: LmtpServer) -> None:
         self.answer(server.greeting)
+        recipients: list[str] = []
         while line := self.rfile.readline():
             server.commands.append(line)
             verb = line.split()[0].upper().decode()
             if verb in server.hangs_up:
                 return
+            if verb == "MAIL":
+                recipients = []
+            if verb == "RCPT":
+                name = line.partition(b"<")[2].partition(b">")[0].decode()
+                if name in server.refused:
+                    self.answer(server.refused[name])
+                    continue
+                recipients.append(name)
             if verb in server.answers:
                 self.answer(server.answers[verb])
                 continue
@@ -35,24 +45,30 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.answer(f"250 {lines[-1]}")
             elif verb == "DATA":
                 self.answer("354 go on")
-                if not self.content(server) or server.after is None:
-                    return
-                self.answer(server.after or "250 taken")
+                content = self.content()
+                for name in recipients:
+                    answer = server.after_for.get(name, server.after)
+                    if answer is None or answer.startswith("2"):
+                        server.taken.append(content)
+                        server.taken_by.setdefault(name, Counter())[content] += 1
+                    if answer is None:
+                        return
+                    self.answer(answer)
+                    if answer.startswith("421"):
+                        return
             elif verb == "QUIT":
                 self.answer("221 bye")
                 return
             else:
                 self.answer("250 yes")
 
-    def content(self, server: LmtpServer) -> bool:
+    def content(self) -> bytes:
         lines: list[bytes] = []
         while (line := self.rfile.readline()) != b".\r\n":
             if not line:
-                return False
+                raise ConnectionAbortedError
             lines.append(line[1:] if line.startswith(b".") else line)
-        if server.after is None or server.after.startswith("2"):
-            server.taken.append(b"".join(lines))
-        return True
+        return b"".join(lines)
 
     def answer(self, text: str) -> None:
         self.wfile.write(text.encode() + b"\r\n")
@@ -67,7 +83,8 @@ class LmtpServer:
     """It takes everything, unless it is told otherwise.
 
     ``answers`` are answers in place of its own, by command; ``after`` is the one after the content,
-    and ``None`` hangs up then, with the message taken.
+    and ``None`` hangs up then, with the message taken. ``refused`` and ``after_for`` are answers to
+    RCPT and after the content, by recipient.
     """
 
     def __init__(self, path: Path | None = None, extensions: Iterable[str] = EXTENSIONS) -> None:
@@ -76,7 +93,10 @@ class LmtpServer:
         self.answers: dict[str, str] = {}
         self.hangs_up: set[str] = set()
         self.after: str | None = "250 taken"
+        self.refused: dict[str, str] = {}
+        self.after_for: dict[str, str | None] = {}
         self.taken: list[bytes] = []
+        self.taken_by: dict[str, Counter[bytes]] = {}
         self.commands: list[bytes] = []
         server: Any
         if path is None:

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pop3proto.sync import (
     Record,
     Standing,
     State,
+    lmtp_session,
 )
 from pop3proto.sync.handover import Handover
 from pop3proto.testing import memory_stream
@@ -111,7 +113,7 @@ class Place:
 
     def drafts(self) -> list[str]:
         names = os.listdir(self.spool) if self.spool.exists() else []
-        return [name for name in names if not name.startswith("taken-")]
+        return [name for name in names if not name.startswith(("taken-", "partly-"))]
 
 
 @pytest.fixture
@@ -125,7 +127,8 @@ def place(tmp_path: Path, taker: Taker) -> Place:
 
 
 def by_lmtp(folder: Path, server: LmtpServer, **options: Any) -> Place:
-    return Place(folder, lambda spool, tag: Lmtp(server.address, RECIPIENT, spool, tag, **options))
+    options = {"recipient": RECIPIENT, **options}
+    return Place(folder, lambda spool, tag: Lmtp(server.address, spool=spool, tag=tag, **options))
 
 
 class TestCommand:
@@ -430,6 +433,93 @@ class TestLmtp:
             place.run()
             assert Counter(server.taken) == Counter([*CONTENTS, CONTENTS[0]])
 
+    @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
+    def test_each_of_several_recipients_gets_every_message_once(
+        self, tmp_path: Path, extensions: list[str]
+    ) -> None:
+        with LmtpServer(None, extensions) as server:
+            place = by_lmtp(tmp_path / "a", server, recipient=["a", "b", "a"])
+            assert place.run().new == 5
+            assert server.taken_by == {"a": Counter(CONTENTS), "b": Counter(CONTENTS)}
+            assert place.maildrops.contents("user") == []
+            assert place.drafts() == []
+
+    @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
+    def test_nobody_gets_what_one_may_not_get(self, tmp_path: Path, extensions: list[str]) -> None:
+        with LmtpServer(None, extensions) as server:
+            place = by_lmtp(tmp_path / "a", server, recipient=["a", "b"])
+            server.refused = {"b": "550 no such user"}
+            fetching = place.run()
+            assert [*fetching.undelivered] == [1, 2, 3, 4, 5]
+            assert str(fetching.undelivered[1]).endswith(": 550 no such user")
+            assert not fetching.undelivered[1].transient
+            assert server.taken_by == {}
+            assert len(place.maildrops.contents("user")) == 5
+            server.refused = {}
+            assert place.run().new == 5
+            assert server.taken_by == {"a": Counter(CONTENTS), "b": Counter(CONTENTS)}
+
+    @pytest.mark.parametrize("answer", ["452 no room", "552 too large", "421 shutting down", None])
+    def test_who_has_got_a_message_does_not_get_it_again(
+        self, tmp_path: Path, answer: str | None
+    ) -> None:
+        """Two of the messages are the same, and each of them counts."""
+        same = [*CONTENTS, CONTENTS[0]]
+        with LmtpServer() as server:
+            place = by_lmtp(tmp_path / "a", server, recipient=["a", "b", "c"])
+            place.maildrops = MemoryMaildrops({"user": same})
+            server.after_for = {"b": answer}
+            for _ in range(2):
+                if answer is None:
+                    with pytest.raises(DeliveryError, match="has closed the connection"):
+                        place.run()
+                else:
+                    fetching = place.run()
+                    assert fetching.deletions == 0
+                    assert len(fetching.undelivered) == 6
+                    transient = {error.transient for error in fetching.undelivered.values()}
+                    assert transient == {answer[0] == "4"}
+            server.after_for = {}
+            place.run()
+            taken = {each: Counter(same) for each in "abc"}
+            if answer is None:
+                # Each time, nobody could know that it had taken that one.
+                taken["b"][CONTENTS[0]] += 2
+            assert server.taken_by == taken
+            assert place.maildrops.contents("user") == []
+
+    def test_one_of_several_answers_decides(self, tmp_path: Path) -> None:
+        """It can succeed later only if none of them has refused for good."""
+        with LmtpServer() as server:
+            place = by_lmtp(tmp_path / "a", server, recipient=["a", "b"])
+            server.after_for = {"a": "452 no room", "b": "552 too large"}
+            error = place.run().undelivered[1]
+            assert str(error).endswith(": 452 no room; 552 too large")
+            assert not error.transient
+
+    def test_a_message_has_one_deadline(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However often something comes: here, a second goes by at each look at the clock."""
+        clock = count()
+        monkeypatch.setattr(lmtp_session, "monotonic", lambda: float(next(clock)))
+        with LmtpServer() as server:
+            place = by_lmtp(tmp_path / "a", server, timeout=12.0)
+            assert place.run().new == 5
+            server.after = "\r\n".join(["250-x"] * 20 + ["250 taken"])
+            place.maildrops = MemoryMaildrops({"user": CONTENTS})
+            place = by_lmtp(tmp_path / "b", server, timeout=6.0)
+            with pytest.raises(DeliveryError, match=r"cannot be used: it took longer than 6 s"):
+                place.run()
+
+    @pytest.mark.parametrize("answers", [{"DATA": "250 yes"}, {"RCPT": "354 go on"}])
+    def test_an_answer_that_does_not_fit(self, tmp_path: Path, answers: dict[str, str]) -> None:
+        with LmtpServer() as server:
+            server.answers = answers
+            with pytest.raises(DeliveryError, match="does not speak LMTP"):
+                by_lmtp(tmp_path / "a", server).run()
+            assert server.taken == []
+
     def test_other_line_ends(self, tmp_path: Path) -> None:
         """A bare CR or LF could look like the end of a message to a server."""
         texts = {
@@ -463,7 +553,10 @@ class TestLmtp:
             ({"recipient": ""}, "recipient is an address"),
             ({"recipient": "a b"}, "recipient is an address"),
             ({"recipient": "a>\r\nDATA"}, "recipient is an address"),
-            ({"recipient": 5}, "recipient is a str, not int"),
+            ({"recipient": 5}, "recipient is a str, or a list, not a single int"),
+            ({"recipient": []}, "recipient is an address"),
+            ({"recipient": ["a", "b c"]}, "recipient is an address"),
+            ({"recipient": ["a", 5]}, "recipient is a str, or a list, and int is not one"),
             ({"sender": "a\nb"}, "sender is an address"),
             ({"spool": 5}, "spool is a path, not int"),
             ({"tag": 5}, "tag is a str, not int"),

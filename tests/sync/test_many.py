@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 import sys
 import threading
 from collections import Counter
@@ -26,7 +29,7 @@ from pop3proto.sync import (
 )
 from pop3proto.testing import memory_stream, serve
 from pop3proto.transports import ClientOptions, Security
-from pop3proto.transports.blocking import Client
+from pop3proto.transports.blocking import Client, connect
 from tests.sync.test_delivery import stored, without_waiting
 
 USERS = [f"user-{n}" for n in range(12)]
@@ -153,6 +156,129 @@ def test_a_loop_that_is_left_waits_for_what_has_begun() -> None:
     assert sorted(begun) == sorted(ended) == ["0", "1"]
 
 
+def silent() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def reached(listener: socket.socket, count: int) -> list[socket.socket]:
+    return [listener.accept()[0] for _ in range(count)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems do not wake threads like this")
+def test_a_loop_that_is_left_ends_what_waits_for_silent_servers() -> None:
+    """Whether they say nothing, or are not even there: nobody waits for their timeouts."""
+    ended: list[str] = []
+    arrived = threading.Semaphore(0)
+
+    def fetch(account: str) -> str:
+        if account != "0":
+            if account == "3":
+                # Nobody accepts it, and no further connection is made: it waits to be connected.
+                arrived.release()
+            try:
+                connect("127.0.0.1", listeners[account].getsockname()[1], timeout=300.0)
+            except Pop3Error:
+                ended.append(account)
+                raise
+        return account
+
+    listeners = {name: silent() for name in "123"}
+    full = socket.socket()
+    full.bind(("127.0.0.1", 0))
+    full.listen(0)
+    listeners["3"].close()
+    listeners["3"] = full
+    fill = [socket.socket() for _ in range(3)]
+    for sock in fill:
+        sock.setblocking(False)
+        sock.connect_ex(full.getsockname())
+    results = fetch_many([*"1203"], fetch, host=str, concurrency=4)
+    assert next(results).account == "0"
+    clients = [*reached(listeners["1"], 1), *reached(listeners["2"], 1)]
+    arrived.acquire()
+    results.close()
+    assert sorted(ended) == [*"123"]
+    for sock in (*listeners.values(), *clients, *fill):
+        sock.close()
+
+
+def test_no_connection_is_made_once_the_loop_is_left() -> None:
+    left = threading.Event()
+    errors: list[Pop3Error] = []
+
+    def fetch(account: str) -> None:
+        if account == "1":
+            left.wait()
+            with silent() as listener:
+                try:
+                    connect("127.0.0.1", listener.getsockname()[1], timeout=300.0)
+                except ConnectError as error:
+                    errors.append(error)
+
+    results = fetch_many([*"01"], fetch, host=str)
+    assert next(results).account == "0"
+    threading.Timer(0.2, left.set).start()
+    results.close()
+    assert "does not wait for this any more" in str(errors[0])
+
+
+def test_patience_has_an_end() -> None:
+    go_on = threading.Event()
+    results = fetch_many([*"01"], lambda name: name == "0" or go_on.wait(), host=str, patience=0.01)
+    assert next(results).account == "0"
+    results.close()
+    assert [each.name for each in threading.enumerate()].count("pop3proto-fetch") == 1
+    go_on.set()
+
+
+def test_what_ends_a_program_ends_the_loop() -> None:
+    def fetch(account: str) -> None:
+        raise SystemExit(account)
+
+    with pytest.raises(SystemExit, match="a"):
+        next(fetch_many(["a"], fetch, host=str))
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_ends_a_program_ends_the_block(kind: type[BaseException]) -> None:
+    """Trio raises KeyboardInterrupt in any task; asyncio cancels the main one instead."""
+    cancelled: list[str] = []
+
+    async def fetch(account: str) -> None:
+        try:
+            if account == "0":
+                await anyio.lowlevel.checkpoint()
+                raise kind
+            await anyio.sleep_forever()
+        finally:
+            cancelled.append(account)
+
+    async def flow() -> None:
+        async with fetch_many_async([*"012"], fetch, host=str) as results:
+            async for _ in results:
+                pass
+
+    with pytest.raises(kind):
+        anyio.run(flow, backend="trio")
+    assert sorted(cancelled) == ["0", "1", "2"]
+
+
+def test_a_task_that_is_cancelled_alone_has_failed() -> None:
+    async def fetch(account: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if account == "0":
+            task.cancel()
+        await asyncio.sleep(0)
+
+    async def flow() -> None:
+        async with fetch_many_async([*"01"], fetch, host=str) as results:
+            found = {result.account: repr(result.error) async for result in results}
+        assert found == {"0": "RuntimeError('fetch was cancelled')", "1": "None"}
+
+    asyncio.run(flow())
+
+
 @loops
 @pytest.mark.parametrize("error", [None, ValueError])
 def test_a_block_that_is_left_cancels_what_has_begun(
@@ -232,6 +358,8 @@ def test_wrong_arguments(function: Callable[..., Any]) -> None:
     # Before the first result is asked for.
     with pytest.raises(LocalProtocolError, match="concurrency is at least 1"):
         function([], Flaky(), host=str, concurrency=0)
+    with pytest.raises(LocalProtocolError, match="patience is a finite number"):
+        fetch_many([], Flaky(), host=str, patience=-1.0)
 
 
 @pytest.fixture

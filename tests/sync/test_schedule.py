@@ -22,7 +22,7 @@ class TransientError(Pop3Error):
 
 
 def schedule(*accounts: str, **limits: Any) -> Schedule[str]:
-    return Schedule(accounts or HOST, HOST.__getitem__, **LIMITS | limits)
+    return Schedule(accounts or HOST, HOST.__getitem__, print, **LIMITS | limits)
 
 
 def all_that_begin(some: Schedule[str], now: float = 0.0) -> list[Job[str]]:
@@ -106,7 +106,7 @@ def test_a_host_that_cannot_be_reached_is_left_alone_for_a_time() -> None:
 
 def test_a_host_that_is_gone_is_not_waited_for_again_and_again() -> None:
     accounts = [f"a{n}" for n in range(100)]
-    some = Schedule(accounts, lambda name: "a", **LIMITS)
+    some = Schedule(accounts, lambda name: "a", print, **LIMITS)
     now, tries = 0.0, Counter[str]()
     while some.left:
         for job in all_that_begin(some, now):
@@ -140,7 +140,7 @@ def test_every_account_has_one_result_within_the_limits(data: st.DataObject) -> 
         "attempts": data.draw(st.integers(1, 3)),
         "pause": data.draw(st.sampled_from([0.0, 1.0, 7.5])),
     }
-    some = Schedule(enumerate(accounts), lambda account: account[1], **limits)
+    some = Schedule(enumerate(accounts), lambda account: account[1], print, **limits)
     now, results, running = 0.0, Counter[int](), list[Job[tuple[int, str]]]()
     errors = [None, None, ConnectError("no"), TransientError("no"), Pop3Error("no"), KeyError()]
     while some.left:
@@ -172,7 +172,7 @@ def test_every_account_has_one_result_within_the_limits(data: st.DataObject) -> 
     ],
 )
 def test_wrong_arguments(wrong: dict[str, Any], told: str) -> None:
-    right: dict[str, Any] = {"accounts": [], "host": str, **LIMITS}
+    right: dict[str, Any] = {"accounts": [], "host": str, "fetch": print, **LIMITS}
     Schedule(**right)
     with pytest.raises(LocalProtocolError, match=f"^{told}$"):
         Schedule(**right | wrong)

@@ -110,18 +110,14 @@ class Access:
         credential: Credential | None = None,
         *,
         pipelining: bool = True,
-        connected: Callable[[Client], object] | None = None,
     ) -> Generator[Client]:
         """Get the password if it is not given, connect, log in; QUIT at the end of the block.
 
-        ``connected`` gets the client before the login. Raises what ``connect()`` and ``login()``
-        raise, and ``LocalProtocolError``.
+        Raises what ``connect()`` and ``login()`` raise, and ``LocalProtocolError``.
         """
         if credential is None:
             credential = self.secret()
         with self.connect(replace(self.options, pipelining=pipelining)) as client:
-            if connected is not None:
-                connected(client)
             self.verify(client)
             self.log_in(client, credential)
             yield client

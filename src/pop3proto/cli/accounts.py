@@ -180,6 +180,12 @@ class AccountsFile:
     def _value(self, where: str, key: str, given: object) -> object:
         """Return the value of an option, as the command line would have it."""
         action = self._actions[key]
+        if isinstance(action, argparse._AppendAction):  # pyright: ignore[reportPrivateUsage]
+            # An option that may be repeated, and here a text or a list of texts.
+            texts = cast("list[object]", given) if isinstance(given, list) else [given]
+            for text in texts:
+                self._text(where, key, text)
+            return texts
         if action.nargs == 0:
             if not isinstance(given, bool):
                 raise self._type(where, key, "true or false", given)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ..transports.blocking import Client
     from .access import Credential
     from .output import Output
 
@@ -93,17 +92,16 @@ class Job:
         credential: Credential | None = None,
         *,
         progress: Callable[[], _Showing] = nullcontext,
-        connected: Callable[[Client], object] | None = None,
     ) -> Fetching:
         """Fetch, delete as the policy says, and quit; return what was done.
 
         Without a ``credential``, it comes from its source. ``progress`` is shown from the login on:
-        before that, the user may have to type a password. ``connected`` gets the client. Raises
-        ``Pop3Error`` and ``OSError``; ``fetching`` then tells what was done until then.
+        before that, the user may have to type a password. Raises ``Pop3Error`` and ``OSError``;
+        ``fetching`` then tells what was done until then.
         """
         place = self._place
         state = State(self._state)
-        session = self.access.session(credential, pipelining=self._pipelining, connected=connected)
+        session = self.access.session(credential, pipelining=self._pipelining)
         with state, session as client:
             # Not before the login: a mistyped user name would tie the folder to it, and keep out
             # the right one.

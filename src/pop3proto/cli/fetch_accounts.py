@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Generator
-from contextlib import suppress
-from queue import Empty, SimpleQueue
-from threading import Event, Lock, Thread
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LocalProtocolError, Pop3Error, printable
@@ -15,17 +12,17 @@ from .accounts import RUN_OPTIONS, AccountsFile, NamedAccount, options_of_fetch
 from .fetch import Job, lines, numbers, problems, succeeded, sums
 from .main import missing_package
 from .messages import fate
-from .output import problem
+from .output import INTERRUPTED, problem
 
 if TYPE_CHECKING:
     from ..sync import AccountResult, Fetching
-    from ..transports.blocking import Client
     from .access import Credential
     from .output import Output
 
 __all__ = ["run"]
 
-# Seconds that sessions have to end after Ctrl+C: their connections are closed by then.
+# Seconds that a delivery to a command or a server has to end after Ctrl+C. The sessions themselves
+# end at once, because their connections are closed.
 _LAST_WORDS = 5.0
 # Characters of an error's text that are shown.
 _LONGEST = 4000
@@ -49,12 +46,20 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     work = [Work(account) for account in chosen]
     for each in work:
         each.prepare()
-    begun = Running(work, arguments.concurrency, arguments.per_host)
+    results = fetch_many(
+        work,
+        Work.run,
+        host=lambda each: each.host,
+        concurrency=arguments.concurrency,
+        per_host=arguments.per_host,
+        patience=_LAST_WORDS,
+    )
     try:
-        for result in begun.results():
-            report.add(result)
+        with closing(results):
+            for result in results:
+                report.add(result)
     finally:
-        report.end(len(work))
+        report.end(work)
     return 0 if report.ok else 1
 
 
@@ -98,82 +103,11 @@ class Work:
         """The host of its server, for the limit of sessions on each."""
         return "" if self.job is None else self.job.access.url.host.lower()
 
-    def run(self, connected: Callable[[Client], object]) -> Fetching:
+    def run(self) -> Fetching:
         """Fetch once; raise what went wrong."""
         if self._problem is not None or self.job is None:
             raise self._problem or LocalProtocolError("there is nothing to fetch")
-        return self.job.run(self._credential, connected=connected)
-
-
-class Running:
-    """Accounts that are fetched side by side. They end, all of them, when the caller stops."""
-
-    def __init__(self, work: list[Work], concurrency: int, per_host: int) -> None:
-        self._work = work
-        self._concurrency = concurrency
-        self._per_host = per_host
-        self._stopped = Event()
-        self._lock = Lock()
-        self._clients: list[Client] = []
-
-    def results(self) -> Generator[AccountResult[Work, Fetching]]:
-        """Yield the results as they come."""
-        ended: SimpleQueue[AccountResult[Work, Fetching] | None] = SimpleQueue()
-
-        def work() -> None:
-            try:
-                many = fetch_many(
-                    self._work,
-                    self._fetch,
-                    host=lambda each: each.host,
-                    concurrency=self._concurrency,
-                    per_host=self._per_host,
-                )
-                for result in many:
-                    ended.put(result)
-            finally:
-                ended.put(None)
-
-        # A signal reaches the main thread, which can then close the connections of the others.
-        Thread(target=work, name="pop3proto-accounts", daemon=True).start()
-        finished = False
-        try:
-            while (result := ended.get()) is not None:
-                yield result
-            finished = True
-        finally:
-            if not finished:
-                self._stop()
-                with suppress(Empty):
-                    while ended.get(timeout=_LAST_WORDS) is not None:
-                        pass
-
-    def _fetch(self, work: Work) -> Fetching:
-        try:
-            return work.run(self._connected)
-        except Pop3Error as error:
-            if self._stopped.is_set():
-                # It is not to be tried again.
-                raise StoppedError("stopped") from error
-            raise
-
-    def _connected(self, client: Client) -> None:
-        with self._lock:
-            self._clients = [each for each in self._clients if not each.closed]
-            self._clients.append(client)
-        if self._stopped.is_set():
-            client.abort()
-
-    def _stop(self) -> None:
-        self._stopped.set()
-        with self._lock:
-            clients, self._clients = self._clients, []
-        for client in clients:
-            client.abort()
-
-
-class StoppedError(Pop3Error):
-    """A session was ended by a signal."""
+        return self.job.run(self._credential)
 
 
 class Report:
@@ -182,6 +116,7 @@ class Report:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._accounts: list[dict[str, Any]] = []
+        self._ended: list[Work] = []
         output.reports(accounts=self._accounts)
 
     @property
@@ -197,16 +132,8 @@ class Report:
         found = [] if done is None else problems(done)
         if result.error is not None:
             found.append(_problem(result.error))
-        self._accounts.append(
-            {
-                "name": work.name,
-                "url": None if work.job is None else str(work.job.access.url),
-                "ok": result.error is None and done is not None and succeeded(done),
-                **numbers(done),
-                "attempts": result.attempts,
-                "problems": found,
-            }
-        )
+        self._ended.append(work)
+        self._account(work, done, found, result.attempts)
         name = printable(work.name)
         for line in [] if done is None else lines(done):
             self._output.result(f"{name}: {line}")
@@ -218,19 +145,39 @@ class Report:
         if result.error is not None:
             self._tell_error(name, found[-1])
 
+    def _account(
+        self, work: Work, done: Fetching | None, found: list[dict[str, Any]], attempts: int
+    ) -> None:
+        self._accounts.append(
+            {
+                "name": work.name,
+                "url": None if work.job is None else str(work.job.access.url),
+                "ok": done is not None and not found and succeeded(done),
+                **numbers(done),
+                "attempts": attempts,
+                "problems": found,
+            }
+        )
+
     def _tell_error(self, name: str, found: dict[str, Any]) -> None:
         text = printable(found["text"], _LONGEST)
         self._output.result(f"{name}: {found['error']}: {text}")
         if found["hint"]:
             self._output.result(f"{name}: Hint: {printable(found['hint'], _LONGEST)}")
 
-    def end(self, accounts: int) -> None:
-        """Tell the sum of all accounts."""
+    def end(self, accounts: list[Work]) -> None:
+        """Tell the sum of all accounts, and what is kept of those that were interrupted."""
         failed = sum(not account["ok"] for account in self._accounts)
-        left = accounts - len(self._accounts)
+        left = [work for work in accounts if work not in self._ended]
+        for work in left:
+            done = None if work.job is None else work.job.fetching
+            if done is not None:
+                self._account(work, done, [INTERRUPTED], attempts=1)
+                self._output.summary(f"{printable(work.name)}: {sums(done)}, not ended")
         fetched = sum(account["fetched"] for account in self._accounts)
-        text = f"{accounts} accounts: {fetched} fetched, {failed} failed"
-        self._output.summary(text + (f", {left} not ended" if left else ""))
+        text = f"{len(accounts)} accounts: {fetched} fetched, {failed} failed"
+        self._output.summary(text + (f", {len(left)} not ended" if left else ""))
+        self._output.kept = f"{fetched} fetched"
 
 
 def _problem(error: Exception) -> dict[str, Any]:

@@ -212,11 +212,13 @@ def _recorded(output: Output, arguments: argparse.Namespace) -> Generator[None]:
 
 def _tell_interrupted(output: Output) -> None:
     """Say what was kept when a signal ended the command."""
+    from .output import INTERRUPTED
+
     text = f"Interrupted{output.kept and ': '}{output.kept}"
     # The terminal may be gone, and nothing may keep the process from ending.
     with suppress(OSError):
         if output.json:
-            output.failed({"at": None, "error": "Interrupted", "text": text, "hint": ""})
+            output.failed({**INTERRUPTED, "text": text})
             output.finish(ok=False)
         elif sys.stderr is not None:
             print(text, file=sys.stderr)

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
-from socket import SHUT_RDWR, create_connection, socket
+from socket import SHUT_RDWR, socket
 from threading import Event, Timer
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from .._arguments import require_host
 from ..errors import ConnectError, DeadlineError, LocalProtocolError, Pop3Error, TlsError, printable
 from ..model.secret import Secret
+from ..transports.blocking import open_socket, show_socket
 
 __all__ = ["Answer", "Opener", "TokenError", "TokenServer", "checked_url"]
 
@@ -119,17 +120,28 @@ class TokenServer:
 
     def _connect(self, seconds: float) -> socket:
         if self._opener is None:
-            sock = create_connection((self.host, self._port), seconds)
+            sock = open_socket(self.host, self._port, seconds)
         else:
             sock = self._opener(self.host, self._port, seconds)
         if not self._tls:
             return sock
         sock.settimeout(seconds)
         try:
-            return ssl.create_default_context().wrap_socket(sock, server_hostname=self.host)
+            # The handshake comes afterwards, so that another thread can end it.
+            context = ssl.create_default_context()
+            tls = context.wrap_socket(
+                sock, server_hostname=self.host, do_handshake_on_connect=False
+            )
         except BaseException:
             sock.close()
             raise
+        try:
+            show_socket(tls)
+            tls.do_handshake()
+        except BaseException:
+            tls.close()
+            raise
+        return tls
 
     def _exchange(self, sock: socket, form: Secret) -> Answer:
         connection = HTTPConnection(self.host, self._port)

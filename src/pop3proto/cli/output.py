@@ -18,7 +18,16 @@ from .hints import hint_for_the_command_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Output", "problem"]
+__all__ = ["INTERRUPTED", "Output", "problem"]
+
+INTERRUPTED: dict[str, Any] = {
+    "at": None,
+    "error": "Interrupted",
+    "text": "Interrupted",
+    "hint": "",
+    "transient": True,
+}
+"""What stands in a report after a signal."""
 
 
 class Output(Console):
@@ -150,6 +159,7 @@ def problem(error: BaseException, at: str | None = None) -> dict[str, Any]:
         "error": type(error).__name__,
         "text": str(error),
         "hint": hint_for_the_command_line(getattr(error, "hint", "")),
+        "transient": bool(getattr(error, "transient", False)),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,11 +26,11 @@ class Place(NamedTuple):
     format: str
     """One of ``FORMATS``: what ``where`` is."""
     where: str
-    recipient: str | None = None
-    """The mailbox at an LMTP server."""
+    recipient: Sequence[str] | None = None
+    """The mailboxes at an LMTP server."""
     sender: str = ""
     timeout: float = 300.0
-    """How long a command, or each answer of an LMTP server, may take, in seconds."""
+    """How long a command, or an LMTP server, may take for a message, in seconds."""
     line_feeds: bool = True
     """True if a command gets lines that end with LF."""
 
@@ -74,8 +75,8 @@ class Place(NamedTuple):
                 # It stays the same when the folder is renamed.
                 return claim(self.where, maildrop)
             case "lmtp":
-                # The server can move, and the mailbox stays the same.
-                return f"lmtp:{self.recipient}"
+                # The server can move, and the mailboxes stay the same.
+                return f"lmtp:{' '.join(sorted({*(self.recipient or ())}))}"
             case "command":
                 return f"command:{shlex.join(self._arguments())}"
             case _:
@@ -95,7 +96,7 @@ class Place(NamedTuple):
             case "lmtp":
                 return Lmtp(
                     self._address(),
-                    self.recipient or "",
+                    self.recipient or (),
                     spool,
                     tag,
                     sender=self.sender,

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from .._arguments import require_host
 from ..errors import ConnectError, LocalProtocolError, printable
 from ..model.secret import Secret
+from ..transports.blocking import open_socket
 
 __all__ = ["PROXY_VARIABLE", "Proxy"]
 
@@ -60,7 +61,7 @@ class Proxy:
             return self._socks(host, port, seconds)
         deadline = monotonic() + seconds
         try:
-            sock = socket.create_connection((self._host, self._port), seconds)
+            sock = open_socket(self._host, self._port, seconds)
         except OSError as error:
             raise self._unreachable(error) from error
         try:

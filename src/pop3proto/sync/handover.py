@@ -27,6 +27,8 @@ class Handover(Delivery):
     # A server closes a session in which nothing happens for ten minutes (RFC 1939 section 3), and
     # each of these messages can take seconds.
     largest_group = 32
+    # Files that belong to no draft, and that no run removes.
+    _lasting: frozenset[str] = frozenset()
 
     def __init__(self, spool: os.PathLike[str] | str, tag: str, timeout: float) -> None:
         require_path("spool", spool)
@@ -40,7 +42,7 @@ class Handover(Delivery):
 
     def begin(self, kept: Collection[str]) -> None:
         """Remove what earlier runs have left, except for what the messages ``kept`` need."""
-        super().begin({*kept, self._journal_name} if kept else kept)
+        super().begin({*kept, *self._lasting, *([self._journal_name] if kept else [])})
         self._wait_for([os.path.join(self._drafts, name) for name in kept])
         self._journal = os.open(os.path.join(self._drafts, self._journal_name), _APPEND, 0o600)
         with open(self._journal, "rb", closefd=False) as file:

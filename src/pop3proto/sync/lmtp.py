@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from .._arguments import require, require_address, require_host
-from ..errors import LocalProtocolError, printable
-from .delivery import DeliveryError
+from .._arguments import listed, require, require_address, require_host
+from ..errors import LocalProtocolError
+from .delivery import DeliveryError, sync_folder, write_whole
 from .handover import Handover
 from .values import Record
 
 if TYPE_CHECKING:
-    from socket import socket
-    from typing import IO
+    from .lmtp_session import LmtpSession, Reply
 
 __all__ = ["Lmtp"]
 
-_BLOCK = 64 * 1024
-# RFC 5321 section 4.5.3.1.5 allows 512 octets for a reply line. A server may send 100 lines.
-_LONGEST_LINE, _MOST_LINES = 2048, 100
-# LMTP has only CRLF as a line end (RFC 5321 section 2.3.8). A server that took another one for it
-# could see the end of a message where there is none.
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 # No lone surrogates, which stand for octets of a command line that are not UTF-8.
 _ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f\ud800-\udfff]+")
-_REPLY = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
-_READY, _CLOSING, _OK, _GO_ON = 220, 421, 250, 354
-# The first digits of replies.
-_TAKEN, _FOR_NOW = 2, 4
-
-
-class _Reply(NamedTuple):
-    code: int
-    text: bytes
+_CREATE: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 
 
 def _has_unix_sockets() -> bool:
@@ -46,13 +32,19 @@ def _has_unix_sockets() -> bool:
 
 
 class Lmtp(Handover):
-    """A server that takes messages for one recipient, and answers for each that it is stored.
+    """A server that takes messages, and answers for each recipient that it has stored them.
 
-    ``address`` is host and port, or the path of a UNIX socket. The messages come from ``sender``,
-    by default from nobody (``<>``), so that nobody gets a bounce. An answer of 400 to 499 is a
-    failure that counts as ``transient``. Drafts are in the folder ``spool``. No step may take more
-    than ``timeout`` seconds. If the connection or this process ends after the server has taken a
-    message, and before its answer is noted, the message is handed over once more (RFC 1047).
+    ``address`` is host and port, or the path of a UNIX socket. ``recipient`` is an address, or a
+    list of them. The messages come from ``sender``, by default from nobody (``<>``), so that nobody
+    gets a bounce. An answer of 400 to 499 is a failure that counts as ``transient``. Drafts are in
+    the folder ``spool``. A message may take ``timeout`` seconds, from the connection to the last
+    answer.
+
+    A message counts as delivered when the server has said for every recipient that it is stored. If
+    it refuses one of them before the message comes, none gets it. If only some of them have got it,
+    they are remembered in ``spool``, and the next attempt leaves them out. If the connection or
+    this process ends after the server has taken a message, and before its answer is noted, the
+    message is handed over once more (RFC 1047).
 
     Raises ``LocalProtocolError`` for a wrong argument.
     """
@@ -60,7 +52,7 @@ class Lmtp(Handover):
     def __init__(
         self,
         address: tuple[str, int] | str,
-        recipient: str,
+        recipient: str | Sequence[str],
         spool: os.PathLike[str] | str,
         tag: str,
         *,
@@ -69,89 +61,87 @@ class Lmtp(Handover):
     ) -> None:
         super().__init__(spool, tag, timeout)
         require("address", address, (tuple, str), "a host and a port, or the path of a socket")
-        for name, mailbox in ("recipient", recipient), ("sender", sender):
-            require(name, mailbox, str, "a str")
-            if (mailbox or name == "recipient") and not _ADDRESS.fullmatch(mailbox):
-                raise LocalProtocolError(f"{name} is an address such as user@example.org")
+        require("sender", sender, str, "a str")
+        given = [recipient] if isinstance(recipient, str) else recipient
+        # Each of them once: a server can store a message twice.
+        self._recipients = [*dict.fromkeys(listed("recipient is a str, or a list", given, str))]
+        _check_addresses("recipient", self._recipients or [""])
+        _check_addresses("sender", [sender] if sender else [])
         if isinstance(address, tuple):
             require_address("address", address)
             require_host("address", address[0])
         elif not _has_unix_sockets():
             raise LocalProtocolError("address is a path, and this system has no UNIX sockets")
-        self._address = address
-        self._recipient, self._sender = recipient, sender
-        self._socket: socket | None = None
-        self._replies: IO[bytes] | None = None
-        self._extensions: set[bytes] = set()
+        self._address, self._sender = address, sender
+        self._session: LmtpSession | None = None
+        # Of messages that not all recipients have got: how often which one has got which content.
+        self._partly_name = f"partly-{tag}"
+        self._lasting = frozenset({self._partly_name})
+        self._partly: Counter[str] = Counter()
+
+    def begin(self, kept: Collection[str]) -> None:
+        """Remove what earlier runs have left, except for what the messages ``kept`` need."""
+        from .lmtp_session import LmtpSession
+
+        super().begin(kept)
+        self._session = LmtpSession(self._address, self._timeout)
+        path = self._path(self._partly_name)
+        with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            self._partly = Counter(file.read().splitlines())
 
     def _hand_over(self, record: Record, draft: int, journal: int) -> DeliveryError | None:
-        try:
-            if self._socket is None:
-                self._connect()
-            reply = self._transaction(draft)
-        except OSError as error:
-            self._hang_up()
-            raise self._failed(f"cannot be used: {error}", transient=True) from error
-        if reply.code == _CLOSING:
-            self._hang_up()
-        if reply.code // 100 != _TAKEN:
-            return self._refusal(reply)
+        # Of two messages with the same content, it does not matter which one they have got.
+        have = {each: f"{record.digest.hex()} {each}" for each in self._recipients}
+        left = [each for each in self._recipients if not self._partly[have[each]]]
+        # If all of them have got it, an earlier run has ended just before the note.
+        if left and (refused := self._delivered(draft, have, left)):
+            return self._refusal(refused)
+        if len(self._recipients) > 1:
+            # Before the note: or they would never get another message with this content.
+            self._partly.subtract(have.values())
+            self._remember(Counter())
         self._note(record, journal)
         return None
 
-    def _connect(self) -> None:
-        """Connect, and ask for the extensions."""
-        import socket
+    def _delivered(self, draft: int, have: dict[str, str], left: list[str]) -> list[Reply]:
+        """Hand a message over to the recipients that are ``left``; return the refusals."""
+        assert self._session is not None  # noqa: S101 - begin() comes first
+        try:
+            with self._session.delivery():
+                size = os.fstat(draft).st_size
+                if refused := self._session.envelope(size, self._sender, left):
+                    return refused
+                for recipient, reply in self._session.content(draft, left):
+                    if not reply.taken:
+                        refused.append(reply)
+                    elif len(self._recipients) > 1:
+                        self._remember(Counter([have[recipient]]))
+                return refused
+        except OSError as error:
+            raise self._failed(f"cannot be used: {error}", transient=True) from error
 
-        if isinstance(self._address, str):
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(self._timeout)
-            self._socket.connect(self._address)
-        else:
-            self._socket = socket.create_connection(self._address, self._timeout)
-            # What is sent is whole, and not to wait for the answer to what was sent before.
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._replies = self._socket.makefile("rb")
-        self._expect(_READY)
-        self._send(b"LHLO localhost\r\n")
-        lines = self._expect(_OK).text.upper().splitlines()[1:]
-        self._extensions = {line.partition(b" ")[0] for line in lines}
+    def _remember(self, new: Counter[str]) -> None:
+        """Add what recipients have got; it is on the disk when this returns."""
+        self._partly = +(self._partly + new)
+        path = self._path(self._partly_name)
+        descriptor = os.open(f"{path}-new", _CREATE, 0o600)
+        try:
+            text = "".join(f"{each}\n" for each in self._partly.elements())
+            write_whole(descriptor, text.encode("utf-8"))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(f"{path}-new", path)
+        sync_folder(self._drafts)
 
-    def _transaction(self, draft: int) -> _Reply:
-        """Hand one message over; return the reply that decides."""
-        size = os.fstat(draft).st_size
-        mail = f"MAIL FROM:<{self._sender}>".encode()
-        if b"SIZE" in self._extensions:
-            mail += b" SIZE=%d" % size
-        if b"8BITMIME" in self._extensions:
-            mail += b" BODY=8BITMIME"
-        commands = [mail, f"RCPT TO:<{self._recipient}>".encode(), b"DATA"]
-        if b"PIPELINING" in self._extensions:
-            self._send(b"".join(command + b"\r\n" for command in commands))
-            replies = [self._reply() for _ in commands]
-        else:
-            replies = list[_Reply]()
-            while len(replies) < len(commands) and all(r.code // 100 == _TAKEN for r in replies):
-                self._send(commands[len(replies)] + b"\r\n")
-                replies.append(self._reply())
-        refused = next((r for r in replies if r.code // 100 not in (_TAKEN, _GO_ON // 100)), None)
-        if refused is None:
-            for block in _blocks(draft):
-                self._send(block)
-            return self._reply()
-        if replies[-1].code == _GO_ON:
-            # RFC 2033 section 4.2 forbids that. Only to hang up sends nobody an empty message.
-            self._hang_up()
-        elif refused.code != _CLOSING:
-            self._send(b"RSET\r\n")
-            self._expect(_OK)
-        return refused
+    def _path(self, name: str) -> str:
+        return os.path.join(self._drafts, name)
 
-    def _refusal(self, reply: _Reply) -> DeliveryError:
-        told = printable(reply.text.replace(b"\n", b" "))
+    def _refusal(self, replies: Sequence[Reply]) -> DeliveryError:
+        told = "; ".join(dict.fromkeys(map(str, replies)))
         return self._failed(
-            f"has refused the message: {reply.code} {told}",
-            transient=reply.code // 100 == _FOR_NOW,
+            f"has refused the message: {told}",
+            transient=all(reply.transient for reply in replies),
         )
 
     def _failed(self, how: str, *, transient: bool) -> DeliveryError:
@@ -161,68 +151,11 @@ class Lmtp(Handover):
             hint="the message stays on the server, and the next run tries again",
         )
 
-    def _send(self, data: bytes) -> None:
-        assert self._socket is not None  # noqa: S101 - it is connected
-        self._socket.sendall(data)
-
-    def _expect(self, code: int) -> _Reply:
-        reply = self._reply()
-        if reply.code != code:
-            raise OSError(f"{reply.code} {printable(reply.text)}")
-        return reply
-
-    def _reply(self) -> _Reply:
-        """Return the next reply, of one line or more. Raises ``OSError`` if it is not one."""
-        assert self._replies is not None  # noqa: S101 - it is connected
-        texts: list[bytes] = []
-        for _ in range(_MOST_LINES):
-            line = self._replies.readline(_LONGEST_LINE)
-            match = _REPLY.fullmatch(line)
-            if match is None:
-                raise OSError(
-                    "it has closed the connection" if not line else "it does not speak LMTP"
-                )
-            code, more, text = match.groups()
-            texts.append(text)
-            if more != b"-":
-                return _Reply(int(code), b"\n".join(texts))
-        raise OSError("its reply does not end")
-
     def _rest(self) -> None:
-        """Say goodbye; servers close connections that are not used for minutes."""
-        if self._socket is not None:
-            with suppress(OSError):
-                self._send(b"QUIT\r\n")
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self._replies is not None:
-            self._replies.close()
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = self._replies = None
+        assert self._session is not None  # noqa: S101 - begin() comes first
+        self._session.end()
 
 
-def _blocks(draft: int) -> Iterator[bytes]:
-    """Yield a message as DATA wants it: CRLF, dots doubled at the beginning of lines, and the end.
-
-    In whole lines, as far as they are not longer than a block.
-    """
-    held = b""
-    begins = True
-    os.lseek(draft, 0, os.SEEK_SET)
-    while True:
-        data = os.read(draft, _BLOCK)
-        # The next octet shows if this one is a line end of its own.
-        text, held = held + data, b""
-        if data and text.endswith(b"\r"):
-            text, held = text[:-1], b"\r"
-        text = _LINE_END.sub(b"\r\n", text)
-        if begins and text.startswith(b"."):
-            text = b"." + text
-        text = text.replace(b"\r\n.", b"\r\n..")
-        begins = text.endswith(b"\r\n") or (begins and not text)
-        if not data:
-            yield text + (b".\r\n" if begins else b"\r\n.\r\n")
-            return
-        yield text
+def _check_addresses(name: str, given: Sequence[str]) -> None:
+    if not all(map(_ADDRESS.fullmatch, given)):
+        raise LocalProtocolError(f"{name} is an address such as user@example.org")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
+from errno import EINTR
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .._arguments import require_seconds
 from ..errors import LocalProtocolError
 from .schedule import AccountResult, Job, Schedule
 
 if TYPE_CHECKING:
+    from socket import socket
     from types import TracebackType
     from typing import Protocol, Self
 
@@ -35,6 +38,9 @@ __all__ = ["AsyncResults", "fetch_many", "fetch_many_async"]
 A = TypeVar("A")
 T = TypeVar("T")
 
+# Seconds after which connections are closed once more, for those that were only beginning.
+_AGAIN = 0.05
+
 
 def fetch_many(
     accounts: Iterable[A],
@@ -45,6 +51,7 @@ def fetch_many(
     per_host: int = 2,
     attempts: int = 3,
     pause: float = 5.0,
+    patience: float | None = None,
 ) -> Generator[AccountResult[A, T]]:
     """Call ``fetch`` for each account, in threads, and yield the results as they come.
 
@@ -56,34 +63,68 @@ def fetch_many(
     cannot be reached is left alone for that time, with all its accounts. No error of one account
     disturbs another one: it becomes its result.
 
-    If you leave the loop early, no other account begins, and those that have begun are waited for.
+    If you leave the loop early, also by Ctrl+C, no other account begins. Those that have begun are
+    ended: the connections that their threads have made with ``pop3proto`` are closed, whatever they
+    wait for. They are then waited for, but no longer than ``patience`` seconds, if it is given.
+
     Raises ``LocalProtocolError`` for a wrong argument.
     """
-    _require_function(fetch)
-    schedule = Schedule(
-        accounts,
-        host,
-        concurrency=concurrency,
-        per_host=per_host,
-        attempts=attempts,
-        pause=pause,
-    )
-    return _results(schedule, fetch)
+    if patience is not None:
+        require_seconds("patience", patience, zero=True)
+    schedule = Schedule(accounts, host, fetch, concurrency, per_host, attempts, pause)
+    return _results(schedule, fetch, patience)
 
 
-def _results(schedule: Schedule[A], fetch: Callable[[A], T]) -> Generator[AccountResult[A, T]]:
+class _Sockets:
+    """The connections of the threads, which can be closed while the threads wait for them."""
+
+    def __init__(self) -> None:
+        from threading import Lock
+        from weakref import WeakSet
+
+        self._lock = Lock()
+        self._closed = False
+        self._sockets: WeakSet[socket] = WeakSet()
+
+    def add(self, sock: socket) -> None:
+        """Take note of a socket. Raises ``OSError`` if no more of them may be connected."""
+        with self._lock:
+            if self._closed:
+                raise InterruptedError(EINTR, "the program does not wait for this any more")
+            self._sockets.add(sock)
+
+    def close(self) -> None:
+        """End what the threads wait for. One that only begins to connect does not notice it yet."""
+        from socket import SHUT_RDWR, socket
+
+        with self._lock:
+            self._closed = True
+            sockets = [*self._sockets]
+        for sock in sockets:
+            # Of the plain socket: TLS would want to say goodbye.
+            with suppress(OSError):
+                socket.shutdown(sock, SHUT_RDWR)
+
+
+def _results(
+    schedule: Schedule[A], fetch: Callable[[A], T], patience: float | None
+) -> Generator[AccountResult[A, T]]:
     from queue import Empty, SimpleQueue
     from threading import Thread
     from time import monotonic
 
-    ended: SimpleQueue[tuple[Job[A], T | None, Exception | None]] = SimpleQueue()
+    from ..transports.blocking import watched
+
+    ended: SimpleQueue[tuple[Job[A], T | None, BaseException | None]] = SimpleQueue()
+    sockets = _Sockets()
 
     def work(job: Job[A]) -> None:
         value: T | None = None
-        failed: Exception | None = None
+        failed: BaseException | None = None
         try:
-            value = fetch(job.account)
-        except Exception as error:  # noqa: BLE001 - it becomes the result
+            with watched(sockets.add):
+                value = fetch(job.account)
+        except BaseException as error:  # noqa: BLE001 - it becomes the result
             # Also a mistake in ``fetch``: the result shows it, and the other accounts go on.
             failed = error
         ended.put((job, value, failed))
@@ -98,11 +139,21 @@ def _results(schedule: Schedule[A], fetch: Callable[[A], T]) -> Generator[Accoun
             except Empty:
                 continue
             if schedule.end(job, error, monotonic()):
-                yield AccountResult(job.account, value, error, job.attempts)
+                yield AccountResult(job.account, value, _failure(error), job.attempts)
     finally:
-        while schedule.running:
-            job, _, error = ended.get()
-            schedule.end(job, error, monotonic())
+        deadline = None if patience is None else monotonic() + patience
+        while schedule.running and (deadline is None or monotonic() < deadline):
+            sockets.close()
+            with suppress(Empty):
+                job, _, error = ended.get(timeout=_AGAIN)
+                schedule.end(job, error, monotonic())
+
+
+def _failure(error: BaseException | None) -> Exception | None:
+    """Return the error of an account; raise what is more than that, such as ``SystemExit``."""
+    if error is None or isinstance(error, Exception):
+        return error
+    raise error
 
 
 def fetch_many_async(
@@ -124,15 +175,7 @@ def fetch_many_async(
     At the end of the block, what is still running is cancelled. Raises ``LocalProtocolError`` for a
     wrong argument.
     """
-    _require_function(fetch)
-    schedule = Schedule(
-        accounts,
-        host,
-        concurrency=concurrency,
-        per_host=per_host,
-        attempts=attempts,
-        pause=pause,
-    )
+    schedule = Schedule(accounts, host, fetch, concurrency, per_host, attempts, pause)
     return AsyncResults(schedule, fetch)
 
 
@@ -142,7 +185,7 @@ class AsyncResults(Generic[A, T]):
     def __init__(self, schedule: Schedule[A], fetch: Callable[[A], Awaitable[T]]) -> None:
         self._schedule = schedule
         self._fetch = fetch
-        self._ended: list[tuple[Job[A], T | None, Exception | None]] = []
+        self._ended: list[tuple[Job[A], T | None, BaseException | None]] = []
         self._tasks: Tasks | None = None
 
     async def __aenter__(self) -> Self:
@@ -172,24 +215,37 @@ class AsyncResults(Generic[A, T]):
             if not self._ended:
                 await tasks.sleep(schedule.seconds_to_next(tasks.now()))
                 continue
-            job, value, error = self._ended.pop(0)
-            if schedule.end(job, error, tasks.now()):
-                return AccountResult(job.account, value, error, job.attempts)
+            job, value, failed = self._ended.pop(0)
+            if schedule.end(job, failed, tasks.now()):
+                return AccountResult(job.account, value, _as_result(failed), job.attempts)
         raise StopAsyncIteration
 
     def _work(self, tasks: Tasks, job: Job[A]) -> Callable[[], Awaitable[None]]:
         async def work() -> None:
             value: T | None = None
-            failed: Exception | None = None
+            failed: BaseException | None = None
             try:
                 value = await self._fetch(job.account)
-            except Exception as error:  # noqa: BLE001 - it becomes the result
+            except BaseException as error:
                 # Also a mistake in ``fetch``: the result shows it, and the other accounts go on.
                 failed = error
-            self._ended.append((job, value, failed))
-            tasks.wake()
+                if not isinstance(error, Exception):
+                    # It is for the event loop, too.
+                    raise
+            finally:
+                self._ended.append((job, value, failed))
+                tasks.wake()
 
         return work
+
+
+def _as_result(error: BaseException | None) -> Exception | None:
+    """Return the error of an account: a task that was cancelled alone has failed, too."""
+    if error is None or isinstance(error, Exception):
+        return error
+    failure = RuntimeError("fetch was cancelled")
+    failure.__cause__ = error
+    return failure
 
 
 class _Asyncio:
@@ -259,9 +315,16 @@ class _Trio:
         self._nursery.cancel_scope.cancel()
         try:
             await self._manager.__aexit__(kind, error, traceback)
-        except BaseExceptionGroup:
-            # No task fails, so that this is the error of the block, or a cancellation.
-            if error is None:
+        except BaseExceptionGroup as group:
+            import trio
+
+            # No task fails, so that this is the error of the block, a cancellation, or what ends
+            # the program: trio raises KeyboardInterrupt in any task.
+            cancelled: Any = trio.Cancelled
+            _, rest = group.split(lambda each: each is error or isinstance(each, cancelled))
+            if rest is not None and len(rest.exceptions) == 1:
+                raise rest.exceptions[0] from None
+            if error is None or rest is not None:
                 raise
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
@@ -284,8 +347,3 @@ def _tasks() -> Tasks:
     """Return the tasks of the event loop that runs; that of anyio is one of these two."""
     trio: Any = sys.modules.get("trio")
     return _Trio() if trio is not None and trio.lowlevel.in_trio_run() else _Asyncio()
-
-
-def _require_function(fetch: object) -> None:
-    if not callable(fetch):
-        raise LocalProtocolError(f"fetch is a function, not {type(fetch).__name__}")

@@ -48,15 +48,16 @@ class Schedule(Generic[A]):
         self,
         accounts: Iterable[A],
         host: Callable[[A], str],
-        *,
+        fetch: Callable[[A], object],
         concurrency: int,
         per_host: int,
         attempts: int,
         pause: float,
     ) -> None:
         require_items("accounts are a list, not", accounts)
-        if not callable(host):
-            raise LocalProtocolError(f"host is a function, not {type(host).__name__}")
+        for name, function in ("host", host), ("fetch", fetch):
+            if not callable(function):
+                raise LocalProtocolError(f"{name} is a function, not {type(function).__name__}")
         require_count("concurrency", concurrency)
         require_count("per_host", per_host)
         require_count("attempts", attempts)
@@ -111,7 +112,7 @@ class Schedule(Generic[A]):
         """Return the seconds until a pause ends; ``None`` if only the end of a job changes it."""
         return max(self._later[0][0] - now, 0.0) if self._later else None
 
-    def end(self, job: Job[A], error: Exception | None, now: float) -> bool:
+    def end(self, job: Job[A], error: BaseException | None, now: float) -> bool:
         """Take note that a job has ended; return ``True`` if that is its result.
 
         Otherwise it begins again, after a pause that is twice as long each time.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from math import ceil
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Client", "connect", "connect_unix"]
 
 T = TypeVar("T")
+
+# What is shown the sockets of a thread, by the thread's number.
+_WATCHERS: dict[int, Callable[[socket.socket], object]] = {}
 
 
 class BlockingStream(SocketStream):
@@ -203,6 +206,7 @@ class _Dialer(Dialer):
         raise failure
 
     async def wrap(self, sock: socket.socket) -> Stream:
+        show_socket(sock)
         return BlockingStream(sock)
 
     async def sleep(self, seconds: float) -> None:
@@ -216,6 +220,47 @@ def _connected_to(
 ) -> socket.socket:
     sock = socket_for(address, source)
     with closed_on_error(sock):
+        show_socket(sock)
         sock.settimeout(seconds)
         sock.connect(address[-1])
     return sock
+
+
+@contextmanager
+def watched(watcher: Callable[[socket.socket], object]) -> Generator[None]:
+    """Show ``watcher`` each socket of this thread, before it is connected, and all block long.
+
+    So another thread can shut it down, which ends whatever this one waits for. If ``watcher``
+    raises an ``OSError``, the socket is not connected.
+    """
+    from threading import get_ident
+
+    thread = get_ident()
+    before = _WATCHERS.get(thread)
+    _WATCHERS[thread] = watcher
+    try:
+        yield
+    finally:
+        if before is None:
+            del _WATCHERS[thread]
+        else:
+            _WATCHERS[thread] = before
+
+
+def show_socket(sock: socket.socket) -> None:
+    """Show a socket to what has ``watched()`` this thread; it may have been shown before."""
+    # Nearly always, nobody watches, and nothing has to be loaded.
+    if _WATCHERS:
+        from threading import get_ident
+
+        if (watcher := _WATCHERS.get(get_ident())) is not None:
+            watcher(sock)
+
+
+def open_socket(host: str, port: int, seconds: float) -> socket.socket:
+    """Return a socket that is connected to ``host``, within ``seconds`` for all its addresses.
+
+    Raises ``OSError``.
+    """
+    dialer = _Dialer()
+    return run(dialer.within(seconds, lambda: dialer.tcp(host, port, None)))

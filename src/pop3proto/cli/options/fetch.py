@@ -103,7 +103,11 @@ def _add_accounts(parser: argparse.ArgumentParser, *replaced: argparse.Action) -
 def _add_delivery(parser: argparse.ArgumentParser) -> None:
     """Add the options for messages that are handed over."""
     parser.add_argument(
-        "--recipient", metavar="ADDRESS", help="the recipient at the LMTP server (lmtp only)"
+        "--recipient",
+        action="append",
+        metavar="ADDRESS",
+        help="a recipient at the LMTP server (lmtp only); may be repeated: a message is delivered"
+        " when all of them have got it",
     )
     parser.add_argument(
         "--sender",
@@ -122,7 +126,7 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
         type=positive_seconds,
         metavar="SECONDS",
         default=300.0,
-        help="how long a command, or an answer of an LMTP server, may take (default: 300)",
+        help="how long a command, or an LMTP server, may take for a message (default: 300)",
     )
 
 
