@@ -147,11 +147,11 @@ class Faulty(Hooks):
                 return answer
         return True
 
-    def sending(self, session: ServerSession, reply: object, octets: bytes) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: object, data: bytes) -> Iterable[Action]:
         answer = self._answer()
         if isinstance(answer, bool):
-            return (Send(octets),)
-        self._parts += octets
+            return (Send(data),)
+        self._parts += data
         if isinstance(reply, MessageStart | MessageData):
             return ()
         whole, self._parts = self._parts, b""

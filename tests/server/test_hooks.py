@@ -49,11 +49,9 @@ class Noting(Hooks):
         self.asked.append((command, user))
         return super().login(session, command, user)
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         self.asked.append(type(reply))
-        return super().sending(session, reply, octets)
+        return super().sending(session, reply, data)
 
     def waiting(self, session: ServerSession) -> Iterable[Action]:
         self.asked.append(session.state.value)

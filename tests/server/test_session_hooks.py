@@ -116,9 +116,9 @@ def test_mechanisms_can_be_changed() -> None:
 
 
 def test_a_reply_can_be_sent_in_another_way() -> None:
-    def sending(session: ServerSession, reply: Any, octets: bytes) -> Iterable[Action]:
+    def sending(session: ServerSession, reply: Any, data: bytes) -> Iterable[Action]:
         if not isinstance(reply, Ok) or not isinstance(reply.command, Noop):
-            return (Send(octets),)
+            return (Send(data),)
         return (Delay(3.0), Send(b"+OK chan"), Send(b"ged\r\n"))
 
     talk = logged_in(hooks=Choosing(sending=sending))
@@ -127,9 +127,9 @@ def test_a_reply_can_be_sent_in_another_way() -> None:
 
 
 def test_a_reply_can_end_the_session() -> None:
-    def sending(session: ServerSession, reply: Any, octets: bytes) -> Iterable[Action]:
+    def sending(session: ServerSession, reply: Any, data: bytes) -> Iterable[Action]:
         last = isinstance(reply, Ok) and isinstance(reply.command, Dele)
-        return (Send(octets), Close()) if last else (Send(octets),)
+        return (Send(data), Close()) if last else (Send(data),)
 
     talk = logged_in(hooks=Choosing(sending=sending))
     assert isinstance(talk.ask(Dele(1)), Ok)
@@ -159,16 +159,16 @@ def test_whatever_is_sent_is_sent_in_pieces(size: int) -> None:
 
 
 def test_a_message_can_be_changed() -> None:
-    def sending(session: ServerSession, reply: Any, octets: bytes) -> Iterable[Action]:
+    def sending(session: ServerSession, reply: Any, data: bytes) -> Iterable[Action]:
         match reply:
             case MessageStart():
-                return (Send(octets),)
+                return (Send(data),)
             case MessageData():
                 return ()
             case MessageEnd():
                 return (Send(b"Another one.\r\n.\r\n"),)
             case _:
-                return (Send(octets),)
+                return (Send(data),)
 
     talk = logged_in(hooks=Choosing(sending=sending))
     assert ONE not in talk.content(Retr(1))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from ..model.command import Command
 from ..model.events import ClientEvent
-from ..model.login_commands import AuthCancel, AuthList
+from ..model.login_commands import AuthList
 from ..model.secret import Secret
-from .session import Session
+from .session import Session, logs_in
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -189,8 +189,7 @@ class AuthenticatingSession(Session):
         # Each answer is a turn of its own. In between, the engine accepts only the next one.
         with Turn(self._exchange) as exchange:
             # Servers delay the answer to a wrong password.
-            slow = command.secret or isinstance(command, AuthCancel)
-            event = await exchange.ask(command, "login" if slow else "reply")
+            event = await exchange.ask(command, "login" if logs_in(command) else "reply")
             return cast(ClientEvent, event)
 
 

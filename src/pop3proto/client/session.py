@@ -27,7 +27,7 @@ from ..model.command import Command
 from ..model.commands import Capa, Quit, Retr, Stls, Utf8
 from ..model.leniency import Deviation
 from ..model.listings import Listings
-from ..model.login_commands import Apop, Auth, AuthCancel, AuthResponse, Pass, Rpop, User
+from ..model.login_commands import AuthCancel, User
 from ..model.replies import ErrorReply, Greeting, Message, MessageStart, Ok
 from ..model.states import State
 from .advice import about_capabilities, about_deletions, about_greeting, about_stls
@@ -51,11 +51,9 @@ if TYPE_CHECKING:
     from .message import AsyncMessageStream
 
 
-__all__ = ["Session"]
+__all__ = ["Session", "logs_in"]
 
 R = TypeVar("R")
-
-_LOGINS = (Pass, Apop, Rpop, Auth, AuthResponse, AuthCancel)
 
 
 class Session:
@@ -226,7 +224,7 @@ class Session:
         exchange.turn = CALL
         try:
             exchange.check(command)
-            # The commands that log in are those with a secret, and the one that cancels.
+            # logs_in(), written out for the same reason.
             slow = command.secret or type(command) is AuthCancel
             event = await exchange.ask(command, "login" if slow else "reply", whole=True)
             if isinstance(event, Message):
@@ -249,7 +247,7 @@ class Session:
 
     def _refused(self, reply: ErrorReply, command: Command[Any]) -> CommandError:
         error = refused(reply, command)
-        if isinstance(command, (User, *_LOGINS)):
+        if isinstance(command, User) or logs_in(command):
             from ..sasl.refusals import login_refused
 
             error = login_refused(reply, command, self.capabilities, secure=self._engine.secure)
@@ -404,6 +402,11 @@ class Session:
     def abort(self) -> None:
         """Close the connection at once, without QUIT, whatever is going on."""
         self._exchange.abort()
+
+
+def logs_in(command: Command[Any]) -> bool:
+    """Return True for a command with a secret, and for the one that cancels a login."""
+    return command.secret or isinstance(command, AuthCancel)
 
 
 def _context(given: SSLContext | None) -> SSLContext:

@@ -54,8 +54,8 @@ class _Opened(NamedTuple):
     """The type of a part that names none."""
 
 
-def parse(octets: bytes | bytearray | memoryview) -> EmailMessage:
-    """Return the octets of any message as an ``email.message.EmailMessage`` for reading.
+def parse(data: bytes | bytearray | memoryview) -> EmailMessage:
+    """Return ``data``, the octets of any message, as an ``email.message.EmailMessage`` for reading.
 
     No octets are refused: ``defects`` of the parts and of the fields list what is wrong. The
     methods that read take time in proportion to the length, and raise nothing, except that
@@ -63,7 +63,7 @@ def parse(octets: bytes | bytearray | memoryview) -> EmailMessage:
     of a field, ``email["From"].addresses`` are the addresses in it, and
     ``email.get_body(("plain", "html"))`` is the part with the text.
     """
-    return _Parser(as_bytes("octets", octets)).run()
+    return _Parser(as_bytes("data", data)).run()
 
 
 class _Parser:

@@ -53,15 +53,13 @@ class Hooks:
         """
         return None
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
-        """Return the actions that send ``reply``, whose wire form is ``octets``.
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
+        """Return the actions that send ``reply``, whose wire form is ``data``.
 
         A ``Close`` among them ends the session. A body is several replies: ``MessageStart``,
         ``MessageData`` for each piece, ``MessageEnd``.
         """
-        return (Send(octets),)
+        return (Send(data),)
 
     def waiting(self, session: ServerSession) -> Iterable[Action]:
         """Return actions to add when everything received is answered, or the session ends."""

@@ -22,9 +22,7 @@ class CutOff(Hooks):
         self._where = where
         self._left = nth
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         """Return a part of the answer, and the end."""
         if isinstance(reply, MessageStart) and isinstance(reply.command, Retr):
             self._left -= 1
@@ -32,10 +30,10 @@ class CutOff(Hooks):
                 return (Close(),)
         elif self._left == 0:
             if isinstance(reply, MessageData) and self._where == "within":
-                return (Send(octets[: len(octets) // 2]), Close())
+                return (Send(data[: len(data) // 2]), Close())
             if isinstance(reply, MessageEnd) and self._where == "end":
                 return (Close(),)
-        return (Send(octets),)
+        return (Send(data),)
 
 
 class LosesQuit(Hooks):
@@ -62,14 +60,12 @@ class Stray(Hooks):
             return ErrorReply(event, "the message is kept")
         return None
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         """Add a line."""
         if isinstance(reply, Ok) and isinstance(reply.command, Dele) and not self._said:
             self._said = True
-            octets += b"+OK\r\n"
-        return (Send(octets),)
+            data += b"+OK\r\n"
+        return (Send(data),)
 
 
 class RefusesStls(Hooks):
@@ -102,13 +98,11 @@ class Injects(Hooks):
             self.believed = self.secured > 1
         return None
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         """Add a line to the answer to STLS; send nothing afterwards."""
         if isinstance(reply, Ok) and isinstance(reply.command, Stls):
-            return (Send(octets + b"-ERR not now\r\n"),)
-        return () if session.secure else (Send(octets),)
+            return (Send(data + b"-ERR not now\r\n"),)
+        return () if session.secure else (Send(data),)
 
 
 class Silent(Hooks):
@@ -124,25 +118,21 @@ class Silent(Hooks):
         self._logged_in = user is not None
         return None
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         """Keep silent."""
         after_login = self._logged_in and isinstance(getattr(reply, "command", None), Retr)
-        return () if after_login else (Send(octets),)
+        return () if after_login else (Send(data),)
 
 
 class Endless(Hooks):
     """Sends a line that never ends in place of the answer to its first STAT, LIST or UIDL."""
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         """Send for as long as the client reads."""
         verb = getattr(getattr(reply, "command", None), "verb", "")
         if verb in ("STAT", "LIST", "UIDL"):
             return _for_ever()
-        return (Send(octets),)
+        return (Send(data),)
 
 
 def _for_ever() -> Iterable[Action]:

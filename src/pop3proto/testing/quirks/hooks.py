@@ -136,23 +136,21 @@ class Quirks(Hooks):
         changed: frozenset[int] = self._changed("deletes", numbers, self._situation)
         return changed
 
-    def sending(
-        self, session: ServerSession, reply: ServerReply, octets: bytes
-    ) -> Iterable[Action]:
+    def sending(self, session: ServerSession, reply: ServerReply, data: bytes) -> Iterable[Action]:
         """Return the actions that send the reply, with all its faults."""
         self._situation.logged_in = session.user is not None
         match reply:
             case MessageStart():
-                self._opening, self._mail = self._lines(reply, octets), bytearray()
+                self._opening, self._mail = self._lines(reply, data), bytearray()
             case MessageData():
-                self._mail += octets
+                self._mail += data
             case MessageEnd():
-                self._mail += octets
+                self._mail += data
                 yield from self._sent(self._opening + self._end_of_mail(reply.command))
             case Ok(command=Quit()) | ErrorReply(command=Quit()) if "quits" in self._stages:
                 yield from self._last("quits", ())
             case _:
-                lines = self._lines(reply, self._changed("replaces", octets, reply))
+                lines = self._lines(reply, self._changed("replaces", data, reply))
                 yield from self._delay()
                 yield from self._sent(lines)
                 yield from self._after(session, reply)
