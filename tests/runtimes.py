@@ -113,8 +113,11 @@ SHORT = Timeouts(connect=0.5, tls=0.3, greeting=0.3, reply=0.3, login=0.3, body=
 
 
 @contextmanager
-def serving(mode: Security) -> Iterator[tuple[LoopbackServer, MemoryMaildrops, dict[str, Any]]]:
-    maildrops = MemoryMaildrops({"user": SMALL})
+def serving(
+    mode: Security, maildrops: Any = None
+) -> Iterator[tuple[LoopbackServer, Any, dict[str, Any]]]:
+    """Run a server; yield it, its maildrops, and the arguments of ``connect()``."""
+    maildrops = MemoryMaildrops({"user": SMALL}) if maildrops is None else maildrops
     options = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0.0)
     with serve(maildrops, users={"user": "secret"}, security=mode, options=options) as server:
         how: dict[str, Any] = {
@@ -126,16 +129,16 @@ def serving(mode: Security) -> Iterator[tuple[LoopbackServer, MemoryMaildrops, d
         yield server, maildrops, how
 
 
-async def moment(name: str) -> None:
+async def moment(name: str, seconds: float = 0.001) -> None:
     """Let other tasks and threads do something."""
     if name == "blocking":
-        time.sleep(0.001)  # noqa: ASYNC251 - this one has no event loop
+        time.sleep(seconds)  # noqa: ASYNC251 - this one has no event loop
     elif name == "trio":
-        await trio.sleep(0.001)
+        await trio.sleep(seconds)
     elif name.startswith("anyio"):
-        await anyio.sleep(0.001)
+        await anyio.sleep(seconds)
     else:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(seconds)
 
 
 async def beside(

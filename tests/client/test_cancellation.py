@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ import trio
 
 from pop3proto import Noop
 from pop3proto.errors import DeadConnectionError
-from pop3proto.server import MemoryMaildrops, ServerOptions
-from pop3proto.testing import LoopbackServer, serve
-from pop3proto.transports import ClientOptions, Security
+from pop3proto.server import MemoryMaildrops
+from pop3proto.testing import LoopbackServer
+from pop3proto.transports import Security
 from pop3proto.transports.blocking import BlockingStream
 from pop3proto.transports.sockets import SocketStream
 from tests.collector import without_collector
-from tests.runtimes import RUNTIMES, Flow
+from tests.runtimes import RUNTIMES, Flow, serving
 
 MESSAGES = [b"one\r\n", b"two is long\r\n" * 20_000, b"three\r\n"]
 # No flow here waits as often; a server that sends slowly makes more of them.
@@ -186,20 +185,6 @@ AFTER_LOGIN: dict[str, Callable[[Any, Path], Coroutine[Any, Any, Any]]] = {
 }
 
 
-@contextmanager
-def serving(mode: Security) -> Iterator[tuple[LoopbackServer, MemoryMaildrops, dict[str, Any]]]:
-    maildrops = MemoryMaildrops({"user": MESSAGES})
-    options = ServerOptions(allow_plaintext_auth=True, failed_login_delay=0.0, apop=True)
-    with serve(maildrops, users={"user": "secret"}, security=mode, options=options) as server:
-        how: dict[str, Any] = {
-            "security": mode,
-            "options": ClientOptions(allow_plaintext_auth=mode is Security.PLAINTEXT),
-        }
-        if mode is not Security.PLAINTEXT:
-            how["ssl_context"] = server.client_context()
-        yield server, maildrops, how
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_left_to_the_collector() -> Iterator[None]:
     """No connection waits for it to be closed; what is found open afterwards is an error."""
@@ -253,7 +238,7 @@ def test_connecting(name: str, mode: Security) -> None:
         assert len(results) == (1 if stepped.error else 2)
         return stepped
 
-    with serving(mode) as (server, maildrops, how):
+    with serving(mode, MemoryMaildrops({"user": MESSAGES})) as (server, maildrops, how):
         assert at_every_wait(server, cancelled_at) > 1
         assert maildrops.contents("user") == MESSAGES
 
@@ -292,7 +277,7 @@ def cancelling(
 @mostly
 @pytest.mark.parametrize("call", BEFORE_LOGIN)
 def test_before_the_login(name: str, mode: Security, call: str, tmp_path: Path) -> None:
-    with serving(mode) as (server, maildrops, how):
+    with serving(mode, MemoryMaildrops({"user": MESSAGES})) as (server, maildrops, how):
         flow = cancelling(
             name, server, how, lambda client: BEFORE_LOGIN[call](client, tmp_path), login=False
         )
@@ -302,7 +287,7 @@ def test_before_the_login(name: str, mode: Security, call: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_start_tls(name: str) -> None:
-    with serving(Security.STLS) as (server, maildrops, how):
+    with serving(Security.STLS, MemoryMaildrops({"user": MESSAGES})) as (server, maildrops, how):
         context = how.pop("ssl_context")
         clear = {**how, "security": Security.PLAINTEXT}
         flow = cancelling(
@@ -316,7 +301,7 @@ def test_start_tls(name: str) -> None:
 @pytest.mark.parametrize("call", AFTER_LOGIN)
 def test_after_the_login(name: str, mode: Security, call: str, tmp_path: Path) -> None:
     """A message is marked as deleted all the time, and stays unless QUIT has come through."""
-    with serving(mode) as (server, maildrops, how):
+    with serving(mode, MemoryMaildrops({"user": MESSAGES})) as (server, maildrops, how):
         flow = cancelling(name, server, how, lambda client: AFTER_LOGIN[call](client, tmp_path))
 
         def cancelled_at(at: int) -> Stepped:
@@ -324,7 +309,7 @@ def test_after_the_login(name: str, mode: Security, call: str, tmp_path: Path) -
             server.wait_until_idle()
             if call in ("quit", "leaving"):
                 assert maildrops.contents("user") in (MESSAGES, MESSAGES[1:])
-                maildrops.__init__({"user": MESSAGES})  # type: ignore[misc]
+                maildrops.__init__({"user": MESSAGES})
             assert maildrops.contents("user") == MESSAGES
             saved = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
             complete = call == "save" and stepped.error is None
@@ -365,7 +350,7 @@ def test_with_something_unsent(
 
     monkeypatch.setattr(SocketStream, "receive", noting)
     monkeypatch.setattr(SocketStream, "_send_now", sending_a_little)
-    with serving(mode) as (server, maildrops, how):
+    with serving(mode, MemoryMaildrops({"user": MESSAGES})) as (server, maildrops, how):
         assert at_every_wait(server, cancelling(name, server, how, UNSENT[call])) > 0
         assert maildrops.contents("user") == MESSAGES
     assert any(unsent)

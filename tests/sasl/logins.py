@@ -67,3 +67,17 @@ def without_md5_for_security(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(octets, usedforsecurity=usedforsecurity)
 
     monkeypatch.setattr(hashlib, "md5", md5)
+
+
+def counted_calls(monkeypatch: pytest.MonkeyPatch, module: Any, *names: str) -> list[str]:
+    """Have the calls of these functions noted; return the list to which their names are added."""
+    done: list[str] = []
+    for name in names:
+        original = getattr(module, name)
+
+        def counted(*args: Any, name: str = name, original: Any = original, **more: Any) -> Any:
+            done.append(name)
+            return original(*args, **more)
+
+        monkeypatch.setattr(module, name, counted)
+    return done

@@ -13,6 +13,7 @@ from pop3proto.sasl import CramMd5 as CramMd5Client
 from pop3proto.sasl import cram_md5 as _module
 from pop3proto.sasl.server import LoggedIn, Passwords, ServerCramMd5, Verdict
 from tests.property.effort import effort
+from tests.sasl.logins import counted_calls
 
 HOST = "mail.example.org"
 PASSWORDS = {
@@ -137,15 +138,7 @@ def test_what_stands_in_for_an_unknown_password_never_matches(
 def test_an_unknown_user_costs_as_much_as_a_wrong_password(
     monkeypatch: pytest.MonkeyPatch, user: str
 ) -> None:
-    done: list[str] = []
-    for name in ("_answer", "prepared"):
-        original = getattr(_module, name)
-
-        def counted(*args: Any, name: str = name, original: Any = original, **more: Any) -> Any:
-            done.append(name)
-            return original(*args, **more)
-
-        monkeypatch.setattr(_module, name, counted)
+    done = counted_calls(monkeypatch, _module, "_answer", "prepared")
     exchange = cram().begin()
     assert exchange.respond(cram_answer(exchange.respond(None), user.encode(), b"wrong")) is None
     assert sorted(done) == ["_answer", "_answer", "prepared"]

@@ -12,6 +12,7 @@ from pop3proto.sasl import digest_md5 as _module
 from pop3proto.sasl.digest_md5 import parse
 from pop3proto.sasl.server import LoggedIn, Passwords, ServerDigestMd5, Verdict
 from tests.property.effort import effort
+from tests.sasl.logins import counted_calls
 
 HOST = "mail.example.org"
 PASSWORDS = {
@@ -62,15 +63,7 @@ def test_what_stands_in_for_an_unknown_password_never_matches(
 def test_an_unknown_user_costs_as_much_as_a_wrong_password(
     monkeypatch: pytest.MonkeyPatch, user: str
 ) -> None:
-    done: list[str] = []
-    for name in ("_secret_hash", "_digests"):
-        original = getattr(_module, name)
-
-        def counted(*args: Any, name: str = name, original: Any = original, **more: Any) -> Any:
-            done.append(name)
-            return original(*args, **more)
-
-        monkeypatch.setattr(_module, name, counted)
+    done = counted_calls(monkeypatch, _module, "_secret_hash", "_digests")
     client = DigestMd5Client(user, "wrong", host=HOST)
     assert exchanged(digest(), client) == [None]
     # The client and the server, each of them once.

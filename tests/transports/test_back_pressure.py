@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
-import anyio
 import pytest
-import trio
 
 from pop3proto import Noop, Retr
-from pop3proto.server import MemoryMaildrops, ServerOptions, StoredMessage
-from pop3proto.testing import LoopbackServer, serve
+from pop3proto.server import MemoryMaildrops, StoredMessage
 from pop3proto.transports import ClientOptions, Security, Timeouts
 from pop3proto.transports.anyio import AnyioStream
 from pop3proto.transports.asyncio import AsyncioStream
 from pop3proto.transports.trio import TrioStream
-from tests.runtimes import RUNTIMES
+from tests.runtimes import RUNTIMES, moment, serving
 
 PIECE = b"x" * 1022 + b"\r\n"
 PIECES = 64 * 1024
@@ -55,38 +51,13 @@ class LargeMaildrops:
             pass
 
 
-@contextmanager
-def serving(maildrops: Any, mode: Security) -> Iterator[tuple[LoopbackServer, dict[str, Any]]]:
-    options = ServerOptions(allow_plaintext_auth=True)
-    with serve(maildrops, users={"user": "secret"}, security=mode, options=options) as server:
-        how: dict[str, Any] = {
-            "security": mode,
-            "options": ClientOptions(allow_plaintext_auth=mode is Security.PLAINTEXT),
-        }
-        if mode is not Security.PLAINTEXT:
-            how["ssl_context"] = server.client_context()
-        yield server, how
-
-
-async def pause(name: str) -> None:
-    """Let the server work on; the event loop turns meanwhile."""
-    if name == "blocking":
-        time.sleep(0.02)  # noqa: ASYNC251 - this one has no event loop
-    elif name == "trio":
-        await trio.sleep(0.02)
-    elif name.startswith("anyio"):
-        await anyio.sleep(0.02)
-    else:
-        await asyncio.sleep(0.02)
-
-
 async def standstill(name: str, maildrops: LargeMaildrops) -> int:
     """How much was read from the maildrop when it did not get more for a while."""
     before, quiet = -1, 0
     while quiet < 10:
         quiet = quiet + 1 if maildrops.read == before else 0
         before = maildrops.read
-        await pause(name)
+        await moment(name, 0.02)
     return before
 
 
@@ -108,7 +79,7 @@ def test_a_consumer_that_stops_reading_stops_the_server(
         client.abort()
 
     maildrops = LargeMaildrops()
-    with serving(maildrops, mode) as (server, arguments):
+    with serving(mode, maildrops) as (server, _, arguments):
         RUNTIMES[name](flow)
         server.wait_until_idle()
     assert maildrops.read < HELD
@@ -233,6 +204,6 @@ def test_tiny_buffers_under_tls(name: str, mode: Security) -> None:
         ]
 
     messages = [b"%d\r\n" % number * 20 for number in range(50)]
-    with serving(MemoryMaildrops({"user": messages}), mode) as (server, arguments):
+    with serving(mode, MemoryMaildrops({"user": messages})) as (server, _, arguments):
         RUNTIMES[name](flow)
         server.wait_until_idle()
