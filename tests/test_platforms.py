@@ -7,7 +7,6 @@ the system itself: the hosted workflow runs all tests there.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import re
 import select
@@ -42,8 +41,10 @@ from tests.security.test_unsolicited_replies import (
     test_it_does_not_confirm_what_was_refused as check_it_does_not_confirm,
 )
 
+fcntl = pytest.importorskip("fcntl", reason="stands in for another system")
 ROOT = Path(__file__).resolve().parent.parent
 MAIL = [b"Subject: %d\r\n\r\nText.\r\n" % number for number in range(5)]
+SLOW = pytest.mark.slow
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for another system")
 
 
@@ -299,7 +300,9 @@ def test_a_python_without_what_windows_lacks() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("encoding", ["cp437", "cp1252", "cp932", "ascii"])
+@pytest.mark.parametrize(
+    "encoding", ["cp437", *(pytest.param(e, marks=SLOW) for e in ("cp1252", "cp932", "ascii"))]
+)
 def test_a_console_that_cannot_show_everything(encoding: str, tmp_path: Path) -> None:
     """Nothing fails, and no file is read or written in the encoding of the console."""
     user = "us\u00e9r\u20ac\u4e2d"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections import Counter
@@ -87,6 +88,7 @@ def test_a_recipient_is_for_lmtp(format: str, tmp_path: Path) -> None:
         Place(format, str(tmp_path), recipient).check()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 @pytest.mark.parametrize("format", ["files", "maildir"])
 @pytest.mark.parametrize("hint", ["--format mbox", ""])
 def test_a_file_in_place_of_a_folder(

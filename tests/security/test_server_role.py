@@ -1,6 +1,7 @@
 """What may be done to a server, and what it does instead: one group of tests for each attack."""
 
 import hmac
+import os
 import re
 import socket
 import ssl
@@ -613,6 +614,7 @@ def test_unique_ids_and_paths_are_no_message_numbers(
     session.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 def test_a_link_in_a_maildir_shows_nothing(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"private")
     maildrops = MaildirMaildrops(tmp_path / "mail")

@@ -116,6 +116,7 @@ def read(files: MaildirFiles, name: str, chunk: int = 100) -> list[bytes]:
     return list(files.read(name, chunk))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 def test_messages_are_regular_files_in_new_and_cur(folder: Path) -> None:
     (folder / "new" / "1.a").write_bytes(b"new")
     (folder / "cur" / "2.b:2,S").write_bytes(b"cur")
@@ -296,6 +297,7 @@ def test_two_looks_tell_of_all_that_are_gone(folder: Path, looks: Looks) -> None
     assert looks.count == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 @pytest.mark.parametrize("kind", ["link", "fifo"])
 def test_what_has_taken_the_place_of_a_message_is_not_read(folder: Path, kind: str) -> None:
     path = folder / "new" / "1.a"
@@ -316,6 +318,7 @@ def test_what_has_taken_the_place_of_a_message_is_not_read(folder: Path, kind: s
         assert refused == (errno.EINVAL, "a message is not a regular file", "1.a")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 def test_the_file_is_closed_with_its_reader(folder: Path) -> None:
     (folder / "new" / "1.a").write_bytes(b"text")
     before = len(os.listdir("/dev/fd"))
@@ -371,6 +374,7 @@ def test_no_lock_without_a_folder(tmp_path: Path) -> None:
         FolderLock(tmp_path / "missing")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(_descriptor: int, _operation: int) -> None:
         raise OSError(errno.ENOLCK, "no locks available")

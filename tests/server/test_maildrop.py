@@ -534,6 +534,7 @@ def test_a_maildir_that_is_made_is_its_owner_s_alone(tmp_path: Path, mask: int) 
     }
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the file system of a UNIX")
 def test_a_maildir_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "user").mkdir()
     (tmp_path / "user").chmod(0o750)
