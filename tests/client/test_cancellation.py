@@ -204,7 +204,13 @@ UNDER_TLS = [(name, mode) for name in RUNTIMES for mode in (Security.TLS, Securi
 everywhere = pytest.mark.parametrize(("name", "mode"), EVERYWHERE + UNDER_TLS)
 mostly = pytest.mark.parametrize(
     ("name", "mode"),
-    EVERYWHERE + [(name, Security.TLS) for name in ("blocking", "asyncio", "trio")],
+    EVERYWHERE
+    + [(name, Security.TLS) for name in ("blocking", "asyncio", "trio")]
+    + [
+        pytest.param(name, mode, marks=pytest.mark.slow)
+        for name, mode in UNDER_TLS
+        if mode is Security.STLS or name not in ("blocking", "asyncio", "trio")
+    ],
 )
 
 
@@ -277,6 +283,8 @@ def cancelling(
 @mostly
 @pytest.mark.parametrize("call", BEFORE_LOGIN)
 def test_before_the_login(name: str, mode: Security, call: str, tmp_path: Path) -> None:
+    if (call, mode) == ("apop", Security.STLS):
+        pytest.skip("a timestamp that came in the clear is not used under TLS")
     with serving(mode, MemoryMaildrops({"user": MESSAGES})) as (server, maildrops, how):
         flow = cancelling(
             name, server, how, lambda client: BEFORE_LOGIN[call](client, tmp_path), login=False

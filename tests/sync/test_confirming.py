@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from pop3proto.conformance.client.hooks import CutOff
 from pop3proto.errors import ConnectionLostError, LocalProtocolError
-from pop3proto.server import MemoryMaildrops, ServerOptions
+from pop3proto.server import Hooks, MemoryMaildrops, ServerOptions
 from pop3proto.sync import (
     AsyncNewMessages,
     NewMessages,
@@ -21,7 +22,9 @@ from pop3proto.sync import (
     State,
     fetch_new,
 )
-from pop3proto.testing import ChaosStream, Quirk, memory_stream
+from pop3proto.testing import ChaosStream, Quirk, Turn, memory_stream, scripted, serve
+from pop3proto.testing.sessions import Sessions
+from pop3proto.transcript import EndOfStream, Entry
 from pop3proto.transports import ClientOptions, Security
 from pop3proto.transports.blocking import Client
 from tests.runtimes import SMALL, Flow, runtime, serving
@@ -215,6 +218,82 @@ def test_a_connection_that_is_lost_at_any_octet(maildrops: MemoryMaildrops) -> N
     assert lost > 5
     assert sorted(stored) == [b"Subject: %d\r\n\r\n" % n for n in range(9)]
     assert maildrops.contents("user") == []
+
+
+@runtime
+@pytest.mark.parametrize("mode", [Security.PLAINTEXT, Security.STLS], ids=["plain", "stls"])
+def test_what_came_before_a_connection_is_lost(
+    on: Callable[[Flow], Any], mode: Security, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is a group of its own; of the next group, two come whole."""
+    texts = [b"Subject: %d\r\n\r\n" % n for n in range(5)]
+    memory, stored = Memory(), list[bytes]()
+    # The first ones are asked for when the server is made.
+    hooks = iter([Hooks(), CutOff("within", 3)])
+    monkeypatch.setattr(Sessions, "_hooks", lambda sessions: next(hooks, Hooks()))
+
+    async def flow(connect: Callable[..., Awaitable[Any]]) -> None:
+        async with await connect(server.host, server.port, **how) as session:
+            await session.login("user", "secret")
+            assert session.pipelining
+            messages: Any = fetch_new(getattr(session, "_inner", session), memory, DELETE, now=0.0)
+            try:
+                if isinstance(messages, NewMessages):
+                    for message in messages:
+                        stored.append(message.content)
+                        message.confirm()
+                else:
+                    async for message in messages:
+                        stored.append(message.content)
+                        message.confirm()
+            except ConnectionLostError:
+                lost.append(len(stored))
+
+    lost: list[int] = []
+    drops = MemoryMaildrops({"user": texts})
+    options = ServerOptions(allow_plaintext_auth=True)
+    with serve(drops, users={"user": "secret"}, security=mode, options=options) as server:
+        how: dict[str, Any] = {
+            "security": mode,
+            "options": ClientOptions(allow_plaintext_auth=mode is Security.PLAINTEXT),
+        }
+        if mode is Security.STLS:
+            how["ssl_context"] = server.client_context()
+        on(flow)
+        server.wait_until_idle()
+        assert (lost, drops.contents("user")) == ([2], texts)
+        on(flow)
+    assert (lost, stored, drops.contents("user")) == ([2], texts, [])
+
+
+def test_a_refusal_before_a_connection_is_lost() -> None:
+    """After it, nothing is certain: it is not among what was returned."""
+    capa = (b"CAPA", b"+OK\r\nUIDL\r\nPIPELINING\r\n.\r\n")
+    script: list[Turn | Entry] = [
+        capa,
+        (b"USER user", b"+OK\r\n"),
+        (b"PASS <redacted>", b"+OK\r\n"),
+        capa,
+        (b"STAT", b"+OK 3 15\r\n"),
+        (b"LIST", b"+OK\r\n1 5\r\n2 5\r\n3 5\r\n.\r\n"),
+        (b"UIDL", b"+OK\r\n1 a\r\n2 b\r\n3 c\r\n.\r\n"),
+        (b"RETR 1", b"+OK\r\n1..\r\n.\r\n"),
+        (b"NOOP", b"+OK\r\n"),
+        (b"RETR 2", b""),
+        (b"RETR 3", b""),
+        (b"NOOP", b"-ERR no\r\n+OK\r\n3..\r\n.\r\n"),
+        EndOfStream("server"),
+    ]
+    stream: Any = scripted(script)
+    options = ClientOptions(allow_plaintext_auth=True)
+    stored: list[bytes] = []
+    with Client.start(stream, security=Security.PLAINTEXT, options=options) as session:
+        session.login("user", "secret")
+        messages = fetch_new(session, Memory(), now=0.0)
+        with pytest.raises(ConnectionLostError):
+            stored.extend(message.content for message in messages)
+    assert [*messages.refused] == [2]
+    assert stored == [b"1..\r\n"]
 
 
 def test_messages_that_the_server_refuses(maildrops: MemoryMaildrops) -> None:

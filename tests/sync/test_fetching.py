@@ -249,6 +249,48 @@ def test_a_server_that_hangs_up_after_three_messages_in_each_session(tmp_path: P
     assert session.stored == Counter(texts.values())
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize(
+    ("sizes", "kept"),
+    [((5, 5, 5, 5), 3), ((5, 5, 6, 5), 2), ((5, 9, 5, 5), 1)],
+    ids=["exact", "one is not", "the second is not"],
+)
+def test_a_connection_that_is_lost(
+    session: Session, sizes: tuple[int, ...], kept: int, pipelining: bool
+) -> None:
+    """What came whole before that is stored, if its size shows that it is whole."""
+    texts = {n: b"%d..\r\n" % n for n in range(1, 5)}
+    answers = [b"+OK\r\n" + texts[n] + b".\r\n" for n in texts]
+    retrieve = [b"RETR %d" % n for n in texts]
+    script: list[Turn | Entry] = [*listed(*sizes)]
+    if pipelining:
+        # Three in a group; the third one ends, and the fourth has begun.
+        script += [(retrieve[0], answers[0]), NOOP, (retrieve[1], b""), (retrieve[2], b"")]
+        script.append((NOOP[0], answers[1] + answers[2]))
+    else:
+        script += [(retrieve[n], answers[n]) for n in range(3)]
+        script.append((retrieve[3], b"+OK\r\n4"))
+        # One after the other, the next status line shows it without a size.
+        kept = max(kept, 2)
+    with pytest.raises(ConnectionLostError):
+        session.run(
+            [*script, EndOfStream("server")],
+            capabilities=b"UIDL\r\n" + b"PIPELINING\r\n" * pipelining,
+        )
+    assert session.stored == Counter(texts[n] for n in range(1, kept + 1))
+    assert session.drafts == []
+    assert len(session.records) == kept
+
+
+def test_a_refusal_before_a_connection_is_lost(session: Session) -> None:
+    script = [*listed(5, 5, 5), (b"RETR 1", b"+OK\r\n1..\r\n.\r\n"), NOOP, (b"RETR 2", b"")]
+    script += [(b"RETR 3", b""), (b"NOOP", b"-ERR no\r\n+OK\r\n3..\r\n.\r\n")]
+    with pytest.raises(ConnectionLostError):
+        session.run([*script, EndOfStream("server")], capabilities=b"UIDL\r\nPIPELINING\r\n")
+    assert session.stored == Counter([b"1..\r\n", b"3..\r\n"])
+    assert [*session.fetching.refused] == [2]
+
+
 def test_the_first_message_is_broken(session: Session) -> None:
     script = [*listed(5, 5, 5), (b"RETR 1", BROKEN), EndOfStream("client")]
     with pytest.raises(RemoteProtocolError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast, overload
 
 from .._arguments import require
 from ..client.stepping import run
-from ..errors import LocalProtocolError
+from ..errors import LocalProtocolError, Pop3Error
 from .conversation import Conversation, async_client
 from .planner import Planner
 from .results import Results
@@ -106,6 +106,8 @@ class AsyncNewMessages(Results):
         # What records it, from the first attempt to confirm it.
         self._recording: Remember | None = None
         self._under_way = False
+        # What has ended the session, until the messages that came before it are returned.
+        self._failed: Pop3Error | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -113,7 +115,8 @@ class AsyncNewMessages(Results):
     async def __anext__(self) -> NewMessage:
         """Return the next new message.
 
-        Raises what the client raises, and what the records raise. After an error, it raises
+        Raises what the client raises, after the messages that came whole before that, and what the
+        records raise. After an error, it raises
         ``LocalProtocolError``.
         """
         if self._under_way:
@@ -149,6 +152,8 @@ class AsyncNewMessages(Results):
                     self._records.remember(action)
                 case _:
                     raise LocalProtocolError("these records belong to another way to fetch")
+        if self._failed is not None:
+            raise self._failed
         return None
 
     def confirm(self, message: NewMessage) -> None:
@@ -177,7 +182,15 @@ class AsyncNewMessages(Results):
             self._contents[digest] = content
             arrived.append(Retrieved(number, len(content), content.count(b"\n"), digest))
 
-        await self._session.retrieve(messages, take, self._session.refuse)
+        try:
+            await self._session.retrieve(messages, take, self._session.refuse)
+        except Pop3Error as error:
+            del arrived[self._session.certain(messages, arrived, error) :]
+            if not arrived:
+                raise
+            # It is raised after them.
+            self._failed = error
+            planner.give_up()
         for outcome in arrived:
             planner.report(outcome)
 
@@ -195,7 +208,8 @@ class NewMessages(Results):
     def __next__(self) -> NewMessage:
         """Return the next new message.
 
-        Raises what the client raises, and what the records raise. After an error, it raises
+        Raises what the client raises, after the messages that came whole before that, and what the
+        records raise. After an error, it raises
         ``LocalProtocolError``.
         """
         try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from .._arguments import require
-from ..errors import CommandError
+from ..errors import CommandError, ConnectionLostError, DeadlineError, Pop3Error
 from ..model.commands import Noop, Retr, Top
 from ..model.listings import Listings
 from .planner import Planner
-from .values import FIRST_GROUP, LARGEST_GROUP, Ended, Policy, Record, Refused, Wanted
+from .values import FIRST_GROUP, LARGEST_GROUP, Ended, Policy, Record, Refused, Retrieved, Wanted
 
 if TYPE_CHECKING:
     from ..client.client import AsyncClient
@@ -41,8 +42,8 @@ class Conversation:
             sizes,
             unique_ids,
             now=now,
-            # Of messages that are requested ahead, all or none are kept. A server can hang up after
-            # any number of them.
+            # Of messages that are requested ahead, all or none are kept, unless the sizes are
+            # exact. A server can hang up after any number of them.
             first_group=1 if self.client.pipelining else FIRST_GROUP,
             largest_group=largest_group,
         )
@@ -97,6 +98,29 @@ class Conversation:
         # The answer to NOOP: even a refusal shows that the last message was whole.
         await anext(answers)
 
+    def certain(
+        self,
+        messages: tuple[Wanted, ...],
+        arrived: Sequence[Retrieved | Refused],
+        error: BaseException,
+    ) -> int:
+        """Return how many of ``arrived`` are right, though ``error`` has ended the session.
+
+        One after the other, the status line of a message shows that the one before it was whole.
+        If messages were requested ahead, a line that ends one of them too early gives its rest to
+        the next one, and a protocol error shows it too late. But if nothing was wrong until the
+        connection was lost, a message with the very size that the server lists is whole, and so is
+        what came before it.
+        """
+        if not isinstance(error, Pop3Error):
+            return 0
+        certain = 0 if self.client.pipelining else max(0, len(arrived) - 1)
+        if isinstance(error, (ConnectionLostError, DeadlineError)):
+            pairs = zip(messages, arrived, strict=False)
+            exact = takewhile(lambda pair: _is_exact(*pair), pairs)
+            certain = max(certain, sum(1 for _ in exact))
+        return certain
+
     async def delete(self, planner: Planner, numbers: tuple[int, ...]) -> None:
         """Send DELE for messages."""
         answers = self.client.dele_many(numbers).outcomes()
@@ -111,6 +135,13 @@ class Conversation:
         """Send QUIT."""
         self.confirmed = (await self.client.quit()).confirmed
         planner.report(Ended(self.confirmed))
+
+
+def _is_exact(wanted: Wanted, outcome: Retrieved | Refused) -> bool:
+    """Return whether an outcome is that of ``wanted``, and has the size that is listed."""
+    if wanted.number != outcome.number:
+        return False
+    return isinstance(outcome, Refused) or (not wanted.header and wanted.octets == outcome.octets)
 
 
 def async_client(client: Client) -> AsyncClient:

@@ -156,7 +156,7 @@ class Fetching(Results):
         try:
             await self._receive(messages, arrived.append)
         except BaseException as error:
-            kept = self._trusted(arrived, error)
+            kept = arrived[: self._session.certain(messages, arrived, error)]
             if not kept:
                 self._delivery.close()
                 self._delivery.discard(_drafts(arrived))
@@ -171,18 +171,6 @@ class Fetching(Results):
             if isinstance(outcome, Retrieved):
                 self._numbers[outcome.draft] = outcome.number
         return failed
-
-    def _trusted(
-        self, arrived: list[Retrieved | Refused], error: BaseException
-    ) -> list[Retrieved | Refused]:
-        """Return what is certain to have arrived as it is, before ``error`` ended the session.
-
-        One after the other, the status line of a message shows that the one before it was whole.
-        If they were requested ahead, nobody knows which line belongs to which message.
-        """
-        if isinstance(error, Pop3Error) and not self._session.client.pipelining:
-            return arrived[:-1]
-        return []
 
     async def _receive(
         self, messages: tuple[Wanted, ...], arrives: Callable[[Retrieved | Refused], None]

@@ -47,6 +47,14 @@ def over(answer: Status) -> None:
     demand(answer.content.startswith(b"-"), f"the answer is {answer}")
 
 
+def ended_by(run: ServerRun, response: bytes) -> None:
+    """Demand that a response ends AUTH, and that a login is possible after it."""
+    run.credentials()
+    wire = challenged(run)
+    over(wire.ask(response, timeout=run.patience))
+    still_usable(run, wire)
+
+
 @CASES.case("S851", "RFC 5034 section 4", "AUTH with an unknown mechanism is refused.")
 def _(run: ServerRun) -> None:
     wire = run.secured()
@@ -66,18 +74,12 @@ def _(run: ServerRun) -> None:
 
 @CASES.case("S853", "RFC 5034 section 4", "An asterisk cancels AUTH, which ends with -ERR.")
 def _(run: ServerRun) -> None:
-    run.credentials()
-    wire = challenged(run)
-    over(wire.ask(b"*", timeout=run.patience))
-    still_usable(run, wire)
+    ended_by(run, b"*")
 
 
 @CASES.case("S854", "RFC 5034 section 4", "A response that is not base64 ends AUTH with -ERR.")
 def _(run: ServerRun) -> None:
-    run.credentials()
-    wire = challenged(run)
-    over(wire.ask(b"!no base64!", timeout=run.patience))
-    still_usable(run, wire)
+    ended_by(run, b"!no base64!")
 
 
 @CASES.case("S855", "RFC 5034 section 4", "AUTH PLAIN with an initial response logs in.")

@@ -14,6 +14,13 @@ _TAG = re.compile(rb"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*(?: .*)?")
 _CHOSEN = re.compile(rb"\+OK [A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})* ")
 
 
+def accepts(run: ServerRun, capability: str, command: bytes) -> None:
+    """Demand that a command of a capability is accepted before the login."""
+    run.need(capability, before_login=True)
+    answer = run.secured().ask(command)
+    demand(answer.ok, f"the answer is {answer}")
+
+
 # "The server MAY respond to the UTF8 command with an -ERR response."
 @CASES.case(
     "S881",
@@ -22,9 +29,7 @@ _CHOSEN = re.compile(rb"\+OK [A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})* ")
     severity=Severity.WARNING,
 )
 def _(run: ServerRun) -> None:
-    run.need("UTF8", before_login=True)
-    answer = run.secured().ask(b"UTF8")
-    demand(answer.ok, f"the answer is {answer}")
+    accepts(run, "UTF8", b"UTF8")
 
 
 @CASES.case("S882", "RFC 6856 section 2", "UTF8 is refused after the login.")
@@ -51,9 +56,7 @@ def _(run: ServerRun) -> None:
 
 @CASES.case("S884", "RFC 6856 section 3.2", "LANG * is accepted.", severity=Severity.WARNING)
 def _(run: ServerRun) -> None:
-    run.need("LANG", before_login=True)
-    answer = run.secured().ask(b"LANG *")
-    demand(answer.ok, f"the answer is {answer}")
+    accepts(run, "LANG", b"LANG *")
 
 
 @CASES.case("S885", "RFC 6856 section 3.2", "LANG of a language that nobody has is refused.")

@@ -103,10 +103,7 @@ class ClientInput:
         """Return the input that ``data`` stands for; any octets stand for one."""
         head, body = data[:5].ljust(5, b"\0"), data[5:]
         return cls(
-            size=_chosen(SIZES, head[0]),
-            pulls=head[1] % 4,
-            limits=_chosen(LIMITS, head[2]),
-            leniency=_chosen(LENIENCIES, head[3]),
+            **_settings(head),
             state=_chosen(STATES, head[4]),
             steps=_steps(body),
         )
@@ -137,10 +134,7 @@ class ServerInput:
         """Return the input that ``data`` stands for; any octets stand for one."""
         head, body = data[:7].ljust(7, b"\0"), data[7:]
         return cls(
-            size=_chosen(SIZES, head[0]),
-            pulls=head[1] % 4,
-            limits=_chosen(LIMITS, head[2]),
-            leniency=_chosen(LENIENCIES, head[3]),
+            **_settings(head),
             choices=[octet >> shift & 3 for octet in head[4:] for shift in (0, 2, 4, 6)],
             steps=_steps(body),
         )
@@ -153,6 +147,16 @@ class ServerInput:
     def engine(self, make: Callable[..., ServerConnection] = ServerConnection) -> ServerConnection:
         """Return a new engine that has sent its greeting."""
         return greeted_server(make, limits=self.limits, leniency=self.leniency)
+
+
+def _settings(head: bytes) -> dict[str, Any]:
+    """Return what both kinds of input begin with; ``_head()`` turns it back."""
+    return {
+        "size": _chosen(SIZES, head[0]),
+        "pulls": head[1] % 4,
+        "limits": _chosen(LIMITS, head[2]),
+        "leniency": _chosen(LENIENCIES, head[3]),
+    }
 
 
 def _head(given: ClientInput | ServerInput) -> bytes:
