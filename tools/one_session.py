@@ -14,9 +14,12 @@ same ones. Everything else is what mutmut does with these arguments.
 from __future__ import annotations
 
 import random
+import resource
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import ceil
+from time import process_time
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from _pytest.config import _prepareconfig
 from mutmut import __main__ as mutmut
 from mutmut.configuration import config
 from mutmut.runners.harness import PytestRunner
+from mutmut.state import state
 from mutmut.utils.file_utils import change_cwd
 from mutmut.workers.isolation import ForkRunner
 
@@ -43,6 +47,19 @@ class OneSession(PytestRunner):
         if self.session.testsfailed:
             raise SystemExit("the tests cannot be collected")
         self.tests = {item.nodeid: item for item in self.session.items}
+        self.failed, self.limited = "", False
+
+    def run_tests(self, *, mutant_name: str | None, tests: Iterable[str]) -> int:
+        """Run tests, with a limit of processor time for each of them if there is a mutant."""
+        self.limited = mutant_name is not None
+        return super().run_tests(mutant_name=mutant_name, tests=tests)
+
+    def limit(self, test: str) -> None:
+        """End this process as one that never ends, if the test takes far longer than before."""
+        # mutmut itself only has a limit for all tests of a mutant together.
+        most = process_time() + 10 * state().duration_by_test[test] + 3
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (min(ceil(most), hard), hard))
 
     def execute_pytest(
         self, params: Sequence[str], plugins: Iterable[object] = (), **_: object
@@ -56,10 +73,13 @@ class OneSession(PytestRunner):
         try:
             for item, following in pairwise([*(named or self.session.items), None]):
                 assert item
+                if self.limited:
+                    self.limit(item.nodeid)
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
                 if self.session.testsfailed:
                     # Fixtures of a module that are left would be errors of the next run.
                     self.session._setupstate.teardown_exact(None)
+                    self.failed = item.nodeid
                     return 1
         except (KeyboardInterrupt, pytest.exit.Exception):
             # A fork has to end here, and not to go on with the work of the process it came from.
@@ -73,14 +93,18 @@ class OneSession(PytestRunner):
 class Forks(ForkRunner):
     """A fork of the session for each mutant."""
 
+    def __init__(self, jobs: int, tests: OneSession) -> None:
+        super().__init__(jobs, tests, config().debug)
+        self.tests = tests
+
     def run_clean_tests(self, tests: Iterable[str]) -> int:
         """Do nothing: the tests ran when mutmut noted what they call, and run again below."""
         return 0
 
     def startup(self) -> None:
         """Run the tests without a mutant, after the runs before: one that fails says nothing."""
-        if self.test_runner.run_tests(mutant_name=None, tests=()):
-            raise SystemExit("the tests fail when they run again")
+        if self.tests.run_tests(mutant_name=None, tests=()):
+            raise SystemExit(f"{self.tests.failed} fails when it runs again")
         super().startup()
 
 
@@ -96,7 +120,7 @@ def run(jobs: int, most: int, seed: str) -> None:
         return [each for each in mutants if each[1] in names], data
 
     def forks(_: int) -> Forks:
-        return Forks(jobs, OneSession(), config().debug)
+        return Forks(jobs, OneSession())
 
     vars(mutmut).update(collect_source_file_mutation_data=some, get_mutant_runner=forks)
     mutmut._run((), jobs)

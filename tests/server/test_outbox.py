@@ -39,6 +39,15 @@ def test_a_long_answer_does_not_wait_for_its_end() -> None:
     assert [*outbox.actions] == [Send(data) for data in sent]
 
 
+def test_an_answer_waits_until_it_is_long_enough() -> None:
+    outbox = Outbox()
+    outbox.answer(b"x" * (TOGETHER - 2), more=True)
+    outbox.answer(b"y", more=True)
+    assert not outbox.actions
+    outbox.answer(b"z", more=True)
+    assert [*outbox.actions] == [Send(b"x" * (TOGETHER - 2) + b"yz")]
+
+
 @pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK])
 def test_no_piece_is_empty_or_longer_than_a_chunk(size: int) -> None:
     outbox = Outbox()
