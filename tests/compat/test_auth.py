@@ -304,6 +304,10 @@ def test_xoauth2_takes_two_steps(by_name: bool) -> None:
         (("PLAIN", None, None, b"\0user\0pa55word", "pa55word"), "needs a user"),
         ((Mechanism(b""), None, None, None, "pa55word"), "needs a user"),
         ((Mechanism(b""), None, "user"), "brings its own user"),
+        ((Mechanism,), "not the class Mechanism"),
+        ((5,), "mechanism is an object such as .*, not int"),
+        (("PLAIN", b""), "authobject is a function, not bytes"),
+        (("PLAIN", None, None, 5), "a secret is str or bytes, not int"),
     ],
 )
 @pytest.mark.parametrize("expected", [poplib.error_proto, ValueError, Pop3Error])

@@ -20,6 +20,15 @@ HELLO = b"+OK ready\r\n"
 LONG = b"x" * 5000
 
 
+@pytest.mark.parametrize("wrong", [5, None, [b"secret"]])
+def test_a_password_of_a_wrong_type_is_an_error_of_poplibs(wrong: Any) -> None:
+    with talk(DROPIN, b"+OK <1896.697170952@example.org>\r\n") as (client, server):
+        for expected in (poplib.error_proto, ValueError):
+            with pytest.raises(expected, match="a secret is str or bytes"):
+                client.apop("user", wrong)
+    assert server.received == []
+
+
 def test_long_lines_in_a_message_are_an_error_and_then_taken_for_answers() -> None:
     message = LONG + b"\r\n+OK 1 message deleted\r\n"
     with talk(STANDARD, HELLO, b"+OK\r\n" + message + b".\r\n", b"-ERR locked\r\n") as (client, _):

@@ -161,7 +161,7 @@ def test_arguments_of_the_wrong_type(wrong: dict[str, Any], problem: str) -> Non
     assert SECRET not in shown(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [5, None, "PLAIN", SECRET])
+@pytest.mark.parametrize("wrong", [5, None, "PLAIN", SECRET, Plain])
 def test_what_is_no_mechanism(wrong: Any) -> None:
     with pytest.raises(LocalProtocolError, match="mechanism is an object such as"):
         Login.authenticate(wrong)

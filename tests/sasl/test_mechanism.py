@@ -6,6 +6,7 @@ import pytest
 
 from pop3proto import LocalProtocolError
 from pop3proto.sasl import ChannelBinding, Plain, ReportsDetails, ShowsSecret, XOAuth2
+from pop3proto.sasl.mechanism import require_mechanism
 
 
 class Own:
@@ -17,6 +18,16 @@ class Own:
 
     def respond(self, challenge: bytes) -> bytes:
         return challenge
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [(Own, "the class Own"), (Plain, "the class Plain"), (5, "int"), ("secret", "str")],
+)
+def test_what_is_no_mechanism_is_not_shown(wrong: Any, kind: str) -> None:
+    require_mechanism(Own())
+    with pytest.raises(LocalProtocolError, match=rf"^mechanism is an object .*, not {kind}$"):
+        require_mechanism(wrong)
 
 
 def test_what_a_mechanism_may_say_of_itself() -> None:

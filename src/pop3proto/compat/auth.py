@@ -27,6 +27,7 @@ from ..model.secret import Secret
 from ..model.states import Signal
 from ..sasl import ChannelBinding, Login, Mechanism, by_name, channel_bindings
 from ..sasl.choice import Choice
+from ..sasl.mechanism import require_mechanism
 from .conversation import Conversation
 from .errors import BrokenConnectionError, InvalidArgumentError, ServerError, standard_error
 
@@ -97,8 +98,12 @@ def mechanism_of(
         password = Secret(password)
         first = None if initial_response is None else Secret(initial_response)
         initial_response = first
+        if first is not None:
+            first.reveal()  # which raises an error if it is neither text nor octets
         answers = authobject is not None or first is not None
-        if user is None and password:
+        if authobject is not None and not callable(authobject):
+            problem = f"authobject is a function, not {type(authobject).__name__}"
+        elif user is None and password:
             problem = "a password needs a user"
         elif not isinstance(mechanism, str):
             if user is not None:
@@ -106,6 +111,7 @@ def mechanism_of(
             elif answers:
                 problem = "a mechanism object brings its own responses"
             else:
+                require_mechanism(mechanism)
                 return {None: mechanism}
         elif user is None:
             if answers:

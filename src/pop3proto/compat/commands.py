@@ -8,6 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias, overload
 
+from ..errors import LocalProtocolError
 from ..model.grammar import decode, has_control
 from ..model.secret import Secret
 from .conversation import Conversation
@@ -241,8 +242,8 @@ class MessageLines:
 def encoded(line: Secret | str, encoding: str) -> bytes:
     """Return ``line`` as octets.
 
-    Raises ``InvalidArgumentError`` for a control character, and ``UnicodeEncodeError``, which does
-    not show the text.
+    Raises ``InvalidArgumentError`` for a control character and for a secret of a wrong type, and
+    ``UnicodeEncodeError``, which does not show the text.
     """
     problem: ValueError
     if type(line) is str and line.isascii() and line.isprintable() and encoding == "UTF-8":
@@ -254,6 +255,8 @@ def encoded(line: Secret | str, encoding: str) -> bytes:
         if not has_control(bytes(text_of(line), encoding)):
             return bytes(text_of(line), encoding)
         problem = InvalidArgumentError("a command may not hold control characters")
+    except LocalProtocolError as error:
+        problem = InvalidArgumentError(str(error))
     except UnicodeEncodeError as error:
         unshown = "?" * len(text_of(line))
         problem = UnicodeEncodeError(encoding, unshown, error.start, error.end, error.reason)

@@ -131,10 +131,9 @@ class Login:
         ``initial_response`` allows it; ``None`` allows it except for XOAUTH2. An exception from the
         mechanism cancels the exchange; after that, ``feed()`` raises it.
         """
-        if not isinstance(getattr(mechanism, "name", None), str):
-            # Not shown itself: it may be a password.
-            problem = "mechanism is an object such as sasl.Plain(user, password)"
-            raise LocalProtocolError(f"{problem}, not {_kind(mechanism)}")
+        from .mechanism import require_mechanism
+
+        require_mechanism(mechanism)
         flows = _flows(None, initial_response, allow_plaintext_auth, ())
         return cls._of(flows, flows.sasl(mechanism))
 

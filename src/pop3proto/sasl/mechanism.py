@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from .._value import value
 from ..errors import LocalProtocolError
 
-__all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret"]
+__all__ = ["ChannelBinding", "Mechanism", "ReportsDetails", "ShowsSecret", "require_mechanism"]
 
 
 class Mechanism(Protocol):
@@ -46,6 +46,18 @@ class Mechanism(Protocol):
     def respond(self, challenge: bytes) -> bytes:
         """Return the answer to a challenge of the server."""
         ...
+
+
+def require_mechanism(mechanism: object) -> None:
+    """Raise ``LocalProtocolError`` unless ``mechanism`` has the members of a ``Mechanism``."""
+    # A class has them, too. The object itself is not shown, because it may be a password.
+    wrong = f"the class {mechanism.__name__}" if isinstance(mechanism, type) else ""
+    if not wrong and not isinstance(getattr(mechanism, "name", None), str):
+        wrong = type(mechanism).__name__
+    if wrong:
+        raise LocalProtocolError(
+            f"mechanism is an object such as sasl.Plain(user, password), not {wrong}"
+        )
 
 
 @runtime_checkable
