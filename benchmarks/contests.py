@@ -17,6 +17,8 @@ from benchmarks.server import Maildrop, serving
 
 _KIB = 1024
 _MIB = 1024 * _KIB
+_SLOW = 5
+"""Milliseconds that each wait for the disk takes, in the contest that is about a slow disk."""
 _DELAY = 50.0
 """Milliseconds of round trip, in the contest that is about waiting."""
 _BLOCKING, _ASYNCIO, _UVLOOP, _TRIO = (name for name in CLIENTS if name.startswith("pop3proto, "))
@@ -65,9 +67,13 @@ def _listed(count: int) -> Maildrop:
     return Maildrop(count, 2_000, 50_000)
 
 
-def _program(who: str, share: int = 1, on_disk: bool = False) -> Entry:
-    arguments = {"who": who, "on_disk": on_disk}
-    return Entry(who, "programs:run", arguments, share, missing=partial(programs.missing, who))
+def _program(who: str, share: int = 1, on_disk: bool = False, milliseconds: int = 0) -> Entry:
+    arguments = {"who": who, "on_disk": on_disk, "milliseconds": milliseconds}
+
+    def missing() -> str:
+        return (programs.missing_slow_disk() if milliseconds else "") or programs.missing(who)
+
+    return Entry(who, "programs:run", arguments, share, missing=missing)
 
 
 def _client(who: str, job: str) -> Entry:
@@ -101,9 +107,24 @@ _DURABILITY = "A message is safe: " + "; ".join(
 )
 
 
-def _fetching(name: str, title: str, scene: Scene, count: int, share: int, about: float) -> Contest:
+_SLOW_DISK = (
+    f"Each call that waits for the disk (fsync, fdatasync, syncfs, sync) takes {_SLOW} ms more, for"
+    " every program alike, as it does on a disk that has to turn, or at the other end of a network:"
+    " a library that is preloaded sleeps so long. How much is written makes no difference to that."
+)
+
+
+def _fetching(
+    name: str,
+    title: str,
+    scene: Scene,
+    count: int,
+    share: int,
+    about: float,
+    milliseconds: int = 0,
+) -> Contest:
     """Programs that keep the mail. Those that start a process a message get only some of it."""
-    entries = [_program(who, share if "dd" in who else 1, on_disk=True) for who in _FETCHERS]
+    entries = [_program(who, share if "dd" in who else 1, True, milliseconds) for who in _FETCHERS]
     return Contest(
         name,
         title,
@@ -114,7 +135,8 @@ def _fetching(name: str, title: str, scene: Scene, count: int, share: int, about
         references=("mpop, to a Maildir",),
         rounds=2,
         seconds=about,
-        note=f"{_DURABILITY}. All write to the same disk ({programs.filesystem()}).",
+        note=f"{_DURABILITY}. All write to the same disk ({programs.filesystem()})."
+        + (f" {_SLOW_DISK}" if milliseconds else ""),
     )
 
 
@@ -339,6 +361,15 @@ CONTESTS = (
     _serving("serve-ahead", "Servers, RETR of 4 KiB asked for ahead", "retr_many"),
     _fetching(
         "fetch", "Onto a disk, safely: 10,000 mails of 4 KiB", _scene(_small), 10_000, 20, 60
+    ),
+    _fetching(
+        "fetch-slow",
+        f"Onto a slow disk, safely: 2,000 mails of 4 KiB, {_SLOW} ms for each wait",
+        _scene(_small),
+        2_000,
+        20,
+        20,
+        milliseconds=_SLOW,
     ),
     _fetching(
         "fetch-real",

@@ -23,10 +23,10 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pop3proto
+from benchmarks.programs import far_from_others
 from benchmarks.server import Maildrop, serving
 
 HOST = "127.0.0.1"
@@ -83,7 +83,8 @@ def _getmail(folder: Path, port: int) -> list[str]:
     root = os.geteuid() == 0
     if root:
         # It does not deliver as root.
-        folder.chmod(0o755)
+        for path in (folder.parent, folder):
+            path.chmod(0o755)
         for path in (folder / "mail", *(folder / "mail").iterdir()):
             shutil.chown(path, "mail")
     text = (
@@ -122,8 +123,7 @@ _PART = 10
 
 def run(name: str, maildrop: Maildrop, port: int, beside: Path | None = None) -> Took:
     """Let one program fetch the maildrop."""
-    with TemporaryDirectory(dir=beside) as made:
-        folder = Path(made)
+    with far_from_others(None if beside is None else str(beside)) as folder:
         mail = folder / "mail"
         if "Maildir" in name or "command" in name:
             for each in ("tmp", "new", "cur"):
@@ -134,7 +134,7 @@ def run(name: str, maildrop: Maildrop, port: int, beside: Path | None = None) ->
         command = program.command(folder, port)
         environment = {
             **os.environ,
-            "HOME": made,
+            "HOME": str(folder),
             "POP3PROTO_PASSWORD": PASSWORD,
         }
         if name.startswith("pop3proto"):

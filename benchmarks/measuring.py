@@ -39,7 +39,8 @@ class Entry:
     who: str
     target: str
     """``module:function`` of this package. It is called with ``count`` too, and returns any of
-    ``seconds``, ``cpu`` and ``growth``; and ``units``, if it did not do ``count`` of them."""
+    ``seconds``, ``cpu``, ``growth`` and ``waits``; and ``units``, if it did not do ``count`` of
+    them."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     share: int = 1
     """For one that takes long: it does one in so many."""
@@ -113,7 +114,8 @@ class Outcome:
     count: int
     figures: dict[str, dict[str, Figure]] = field(default_factory=dict[str, dict[str, Figure]])
     """By the entries' names and the names of the figures: ``wall`` and ``cpu`` in microseconds a
-    unit, ``instructions`` a unit, ``growth`` in MiB, and ``held`` in octets a unit."""
+    unit, ``waits`` and ``instructions`` a unit, ``growth`` in MiB, and ``held`` in octets a
+    unit."""
     notes: list[str] = field(default_factory=list[str])
     """Who is absent, and whose program failed."""
     failures: list[str] = field(default_factory=list[str])
@@ -160,6 +162,8 @@ def _sample(
     for name, quantity in (("wall", "seconds"), ("cpu", "cpu")):
         if quantity in found:
             figures[name] = found[quantity] / units * 1e6
+    if "waits" in found:
+        figures["waits"] = found["waits"] / units
     if contest.memory:
         growth = max(found["growth"], _PAGE)
         figures |= {"growth": growth / _MIB, "held": growth / units}

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.clients import ROUGHLY
 from benchmarks.measuring import environment
 from benchmarks.meter import Meter
-from benchmarks.server import HOST, Address, Maildrop, on_cpus_of
+from benchmarks.server import HOST, Address, Maildrop, compiled, on_cpus_of
 
 _MEMORY = "/dev/shm"
 # Every message has it once; a program may write other line ends than it was sent.
@@ -241,10 +241,12 @@ def run(
     address: dict[str, Any],
     maildrop: dict[str, Any],
     on_disk: bool = False,
+    milliseconds: int = 0,
 ) -> dict[str, float]:
     """What a program takes that fetches ``count`` messages.
 
-    Raises ``AssertionError`` if it fails, or does not get them all.
+    With ``milliseconds``, each call that waits for the disk takes so much longer. Raises
+    ``AssertionError`` if it fails, or does not get them all.
     """
     with _folder(on_disk) as folder:
         name = str(folder)
@@ -253,6 +255,8 @@ def run(
         (folder / "output").touch()
         command = _filled(who, count, Address(**address), folder)
         env = {**environment(), "HOME": name, "FETCHMAILHOME": name, "XDG_STATE_HOME": name}
+        if milliseconds:
+            env |= _slow_disk(milliseconds, folder / "calls")
         if on_disk:
             os.sync()  # what others have written before is none of its business
         with on_cpus_of(server=False):
@@ -261,9 +265,26 @@ def run(
             meter.end()
         check = _CHECKS.get(who, _octets if who in _SCRIPTS else _marks)
         check(folder, count, Maildrop(**maildrop))
+        if milliseconds:
+            meter.results["waits"] = (folder / "calls").stat().st_size
     # That is this process's own, not the program's.
     del meter.results["growth"]
     return meter.results
+
+
+def _slow_disk(milliseconds: int, calls: Path) -> dict[str, str]:
+    """The variables of a program whose disk is slow; ``calls`` gets an octet for each wait."""
+    calls.touch()
+    return {
+        "LD_PRELOAD": compiled("slow_disk.c", "-shared", "-fPIC") or "",
+        "SLOW_DISK_MILLISECONDS": str(milliseconds),
+        "SLOW_DISK_CALLS": str(calls),
+    }
+
+
+def missing_slow_disk() -> str:
+    """The command that installs what makes a disk slow; empty if it is there."""
+    return "" if compiled("slow_disk.c", "-shared", "-fPIC") else "apt-get install gcc"
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _COLUMNS = {
     "wall": "wall, µs a {}",
     "cpu": "CPU, µs a {}",
     "instructions": "instructions a {}",
+    "waits": "waits for the disk, a {}",
     "growth": "growth, MiB",
     "held": "octets a {}",
 }

@@ -128,7 +128,7 @@ class Address:
 def serving(maildrop: Maildrop, *, tls: bool = False, python: bool = False) -> Generator[Address]:
     """A server in a process of its own, in Python if ``python`` says so."""
     with TemporaryDirectory() as folder:
-        program = None if tls or python else _compiled()
+        program = None if tls or python else compiled("server.c")
         if program:
             path = Path(folder, "maildrop")
             path.write_bytes(_HEADER + maildrop.block)
@@ -177,18 +177,17 @@ def on_cpus_of(*, server: bool) -> Generator[None]:
 
 
 @cache
-def _compiled() -> str | None:
-    """The server in C, or ``None`` if there is no compiler that makes it."""
+def compiled(source: str, *options: str) -> str | None:
+    """What is made of a file in C, or ``None`` if there is no compiler that makes it."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
     folder = TemporaryDirectory(prefix="benchmark-")
     # It is kept until this process ends.
     _folders.append(folder)
-    program = str(Path(folder.name, "server"))
-    source = str(_HERE / "server.c")
-    done = subprocess.run([compiler, "-O2", "-pthread", "-o", program, source], check=False)
-    return None if done.returncode else program
+    program = str(Path(folder.name, "compiled"))
+    command = [compiler, "-O2", "-pthread", *options, "-o", program, str(_HERE / source), "-ldl"]
+    return None if subprocess.run(command, check=False).returncode else program
 
 
 _folders: list[TemporaryDirectory[str]] = []

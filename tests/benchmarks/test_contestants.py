@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -131,6 +132,25 @@ def test_every_program_to_a_disk_tells_its_durability() -> None:
         "getmail6, through dd",
     ]
     assert programs.filesystem()
+
+
+@pytest.mark.skipif(bool(programs.missing_slow_disk()), reason="no compiler")
+def test_the_waits_for_a_slow_disk_are_counted() -> None:
+    with serving(MAILDROP) as address:
+        arguments = (20, address.arguments(), asdict(MAILDROP), True, 1)
+        assert programs.run("pop3proto fetch", *arguments)["waits"] > 20
+        if not programs.missing("mpop, to a Maildir"):
+            assert programs.run("mpop, to a Maildir", *arguments)["waits"] >= 20
+
+
+def test_the_folder_of_a_program_on_the_disk_goes_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for tool in (shutil.which("chattr"), None):
+        monkeypatch.setattr(shutil, "which", lambda _, tool=tool: tool)
+        with programs.far_from_others(str(tmp_path)) as folder:
+            assert folder.is_dir()
+        assert [*tmp_path.iterdir()] == []
 
 
 def test_the_cpu_of_a_server_is_known() -> None:
