@@ -45,7 +45,8 @@ def guided(
             f"-max_total_time={seconds}",
             f"-runs={runs}",
             f"-max_len={MOST_OCTETS}",
-            "-timeout=10",
+            # It goes by the clock, and a machine can be busy: ten seconds were too few.
+            "-timeout=120",
             "-print_final_stats=1",
             # An input that fails stays where the process was started, if nothing else is kept.
             f"-artifact_prefix={corpus or '.'}/",
