@@ -29,7 +29,7 @@ from mutmut.configuration import config
 from mutmut.runners.harness import PytestRunner
 from mutmut.state import state
 from mutmut.utils.file_utils import change_cwd
-from mutmut.workers.isolation import ForkRunner
+from mutmut.workers.isolation import ForkRunner, run_in_fork
 
 
 class OneSession(PytestRunner):
@@ -100,6 +100,10 @@ class Forks(ForkRunner):
     def run_clean_tests(self, tests: Iterable[str]) -> int:
         """Do nothing: the tests ran when mutmut noted what they call, and run again below."""
         return 0
+
+    def run_forced_fail(self) -> int:
+        """See that tests can fail, in a fork: what they leave can be the fault of another test."""
+        return run_in_fork(super().run_forced_fail)
 
     def startup(self) -> None:
         """Run the tests without a mutant, after the runs before: one that fails says nothing."""

@@ -442,3 +442,12 @@ def test_what_is_sent_alone_and_what_nothing_is_sent_behind() -> None:
     refused(connection, Stls(), "still in flight")
     connection.send(Quit())
     refused(connection, Capa(), "nothing may be sent after Quit")
+
+
+def test_what_comes_after_auth_is_answered_for_itself() -> None:
+    connection = client(state=State.AUTHORIZATION)
+    connection.send(PLAIN)
+    [refusal] = events(connection, b"-ERR no\r\n")
+    connection.send(User("user"))
+    [answer] = events(connection, b"-ERR no\r\n")
+    assert (refusal.command, answer.command) == (PLAIN, User("user"))

@@ -71,7 +71,7 @@ def test_both_ways_read_the_same(commands: list[Command[Any]], wire: bytes) -> N
     assert told(usual, b"+OK" + wire) == told(long_way, b"+OK" + wire)
 
 
-@pytest.mark.parametrize("text", [b"", b" ", b" text", b"  two \t", b" \xff", b" a\rb"])
+@pytest.mark.parametrize("text", [b"", b" ", b" text", b"  two \t", b" \xff", b" a\rb", b" a\nb"])
 def test_the_usual_answers(text: bytes) -> None:
     wire = b"+OK" + text + b"\r\nbody\r\n.\r\n"
     for command in (Noop(), Retr(1), Capa()):

@@ -58,6 +58,7 @@ from tests.samples import COMMAND_LINES
         (b"-err no", b"-err", b"no"),
         (b"-ERR: no", b"-ERR", b": no"),
         (b"-ERR no\v \t", b"-ERR", b"no\v"),
+        (b"-ERR XX", b"-ERR", b"XX"),
         (b"+OK yes\v \t", b"+OK", b"yes\v"),
         (b"+", b"+", b""),
         (b"+ ", b"+", b""),

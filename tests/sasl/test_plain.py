@@ -34,6 +34,7 @@ def test_a_mechanism_says_what_it_is(mechanism: Mechanism, name: str, shows_secr
     assert isinstance(mechanism, ShowsSecret)
     assert mechanism.shows_secret is shows_secret
     assert not mechanism.complete
+    assert repr(mechanism).startswith(f"{type(mechanism).__name__}(")
     assert SECRET not in repr(mechanism)
     assert not hasattr(mechanism, "__dict__")
 

@@ -1,9 +1,11 @@
 from base64 import b64decode
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pop3proto import LocalProtocolError
 from pop3proto.sasl import Anonymous as AnonymousClient
 from pop3proto.sasl import External as ExternalClient
 from pop3proto.sasl import LoginMechanism as LoginClient
@@ -71,6 +73,11 @@ def test_login_with_the_client(user: str, password: str, outcome: Verdict) -> No
 
 def test_login_takes_the_name_with_the_command() -> None:
     assert outcomes(ServerLogin(USERS), b"user", b"secret") == [b"Password:", LoggedIn("user")]
+
+
+def test_a_response_is_octets() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^data is bytes"):
+        ServerPlain(USERS).begin().respond(cast(Any, "\0user\0secret"))
 
 
 class Everybody:
