@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pop3proto.cli.codes import UsageError, code_for, code_of
 from pop3proto.cli.man import EXIT_CODES
+from pop3proto.errors import ConnectError
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text("utf-8")
 
@@ -49,7 +51,7 @@ def code_after(number: signal.Signals) -> int:
 def test_the_table_has_all_codes() -> None:
     section = PAGE.partition("### Exit codes")[2].partition("\n## ")[0]
     assert re.findall(r"(?m)^\| ([\d +N]+) \|", section) == [*EXIT_CODES]
-    assert [*EXIT_CODES] == ["0", "1", "2", "130", "128 + N"]
+    assert [*EXIT_CODES] == ["0", "1", "2", "75", "130", "128 + N"]
 
 
 def test_success() -> None:
@@ -60,10 +62,22 @@ def test_success() -> None:
 
 def test_failure(tmp_path: Path) -> None:
     assert code("replay", str(tmp_path / "missing.txt")) == 1
+
+
+def test_failure_for_now() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert code("check", f"pop://127.0.0.1:{port}", "--no-tls") == 1
-    assert code("check", f"pop://127.0.0.1:{port}", "--no-tls", "--json") == 1
+    assert code("check", f"pop://127.0.0.1:{port}", "--no-tls") == 75
+    assert code("check", f"pop://127.0.0.1:{port}", "--no-tls", "--json") == 75
+
+
+def test_one_problem_that_stays_decides() -> None:
+    now, later = {"transient": False}, {"transient": True}
+    assert code_for([later, later]) == 75
+    assert code_for([later, now]) == 1
+    assert code_of(UsageError("x")) == 2
+    assert code_of(ConnectError("x")) == 75
+    assert code_of(OSError("x")) == 1
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_what_fails_for_now_is_tried_again(
     monkeypatch.setattr(schedule, "heappush", pushed_at_once)
     file.add("a")
     file.text = file.text.replace('host = "127.0.0.1"', 'host = "pop.invalid"')
-    assert file.fetch("--json") == 1
+    assert file.fetch("--json") == 75
     (account,) = json.loads(capsys.readouterr().out)["accounts"]
     assert account["attempts"] == 3
     assert account["problems"][0]["error"] == "ConnectError"
@@ -269,7 +269,7 @@ def test_options_of_one_account_belong_into_the_file(
     option: list[str], file: File, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file.add("a")
-    assert file.fetch(*option) == 1
+    assert file.fetch(*option) == 2
     assert f"{option[0]} and --accounts exclude each other" in capsys.readouterr().err
     assert not (file.folder / "a").exists()
 

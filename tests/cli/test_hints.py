@@ -146,7 +146,7 @@ def test_the_option_that_is_named_is_the_way_out(
 ) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     # A mixed answer may have no end.
-    assert fetched(tmp_path / "one", quirk, "--timeout", "0.5") == 1
+    assert fetched(tmp_path / "one", quirk, "--timeout", "0.5") == 75
     assert option in capsys.readouterr().err
     assert fetched(tmp_path / "other", quirk, option) == 0
     assert len([*(tmp_path / "other" / "mail").glob("*.eml")]) == 5
@@ -158,7 +158,7 @@ def test_a_server_that_says_nothing_may_expect_tls(
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     with serve({"user": []}, users=USERS, security="tls") as server:
         url = f"pop://user@{server.host}:{server.port}"
-        assert main(["fetch", url, str(tmp_path), "--timeout", "0.2"]) == 1
+        assert main(["fetch", url, str(tmp_path), "--timeout", "0.2"]) == 75
     error = capsys.readouterr().err
     assert "DeadlineError" in error
     assert "a pops:// URL is usual on port 995" in error

@@ -168,8 +168,8 @@ def test_there_is_no_refresh_token(setting: Setting) -> None:
     with pytest.raises(LocalProtocolError, match="nobody can be asked without a terminal"):
         setting.keeper(device_url=setting.server.url("/device"))(None)
     with pytest.raises(LocalProtocolError) as caught:
-        setting.keeper(no_device="Google has none")(None)
-    assert caught.value.hint == "Google has none"
+        setting.keeper()(None)
+    assert caught.value.hint == "give one with --oauth-refresh-token-file"
     assert not setting.server.forms
 
 

@@ -186,7 +186,7 @@ def test_the_token_server_is_behind_the_proxy_too(setting: Setting) -> None:
 
 
 def test_a_mechanism_without_tokens(setting: Setting, capsys: pytest.CaptureFixture[str]) -> None:
-    assert setting.run("list", auth=";AUTH=PLAIN") == 1
+    assert setting.run("list", auth=";AUTH=PLAIN") == 2
     assert "--oauth is for XOAUTH2 and OAUTHBEARER, not PLAIN" in capsys.readouterr().err
 
 
@@ -254,13 +254,21 @@ def test_the_providers() -> None:
     given = made("--oauth", "google", *ID, "--oauth-scope", "x y")._settings
     assert given.scope == "x y"
     for provider in PROVIDERS.values():
-        assert provider.device_url or provider.no_device or not provider.token_url
+        assert provider.device_url or provider.authorize_url or not provider.token_url
 
 
-def test_google_has_no_codes_for_mail() -> None:
-    with pytest.raises(LocalProtocolError) as caught:
-        made("--oauth", "google", *ID).token()
-    assert caught.value.hint.startswith("Google has no device flow for mail")
+def test_google_has_no_codes_for_mail_and_a_browser_instead() -> None:
+    google = made("--oauth", "google", *ID)
+    assert google._settings.authorize_url == "https://accounts.google.com/o/oauth2/v2/auth"
+    with pytest.raises(LocalProtocolError, match="without a terminal"):
+        google.token()
+
+
+def test_a_browser_in_place_of_codes() -> None:
+    url = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize"
+    given = made("--oauth", "microsoft", *ID, "--oauth-authorize-url", url)._settings
+    assert given.device_url == ""
+    assert given.authorize_url == url.replace("{tenant}", "common")
 
 
 def test_each_purpose_has_a_file_of_its_own(state_folder: Path) -> None:
@@ -414,7 +422,7 @@ def test_a_time_without_an_end(tmp_path: Path) -> None:
 
 def test_a_password_besides_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     where = ["list", "pops://user@pop.example.org", "--oauth", "google", *ID]
-    assert main([*where, "--password-file", "f"]) == 1
+    assert main([*where, "--password-file", "f"]) == 2
     assert "--oauth and --password-file exclude each other" in capsys.readouterr().err
 
 

@@ -102,7 +102,7 @@ def test_the_keys_of_a_report_of_a_failure(
     assert code == 1
     assert [*report] == [*COMMON, *KEYS[command]]
     (problem,) = report["problems"]
-    assert [*problem] == ["at", "error", "text", "hint"]
+    assert [*problem] == ["at", "error", "text", "hint", "transient"]
     assert problem["error"] == "CredentialsError"
 
 

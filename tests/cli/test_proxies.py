@@ -89,7 +89,7 @@ def test_the_variable(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None
 def test_nobody_sees_the_password(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert setting.run("list", "--proxy", setting.url.replace("user", "hunter2")) == 1
+    assert setting.run("list", "--proxy", setting.url.replace("user", "hunter2")) == 75
     error = capsys.readouterr().err
     assert error.startswith("ConnectError: ")
     assert str(Proxy(setting.url)) in error
@@ -102,13 +102,13 @@ def test_a_name_that_the_proxy_does_not_know(
     setting: Setting, capsys: pytest.CaptureFixture[str]
 ) -> None:
     setting.proxy.names = {}
-    assert setting.run("list", "--proxy", setting.url) == 1
+    assert setting.run("list", "--proxy", setting.url) == 75
     assert capsys.readouterr().err.startswith("ConnectError: ")
 
 
 def test_a_proxy_that_says_nothing(setting: Setting, capsys: pytest.CaptureFixture[str]) -> None:
     setting.proxy.silent = True
-    assert setting.run("list", "--proxy", setting.url, "--timeout", "0.2") == 1
+    assert setting.run("list", "--proxy", setting.url, "--timeout", "0.2") == 75
     assert capsys.readouterr().err.startswith("DeadlineError: ")
 
 
@@ -118,7 +118,7 @@ def test_a_proxy_that_is_not_there(scheme: str, capsys: pytest.CaptureFixture[st
         free.bind(("127.0.0.1", 0))
         where = f"127.0.0.1:{free.getsockname()[1]}"
         url = f"pops://user;AUTH=ANONYMOUS@{HOST}"
-        assert main(["list", url, "--proxy", f"{scheme}://{where}"]) == 1
+        assert main(["list", url, "--proxy", f"{scheme}://{where}"]) == 75
     error = capsys.readouterr().err
     assert error.startswith(f"ConnectError: the proxy {scheme}://{where} cannot be used: ")
     assert "check --proxy" in error

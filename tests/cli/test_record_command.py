@@ -13,6 +13,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -24,6 +25,7 @@ import pytest
 from pop3proto.cli import record as _record
 from pop3proto.cli.main import main
 from pop3proto.cli.output import Output
+from pop3proto.cli.proxies import Proxy
 from pop3proto.cli.relay import Relay, Route
 from pop3proto.model.replies import MessageData
 from pop3proto.model.url import PopUrl
@@ -72,6 +74,10 @@ class Running:
         self._told.set()
         self._thread.join(60)
         assert not self._thread.is_alive()
+
+    def ended(self) -> None:
+        """Wait until it ends by itself."""
+        self._thread.join(60)
 
     def recording(self, number: int = 1) -> Transcript:
         text = (self.folder / f"{number:04}.txt").read_text("ascii")
@@ -372,7 +378,9 @@ def test_the_end_of_the_command_ends_sessions(
 def test_arguments_that_cannot_be_used(
     arguments: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["record", *arguments[:1], str(tmp_path), *arguments[1:]]) == 1
+    code = main(["record", *arguments[:1], str(tmp_path), *arguments[1:]])
+    # A URL or a file that cannot be used is no contradiction of options.
+    assert code == (1 if problem in ("names a user", "--cert missing.pem: No such file") else 2)
     assert problem in capsys.readouterr().err
 
 
@@ -452,7 +460,7 @@ def test_a_listener_that_fails_ends_the_command(capsys: pytest.CaptureFixture[st
     output.reports(sessions=0)
     url = PopUrl.parse("pop://pop.example.org")
     route = Route(Security.PLAINTEXT, Security.PLAINTEXT)
-    relays = _record._Relays(output, Namespace(sessions=None), url, route)
+    relays = _record._Relays(output, Namespace(sessions=None, proxy=None), url, route)
     assert not relays.done
     relays.accept(cast(socket.socket, Listener()))
     assert errors == []
@@ -494,3 +502,138 @@ def test_an_answer_that_comes_in_pieces(cut: int) -> None:
         server.close()
         assert client.recv(100) == b"-ERR"
         thread.join(60)
+
+
+COMMANDS = f"USER user\r\nPASS {SECRET}\r\nRETR 2\r\nQUIT\r\n".encode()
+
+
+def test_a_client_that_has_said_all_still_gets_the_answers(
+    running: Callable[..., Running], tmp_path: Path
+) -> None:
+    with serving("plaintext", tmp_path) as (_, arguments):
+        with running(*arguments) as relay:
+            sock = socket.create_connection(("127.0.0.1", relay.port), 60)
+            with sock, sock.makefile("rb") as answers:
+                assert answers.readline().startswith(b"+OK")
+                sock.sendall(COMMANDS)
+                sock.shutdown(socket.SHUT_WR)
+                assert LARGE in answers.read()
+        assert relay.code == 0
+
+
+def test_the_same_under_tls(running: Callable[..., Running], tmp_path: Path) -> None:
+    """It says goodbye, which in TLS 1.3 ends one direction, and then the end of its stream."""
+    with serving("tls", tmp_path) as (_, arguments):
+        ca = tmp_path / "relay.pem"
+        with running(*arguments, "--write-ca", str(ca)) as relay:
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context = ssl.create_default_context(cafile=str(ca))
+            tls = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            got = bytearray()
+            with socket.create_connection(("127.0.0.1", relay.port), 60) as sock:
+
+                def until_done(step: Callable[[], object]) -> object:
+                    while True:
+                        try:
+                            return step()
+                        except ssl.SSLWantReadError:
+                            sock.sendall(outgoing.read())
+                            incoming.write(sock.recv(65536))
+
+                until_done(tls.do_handshake)
+                assert cast(bytes, until_done(lambda: tls.read(1000))).startswith(b"+OK")
+                tls.write(COMMANDS)
+                with suppress(ssl.SSLWantReadError):
+                    tls.unwrap()
+                sock.sendall(outgoing.read())
+                sock.shutdown(socket.SHUT_WR)
+                while data := sock.recv(65536):
+                    incoming.write(data)
+                    with suppress(ssl.SSLWantReadError):
+                        while True:
+                            piece = tls.read(65536)
+                            if not piece:
+                                break
+                            got += piece
+            assert LARGE in got
+        assert relay.code == 0
+
+
+def test_a_server_sees_that_the_client_has_said_all() -> None:
+    client, ours = socket.socketpair()
+    server, theirs = socket.socketpair()
+    relay = Relay(ours, theirs, Route(Security.PLAINTEXT, Security.PLAINTEXT), Recorder(), 60.0)
+    thread = Thread(target=relay.run)
+    thread.start()
+    with closing(relay), client, server, server.makefile("rb") as commands:
+        client.sendall(b"QUIT\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert commands.read() == b"QUIT\r\n"
+        server.sendall(b"+OK bye\r\n")
+        server.shutdown(socket.SHUT_WR)
+        assert client.makefile("rb").read() == b"+OK bye\r\n"
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_a_client_that_has_gone_ends_the_session_quietly() -> None:
+    client, ours = socket.socketpair()
+    server, theirs = socket.socketpair()
+    relay = Relay(ours, theirs, Route(Security.PLAINTEXT, Security.PLAINTEXT), Recorder(), 60.0)
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            relay.run()
+        except OSError as error:
+            failed.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    with closing(relay), server, server.makefile("rb") as commands:
+        client.sendall(b"QUIT\r\n")
+        client.close()
+        assert commands.read() == b"QUIT\r\n"
+        for _ in range(3):
+            server.sendall(b"+OK bye\r\n")
+        server.shutdown(socket.SHUT_WR)
+        thread.join(60)
+    assert failed == []
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_certificate_of_the_server_by_its_fingerprint(
+    right: bool, running: Callable[..., Running], tmp_path: Path
+) -> None:
+    with serving("tls", tmp_path) as (server, arguments):
+        der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((server.host, server.port)))
+        wanted = sha256(der).hexdigest() if right else "0" * 64
+        ca = tmp_path / "relay.pem"
+        # Without --ca.
+        given = [*arguments[:2], "--write-ca", str(ca), "--fingerprint", wanted, "--sessions", "1"]
+        with running(*given, "--server-name", "x.example.org") as relay:
+            if right:
+                assert session(relay.port, "tls", ca)
+            else:
+                with pytest.raises((OSError, poplib.error_proto)):
+                    session(relay.port, "tls", ca)
+            relay.ended()
+        assert relay.code == (0 if right else 1)
+        assert bool(server.commands) is right
+
+
+def test_a_proxy_on_the_way_to_the_server(
+    running: Callable[..., Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def connect_by(proxy: Proxy, host: str, port: int, seconds: float) -> socket.socket:
+        asked.append((host, port))
+        return socket.create_connection((host, port), seconds)
+
+    monkeypatch.setattr(Proxy, "connect", connect_by)
+    with serving("plaintext", tmp_path) as (server, arguments):
+        with running(*arguments, "--proxy", "http://proxy.example.org:3128") as relay:
+            assert session(relay.port, "plaintext", tmp_path)
+        assert relay.code == 0
+    assert asked == [(server.host, server.port)]

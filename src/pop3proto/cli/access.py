@@ -17,6 +17,7 @@ from ..model.url import PopUrl
 from ..sasl import by_name
 from ..transports import ClientOptions, LoginResult, Security, Timeouts
 from ..transports.blocking import Client, connect
+from .codes import UsageError
 from .inputs import client_context
 from .passwords import gets_password_alone, named_source, password
 from .proxies import PROXY_VARIABLE, Proxy
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
     from ..sasl import RefusedToken
     from .oauth import Keeper
 
-__all__ = ["NO_SECRET", "TOKEN", "Access", "Credential", "fingerprint_of"]
+__all__ = [
+    "NO_SECRET",
+    "TOKEN",
+    "Access",
+    "Credential",
+    "fingerprint_of",
+    "proxy_of",
+    "trust_anything",
+    "wrong_fingerprint",
+]
 
 Credential: TypeAlias = "Secret | Callable[[RefusedToken | None], str]"
 """A password, an access token, or a function that returns one."""
@@ -54,24 +64,22 @@ class Access:
         if self.url.user is None and not without_login:
             raise LocalProtocolError("the URL names no user: pop://user@host")
         if arguments.no_tls and self.url.implicit_tls:
-            raise LocalProtocolError("--no-tls is for a pop:// URL, and pops:// is TLS", hint="")
+            raise UsageError("--no-tls is for a pop:// URL, and pops:// is TLS", hint="")
         self.clear: bool = arguments.no_tls
         """True if TLS is not wanted."""
         if self.clear and arguments.fingerprint is not None:
-            raise LocalProtocolError("--fingerprint needs TLS: leave out --no-tls", hint="")
+            raise UsageError("--fingerprint needs TLS: leave out --no-tls", hint="")
         self.context: ssl.SSLContext | None = None
         """How TLS is made, or ``None`` without TLS."""
         if not self.clear:
             self.context = client_context(arguments.ca, arguments.cert)
-        self.proxy: Proxy | None = _proxy(arguments)
+        self.proxy: Proxy | None = proxy_of(arguments)
         """The proxy on the way, or ``None``."""
         if arguments.oauth is not None and (source := named_source(arguments)) is not None:
-            raise LocalProtocolError(f"--oauth and {source} exclude each other", hint="")
+            raise UsageError(f"--oauth and {source} exclude each other", hint="")
         self._keeper = self._oauth() if arguments.oauth is not None else None
-        if self.context is not None and arguments.fingerprint is not None:
-            # The fingerprint says which certificate it has to be, whoever vouches for it.
-            self.context.check_hostname = False
-            self.context.verify_mode = ssl.CERT_NONE
+        if self.context is not None and arguments.fingerprint is not None and arguments.ca is None:
+            trust_anything(self.context)
 
     @property
     def takes_token(self) -> bool:
@@ -170,7 +178,7 @@ class Access:
 
     def _oauth(self) -> Keeper:
         if self.url.auth is not None and self.url.auth not in TOKEN:
-            raise LocalProtocolError(
+            raise UsageError(
                 f"--oauth is for {' and '.join(TOKEN)}, not {printable(self.url.auth)}", hint=""
             )
         from .oauth_options import keeper
@@ -216,10 +224,7 @@ class Access:
             return
         found = fingerprint_of(client)
         if found != wanted:
-            raise TlsError(
-                f"the server's certificate has the fingerprint {found}, not {wanted}",
-                hint="ask the people who run the server if they have a new certificate",
-            )
+            raise wrong_fingerprint(found, wanted)
 
     def log_in(
         self, client: Client, secret: Credential, mechanisms: tuple[str, ...] | None = None
@@ -235,7 +240,7 @@ class Access:
         return client.login(user, secret, mechanisms=self.url.mechanisms or mechanisms, **how)
 
 
-def _proxy(arguments: argparse.Namespace) -> Proxy | None:
+def proxy_of(arguments: argparse.Namespace) -> Proxy | None:
     """Return the proxy that is given, or that of the variable."""
     found: Proxy | None = arguments.proxy
     given = os.environ.get(PROXY_VARIABLE)
@@ -245,6 +250,20 @@ def _proxy(arguments: argparse.Namespace) -> Proxy | None:
         except LocalProtocolError as error:
             raise LocalProtocolError(f"{PROXY_VARIABLE}: {error}", hint=error.hint) from None
     return found
+
+
+def wrong_fingerprint(found: str, wanted: str) -> TlsError:
+    """Return the error for a server whose certificate is not the one that is wanted."""
+    return TlsError(
+        f"the server's certificate has the fingerprint {found}, not {wanted}",
+        hint="ask the people who run the server if they have a new certificate",
+    )
+
+
+def trust_anything(context: ssl.SSLContext) -> None:
+    """Check nothing: a fingerprint says which certificate it has to be, whoever vouches for it."""
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
 
 
 def fingerprint_of(client: Client) -> str:

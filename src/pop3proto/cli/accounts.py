@@ -60,6 +60,8 @@ class NamedAccount(NamedTuple):
     name: str
     arguments: argparse.Namespace
     """As if they had been given to ``fetch``."""
+    given: frozenset[str] = frozenset()
+    """The names of those that the account has itself, and not from the defaults."""
 
 
 def options_of_fetch() -> argparse.ArgumentParser:
@@ -98,7 +100,8 @@ class AccountsFile:
             if open_to_others and _has_secret(table):
                 raise self._open_to_others(where)
             arguments = self._arguments(where, _merged(defaults, table))
-            self.accounts[name] = NamedAccount(name, arguments)
+            own = frozenset(self._actions[key].dest for key in table if key in self._actions)
+            self.accounts[name] = NamedAccount(name, arguments, own)
 
     def chosen(self, names: Iterable[str]) -> list[NamedAccount]:
         """Return the accounts with these names, each once; all of them if there are no names."""
@@ -161,6 +164,7 @@ class AccountsFile:
 
     def _arguments(self, where: str, table: dict[str, Any]) -> argparse.Namespace:
         arguments = self._parser.parse_args(["", ""])
+        arguments.command = "fetch"
         # That of the whole process would be sent to every server.
         arguments.password_variable = None
         for key, given in table.items():

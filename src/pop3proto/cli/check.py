@@ -24,6 +24,7 @@ from ..transports.blocking import Client
 from .access import NO_SECRET, TOKEN, Access, Credential, fingerprint_of
 from .certificates import certificate, context_to_look
 from .check_text import lines
+from .codes import code_for
 from .output import problem
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _SOON = 21
 
 
 def run(output: Output, arguments: argparse.Namespace) -> int:
-    """Print the report; return 0 if the server can be used as asked, and otherwise 1.
+    """Print the report; return 0 if the server can be used as asked.
 
     Raises ``LocalProtocolError`` for a URL, a password or a file that cannot be used.
     """
@@ -57,7 +58,7 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     check.run()
     for line in lines(check.report, only_problems=output.brief):
         output.result(line)
-    return 0 if check.report["ok"] else 1
+    return 0 if check.report["ok"] else code_for(check.report["problems"])
 
 
 class Check:

@@ -38,8 +38,9 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
         report["confirmed"] = False
         try:
             result = client.quit()
-        except (Pop3Error, OSError):
+        except (Pop3Error, OSError) as error:
             output.result(output.kept)
+            _no_second_time(error)
             raise
     report["deletions"], report["confirmed"] = result.deletions, result.confirmed
     told = fate(result.deletions, confirmed=result.confirmed)
@@ -48,5 +49,12 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     else:
         output.result(told)
     if result.error is not None:
+        _no_second_time(result.error)
         raise result.error
     return 0
+
+
+def _no_second_time(error: Pop3Error | OSError) -> None:
+    """Let an error of QUIT not ask for the same command again: it could delete other messages."""
+    if isinstance(error, Pop3Error):
+        error.transient = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..model.url import PopUrl
 from ..sync import Fetching, Policy, State
 from .access import Access
+from .codes import code_for
 from .messages import fate
 from .output import problem
 from .places import Place
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     _Showing: TypeAlias = AbstractContextManager[Callable[[int, int | None], object] | None]
 
 __all__ = ["Job", "lines", "numbers", "problems", "run", "succeeded", "sums"]
+
+
+# Seconds that a command, or an LMTP server, has for a message, if no option says it.
+_PATIENCE = 300.0
 
 
 def run(output: Output, arguments: argparse.Namespace) -> int:
@@ -56,7 +61,7 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     if fetching.deletions:
         told = fate(fetching.deletions, confirmed=fetching.confirmed)
         (output.summary if fetching.confirmed else output.result)(told)
-    return 0 if succeeded(fetching) else 1
+    return 0 if succeeded(fetching) else code_for(report["problems"])
 
 
 class Job:
@@ -80,7 +85,7 @@ class Job:
             arguments.place,
             arguments.recipient,
             arguments.sender,
-            arguments.delivery_timeout,
+            _PATIENCE if arguments.delivery_timeout is None else arguments.delivery_timeout,
             not arguments.crlf,
         )
         self._place.check()
@@ -165,7 +170,9 @@ def problems(fetching: Fetching) -> list[dict[str, Any]]:
             f"not deleted, because the server lists {record.listed} octets, and {record.octets}"
             " came"
         )
-        found.append({"at": f"message {number}", "error": None, "text": text, "hint": ""})
+        found.append(
+            {"at": f"message {number}", "error": None, "text": text, "hint": "", "transient": False}
+        )
     return found
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LocalProtocolError, Pop3Error, printable
 from ..sync import fetch_many
 from .accounts import RUN_OPTIONS, AccountsFile, NamedAccount, options_of_fetch
+from .codes import UsageError, code_for
 from .fetch import Job, lines, numbers, problems, succeeded, sums
+from .idle import refuse_idle
 from .main import missing_package
 from .messages import fate
 from .output import INTERRUPTED, problem
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+# How many accounts are fetched at the same time, if no option says it.
+_CONCURRENCY, _PER_HOST = 8, 2
 # Seconds that a delivery to a command or a server has to end after Ctrl+C. The sessions themselves
 # end at once, because their connections are closed.
 _LAST_WORDS = 5.0
@@ -50,8 +54,8 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
         work,
         Work.run,
         host=lambda each: each.host,
-        concurrency=arguments.concurrency,
-        per_host=arguments.per_host,
+        concurrency=arguments.concurrency or _CONCURRENCY,
+        per_host=arguments.per_host or _PER_HOST,
         patience=_LAST_WORDS,
     )
     try:
@@ -60,7 +64,7 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
                 report.add(result)
     finally:
         report.end(work)
-    return 0 if report.ok else 1
+    return report.code
 
 
 def _refuse_others(arguments: argparse.Namespace) -> None:
@@ -70,7 +74,7 @@ def _refuse_others(arguments: argparse.Namespace) -> None:
         option = name.replace("_", "-")
         ours = option in RUN_OPTIONS or name in ("url", "place", "command", "recordings")
         if not ours and given != usual.get(name):
-            raise LocalProtocolError(
+            raise UsageError(
                 f"--{option} and --accounts exclude each other",
                 hint="put it into the file: for all accounts, under [defaults]",
             )
@@ -84,13 +88,14 @@ class Work:
         """Its name in the file."""
         self.job: Job | None = None
         """What is to be fetched; ``None`` if that cannot be said."""
-        self._arguments = account.arguments
+        self._arguments, self._given = account.arguments, account.given
         self._credential: Credential | None = None
         self._problem: Exception | None = None
 
     def prepare(self) -> None:
         """Find mistakes, and ask the user what has to be asked: no two accounts at a time."""
         try:
+            refuse_idle(self._arguments, self._given)
             self.job = Job(self._arguments)
             if self.job.access.asks_user:
                 self._credential = self.job.access.secret()
@@ -120,9 +125,11 @@ class Report:
         output.reports(accounts=self._accounts)
 
     @property
-    def ok(self) -> bool:
-        """True if everything was done for all that have ended."""
-        return all(account["ok"] for account in self._accounts)
+    def code(self) -> int:
+        """The exit code: 0 if everything was done for all accounts."""
+        failed = [account for account in self._accounts if not account["ok"]]
+        # An account without a problem of its own had a QUIT that was not confirmed.
+        return code_for(p for account in failed for p in account["problems"]) if failed else 0
 
     def add(self, result: AccountResult[Work, Fetching]) -> None:
         """Tell the result of an account."""

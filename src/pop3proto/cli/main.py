@@ -39,6 +39,7 @@ _COMMANDS = {
     "completion": "print what a shell needs to complete this command line",
     "man": "print the manual page",
 }
+# As in codes.py, which needs more to be loaded than --help does.
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
 # The signals, besides that of Ctrl+C, that ask a process to end. Windows has no SIGHUP, but one for
 # Ctrl+Break and for a console that is closed.
@@ -59,9 +60,10 @@ _EXTRAS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv``, by default that of the process, and return the exit code.
 
-    0 means success, 1 a command that failed, 2 a command line or an installation that cannot be
-    used, and 130 Ctrl+C. As always with ``argparse``, ``--help``, ``--version`` and usage errors
-    raise ``SystemExit``; so does a signal that ends the process, with 128 and its number.
+    0 means success, 1 a command that failed, 75 one that failed and may succeed later, 2 a command
+    line or an installation that cannot be used, and 130 Ctrl+C. As always with ``argparse``,
+    ``--help``, ``--version`` and usage errors raise ``SystemExit``; so does a signal that ends the
+    process, with 128 and its number.
     """
     with ExitStack() as stack:
         for stream in (sys.stdout, sys.stderr):
@@ -117,7 +119,8 @@ def _end(number: int, frame: object) -> NoReturn:
 
 def _main(given: Sequence[str]) -> int:
     try:
-        return _run(_parser(given).parse_args(given))
+        parser = _parser(given)
+        return _run(parser, parser.parse_args(given))
     except ImportError as error:
         missing = missing_package(error, demo=given[:1] == ["demo"])
         if missing is None:
@@ -160,17 +163,20 @@ def whole_parser() -> argparse.ArgumentParser:
     return _parser([*_COMMANDS])
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Run the command and print its errors; return the exit code."""
     from importlib import import_module
 
     from ..errors import Pop3Error
+    from .codes import code_of
+    from .idle import given_options, refuse_idle
     from .output import Output, problem
 
     module = import_module(f"{__package__}.{arguments.command}")
     run: Callable[[Output, argparse.Namespace], int] = module.run
     output = Output(arguments)
     try:
+        refuse_idle(arguments, given_options(parser, arguments))
         with _recorded(output, arguments):
             status = run(output, arguments)
         output.finish(ok=status == 0)
@@ -184,7 +190,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 _complain(error)
         else:
             _complain(error)
-        return _FAILED
+        return code_of(error)
     except (KeyboardInterrupt, SystemExit) as ending:
         if not (isinstance(ending, SystemExit) and ending.code == _FAILED):
             _tell_interrupted(output)

@@ -21,6 +21,8 @@ EXIT_CODES = {
     "1": "The command failed, or only did a part of its work. The reason is on the standard error,"
     " or in the report.",
     "2": "The command line cannot be used, or a package is missing.",
+    "75": "The command failed, or only did a part of its work, and all that was wrong may be right"
+    " later (EX_TEMPFAIL): a network, a server or a mailbox could not be used. Run it again.",
     "130": "Ctrl+C.",
     "128 + N": "The signal N, for example 143 for SIGTERM.",
 }

@@ -1,5 +1,6 @@
 """Access tokens by OAuth 2.0: with a refresh token (RFC 6749 section 6), for the program itself
-(section 4.4), or by a code that a user types into a browser elsewhere (RFC 8628)."""
+(section 4.4), by a code that a user types into a browser elsewhere (RFC 8628), or by a browser here
+(RFC 8252)."""
 
 from __future__ import annotations
 
@@ -54,15 +55,17 @@ class Settings(NamedTuple):
     """True if the program logs in for itself (client credentials)."""
     refresh: Secret = Secret("")
     """A refresh token to begin with, or empty."""
-    no_device: str = ""
-    """What to tell the user if there is no device flow."""
+    authorize_url: str = ""
+    """Where a user agrees in a browser on this machine; empty if there is no such flow."""
+    asked: tuple[tuple[str, str], ...] = ()
+    """What else the provider wants to know there."""
 
 
 class Keeper:
     """Keeps the access token of an account, and gets a new one before it expires.
 
     It is a function for ``Client.oauth()``: if the server refuses the token, it gets another one.
-    ``may_ask`` is true if there is a user who can type a code into a browser.
+    ``may_ask`` is true if there is a user who can agree in a browser.
     """
 
     def __init__(
@@ -79,8 +82,8 @@ class Keeper:
         self._store = store
         self._server = TokenServer(settings.token_url, opener)
         self._opener = opener
-        self.may_ask: bool = may_ask and bool(settings.device_url)
-        """True if a user may have to type a code into a browser."""
+        self.may_ask: bool = may_ask and bool(settings.device_url or settings.authorize_url)
+        """True if a user may have to agree in a browser."""
         self._now = now
         self._sleep = sleep
         self._last = Tokens()
@@ -118,7 +121,7 @@ class Keeper:
             known = (kept.refresh, self._settings.refresh)
             token = next((each for each in known if each and each not in tried), None)
             if token is None:
-                return self._by_device(refused)
+                return self._by_user(refused)
             tried.append(token)
             try:
                 new = self._requested(self._refresh_form(token))
@@ -192,18 +195,21 @@ class Keeper:
         hint = "check the client's id and its secret" if code == "invalid_client" else ""
         raise TokenError(text, hint=hint, transient=code in _TRANSIENT or _is_busy(status))
 
-    def _by_device(self, refused: TokenError | None) -> Tokens:
+    def _by_user(self, refused: TokenError | None) -> Tokens:
         settings = self._settings
-        if not settings.device_url:
+        if not settings.device_url and not settings.authorize_url:
             raise refused or LocalProtocolError(
-                "there is no refresh token",
-                hint=settings.no_device or "give one with --oauth-refresh-token-file",
+                "there is no refresh token", hint="give one with --oauth-refresh-token-file"
             )
         if not self.may_ask:
             raise refused or LocalProtocolError(
                 "there is no refresh token, and nobody can be asked without a terminal",
                 hint="run pop3proto check once in a terminal, with the same options",
             )
+        if not settings.device_url:
+            from .oauth_redirect import RedirectFlow
+
+            return self._requested(RedirectFlow(settings).run())
         return DeviceFlow(settings, self._opener, self._now, self._sleep).run(self._tokens)
 
 
@@ -335,7 +341,7 @@ def _shows_secret(text: str, form: Secret) -> bool:
     """Return ``True`` if a server repeats a secret that it was sent."""
     from urllib.parse import parse_qsl
 
-    names = ("client_secret", "refresh_token", "device_code")
+    names = ("client_secret", "refresh_token", "device_code", "code", "code_verifier")
     return any(sent in text for name, sent in parse_qsl(str(form.reveal())) if name in names)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..model.secret import Secret
+from .codes import UsageError
 from .inputs import first_line
 from .oauth import Keeper, Settings
 from .oauth_http import Opener, checked_url
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["keeper"]
 
 _KEYRING = "keyring"
+_AUTHORIZE = "--oauth-authorize-url"
 
 
 def keeper(arguments: argparse.Namespace, user: str, opener: Opener | None) -> Keeper:
@@ -45,23 +47,25 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     provider = PROVIDERS[arguments.oauth]
     own: bool = arguments.oauth_client_credentials
     if not arguments.oauth_client_id:
-        raise LocalProtocolError(
+        raise UsageError(
             "--oauth needs --oauth-client-id",
             hint="you get one when you register your program with the provider",
         )
     token_url = arguments.oauth_token_url or provider.token_url
     if not token_url:
-        raise LocalProtocolError("--oauth other needs --oauth-token-url", hint="")
-    device_url = arguments.oauth_device_url or provider.device_url
+        raise UsageError("--oauth other needs --oauth-token-url", hint="")
+    authorize_url = arguments.oauth_authorize_url or provider.authorize_url
+    # Whoever names the one does not want the other.
+    device_url = arguments.oauth_device_url or (
+        "" if arguments.oauth_authorize_url else provider.device_url
+    )
     # Users of any organisation, unless the program is one of an organisation itself.
     tenant = arguments.oauth_tenant or ("" if own else "common")
     if "{tenant}" in token_url and not tenant:
-        raise LocalProtocolError("--oauth-client-credentials needs --oauth-tenant here", hint="")
+        raise UsageError("--oauth-client-credentials needs --oauth-tenant here", hint="")
     secret = _given(arguments, "client_secret")
     if own and not secret:
-        raise LocalProtocolError(
-            "--oauth-client-credentials needs --oauth-client-secret-file", hint=""
-        )
+        raise UsageError("--oauth-client-credentials needs --oauth-client-secret-file", hint="")
     scope = provider.own_scope if own else provider.scope
     return Settings(
         checked_url(token_url.replace("{tenant}", tenant), "--oauth-token-url"),
@@ -71,7 +75,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         arguments.oauth_scope or scope,
         own,
         _given(arguments, "refresh_token"),
-        provider.no_device,
+        authorize_url and checked_url(authorize_url.replace("{tenant}", tenant), _AUTHORIZE),
+        provider.asked,
     )
 
 

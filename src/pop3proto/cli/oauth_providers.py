@@ -20,8 +20,10 @@ class Provider(NamedTuple):
     """What a token for a user is for."""
     own_scope: str
     """What a token for the program itself is for (client credentials)."""
-    no_device: str = ""
-    """Why there is no device flow for mail, and what to do."""
+    authorize_url: str = ""
+    """Where a user agrees in a browser on this machine; empty if codes are always better."""
+    asked: tuple[tuple[str, str], ...] = ()
+    """What else the provider wants to know there."""
 
 
 PROVIDERS: dict[str, Provider] = {
@@ -31,8 +33,9 @@ PROVIDERS: dict[str, Provider] = {
         device_url="",
         scope="https://mail.google.com/",
         own_scope="https://mail.google.com/",
-        no_device="Google has no device flow for mail: give a refresh token with"
-        " --oauth-refresh-token-file",
+        # Its device flow is not for mail. Without these two, it may give no refresh token.
+        authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
+        asked=(("access_type", "offline"), ("prompt", "consent")),
     ),
     # https://learn.microsoft.com/exchange/client-developer/legacy-protocols/
     # how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import LocalProtocolError, printable
+from .codes import UsageError
 
 if TYPE_CHECKING:
     from ..sync import Delivery
@@ -40,7 +41,7 @@ class Place(NamedTuple):
         Raises ``LocalProtocolError`` or ``OSError``.
         """
         if (self.recipient is None) == (self.format == "lmtp"):
-            raise LocalProtocolError("--format lmtp needs --recipient, and nothing else has one")
+            raise UsageError("--format lmtp needs --recipient, and nothing else has one")
         if not self.where:
             # A Maildir would be made where the command runs.
             raise LocalProtocolError("the place for the messages is an empty text")
@@ -49,7 +50,7 @@ class Place(NamedTuple):
             ("--crlf", not self.line_feeds, "command"),
         ):
             if given and self.format != format:
-                raise LocalProtocolError(f"{option} is for --format {format} alone")
+                raise UsageError(f"{option} is for --format {format} alone")
         if self.format in ("command", "lmtp"):
             # Nothing is opened yet.
             self.delivery("", "")

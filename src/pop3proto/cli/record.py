@@ -19,6 +19,9 @@ from ..model.url import PopUrl
 from ..testing.certificates import tls_for
 from ..transcript import Recorder
 from ..transports import Security
+from ..transports.blocking import open_socket
+from .access import proxy_of, trust_anything
+from .codes import UsageError, code_for
 from .inputs import client_context, load_certificate
 from .output import problem
 from .recording import RecordingFile, Several, Talk
@@ -36,7 +39,7 @@ _CONNECT_SECONDS = 30.0
 
 
 def run(output: Output, arguments: argparse.Namespace) -> int:
-    """Relay and record until the process is told to end; return 1 if a session failed.
+    """Relay and record until the process is told to end; return 0 if no session failed.
 
     Raises ``OSError`` and ``LocalProtocolError`` for what cannot be used.
     """
@@ -65,7 +68,8 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
         finally:
             relays.close(listener)
             accepting.join()
-    return 1 if output.report["problems"] else 0
+    problems = output.report["problems"]
+    return code_for(problems) if problems else 0
 
 
 def _url(text: str) -> PopUrl:
@@ -80,28 +84,31 @@ def _route(arguments: argparse.Namespace, url: PopUrl) -> tuple[Route, str]:
     server = Security.TLS if url.implicit_tls else Security.STLS
     if arguments.no_tls:
         if url.implicit_tls:
-            raise LocalProtocolError("--no-tls is for a pop:// URL, and pops:// is TLS", hint="")
+            raise UsageError("--no-tls is for a pop:// URL, and pops:// is TLS", hint="")
         server = Security.PLAINTEXT
     name = arguments.server_name or url.host
     if arguments.security == "pass-through":
         if server is not Security.STLS:
-            raise LocalProtocolError("--security pass-through is for a pop:// URL", hint="")
+            raise UsageError("--security pass-through is for a pop:// URL", hint="")
         return Route(Security.PLAINTEXT, server, through=True), ""
     client = server if arguments.security is None else Security.of(arguments.security)
     to_server = None if server is Security.PLAINTEXT else client_context(arguments.ca, None)
+    if to_server is not None and arguments.fingerprint is not None and arguments.ca is None:
+        trust_anything(to_server)
     if client is Security.PLAINTEXT:
         if arguments.cert is not None or arguments.write_ca is not None:
-            raise LocalProtocolError("--cert and --write-ca are for TLS with the client", hint="")
-        return Route(client, server, None, to_server, name), ""
+            raise UsageError("--cert and --write-ca are for TLS with the client", hint="")
+        return Route(client, server, None, to_server, name, fingerprint=arguments.fingerprint), ""
     context: ssl.SSLContext | None = None
     if arguments.cert is not None:
         if arguments.write_ca is not None:
-            raise LocalProtocolError("--write-ca cannot be used with --cert", hint="")
+            raise UsageError("--write-ca cannot be used with --cert", hint="")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         load_certificate(context, arguments.cert)
     authority, context = tls_for(client, context, arguments.listen[0])
     text = "" if authority is None else authority.cert_pem.bytes().decode("ascii")
-    return Route(client, server, context, to_server, name), text
+    route = Route(client, server, context, to_server, name, fingerprint=arguments.fingerprint)
+    return route, text
 
 
 class _Relays:
@@ -111,6 +118,7 @@ class _Relays:
         self, output: Output, arguments: argparse.Namespace, url: PopUrl, route: Route
     ) -> None:
         self._output, self._arguments, self._url, self._route = output, arguments, url, route
+        self._proxy = proxy_of(arguments)
         self._numbers = count(1)
         # Guards what follows, and the output.
         self._lock = Lock()
@@ -204,10 +212,10 @@ class _Relays:
                 self._running.discard(relay)
 
     def _connect(self, client: socket.socket) -> socket.socket:
-        address = self._url.host, self._url.effective_port
+        connect = open_socket if self._proxy is None else self._proxy.connect
         try:
-            return socket.create_connection(address, _CONNECT_SECONDS)
-        except OSError:
+            return connect(self._url.host, self._url.effective_port, _CONNECT_SECONDS)
+        except (OSError, Pop3Error):
             if self._route.client is not Security.TLS:
                 client.sendall(b"-ERR the relay cannot reach the server\r\n")
             raise

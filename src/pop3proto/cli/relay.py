@@ -7,12 +7,14 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha256
 from time import monotonic
 
 from .._value import value
 from ..errors import ConnectionLostError, DeadlineError, RemoteProtocolError
 from ..transcript import Recorder
 from ..transports import Security
+from .access import wrong_fingerprint
 
 __all__ = ["Relay", "Route"]
 
@@ -39,6 +41,8 @@ class Route:
     """The context of a client, for the server."""
     server_name: str = ""
     through: bool = False
+    fingerprint: str | None = None
+    """The SHA-256 that the server's certificate has to have, in hexadecimal, or ``None``."""
 
     @property
     def in_step(self) -> bool:
@@ -53,6 +57,8 @@ class _Side:
         self.sock = sock
         self.waiting = bytearray()
         self.ended = False
+        # True when the other side has ended, and this one was told so.
+        self.told = False
         sock.setblocking(False)
 
     def secure(self, context: ssl.SSLContext, name: str | None) -> None:
@@ -78,7 +84,26 @@ class _Side:
                 sent = self.sock.send(self.waiting[:_PIECE])
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
                 return
+            except OSError:
+                if not self.ended:
+                    raise
+                # It has not only said all that it had to say, but has gone.
+                self.waiting.clear()
+                return
             del self.waiting[:sent]
+
+    def end_sending(self) -> None:
+        """Say that nothing more will come, once all that waits was sent; it can still answer."""
+        if self.told or self.waiting:
+            return
+        self.told = True
+        with suppress(OSError):
+            if isinstance(self.sock, ssl.SSLSocket):
+                # It sends the goodbye of TLS, and then would wait for that of the other end.
+                with suppress(OSError):
+                    self.sock.unwrap()
+            # Of the plain socket: that of TLS would forget that there is TLS.
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)
 
     @property
     def pending(self) -> bool:
@@ -156,6 +181,16 @@ class Relay:
     def _secure_server(self) -> None:
         if self._route.to_server is not None:
             self._server.secure(self._route.to_server, self._route.server_name)
+            self._check_fingerprint()
+
+    def _check_fingerprint(self) -> None:
+        """Raise ``TlsError`` if the server's certificate is another one."""
+        if self._route.fingerprint is None or not isinstance(self._server.sock, ssl.SSLSocket):
+            return
+        certificate = self._server.sock.getpeercert(binary_form=True) or b""
+        found = sha256(certificate).hexdigest()
+        if found != self._route.fingerprint:
+            raise wrong_fingerprint(found, self._route.fingerprint)
 
     def _secure_client(self) -> None:
         if self._route.to_client is not None:
@@ -176,8 +211,12 @@ class Relay:
     def _pump(self) -> None:
         client, server = self._client, self._server
         deadline = monotonic() + self._idle
-        while not (server.ended and not client.waiting):
-            if client.ended and not server.waiting:
+        while True:
+            for side, other in self._pairs():
+                if other.ended:
+                    side.end_sending()
+            if (server.ended and client.told) or (client.ended and server.ended):
+                # A client that the server has left has nobody to talk to.
                 return
             ready = self._ready(deadline)
             if not ready:

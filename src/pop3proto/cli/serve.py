@@ -21,6 +21,7 @@ from ..server import MaildirMaildrops, MaildropProvider, MemoryMaildrops, Server
 from ..testing import LoopbackServer, serve
 from ..testing.quirks.names import consistent
 from ..transports import Security
+from .codes import UsageError
 from .inputs import PASSWORD_VARIABLE, load_certificate
 from .waiting import wait_until_told
 
@@ -45,9 +46,9 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     users = _users(arguments.user or ["user"])
     security = Security.of(arguments.security)
     if arguments.write_ca is not None and (security is Security.PLAINTEXT or arguments.cert):
-        raise LocalProtocolError("--write-ca needs TLS, and cannot be used with --cert")
+        raise UsageError("--write-ca needs TLS, and cannot be used with --cert")
     if arguments.cert is not None and security is Security.PLAINTEXT:
-        raise LocalProtocolError("--cert is for TLS or STLS")
+        raise UsageError("--cert is for TLS or STLS")
     maildrops = _maildrops(arguments.source, users, write=arguments.write)
     messages = _count(maildrops, next(iter(users)))
     context = None
@@ -89,7 +90,7 @@ def _users(texts: list[str]) -> dict[str, str]:
         if not name:
             raise LocalProtocolError("a user has a name: --user NAME:PASSWORD")
         if name in users:
-            raise LocalProtocolError(f"--user {printable(name)} is given twice")
+            raise UsageError(f"--user {printable(name)} is given twice")
         default = os.environ.get(PASSWORD_VARIABLE)
         users[name] = password if mark else default or token_urlsafe(12)
     return users
@@ -98,9 +99,9 @@ def _users(texts: list[str]) -> dict[str, str]:
 def _maildrops(source: Path, users: Mapping[str, str], *, write: bool) -> MaildropProvider:
     if write:
         if not _is_maildir(source):
-            raise LocalProtocolError("--write needs a Maildir")
+            raise UsageError("--write needs a Maildir")
         if len(users) > 1:
-            raise LocalProtocolError("--write is for one user")
+            raise UsageError("--write is for one user")
         return _OneMaildir(source)
     messages = dict(_identified(_messages(source)))
     maildrops = MemoryMaildrops(dict.fromkeys(users, ()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .values import descriptor, fingerprint, positive_seconds, proxy
+from .common import add_proxy
+from .values import descriptor, fingerprint, positive_seconds
 
 __all__ = ["add_access"]
 
@@ -23,7 +24,7 @@ def add_access(parser: argparse.ArgumentParser) -> None:
         type=fingerprint,
         metavar="SHA256",
         help="the SHA-256 of the server's certificate, which is then trusted without any other"
-        " check; the command check shows it",
+        " check, unless --ca is given, too; the command check shows it",
     )
     group.add_argument(
         "--server-name",
@@ -56,13 +57,7 @@ def add_access(parser: argparse.ArgumentParser) -> None:
         help="how long to wait for each answer of the server (default: 10 to 120, depending on"
         " the answer)",
     )
-    group.add_argument(
-        "--proxy",
-        type=proxy,
-        metavar="URL",
-        help="a proxy on the way to the server: socks5://, socks4a:// or http://, then"
-        " [user:password@]host:port (default: the variable POP3PROTO_PROXY)",
-    )
+    add_proxy(group)
     _add_oauth(parser)
 
 
@@ -148,5 +143,10 @@ def _add_oauth(parser: argparse.ArgumentParser) -> None:
         "--oauth-device-url",
         metavar="URL",
         help="where codes come from that a user types elsewhere, for other",
+    )
+    group.add_argument(
+        "--oauth-authorize-url",
+        metavar="URL",
+        help="where a user agrees in a browser on this machine, for other, or in place of codes",
     )
     parser.set_defaults(oauth_client_secret=None, oauth_refresh_token=None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-__all__ = ["add_json", "add_output", "add_recording", "add_unique_id", "add_url"]
+from .values import proxy
+
+__all__ = ["add_json", "add_output", "add_proxy", "add_recording", "add_unique_id", "add_url"]
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,17 @@ def add_output(
     much = parser.add_mutually_exclusive_group()
     much.add_argument("-q", "--quiet", action="store_true", help=quiet)
     much.add_argument("-v", "--verbose", action="store_true", help=verbose)
+
+
+def add_proxy(parser: argparse._ActionsContainer) -> None:  # pyright: ignore[reportPrivateUsage]
+    """Add the option for a proxy."""
+    parser.add_argument(
+        "--proxy",
+        type=proxy,
+        metavar="URL",
+        help="a proxy on the way to the server: socks5://, socks4a:// or http://, then"
+        " [user:password@]host:port (default: the variable POP3PROTO_PROXY)",
+    )
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:

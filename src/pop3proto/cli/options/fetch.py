@@ -22,9 +22,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         " option says so."
     )
     parser.epilog = (
-        "The exit code is 0 if everything was done, 1 if something was not, and 2 if the command"
-        " line is wrong. The next run goes on with what is left. It needs no terminal: with cron,"
-        " use --password-file."
+        "The exit code is 0 if everything was done, 1 if something was not, 75 if all of that may"
+        " be done later, and 2 if the command line is wrong. The next run goes on with what is"
+        " left. It needs no terminal: with cron, use --password-file."
     )
     url = parser.add_argument(
         "url",
@@ -88,14 +88,12 @@ def _add_accounts(parser: argparse.ArgumentParser, *replaced: argparse.Action) -
         "--concurrency",
         type=count,
         metavar="N",
-        default=8,
         help="how many accounts to fetch at the same time (default: 8)",
     )
     group.add_argument(
         "--per-host",
         type=count,
         metavar="N",
-        default=2,
         help="how many of them on the same host (default: 2)",
     )
 
@@ -125,7 +123,6 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
         "--delivery-timeout",
         type=positive_seconds,
         metavar="SECONDS",
-        default=300.0,
         help="how long a command, or an LMTP server, may take for a message (default: 300)",
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import add_output
-from .values import address, count, positive_seconds
+from .common import add_output, add_proxy
+from .values import address, count, fingerprint, positive_seconds
 
 __all__ = ["add"]
 
@@ -62,6 +62,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the name that the server's certificate has to be valid for (default: the host)",
     )
+    parser.add_argument(
+        "--fingerprint",
+        type=fingerprint,
+        metavar="SHA256",
+        help="the SHA-256 of the server's certificate, which is then trusted without any other"
+        " check, unless --ca is given, too; the command check shows it",
+    )
+    add_proxy(parser)
     parser.add_argument(
         "--no-tls", action="store_true", help="do not ask the server for TLS (with pop:// only)"
     )
