@@ -549,7 +549,7 @@ def test_the_same_under_tls(running: Callable[..., Running], tmp_path: Path) -> 
                 sock.shutdown(socket.SHUT_WR)
                 while data := sock.recv(65536):
                     incoming.write(data)
-                    with suppress(ssl.SSLWantReadError):
+                    with suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
                         while True:
                             piece = tls.read(65536)
                             if not piece:

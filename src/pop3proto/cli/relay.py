@@ -250,8 +250,8 @@ class Relay:
     def _receive(self, side: _Side, take: Callable[[bytes], None]) -> None:
         try:
             data = side.receive()
-        except ssl.SSLEOFError:
-            # Without the goodbye of TLS, as many do.
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            # Without the goodbye of TLS, as many do; or with it, after that of this side.
             data = b""
         if data == b"":
             side.ended = True
