@@ -97,13 +97,10 @@ class _Side:
         if self.told or self.waiting:
             return
         self.told = True
-        with suppress(OSError):
-            if isinstance(self.sock, ssl.SSLSocket):
-                # It sends the goodbye of TLS, and then would wait for that of the other end.
-                with suppress(OSError):
-                    self.sock.unwrap()
-            # Of the plain socket: that of TLS would forget that there is TLS.
-            socket.socket.shutdown(self.sock, socket.SHUT_WR)
+        # The ssl module cannot say goodbye and go on to read: it would lose what is on its way.
+        if not isinstance(self.sock, ssl.SSLSocket):
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
 
     @property
     def pending(self) -> bool:
@@ -219,14 +216,17 @@ class Relay:
                 # A client that the server has left has nobody to talk to.
                 return
             ready = self._ready(deadline)
+            if not ready and client.ended:
+                return
             if not ready:
                 raise DeadlineError(f"nothing happened for {self._idle:g} s")
-            deadline = monotonic() + self._idle
             client.flush()
             server.flush()
             for side, take in ((server, self._from_server), (client, self._from_client)):
                 if side in ready:
                     self._receive(side, take)
+            # Under TLS, the server does not know that the client has said all.
+            deadline = monotonic() + (min(self._idle, _PATIENCE) if client.ended else self._idle)
 
     def _ready(self, deadline: float) -> list[_Side]:
         """Return the sides of which something can be read or sent now."""
@@ -250,8 +250,8 @@ class Relay:
     def _receive(self, side: _Side, take: Callable[[bytes], None]) -> None:
         try:
             data = side.receive()
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            # Without the goodbye of TLS, as many do; or with it, after that of this side.
+        except ssl.SSLEOFError:
+            # Without the goodbye of TLS, as many do.
             data = b""
         if data == b"":
             side.ended = True
