@@ -59,3 +59,7 @@ def test_what_it_cannot_give_does_not_show_either(given: Any, problem: str) -> N
     with pytest.raises(LocalProtocolError, match=problem) as caught:
         secret.octets()
     assert TEXT not in shown(caught.value)
+
+
+def test_hashes_tell_secrets_apart() -> None:
+    assert len({hash(Secret(text)) for text in ("one", "two", "three")}) == 3
