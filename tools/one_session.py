@@ -21,6 +21,7 @@ from itertools import pairwise
 from math import ceil
 from time import process_time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from _pytest.config import _prepareconfig
@@ -126,8 +127,11 @@ def run(jobs: int, most: int, seed: str) -> None:
     def forks(_: int) -> Forks:
         return Forks(jobs, OneSession())
 
-    vars(mutmut).update(collect_source_file_mutation_data=some, get_mutant_runner=forks)
-    mutmut._run((), jobs)
+    with (
+        patch.object(mutmut, "collect_source_file_mutation_data", some),
+        patch.object(mutmut, "get_mutant_runner", forks),
+    ):
+        mutmut._run((), jobs)
 
 
 if __name__ == "__main__":
