@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 PYTEST = ".venv/bin/python -m pytest -q -p no:cacheprovider"
-SPREAD = f"-n {PROCESSORS} --dist worksteal"
+SPREAD = "-n auto --dist worksteal"
 
 
 @dataclass

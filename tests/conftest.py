@@ -1,5 +1,6 @@
 """What holds for every test: see tests/README.md."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,13 @@ SLOW = [Path(__file__).with_name(folder) for folder in ("benchmarks", "interop")
 
 settings.register_profile("pop3proto", PROFILE)
 settings.load_profile("pop3proto")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are processors, because some tests wait."""
+    processors = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return len(processors) + 1
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
