@@ -60,7 +60,7 @@ def served(source: Path, *arguments: str, authority: Path | None = None) -> Iter
             yield server
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=30)
-            assert (process.returncode, errors) == (0, "")
+            assert (process.returncode, errors) == (0, ""), (process.returncode, errors)
             server.output = output.splitlines()
         finally:
             process.kill()

@@ -122,7 +122,7 @@ def test_in_a_process_of_crons(tmp_path: Path) -> None:
 
 
 def test_serve(narrow: Narrow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pop3proto.cli.serve.wait_until_told", lambda look: None)
+    monkeypatch.setattr("pop3proto.cli.serve.wait_until_told", lambda announce, look: announce())
     arguments = ["--user", "ü:[red]\u4e2d\x1b:x:\udcff", "--security", "plaintext"]
     assert narrow.run("serve", str(tmp_path), *arguments) == 0
     # Neither markup nor the names of emoji mean anything here.

@@ -57,7 +57,8 @@ class Running:
         self.code = main(["record", *self._arguments])
         self._ports.put(0)
 
-    def wait(self, look: Callable[[], object]) -> None:
+    def wait(self, announce: Callable[[], object], look: Callable[[], object]) -> None:
+        announce()
         while not self._told.wait(0.02):
             if look():
                 return

@@ -159,7 +159,7 @@ def test_what_has_to_be_installed(
 
 @pytest.fixture
 def _ending_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pop3proto.cli.serve.wait_until_told", lambda look: None)
+    monkeypatch.setattr("pop3proto.cli.serve.wait_until_told", lambda announce, look: announce())
 
 
 @pytest.mark.usefixtures("_ending_at_once")
@@ -267,8 +267,9 @@ def test_what_is_told_while_it_runs(
 ) -> None:
     seen = ""
 
-    def wait(look: Callable[[], None]) -> None:
+    def wait(told: Callable[[], None], look: Callable[[], None]) -> None:
         nonlocal seen
+        told()
         seen = capsys.readouterr().out
         (server,) = running
         with server.connect() as client:

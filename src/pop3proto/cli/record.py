@@ -57,14 +57,17 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
             arguments.write_ca.write_text(authority, encoding="ascii")
         where = listener.getsockname()[:2]
         server = f"{url.host} port {url.effective_port}"
-        output.summary(f"{where[0]} port {where[1]}, for {server}")
-        output.summary(f"Recordings go to {printable(str(folder))}. Press Ctrl+C to stop.")
-        output.event("listening", host=where[0], port=where[1], server=str(url))
+
+        def announce() -> None:
+            output.summary(f"{where[0]} port {where[1]}, for {server}")
+            output.summary(f"Recordings go to {printable(str(folder))}. Press Ctrl+C to stop.")
+            output.event("listening", host=where[0], port=where[1], server=str(url))
+
         relays = _Relays(output, arguments, url, route)
         accepting = Thread(target=relays.accept, args=(listener,), daemon=True)
         accepting.start()
         try:
-            wait_until_told(lambda: relays.done)
+            wait_until_told(announce, lambda: relays.done)
         finally:
             relays.close(listener)
             accepting.join()

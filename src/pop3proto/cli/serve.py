@@ -73,8 +73,9 @@ def run(output: Output, arguments: argparse.Namespace) -> int:
     ) as server:
         if arguments.write_ca is not None:
             _write_authority(server, arguments.write_ca)
-        _announce(output, server, users, messages)
-        wait_until_told(_Follower(output, server).look)
+        wait_until_told(
+            lambda: _announce(output, server, users, messages), _Follower(output, server).look
+        )
     for session in server.sessions:
         if session.user is not None:
             deleted = len(session.deleted)

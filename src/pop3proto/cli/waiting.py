@@ -14,8 +14,11 @@ __all__ = ["wait_until_told"]
 _LOOKS = 0.5
 
 
-def wait_until_told(look: Callable[[], object]) -> None:
-    """Wait until the process is told to end, or ``look()`` returns True, now and then."""
+def wait_until_told(announce: Callable[[], object], look: Callable[[], object]) -> None:
+    """Wait until the process is told to end, or ``look()`` returns True, now and then.
+
+    ``announce()`` tells that the command runs. From then on, being told to end is no error.
+    """
     told = Event()
 
     def tell(number: int, frame: object) -> None:
@@ -24,6 +27,7 @@ def wait_until_told(look: Callable[[], object]) -> None:
     numbers = (signal.SIGINT, *ending_signals())
     previous = {number: signal.signal(number, tell) for number in numbers}
     try:
+        announce()
         # With a timeout, because on Windows a signal does not end the wait.
         while not told.wait(_LOOKS):
             if look():
