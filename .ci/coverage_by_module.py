@@ -49,7 +49,6 @@ EXCUSED = {
     "server/__init__.py": "imports names, which tests/docs compares with the documents",
     "transcript/__init__.py": "imports names, which tests/docs compares with the documents",
     "transcript/engines.py": "is what replaying.py drives, and is tested by test_replaying.py",
-    "model/stuffing.py": "is tested with its counterpart, in tests/engine/test_wire.py",
 }
 
 
