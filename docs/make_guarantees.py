@@ -67,6 +67,11 @@ def faults(of: Iterable[Guarantee]) -> Iterator[str]:
         if guarantee.get("counted", "cases") not in COUNTS:
             yield f"no way to count {guarantee['counted']}: {what}"
         for figure in recorded:
+            for word in figure.get("command", "").split():
+                # tools/mutate.py takes modules.
+                places = (ROOT / word, ROOT / "src/pop3proto" / word)
+                if word.endswith(".py") and not any(place.is_file() for place in places):
+                    yield f"{word} does not exist: {figure['command']}"
             if missing := {"figure", "command", "date", "commit"} - figure.keys():
                 yield f"a figure without {', '.join(sorted(missing))}: {what}"
 
