@@ -41,7 +41,9 @@ HOT_PATH = (
     "sync/delivery.py",
     "sync/file_system.py",
     "sync/fetching.py",
+    "server/outbox.py",
     "server/session.py",
+    "server/transaction.py",
 )
 _FOLDER = "src/pop3proto"
 _COMMIT = re.compile(r"commit\s+`?([0-9a-f]{40})`?(, with changes)?")
