@@ -17,6 +17,7 @@ from pop3proto.sasl.server import (
     Attempt,
     ChannelBinding,
     Passwords,
+    ServerDigestMd5,
     ServerMechanism,
     ServerPlain,
     ServerScramSha256,
@@ -328,6 +329,17 @@ def test_tls_that_is_begun_by_hand(asks: bool) -> None:
         assert (result.mechanism, result.channel_bound) == ("SCRAM-SHA-512-PLUS", True)
         # And again behind the login.
         assert made.capabilities.implementation is not None
+
+
+def test_the_server_is_named_in_the_proof_of_digest_md5() -> None:
+    """It is refused if it is made for another server."""
+
+    def mechanisms(_: ssl.SSLObject | None) -> list[ServerMechanism]:
+        return [ServerDigestMd5(Passwords(USERS), host="localhost", realm="example.org")]
+
+    with started(Certified(), mechanisms) as made:
+        result = made.login("user", "pa55word", mechanisms=["DIGEST-MD5"])
+    assert result.mechanism == "DIGEST-MD5"
 
 
 # Names and passwords that are not ASCII
