@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from pop3proto import ConnectionLostError, LocalProtocolError, TlsError
+from pop3proto.client.advice import PORTS
 from pop3proto.transports import TlsPipe
 
 NAME = "pop.example.org"
@@ -93,6 +94,7 @@ def test_the_end_is_no_octets(contexts: Contexts, orderly: bool) -> None:
     octets = server.send(b"bye") + (server.close() if orderly else b"")
     client.receive_data(octets)
     assert client.read() == b"bye"
+    assert client.unread is orderly
     if not orderly:
         client.receive_data(b"")
     assert client.read() == b""
@@ -106,6 +108,7 @@ def test_a_broken_record_is_reported_after_those_before_it(contexts: Contexts) -
     bad[-1] ^= 1
     client.receive_data(good + bytes(bad))
     assert client.read() == b"good"
+    assert client.unread
     for _ in range(2):
         with pytest.raises(TlsError, match="TLS broke") as caught:
             client.read()
@@ -153,6 +156,12 @@ def test_a_refused_certificate_is_told_apart(contexts: Contexts) -> None:
         server.handshake()
 
 
+def test_a_long_name_is_told_as_a_whole(contexts: Contexts) -> None:
+    name = ".".join(["x" * 60] * 3 + [NAME])
+    with pytest.raises(TlsError, match=f"not valid for '{name}'"):
+        shake_hands(*pipes(contexts, name))
+
+
 def test_a_server_refuses_a_clients_certificate(contexts: Contexts) -> None:
     authority = trustme.CA()
     demanding = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -168,8 +177,11 @@ def test_a_server_refuses_a_clients_certificate(contexts: Contexts) -> None:
 def test_what_is_no_tls_is_refused(contexts: Contexts) -> None:
     client, _ = pipes(contexts)
     client.receive_data(b"+OK POP3 server ready\r\n")
-    with pytest.raises(TlsError, match="the TLS handshake failed"):
+    with pytest.raises(TlsError) as caught:
         client.handshake()
+    told = "the TLS handshake failed: the server does not speak TLS here; it said: "
+    assert caught.value.args == (f"{told}+OK POP3 server ready",)
+    assert caught.value.hint == PORTS
 
 
 def test_a_client_that_speaks_no_tls_is_not_quoted(contexts: Contexts) -> None:

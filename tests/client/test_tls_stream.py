@@ -177,6 +177,50 @@ def test_a_receive_has_one_deadline(end: ServersEnd, contexts: Contexts) -> None
     assert end.timeouts[-1] is None
 
 
+def test_octets_that_are_there_at_the_deadline_are_in_time(
+    end: ServersEnd, contexts: Contexts
+) -> None:
+    stream = shaken(end, contexts)
+    record = end.record(b"x" * 100)
+    pieces = [record[at : at + 10] for at in range(0, len(record), 10)]
+    end.says(*pieces)
+    assert run(stream.receive(len(pieces) - 1.0)) == b"x" * 100
+
+
+def test_a_server_learns_within_a_second_why_it_is_refused(
+    end: ServersEnd, contexts: Contexts
+) -> None:
+    stream = TlsStream(end, contexts[1], "other.example.org")
+    with pytest.raises(TlsError, match="the server's certificate is refused"):
+        run(stream.handshake(100.0))
+    assert end.timeouts[-1] == 1.0
+
+
+def test_what_is_sent_has_the_time_that_it_is_given(end: ServersEnd, contexts: Contexts) -> None:
+    stream = shaken(end, contexts)
+    for timeout in (7.0, None):
+        run(stream.send(b"NOOP\r\n", timeout))
+        assert end.timeouts[-1] == timeout
+
+
+def test_who_cannot_tell_whether_anything_has_arrived(end: ServersEnd, contexts: Contexts) -> None:
+    """The stream below has no ``is_quiet()``."""
+    assert shaken(end, contexts).is_quiet() is False
+
+
+def test_it_is_quiet_if_nothing_is_unread_here_and_below(
+    end: ServersEnd, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = shaken(end, contexts)
+    for quiet in (False, True):
+        monkeypatch.setattr(end, "is_quiet", lambda quiet=quiet: quiet, raising=False)
+        assert stream.is_quiet() is quiet
+    end.says()
+    # The end has come, although the stream below says nothing of it.
+    assert run(stream.receive(100.0)) == b""
+    assert stream.is_quiet() is False
+
+
 def test_the_end_of_tls_is_sent_within_a_second(end: ServersEnd, contexts: Contexts) -> None:
     stream = shaken(end, contexts)
     end.timeouts.clear()
