@@ -18,6 +18,8 @@ def test_a_profile_of_several_sessions() -> None:
     both = first | second | ServerProfile(unknown=frozenset({"A_LATER_FAULT"}))
     assert both.faults == {Fault.BARE_LF, Fault.BLANK_LINE}
     assert both.unknown == {"A_LATER_FAULT"}
+    # In order, so that the same profile is the same text.
+    assert both.to_json() == '{"faults": ["A_LATER_FAULT", "BARE_LF", "BLANK_LINE"]}'
     assert first | ServerProfile() == first
 
 

@@ -213,6 +213,17 @@ def test_a_client_needs_a_name_to_verify(contexts: Contexts, name: str | None) -
         TlsPipe(contexts[0], server_hostname=name)
 
 
+@pytest.mark.parametrize(
+    ("argument", "wrong"), [("context", None), ("server_side", 1), ("server_hostname", b"x")]
+)
+def test_an_argument_of_another_type_is_named(
+    argument: str, wrong: Any, contexts: Contexts
+) -> None:
+    arguments: dict[str, Any] = {"context": contexts[0], "server_hostname": NAME, argument: wrong}
+    with pytest.raises(LocalProtocolError, match=rf"^{argument} is "):
+        TlsPipe(**arguments)
+
+
 @pytest.mark.parametrize("name", [".example.org", "x\0.example.org"])
 def test_a_name_that_no_certificate_can_show(contexts: Contexts, name: str) -> None:
     with pytest.raises(TlsError, match="TLS cannot be started"):
