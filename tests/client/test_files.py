@@ -59,6 +59,15 @@ def test_a_file_keeps_its_permissions(umask: int, mode: int, tmp_path: Path) -> 
 
 
 @posix
+def test_a_file_does_not_keep_the_set_uid_bit(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_bytes(b"old")
+    path.chmod(0o4640)
+    write(path)
+    assert permissions(path) == 0o640
+
+
+@posix
 @pytest.mark.parametrize("there", [True, False])
 def test_a_drive_has_a_memory_of_its_own(
     there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,6 +106,23 @@ def test_every_kind_of_path(kind: Callable[[Path], Any], durable: bool, tmp_path
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [
         ("a b\u00fc", b"new")
     ]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_on_the_disk_before_it_replaces_another(
+    durable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waited_for(descriptor: int) -> None:
+        seen.append((os.fstat(descriptor).st_size, path.read_bytes()))
+
+    seen: list[tuple[int, bytes]] = []
+    monkeypatch.setattr("pop3proto.client.files.wait_for_disk", waited_for)
+    path = tmp_path / "old"
+    path.write_bytes(b"old")
+    write(path, b"newer", durable=durable)
+    # With everything that was written, also what a buffer has held.
+    assert seen == ([(5, b"old")] if durable else [])
+    assert path.read_bytes() == b"newer"
 
 
 def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:

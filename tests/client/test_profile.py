@@ -41,6 +41,12 @@ def test_what_is_no_profile(text: str) -> None:
         ServerProfile.from_json(text)
 
 
+@pytest.mark.parametrize("wrong", [5, [5], [Fault.BARE_LF]])
+def test_what_are_no_deviations(wrong: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"^deviations are a list"):
+        ServerProfile.of(wrong)
+
+
 def test_what_is_no_json() -> None:
     with pytest.raises(LocalProtocolError, match=r"^text is not the profile of a server$"):
         ServerProfile.from_json("")
