@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pop3proto import Limits, Pop3Error
-from pop3proto.client.advice import about_greeting
+from pop3proto.client.advice import about_deletions, about_greeting
 from pop3proto.client.client import AsyncClient
 from pop3proto.errors import (
     ConnectionLostError,
@@ -95,6 +95,26 @@ def test_no_greeting_after_tls() -> None:
     error = ConnectionLostError("no greeting")
     about_greeting(error, Security.TLS)
     assert error.hint == "try again later"
+
+
+FATE = "; nothing was deleted"
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "told"),
+    [
+        ("lost", "connect again", f"connect again{FATE}"),
+        ("lost", "", "nothing was deleted"),
+        # Once is enough.
+        (f"lost{FATE}", "connect again", "connect again"),
+        ("lost", f"connect again{FATE}", f"connect again{FATE}"),
+    ],
+)
+def test_what_became_of_the_deletions_is_told_once(message: str, hint: str, told: str) -> None:
+    error = ConnectionLostError(message)
+    error.hint = hint
+    about_deletions(error, FATE)
+    assert error.hint == told
 
 
 def test_a_greeting_that_is_too_long_names_the_limit() -> None:

@@ -134,6 +134,17 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("old", b"old")]
 
 
+def test_a_file_of_somebody_else_next_to_it_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pop3proto.client.files.token_hex", lambda octets: "chance")
+    other = tmp_path / "new.chance"
+    other.write_bytes(b"other")
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "new")
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(other, b"other")]
+
+
 @pytest.mark.parametrize("place", ["nowhere/new", "."])
 def test_a_place_for_no_file(place: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"."):
