@@ -12,17 +12,21 @@ import pytest
 
 from pop3proto import (
     ClientConnection,
+    Command,
     ConnectionLostError,
     DeadlineError,
     Dele,
+    List,
     LocalProtocolError,
     Message,
     Noop,
     Ok,
     Pass,
     Pop3Error,
+    Quit,
     RemoteProtocolError,
     Retr,
+    Stls,
     User,
 )
 from pop3proto.client.batch import AsyncBatch
@@ -192,13 +196,20 @@ def test_an_error_says_what_was_waited_for() -> None:
 
 
 def test_the_body_of_a_listing_has_the_deadline_of_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pop3proto import List
-
     clock = Clock(monkeypatch)
     stream = Scripted([b"+OK\r\n", b"1 1\r\n", b"2 2\r\n", b".\r\n"], clock, 10.0)
     it = exchange(stream, timeouts=Timeouts(reply=30.0, body=40.0))
     run(it.ask(List()))
     assert stream.timeouts == [30, 40, 30, 20]
+
+
+def test_the_body_of_a_listing_whose_status_line_came_early_has_all_of_its_time() -> None:
+    stream = Scripted([b"+OK\r\n+OK\r\n", b".\r\n"])
+    it = exchange(stream, timeouts=Timeouts(reply=30.0, body=40.0))
+    results = batch(it, Noop(), List(), pipelining=True)
+    run(results.__anext__())
+    run(results.__anext__())
+    assert stream.timeouts == [30, 40]
 
 
 def test_records_without_data_do_not_move_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,6 +246,12 @@ def test_what_keeps_a_command_from_being_sent_is_raised() -> None:
     for send in (it.flush, it.begin):
         with pytest.raises(ConnectionLostError, match="the connection broke: no route"):
             run(send(Noop()))
+    stream.error = TimeoutError()
+    for send in (it.flush, it.begin):
+        with pytest.raises(DeadlineError) as deadline:
+            run(send(Noop()))
+        assert (deadline.value.phase, deadline.value.seconds) == ("reply", 60.0)
+        assert deadline.value.command == Noop()
 
 
 # Before a command is sent
@@ -315,6 +332,20 @@ def test_nothing_is_sent_after_what_answers_nothing(there: Any, error: type[Exce
         run(it.begin(Dele(1)))
     assert stream.sent == []
     assert stream.aborted
+
+
+def test_what_breaks_a_look_names_the_command_that_was_not_sent() -> None:
+    it = exchange(Looking([ConnectionResetError("reset")]))
+    with pytest.raises(ConnectionLostError, match="the connection broke: reset") as caught:
+        run(it.begin(Dele(1)))
+    assert caught.value.command == Dele(1)
+
+
+@pytest.mark.parametrize(("command", "method"), [(Stls(), "start_tls"), (Quit(), "quit")])
+def test_a_command_that_has_a_method_is_named(command: Command[Any], method: str) -> None:
+    with pytest.raises(LocalProtocolError, match=rf"{method}\(\)") as caught:
+        exchange(Scripted([])).check(command)
+    assert caught.value.command is command
 
 
 # Messages in one step, and in several
