@@ -32,6 +32,8 @@ CALLS: list[tuple[Wrong, str]] = [
     (lambda client: client.stream("RETR 1"), "such as Stat(), not str"),
     (lambda client: client.save(1, None), "file is a path or a binary file, not NoneType"),
     (lambda client: client.save(1, StringIO()), "file is a path or a binary file, not StringIO"),
+    (lambda client: client.save(1, "x\0.eml"), "file: no file can have this path"),
+    (lambda client: client.save(1, Path("x\0.eml")), "file: no file can have this path"),
     (lambda client: client.retr(1, max_octets="5"), "max_octets is an int, not str"),
     (lambda client: client.retr(1, progress=5), "progress is a function, not int"),
     (lambda client: client.retr_stream(1, max_octets=1.0), "max_octets is an int, not float"),
