@@ -65,3 +65,14 @@ def test_a_batch_that_is_left_skips_its_answers_and_sends_nothing_more() -> None
     with pytest.raises(StopAsyncIteration):
         run(results.__anext__())
     assert type(run(it.ask(Stat()))).__name__ == "StatReply"
+
+
+def test_more_is_sent_as_soon_as_an_eighth_is_answered_whatever_is_at_hand() -> None:
+    # All answers to the first window arrive at once, and nothing after them.
+    stream = Scripted([b"+OK\r\n" * 4096])
+    results = batch(exchange(stream), *[Noop()] * 6000, pipelining=True)
+    results_of(results, 512)
+    assert [len(sent) // len(b"NOOP\r\n") for sent in stream.sent] == [4096]
+    # What is at hand needs no wait for the answers to what was sent then.
+    assert results_of(results, 1) == [Ok(Noop())]
+    assert [len(sent) // len(b"NOOP\r\n") for sent in stream.sent] == [4096, 512]
