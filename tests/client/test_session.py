@@ -14,12 +14,20 @@ from pop3proto import (
     List,
     Quit,
     Retr,
+    Stls,
     Top,
 )
 from pop3proto.client.client import AsyncClient
 from pop3proto.client.stepping import run
-from pop3proto.errors import ConnectionLostError, GreetingError, LocalProtocolError
-from pop3proto.model.login_commands import Pass, User
+from pop3proto.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    GreetingError,
+    LocalProtocolError,
+    LoginDelayError,
+    TlsUnavailableError,
+)
+from pop3proto.model.login_commands import Auth, AuthCancel, Pass, User
 from pop3proto.transports import ClientOptions, QuitResult, Security, Timeouts
 from tests.client.test_exchange import Scripted
 
@@ -69,6 +77,15 @@ def test_what_logs_in_by_itself_is_awaited_as_long() -> None:
     assert stream.timeouts == [1.0, 2.0, 3.0]
 
 
+def test_a_login_that_is_cancelled_is_awaited_as_long() -> None:
+    client, stream = started(b"+ \r\n", b"-ERR cancelled\r\n")
+    run(client.call(Auth("X-OWN", complete=False)))
+    with pytest.raises(AuthenticationError) as caught:
+        run(client.call(AuthCancel()))
+    assert caught.value.command == AuthCancel()
+    assert stream.timeouts == [1.0, 3.0, 3.0]
+
+
 # What is said of it
 
 
@@ -80,6 +97,8 @@ def test_what_it_looks_like() -> None:
     assert repr(client) == "<AsyncClient: 'user', transaction>"
     client.abort()
     assert repr(client) == "<AsyncClient: 'user', closed>"
+    client = AsyncClient(Scripted([]), secure=True, options=ClientOptions())
+    assert repr(client) == "<AsyncClient: greeting, TLS>"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +135,47 @@ def test_a_refusal_in_place_of_a_greeting() -> None:
     assert caught.value.reply is not None
     assert stream.aborted
     assert stream.sent == []
+
+
+def test_a_call_that_is_refused_names_its_command() -> None:
+    client, _ = logged_in(b"-ERR [SYS/TEMP] later\r\n")
+    with pytest.raises(CommandError) as caught:
+        run(client.call(Dele(1)))
+    assert type(caught.value) is CommandError
+    assert caught.value.command == Dele(1)
+    assert caught.value.text == "later"
+
+
+@pytest.mark.parametrize("command", [User("user"), Auth("X-OWN")])
+def test_a_login_that_is_refused_is_the_reason_if_the_server_then_closes(command: Any) -> None:
+    announced = b"+OK\r\nLOGIN-DELAY 60\r\nRESP-CODES\r\n.\r\n"
+    client, _ = started(announced, b"-ERR [LOGIN-DELAY] wait\r\n", b"")
+    run(client.call(Capa()))
+    with pytest.raises(LoginDelayError) as refused:
+        run(client.call(command))
+    assert refused.value.command == command
+    assert refused.value.seconds == 60
+    with pytest.raises(ConnectionLostError) as lost:
+        run(client.call(command))
+    assert lost.value.__cause__ is refused.value
+
+
+def test_a_login_that_is_refused_in_the_clear_is_told_of_stls() -> None:
+    client, _ = started(b"+OK\r\nSTLS\r\n.\r\n", b"-ERR no\r\n")
+    run(client.call(Capa()))
+    with pytest.raises(AuthenticationError) as caught:
+        run(client.call(User("user")))
+    assert "STLS" in str(caught.value.hint)
+
+
+def test_stls_that_is_refused_says_why() -> None:
+    client, stream = started(b"-ERR [SYS/PERM] never\r\n")
+    with pytest.raises(TlsUnavailableError) as caught:
+        run(client.start_tls())
+    reason = "STLS is not available: the server refused: [SYS/PERM] never"
+    assert caught.value.args == (reason,)
+    assert caught.value.command == Stls()
+    assert stream.aborted
 
 
 # The sizes of messages
