@@ -178,6 +178,13 @@ def test_stls_that_is_refused_says_why() -> None:
     assert stream.aborted
 
 
+@pytest.mark.parametrize("method", ["send", "receive"])
+def test_half_of_a_stream_is_none(method: str) -> None:
+    half: Any = type("Half", (), {method: getattr(Scripted, method)})()
+    with pytest.raises(LocalProtocolError, match="stream is a Stream, not Half"):
+        run(AsyncClient.start(half, security=Security.PLAINTEXT))
+
+
 # The sizes of messages
 
 
@@ -203,6 +210,14 @@ def test_list_tells_progress_what_is_expected() -> None:
     run(client.call(Retr(3), progress=progress))
     run(client.call(Top(1, 1), progress=progress))
     assert list(dict.fromkeys(seen)) == [5, 9, 99]
+
+
+def test_what_is_expected_of_a_message_that_arrives_in_pieces() -> None:
+    client, _ = logged_in(b"+OK\r\n1 5\r\n.\r\n", OK, b"text\r\n.\r\n")
+    seen: list[tuple[int, int | None]] = []
+    run(client.list())
+    run(client.call(Retr(1), progress=lambda octets, expected: seen.append((octets, expected))))
+    assert seen == [(6, 5)]
 
 
 def test_what_is_no_text_is_refused_with_its_command() -> None:
