@@ -380,6 +380,19 @@ def test_a_message_is_the_same_however_it_arrives(
             run(batch_of(chunks, max_octets=1, progress=None).__anext__())
 
 
+def test_each_listing_that_was_sent_for_ahead_has_the_whole_time_of_a_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks = [b"+OK\r\n", b"1 1\r\n.\r\n+OK\r\n", b"1 1\r\n.\r\n"]
+    stream = Scripted(chunks, Clock(monkeypatch), 30.0)
+    it = exchange(stream, timeouts=Timeouts(reply=30.0, body=40.0))
+    listings = batch(it, List(), List(), pipelining=True)
+    for _ in range(2):
+        assert run(anext(listings)).listings[0].octets == 1
+    # The status line of the second one came with the end of the first one.
+    assert stream.timeouts == [30, 40, 40]
+
+
 def batch_of(chunks: list[bytes], **options: Any) -> AsyncBatch[Message]:
     it = exchange(Scripted(chunks))
     return AsyncBatch(it, [Retr(1)], pipelining=False, expected=lambda _: None, **options)

@@ -319,7 +319,6 @@ class Exchange:
             if phase != "body" and engine.in_body:
                 # The status line is complete. The rest may take longer, but has to make progress.
                 phase = "body"
-                self._restart()
 
     def event_at_hand(self, whole: bool = False) -> ClientEvent | Message | Signal:
         """Return the next event if no more octets are needed for it, or ``NEED_DATA``.
@@ -327,6 +326,7 @@ class Exchange:
         With ``whole``, a message that has arrived is one ``Message`` instead of its events.
         """
         step = self.engine.next_whole if whole else self.engine.next_event
+        inside = self.engine.in_body
         try:
             event = step()
             while type(event) is Deviation:
@@ -336,8 +336,10 @@ class Exchange:
             # If a server closes the connection after a failed login, the failed login is the
             # reason.
             raise error from self.login_failure
-        if type(event) is MessageStart:
-            # The deadlines of its body begin.
+        if type(event) is MessageStart or (
+            event is _NEED_DATA and not inside and self.engine.in_body
+        ):
+            # The deadlines of a body begin. That of a listing has no event at its beginning.
             self._waited = 0.0
             self._octets = 0
         return event
