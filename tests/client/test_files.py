@@ -75,7 +75,7 @@ def test_a_drive_has_a_memory_of_its_own(
     import fcntl
 
     def control(descriptor: int, what: int) -> None:
-        waited.append(what)
+        waited.append((descriptor, what))
         if not there:
             raise OSError(errno.ENOTSUP, "a network has no such thing")
 
@@ -86,7 +86,8 @@ def test_a_drive_has_a_memory_of_its_own(
     monkeypatch.setattr(os, "fsync", lambda descriptor: waited.append("fsync"))
     with (tmp_path / "file").open("wb") as file:
         wait_for_disk(file.fileno())
-    assert waited == ([51] if there else [51, "fsync"])
+        full = (file.fileno(), 51)
+    assert waited == ([full] if there else [full, "fsync"])
 
 
 @posix
